@@ -1,0 +1,60 @@
+"""Hashes and Ed25519, each with a domain tag.
+
+The only place that calls libsodium for ledger signatures: two libraries accept different sets of bad signatures, and
+two nodes that disagree on one would fork. The accepted set is pinned by a golden test.
+"""
+
+from hashlib import blake2b
+from typing import Any
+
+from nacl import bindings
+from nacl.exceptions import CryptoError as SodiumError
+
+from state.codec import encode
+from state.errors import CryptoError
+
+HASH_BYTES = 32
+
+
+def H(tag: str, value: Any) -> bytes:
+    """BLAKE2b-256 with `person = tag` (at most 16 ASCII bytes) over `value` if it is bytes, else over its encoding."""
+    data = value if isinstance(value, bytes) else encode(value)
+    return blake2b(data, digest_size=HASH_BYTES, person=tag.encode("ascii")).digest()
+
+
+def signed_bytes(tag: str, chain: bytes, value: Any) -> bytes:
+    """`tag ‖ 0x00 ‖ chain ‖ canonical MessagePack`: what is signed for every type but votes."""
+    return tag.encode("ascii") + b"\x00" + chain + encode(value)
+
+
+def public_key(seed: bytes) -> bytes:
+    """The 32-byte Ed25519 public key of a 32-byte seed."""
+    public, _ = bindings.crypto_sign_seed_keypair(seed)
+    return bytes(public)
+
+
+def sign(seed: bytes, message: bytes) -> bytes:
+    """64-byte Ed25519 signature of `message` under the 32-byte seed."""
+    _, secret = bindings.crypto_sign_seed_keypair(seed)
+    return bytes(bindings.crypto_sign(message, secret)[:64])
+
+
+def verify(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether libsodium accepts the signature; wrong lengths are a plain False."""
+    if len(signature) != 64 or len(public) != 32:
+        return False
+    try:
+        bindings.crypto_sign_open(signature + message, public)
+    except (SodiumError, ValueError, TypeError, RuntimeError):
+        return False
+    return True
+
+
+def require_valid_point(public: bytes) -> None:
+    """Refuse a key that is not a point of the prime-order group: checked once, when a key enters the state."""
+    try:
+        good = len(public) == 32 and bindings.crypto_core_ed25519_is_valid_point(public)
+    except (SodiumError, ValueError, TypeError, RuntimeError):
+        good = False
+    if not good:
+        raise CryptoError(why="the public key is not a valid curve point")

@@ -1,0 +1,315 @@
+"""Everything that can be refused, in one tree.
+
+    WattestError
+    ├── DecodeError           bytes that are not the one canonical encoding of what they claim to be
+    ├── CryptoError           a key or a signature that does not hold
+    ├── StoreError            the data directory cannot be trusted or used
+    └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
+        ├── FormRefusal       the transaction is badly made, whatever the state
+        ├── AuthorityRefusal  the signer may not do this
+        ├── StateRefusal      the state does not allow it (any more, or yet)
+        └── BlockRefusal      a block as a whole is wrong
+
+A refusal is `(code, params)`; `sentence` is the English text of the code and at the same time the message id
+that translations are keyed by. Params are integers, strings or bytes, and never carry a secret.
+Expected refusals raise; broken invariants assert and stop the node.
+"""
+
+from typing import ClassVar
+
+Param = int | str | bytes
+
+
+class WattestError(Exception):
+    """Root of everything this project raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    sentence: ClassVar[str] = "Something was refused."
+
+    def __init__(self, **params: Param) -> None:
+        super().__init__(params)
+        self.params: dict[str, Param] = params
+        self.action_index: int | None = None  # which action of a transaction was refused, set by the transition
+
+    def __str__(self) -> str:
+        shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in self.params.items()}
+        try:
+            text = self.sentence.format(**shown)
+        except (KeyError, IndexError):
+            text = self.sentence
+        return f"{text} [{self.code}]"
+
+
+class DecodeError(WattestError):
+    code = "malformed"
+    sentence = "The bytes are not a canonical encoding: {why}."
+
+
+class CryptoError(WattestError):
+    code = "crypto"
+    sentence = "A key, signature or sealed text does not hold: {why}."
+
+
+class StoreError(WattestError):
+    code = "store"
+    sentence = "The data directory cannot be used: {why}."
+
+
+class Refusal(WattestError):
+    code = "refused"
+
+
+class FormRefusal(Refusal):
+    code = "form"
+
+
+class AuthorityRefusal(Refusal):
+    code = "authority"
+
+
+class StateRefusal(Refusal):
+    code = "state"
+
+
+class BlockRefusal(Refusal):
+    code = "block"
+
+
+# --- form -----------------------------------------------------------------------------------------------------------
+
+
+class WrongChain(FormRefusal):
+    code = "wrong_chain"
+    sentence = "The transaction is for chain {chain}, this is another network."
+
+
+class Expired(FormRefusal):
+    code = "expired"
+    sentence = "The transaction was valid until height {expiry_height}; the ledger is at {height}."
+
+
+class ExpiryTooFar(FormRefusal):
+    code = "expiry_too_far"
+    sentence = "The expiry height {expiry_height} is more than {limit} above {height}."
+
+
+class NoActions(FormRefusal):
+    code = "no_actions"
+    sentence = "A transaction carries 1 to {limit} actions, this one {count}."
+
+
+class TooLarge(FormRefusal):
+    code = "too_large"
+    sentence = "The {what} has {size} bytes, the limit is {limit}."
+
+
+class BadSignature(FormRefusal):
+    code = "bad_signature"
+    sentence = "Signature {index} does not belong to the transaction and its signer."
+
+
+class SignerMismatch(FormRefusal):
+    code = "signer_mismatch"
+    sentence = "The transaction needs the signatures of exactly its signers: {why}."
+
+
+class SpentTwiceInside(FormRefusal):
+    code = "spent_twice_inside"
+    sentence = "Output {outpoint} is named twice in one transaction."
+
+
+class BadField(FormRefusal):
+    code = "bad_field"
+    sentence = "The field {field} is not allowed: {why}."
+
+
+class BadRange(FormRefusal):
+    code = "bad_range"
+    sentence = "The range {start}..{end} is empty, reversed or outside its bundle."
+
+
+class RangesDiffer(FormRefusal):
+    code = "ranges_differ"
+    sentence = "The certificates of the outputs are not exactly those of the inputs: {why}."
+
+
+class MoneyDiffers(FormRefusal):
+    code = "money_differs"
+    sentence = "The money of the inputs ({inputs}) does not cover what is needed ({needed})."
+
+
+# --- authority --------------------------------------------------------------------------------------------------------
+
+
+class NotRegistered(AuthorityRefusal):
+    code = "not_registered"
+    sentence = "The key {key} is not registered as a participant."
+
+
+class MissingSignature(AuthorityRefusal):
+    code = "missing_signature"
+    sentence = "The current key of {role} {id} did not sign."
+
+
+class NotYours(AuthorityRefusal):
+    code = "not_yours"
+    sentence = "Output {outpoint} is held by participant {holder}, not by {claimed}."
+
+
+class RoleNeeded(AuthorityRefusal):
+    code = "role_needed"
+    sentence = "Participant {participant} needs the role {role} for this, accredited and in term."
+
+
+class NotGovernance(AuthorityRefusal):
+    code = "not_governance"
+    sentence = "Validator {validator} votes on proposals with its governance key, which did not sign."
+
+
+class QuorumMissing(AuthorityRefusal):
+    code = "quorum_missing"
+    sentence = "{count} valid attestations, the quorum is {quorum}."
+
+
+class AttestationInvalid(AuthorityRefusal):
+    code = "attestation_invalid"
+    sentence = "The attestation of validator {validator} for day {day} does not hold: {why}."
+
+
+# --- state ------------------------------------------------------------------------------------------------------------
+
+
+class Unknown(StateRefusal):
+    code = "unknown"
+    sentence = "There is no {what} {id}."
+
+
+class Spent(StateRefusal):
+    code = "spent"
+    sentence = "Output {outpoint} is spent or never existed."
+
+
+class Locked(StateRefusal):
+    code = "locked"
+    sentence = "Output {outpoint} is locked as {kind}; this needs an active one."
+
+
+class Retired(StateRefusal):
+    code = "retired"
+    sentence = "Output {outpoint} was retired."
+
+
+class CertificateExpired(StateRefusal):
+    code = "certificate_expired"
+    sentence = "The certificates of {outpoint} could be {what} until {until}; the ledger's time is {now}."
+
+
+class NotTradable(StateRefusal):
+    code = "not_tradable"
+    sentence = "Certificates of scheme {scheme} cannot be transferred{why}."
+
+
+class AlreadyExists(StateRefusal):
+    code = "already_exists"
+    sentence = "{what} {id} already exists."
+
+
+class TermOver(StateRefusal):
+    code = "term_over"
+    sentence = "The accreditation of {what} {id} ended at {until}; the ledger's time is {now}."
+
+
+class ProposalClosed(StateRefusal):
+    code = "proposal_closed"
+    sentence = "Proposal {proposal} is {status}."
+
+
+class AuctionPhase(StateRefusal):
+    code = "auction_phase"
+    sentence = "Auction {auction} is {phase}; this needs {needed}."
+
+
+class WrongClass(StateRefusal):
+    code = "wrong_class"
+    sentence = "The lot does not belong to the class of auction {auction}: {why}."
+
+
+class PriceOutside(StateRefusal):
+    code = "price_outside"
+    sentence = "The price {price} is outside {floor}..{ceiling}."
+
+
+class PriceWrong(StateRefusal):
+    code = "price_wrong"
+    sentence = "The settlement of auction {auction} differs from the recomputed one: {why}."
+
+
+class AlreadyIssued(StateRefusal):
+    code = "already_issued"
+    sentence = "Energy of device {device}, day {day}, step {step} was already released."
+
+
+class EnergyBound(StateRefusal):
+    code = "energy_bound"
+    sentence = "The release of day {day} claims {release_wh} Wh, the bound is {bound_wh} Wh."
+
+
+class CarryDiffers(StateRefusal):
+    code = "carry_differs"
+    sentence = "The {field} of device {device} is {expected}, the action says {claimed}."
+
+
+class ProfileMissing(StateRefusal):
+    code = "profile_missing"
+    sentence = "Device {device} has no signed baseline profile {profile}."
+
+
+class StatementDiffers(StateRefusal):
+    code = "statement_differs"
+    sentence = "The statement hash differs from the one recomputed from the state."
+
+
+class LimitReached(StateRefusal):
+    code = "limit_reached"
+    sentence = "The limit of {limit} {what} is reached."
+
+
+class Disabled(StateRefusal):
+    code = "disabled"
+    sentence = "This network's genesis has no {what}."
+
+
+# --- mempool (not consensus: this node's own bounds) ---------------------------------------------------------------------
+
+
+class Conflict(StateRefusal):
+    code = "conflict"
+    sentence = "Another waiting transaction already uses {what}."
+
+
+class Duplicate(StateRefusal):
+    code = "duplicate"
+    sentence = "The transaction {txid} is already {where}."
+
+
+class MempoolFull(StateRefusal):
+    code = "mempool_full"
+    sentence = "This node has {count} waiting transactions; try again later."
+
+
+# --- block ------------------------------------------------------------------------------------------------------------
+
+
+class BlockInvalid(BlockRefusal):
+    code = "block_invalid"
+    sentence = "The block is not valid: {why}."
+
+
+# --- readings ---------------------------------------------------------------------------------------------------------
+
+
+class ReadingRefusal(WattestError):
+    """A reading, a batch or a day close that intake refuses."""
+
+    code = "reading_refused"
+    sentence = "The reading is refused: {why}."

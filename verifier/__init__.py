@@ -1,0 +1,1 @@
+"""Does the weather allow this energy? Integer-only verdicts over meter readings."""
