@@ -12,7 +12,7 @@ from state.units import MAX_BLOCK_ACTIONS, MAX_BLOCK_BYTES, U16, U64, Hash
 VERSION = 1
 
 
-class Header(Wire):
+class Header(Wire, frozen=True):
     """Height 0 commits the genesis state. `state_root` is the root *after* this block's own transactions."""
 
     version: U16
@@ -27,7 +27,7 @@ class Header(Wire):
     next_validators_hash: Hash
 
 
-class Block(Wire):
+class Block(Wire, frozen=True):
     """`transactions` holds full signed transaction bytes: the leaves of `tx_root`, so one hash is one body."""
 
     header: Header

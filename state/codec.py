@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """Base of everything that travels: an array, its first element the tag where the type has one.
 
-    `gc=False` is sound because a frozen tree of ints, strings, bytes and tuples cannot form a cycle.
+    Subclasses repeat `frozen=True` for the type checker. `gc=False` is sound because a frozen tree of ints, strings, bytes and tuples cannot form a cycle.
     """
 
 
@@ -43,7 +43,7 @@ def decode(kind: type[T], data: bytes, limit: int = MAX_FRAME_BYTES) -> T:
     if len(data) > limit:
         raise DecodeError(why=f"{len(data)} bytes, the limit is {limit}")
     try:
-        value: T = _decoder(kind).decode(data)
+        value: T = _decoder(kind).decode(data)  # type: ignore[arg-type]
         again = encode(value)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
         raise DecodeError(why=str(error)[:200]) from None

@@ -75,7 +75,7 @@ class BlockRefusal(Refusal):
     code = "block"
 
 
-# --- form -----------------------------------------------------------------------------------------------------------
+# --- form
 
 
 class WrongChain(FormRefusal):
@@ -138,7 +138,7 @@ class MoneyDiffers(FormRefusal):
     sentence = "The money of the inputs ({inputs}) does not cover what is needed ({needed})."
 
 
-# --- authority --------------------------------------------------------------------------------------------------------
+# --- authority
 
 
 class NotRegistered(AuthorityRefusal):
@@ -176,7 +176,7 @@ class AttestationInvalid(AuthorityRefusal):
     sentence = "The attestation of validator {validator} for day {day} does not hold: {why}."
 
 
-# --- state ------------------------------------------------------------------------------------------------------------
+# --- state
 
 
 class Unknown(StateRefusal):
@@ -279,7 +279,7 @@ class Disabled(StateRefusal):
     sentence = "This network's genesis has no {what}."
 
 
-# --- mempool (not consensus: this node's own bounds) ---------------------------------------------------------------------
+# --- mempool (not consensus: this node's own bounds)
 
 
 class Conflict(StateRefusal):
@@ -297,7 +297,7 @@ class MempoolFull(StateRefusal):
     sentence = "This node has {count} waiting transactions; try again later."
 
 
-# --- block ------------------------------------------------------------------------------------------------------------
+# --- block
 
 
 class BlockInvalid(BlockRefusal):
@@ -305,7 +305,7 @@ class BlockInvalid(BlockRefusal):
     sentence = "The block is not valid: {why}."
 
 
-# --- readings ---------------------------------------------------------------------------------------------------------
+# --- readings
 
 
 class ReadingRefusal(WattestError):
