@@ -25,7 +25,8 @@ class Timing(msgspec.Struct, frozen=True):
     def patience_ms(self, view: int, final_view: int) -> int:
         """The part of T(v) that is there for messages and execution and grows while nothing is finalised."""
         k = min(max(0, view - final_view - 2), 6)  # 1.5 ** 6 is above the cap of 8
-        return min(4 * self.delta_ms * 3**k // 2**k, 32 * self.delta_ms)
+        numerator, denominator = 3**k, 2**k
+        return int(min(4 * self.delta_ms * numerator // denominator, 32 * self.delta_ms))
 
     def wait_ms(self, work_waits: bool) -> int:
         """How long a leader may hold back its block after the parent's time."""

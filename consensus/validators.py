@@ -6,7 +6,7 @@ from state.block import validators_hash
 class ValidatorSet:
     """`n` validators of which `f` may lie; `quorum` equal votes decide; a signer is a position in the list.
 
-    The quorum is n - floor((n-1)/3), never 2f+1: with five or six validators two quorums of 2f+1 can meet in liars only.
+    The quorum is n - floor((n-1)/3), never 2f+1: of five or six validators two groups of 2f+1 may share liars only.
     """
 
     def __init__(self, vote_keys: tuple[bytes, ...]) -> None:

@@ -2,7 +2,7 @@
 
     vote bytes (104) = "wattest/vote/1\\0" (15) ‖ chain (32) ‖ kind u8 ‖ epoch ‖ view ‖ parent_view ‖ block_hash (32)
 
-Integers are u64 big-endian. A NULLIFY vote speaks about a view only: its parent_view is 0, its block_hash 32 zero bytes.
+Integers are u64 big-endian. A NULLIFY vote speaks about a view only: parent_view is 0, block_hash 32 zero bytes.
 A `Quorum` is at least `validators.quorum` votes of one kind for one position: a Notarization, a Nullification or a
 Finalization, by its kind. It proves itself and never enters a hashed block, because signer sets differ between nodes.
 """
