@@ -37,6 +37,7 @@ $(RUN): $(LOCKED) requirements/run.lock
 	@tools/setup run
 
 setup: $(DEV)
+	@echo "wattest is set up in .venv: make demo, make test, or .venv/bin/wattest --help" >&2
 
 demo: $(INSTALLED)
 	@$(BIN)/wattest demo $(if $(HEADLESS),--headless) $(if $(KEEP),--keep "$(KEEP)") $(if $(RESUME),--resume "$(RESUME)")
