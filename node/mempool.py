@@ -21,9 +21,8 @@ from heapq import heappop, heappush
 from time import perf_counter
 from typing import Protocol
 
-from contracts.transition import DecodedTx, apply_transaction, conflict_keys, decode_signed, verify_signatures
-
 from contracts.context import BlockEnvironment
+from contracts.transition import DecodedTx, apply_transaction, conflict_keys, decode_signed, verify_signatures
 from state.errors import (
     Conflict,
     Duplicate,
@@ -222,7 +221,7 @@ class Mempool:
         max_actions: int = MAX_BLOCK_ACTIONS,
         per_signer: int = SIGNER_PER_BLOCK,
     ) -> list[DecodedTx]:
-        """What fits into one block, in order of arrival; `exclude` are txids of unfinalised ancestors. All keep waiting."""
+        """What fits into one block, in order of arrival; all keep waiting. `exclude`: txids of unfinalised ancestors."""
         taken: list[DecodedTx] = []
         signers: Counter[bytes] = Counter()
         total_bytes = actions = 0
