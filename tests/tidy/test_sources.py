@@ -4,7 +4,6 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
 from tidy.sources import PACKAGES, ROOT, name_of, package_files, python_files, texts
 
 MAX_LINES = 600
@@ -34,13 +33,17 @@ def test_no_folder_under_tests_is_named_like_a_package() -> None:
     assert not folders & {*PACKAGES, "bench", "tools"}, "it would shadow the package for whoever imports it from a test"
 
 
-@pytest.mark.parametrize("path", python_files(), ids=name_of)
-def test_packages_are_never_imported_bare(path: Path) -> None:
+def test_packages_are_never_imported_bare() -> None:
     """`import state` would take the natural name of a local variable: `from state.overlay import Overlay` instead."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            bare = {alias.name.split(".")[0] for alias in node.names if not alias.asname} & set(PACKAGES)
-            assert not bare, f"line {node.lineno}: from {bare.pop()}.module import Name"
+    bare = [
+        f"{name_of(path)}:{node.lineno}: import {alias.name}"
+        for path in python_files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name.split(".")[0] in PACKAGES and not alias.asname
+    ]
+    assert not bare, bare
 
 
 def test_every_module_says_what_it_is() -> None:
