@@ -69,3 +69,17 @@ def test_no_work_is_left_marked_in_the_sources() -> None:
     mark = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
     found = [name_of(path) for path in python_files() if path != Path(__file__) and mark.search(path.read_text())]
     assert not found, found
+
+
+def test_screens_use_the_client_side_of_the_node_only() -> None:
+    """A dashboard is a guest at the public API: it may hold a wallet, never a piece of a running node."""
+    allowed = {"node.keystore", "node.wallet", "node.client", "node.failures"}
+    screens = [path for path in package_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == "tui"]
+    imports = {
+        (name_of(path), node.module)
+        for path in screens
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "node"
+    }
+    assert screens
+    assert not {found for found in imports if found[1] not in allowed}
