@@ -81,6 +81,7 @@ class VoteStateLost(StoreError):
     """The journal of own votes is missing, damaged or older than the state: voting on could contradict a past vote."""
 
     code = "vote_state_lost"
+    exit_code = 71
     sentence = "The record of this validator's own votes cannot be trusted: {why}."
 
 
