@@ -21,10 +21,8 @@ from consensus.held import HeldQuorums
 from consensus.inputs import VIEW, WAKE, Input, Peer
 from consensus.messages import (
     MAX_JUST,
-    Again,
     BlockBody,
     Blocks,
-    Compact,
     ConsensusMessage,
     Evidence,
     Full,
@@ -39,7 +37,7 @@ from consensus.messages import (
 )
 from consensus.outbox import Outbox
 from consensus.own_votes import OwnVotes, Signer
-from consensus.proposals import MAX_AHEAD_MS, block_time_ms, follows, hold_back_ms
+from consensus.proposals import Proposals, block_time_ms, hold_back_ms
 from consensus.records import HeldQuorum, OwnVote, Recovered, VotedBlock
 from consensus.safety import SafetyBroken, require_consistent
 from consensus.tally import Counted, Tally
@@ -57,7 +55,7 @@ from consensus.votes import (
     nullified,
     vote_holds,
 )
-from state.block import Block, Header, header_hash
+from state.block import Block
 from state.errors import ConsensusRefusal
 
 VIEWS_AHEAD = 2  # votes are counted this far above the current view: bounded memory
@@ -100,15 +98,14 @@ class Engine:
         self._own = OwnVotes(chain, signer, self._me, may_vote)
         self._held = HeldQuorums(recovered.finalization)
         self._follower = Follower(recovered.header, self._out, self._clock, timing.delta_ms)
-        self._base_hash = None if recovered.finalization else self._follower.committed_hash
+        base_hash = None if recovered.finalization else self._follower.committed_hash
+        self._proposals = Proposals(validators, self._held, self._follower, self._clock, base_hash)
         self._tally = Tally(validators)
         self._presence = Presence(validators.n, validators.quorum, 0)
 
         self._view = 0
-        self._proposals: dict[int, Position] = {}  # view -> first validly signed proposal
         self._building: int | None = None  # parent's view of the block that is being built for the current view
         self._evidenced: set[tuple[int, int]] = set()  # (signer, view) already told
-        self._quorums_due_ms = 0  # when quorums may be asked for again
         self._work_waits = False
         self._halted = False
         self._replay(recovered)
@@ -251,7 +248,7 @@ class Engine:
 
     def _on_vote(self, peer: Peer, vote: Vote) -> None:
         if vote.view > self._view + VIEWS_AHEAD:
-            self._ask_quorums(peer)
+            self._follower.ask_quorums(peer, self._held.final_view)
         if not self._in_window(vote.view) or self._tally.first(vote.kind, vote.view, vote.signer) == vote:
             return
         if not vote_holds(vote, self._validators, self._chain, self._verify):
@@ -313,7 +310,7 @@ class Engine:
         final_view = self._held.final_view
         self._tally.prune(final_view)
         self._own.forget(final_view)
-        self._proposals = {view: position for view, position in self._proposals.items() if view > final_view}
+        self._proposals.forget(final_view)
         self._evidenced = {key for key in self._evidenced if key[1] > final_view}
 
     # --- views
@@ -358,9 +355,9 @@ class Engine:
         if self._own.made(view, NOTARIZE, NULLIFY):
             return
         parent_view = self._held.open_parent(view)
-        parent_hash = None if parent_view is None else self._parent_hash(parent_view)
+        parent_hash = None if parent_view is None else self._proposals.parent_hash(parent_view)
         if parent_view is None or parent_hash is None:
-            self._ask_quorums(None)  # the view was entered by one far quorum
+            self._follower.ask_quorums(None, self._held.final_view)  # the view was entered by one far quorum
             return
         executed = self._follower.executed(parent_hash)
         if executed is False:
@@ -406,7 +403,7 @@ class Engine:
     def _on_propose(self, peer: Peer, message: Propose) -> None:
         vote = message.vote
         if vote.view > self._view + VIEWS_AHEAD:
-            self._ask_quorums(peer)
+            self._follower.ask_quorums(peer, self._held.final_view)
         if not self._in_window(vote.view):
             return
         if vote.kind != NOTARIZE or vote.signer != self._leader(vote.view):
@@ -421,83 +418,21 @@ class Engine:
         if not self._in_window(vote.view):
             return
         self._own.require_own(vote.signer, NOTARIZE, vote.position, self._held.final_view)
-        self._keep_proposal(message)
-        self._count(vote)
-
-    def _keep_proposal(self, message: Propose) -> None:
-        """The first validly signed one of a view; the tally makes evidence of a second."""
-        position = message.vote.position
-        first = self._tally.first(NOTARIZE, position.view, message.vote.signer)
-        if first is not None and first.position != position:
-            return
-        match message.content:
-            case Full(block=block):
-                if header_hash(block.header) != position.block_hash:
-                    return
-                self._follower.bodies.add(block)
-            case Compact() | Again():
-                pass  # the body is looked up, and fetched if need be, by the hash that the leader signed
-            case _:
-                assert_never(message.content)
-        self._proposals.setdefault(position.view, position)
+        first = self._tally.first(NOTARIZE, vote.view, vote.signer)
+        if first is None or first.position == vote.position:
+            self._proposals.keep(vote.position, message.content)
+        self._count(vote)  # a second, different one is evidence
 
     def _try_notarize(self) -> None:
         """Run again whenever a missing input arrived."""
         position = self._proposals.get(self._view)
         if position is None or self._own.made(self._view, NOTARIZE, NULLIFY):
             return
-        valid = self._valid(position)
+        valid = self._proposals.valid(position)
         if valid is False:
             self._give_up(self._view)
         elif valid:
-            held = self._follower.bodies.get(position.block_hash)
-            assert held is not None, "a valid block has a body"
-            self._vote(NOTARIZE, position, held.block)
-
-    def _valid(self, position: Position) -> bool | None:
-        """Whether the block may be notarised; None while something is still missing."""
-        allowed = self._parent_allowed(position)
-        if not allowed:
-            return allowed
-        held = self._follower.bodies.get(position.block_hash)
-        if held is None:
-            self._follower.request(GetBlock(position.block_hash))
-            return None
-        header = held.block.header
-        if header.parent_hash != self._parent_hash(position.parent_view):
-            return False
-        parent = self._follower.bodies.header(header.parent_hash)
-        if parent is None:
-            self._follower.request(GetBlock(header.parent_hash))
-            return None
-        if not self._follows(header, parent, position):
-            return False
-        too_early_ms = header.timestamp_ms - (self._clock.time_ms + MAX_AHEAD_MS)
-        if too_early_ms > 0:
-            self._clock.wake_at(self._clock.now_ms + too_early_ms)
-            return None
-        return self._follower.executed(position.block_hash)
-
-    def _parent_allowed(self, position: Position) -> bool | None:
-        """The parent is notarised, or the base of the epoch, and every view between is nullified; None: not known."""
-        if not self._held.final_view <= position.parent_view < position.view:
-            return False
-        known = self._parent_hash(position.parent_view) is not None
-        if known and self._held.all_nullified(position.parent_view, position.view):
-            return True
-        self._ask_quorums(None)
-        return None
-
-    def _parent_hash(self, parent_view: int) -> bytes | None:
-        quorum = self._held.certified(parent_view)
-        if quorum is not None:
-            return quorum.block_hash
-        return self._base_hash if parent_view == 0 else None
-
-    def _follows(self, header: Header, parent: Header, position: Position) -> bool:
-        return header.epoch == self._epoch and follows(
-            header, parent, header.parent_hash, self._leader(position.view), self._validators.hash
-        )
+            self._vote(NOTARIZE, position, self._proposals.block(position))
 
     # --- timers, connections, work
 
@@ -549,16 +484,10 @@ class Engine:
         if len(message.quorums) == MAX_JUST and self._view > before:
             self._out.send(GetQuorums(self._epoch, message.quorums[-1].view + 1), peer)  # there is a next page
 
-    def _ask_quorums(self, peer: Peer | None) -> None:
-        """Not more often than once in delta, or a stream of far votes would become a stream of questions."""
-        if self._clock.now_ms >= self._quorums_due_ms:
-            self._quorums_due_ms = self._clock.now_ms + self._timing.delta_ms
-            self._out.send(GetQuorums(self._epoch, self._held.final_view), peer)
-
     def _on_status(self, peer: Peer, status: Status) -> None:
         """A claim, so it is only a reason to ask for quorums, which prove themselves."""
         if status.view > self._view or status.height > self._follower.committed.height:
-            self._ask_quorums(peer)
+            self._follower.ask_quorums(peer, self._held.final_view)
 
     def _status(self) -> Status:
         return Status(self._epoch, self._view, self._follower.committed.height, self._follower.committed_hash)
@@ -577,7 +506,7 @@ class Engine:
         if epoch < self._epoch:
             self._out.ask(ServeBoundary(self._epoch, self._view, peer, epoch))
         elif epoch > self._epoch:
-            self._ask_quorums(peer)
+            self._follower.ask_quorums(peer, self._held.final_view)
         return epoch == self._epoch
 
     # --- misbehaviour

@@ -5,7 +5,7 @@ from consensus.catchup import check_blocks
 from consensus.clock import Clock
 from consensus.effects import CheckBlock, Commit, Fetch, ServeBlock
 from consensus.inputs import Peer
-from consensus.messages import MAX_BLOCKS, BlockBody, Blocks, GetBlock, GetBlocks
+from consensus.messages import MAX_BLOCKS, BlockBody, Blocks, GetBlock, GetBlocks, GetQuorums
 from consensus.outbox import Outbox
 from consensus.safety import EXIT_CONFLICTING_QUORUMS, SafetyBroken
 from consensus.validators import ValidatorSet
@@ -19,7 +19,8 @@ class Follower:
     def __init__(self, committed: Header, out: Outbox, clock: Clock, delta_ms: int) -> None:
         self.bodies = Bodies(committed)
         self._out, self._clock = out, clock
-        self._retry_ms = 2 * delta_ms
+        self._delta_ms = delta_ms
+        self._quorums_due_ms = 0  # when quorums may be asked for again
         self._requests: dict[GetBlock | GetBlocks, tuple[int, int]] = {}  # -> (attempts, when to try again)
 
     @property
@@ -96,10 +97,18 @@ class Follower:
         """Ask one peer, and another one when it does not answer in time."""
         attempts, due_ms = self._requests.get(request, (0, self._clock.now_ms))
         if self._clock.now_ms >= due_ms:
-            due_ms = self._clock.now_ms + self._retry_ms
+            due_ms = self._clock.now_ms + 2 * self._delta_ms
             self._requests[request] = (attempts + 1, due_ms)
             self._out.ask(Fetch(self._out.epoch, self._out.view, request, attempts))
         self._clock.wake_at(due_ms)
+
+    def ask_quorums(self, peer: Peer | None, final_view: int) -> None:
+        """Not more often than once in delta, or a stream of far votes would become a stream of questions."""
+        if self._clock.now_ms >= self._quorums_due_ms:
+            self._quorums_due_ms = self._clock.now_ms + self._delta_ms
+            self._out.send(GetQuorums(self._out.epoch, final_view), peer)
+        else:
+            self._clock.wake_at(self._quorums_due_ms)
 
     def serve(self, peer: Peer, block_hash: bytes) -> None:
         """A block that is not committed yet comes from memory, any other from the shell's disk."""
