@@ -294,7 +294,7 @@ class Certificates(RuleBasedStateMachine):
 
 
 TestCertificates = Certificates.TestCase
-TestCertificates.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestCertificates.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 def test_life_of_one_certificate_is_told_from_issue_to_retirement() -> None:
@@ -325,6 +325,16 @@ def test_a_number_moves_twice_inside_one_block() -> None:
     assert [step.holder_to for step in history(chain.store, 1, 5)] == [1, 2, 3]
     assert where(chain.store, 1, 5).holder == 3  # type: ignore[union-attr]
     assert [holdings(chain.store, holder) != [] for holder in HOLDERS] == [False, False, True]
+
+
+def test_merged_range_of_single_numbers_keeps_each_history() -> None:
+    chain = Chain()
+    issued = chain.move("issue", [], [bundle(1, 1, 3)])
+    singles = chain.move("transfer", issued, [bundle(1, 3, 3), bundle(1, 1, 1), bundle(1, 2, 2)])
+    chain.move("transfer", singles, [bundle(1, 1, 3)])
+    chain.finish_block()
+    for serial in (1, 2, 3):
+        assert [step.kind for step in history(chain.store, 1, serial)] == ["issue", "transfer", "transfer"]
 
 
 def test_devices_do_not_see_each_others_numbers() -> None:
