@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from contracts.context import BlockEnvironment, BlockOutput
 from contracts.events import EventRecord
-from contracts.genesis import Genesis, genesis_block
+from contracts.genesis import Genesis, genesis_header, genesis_state
 from contracts.transition import DecodedTx, apply_block, build_block
 from node.signatures import SignatureCache, SignatureVerifier
 from state.block import VERSION, Block, Header, decode_block, encode_block, header_hash, tx_root, validators_hash
@@ -40,7 +40,7 @@ from state.keyspace import (
 from state.lthash import LtHash, root_of
 from state.overlay import Overlay, Snapshot
 from state.records import Parameters, Validator
-from state.store import FORMAT, Meta, Store, count_committed, encode_entry
+from state.store import FORMAT, MemoryStore, Meta, Store, count_committed, encode_entry
 
 LINKS_CHECKED = 16  # newest blocks whose links are followed at open
 AUDIT_CHUNK = 4_096
@@ -96,14 +96,23 @@ class Ledger:
 
     @classmethod
     def open(
-        cls, store: Store, genesis: Genesis, signatures: SignatureCache | None = None, verify_threads: int = 0
+        cls,
+        store: Store,
+        genesis: Genesis,
+        chain: bytes,
+        signatures: SignatureCache | None = None,
+        verify_threads: int = 0,
     ) -> "Ledger":
-        """The ledger in `store`, begun from the genesis where the store is empty. StoreMismatch if they do not fit."""
-        block, overlay = genesis_block(genesis)
+        """The ledger in `store`, begun from the genesis where the store is empty. StoreMismatch if they do not fit.
+
+        `chain` is the id of the genesis' JSON. `signatures` is shared with the mempool.
+        """
+        beginning = _difference(genesis_state(genesis, MemoryStore()), LtHash(), 0)
+        block = Block(genesis_header(genesis, beginning.total.root()), ())
         meta = store.meta()
         if meta is None:
-            meta = _begin(store, genesis, block, overlay)
-        header = _check_meta(store, meta, genesis, header_hash(block.header))
+            meta = _begin(store, chain, block, beginning)
+        header = _check_meta(store, meta, chain, header_hash(block.header))
         cache = SignatureCache() if signatures is None else signatures
         return cls(store, SignatureVerifier(cache, verify_threads), meta, header)
 
@@ -366,26 +375,23 @@ def _difference(overlay: Overlay, total: LtHash, count: int) -> Difference:
 # --- opening
 
 
-def _begin(store: Store, genesis: Genesis, block: Block, overlay: Overlay) -> Meta:
+def _begin(store: Store, chain: bytes, block: Block, beginning: Difference) -> Meta:
     """Write block 0 into an empty store."""
     if next(store.scan_raw(b"", b"\xff"), None) is not None:
         raise StoreMismatch(why="it has rows but no meta row; move it away and let the node fetch the ledger anew")
-    difference = _difference(overlay, LtHash(), 0)
-    header, block_hash = block.header, header_hash(block.header)
-    assert difference.total.root() == header.state_root, "the genesis block commits the genesis state"
+    block_hash = header_hash(block.header)
     meta = Meta(
         FORMAT,
-        genesis.chain,
-        header.epoch,
+        chain,
+        block.header.epoch,
         0,
         block_hash,
         0,
-        header.state_root,
-        difference.total.to_bytes(),
-        difference.entry_count,
+        block.header.state_root,
+        beginning.total.to_bytes(),
+        beginning.entry_count,
     )
-    batch = derived_rows(0, block_hash, (), ())
-    batch |= difference.rows
+    batch = derived_rows(0, block_hash, (), ()) | beginning.rows
     batch[block_key(0)] = encode_block(block)
     batch[events_key(0)] = encode(())
     batch[META_KEY] = encode(meta)
@@ -393,13 +399,13 @@ def _begin(store: Store, genesis: Genesis, block: Block, overlay: Overlay) -> Me
     return meta
 
 
-def _check_meta(store: Store, meta: Meta, genesis: Genesis, genesis_hash: bytes) -> Header:
+def _check_meta(store: Store, meta: Meta, chain: bytes, genesis_hash: bytes) -> Header:
     """Header of the newest block, after everything that can be compared cheaply was found to fit."""
     if meta.format != FORMAT:
         raise StoreMismatch(why=f"it has format {meta.format}, this version reads format {FORMAT}")
-    if meta.chain != genesis.chain:
+    if meta.chain != chain:
         raise StoreMismatch(
-            why=f"its chain is {meta.chain.hex()[:16]}, the genesis is of chain {genesis.chain.hex()[:16]}; "
+            why=f"it is of chain {meta.chain.hex()[:16]}, the genesis of chain {chain.hex()[:16]}; "
             "use the genesis that this home was made with, or another home"
         )
     header = _newest_header(store, meta)

@@ -361,7 +361,7 @@ def test_history_costs_one_read_a_movement_however_much_happened_around_it() -> 
         reads.append(key)
         return read(key)
 
-    chain.store.get_raw = counting  # type: ignore[method-assign]
+    chain.store.get_raw = counting
     assert len(history(chain.store, 1, 1)) == 2
     assert len(reads) == 2
 

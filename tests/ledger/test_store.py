@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import state.store
+from state.codec import encode
 from state.errors import StoreError, StoreMismatch
 from state.keyspace import META_KEY, Space, committed, counter_key
 from state.records import Counter
@@ -118,7 +119,7 @@ def test_written_rows_survive_closing(tmp_path: Path) -> None:
     meta = Meta(1, bytes(32), 0, 4, bytes(32), 9, bytes(32), bytes(2048), 1)
     first = open_store(tmp_path / "state")
     assert first.meta() is None
-    first.write({KEY: encode_entry(Counter(1)), META_KEY: state.store.encode(meta)})
+    first.write({KEY: encode_entry(Counter(1)), META_KEY: encode(meta)})
     first.close()
     again = open_store(tmp_path / "state", create=False)
     assert (again.get(KEY), again.meta()) == (Counter(1), meta)
@@ -127,10 +128,10 @@ def test_written_rows_survive_closing(tmp_path: Path) -> None:
 
 def test_the_seam_is_passed_before_and_after_each_synced_write(tmp_path: Path) -> None:
     passed: list[bytes | None] = []
-    store = open_store(tmp_path / "state", around_sync=lambda: passed.append(store.get_raw(b"\x80")))
-    store.write({b"\x80": b"a"}, sync=False)
-    store.write({b"\x80": b"b"}, sync=True)
-    store.close()
+    opened = open_store(tmp_path / "state", around_sync=lambda: passed.append(opened.get_raw(b"\x80")))
+    opened.write({b"\x80": b"a"}, sync=False)
+    opened.write({b"\x80": b"b"}, sync=True)
+    opened.close()
     assert passed == [b"a", b"b"]
 
 
