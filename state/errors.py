@@ -335,6 +335,11 @@ class BlockInvalid(BlockRefusal):
     sentence = "The block is not valid: {why}."
 
 
+class UnknownBlock(BlockRefusal):
+    code = "unknown_block"
+    sentence = "Block {block} is not known here (yet)."
+
+
 # --- readings
 
 
