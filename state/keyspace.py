@@ -39,6 +39,7 @@ class Space(IntEnum):
     COUNTER = 0x24
     EXPIRY = 0x25
     DELIVERY = 0x26
+    AUCTION_CLOSE = 0x27
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -48,6 +49,7 @@ class Space(IntEnum):
     BLOCK = 0x85
     FINALIZATION = 0x86
     BLOCK_HASH = 0x87
+    ISSUED = 0x88
     META = 0xF0
 
 
@@ -148,6 +150,11 @@ def reference_key(kind: str, operator: int, reference: str) -> bytes:
     return _key(Space.REFERENCE, kind[:1].encode(), _u32(operator), reference.encode())
 
 
+def once_key(txid: bytes, action_index: int) -> bytes:
+    """For actions that would otherwise create only the next number of a sequence, and could be replayed."""
+    return _key(Space.REFERENCE, b"o", txid, _u16(action_index))
+
+
 def output_count_key(participant: int) -> bytes:
     return _key(Space.OUTPUT_COUNT, _u32(participant))
 
@@ -165,12 +172,20 @@ def expiry_key(retire_until: int, outpoint: Outpoint) -> bytes:
     return _key(Space.EXPIRY, _u64(retire_until), outpoint)
 
 
+def auction_close_key(closes_at: int, auction: int) -> bytes:
+    return _key(Space.AUCTION_CLOSE, _u64(closes_at), _u32(auction))
+
+
 def delivery_key(sequence: int) -> bytes:
     return _key(Space.DELIVERY, _u64(sequence))
 
 
 def number_key(device: int, start: int) -> bytes:
     return _key(Space.NUMBER, _u32(device), _u64(start))
+
+
+def issued_key(device: int, start: int) -> bytes:
+    return _key(Space.ISSUED, _u32(device), _u64(start))
 
 
 def spent_key(outpoint: Outpoint) -> bytes:
