@@ -4,6 +4,7 @@
     ├── DecodeError           bytes that are not the one canonical encoding of what they claim to be
     ├── CryptoError           a key or a signature that does not hold
     ├── StoreError            the data directory cannot be trusted or used
+    ├── ConsensusRefusal      a vote, quorum of votes, proposal or batch of blocks that does not hold
     ├── ExecutionDiffers      a final block gives another state here: this node must stop
     └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
         ├── FormRefusal       the transaction is badly made, whatever the state
@@ -67,6 +68,25 @@ class ExecutionDiffers(WattestError):
     code = "execution_differs"
     sentence = "Final block {height} {block} gives another result here: {why}."
     exit_code: ClassVar[int] = 72
+
+
+class DiskFailed(StoreError):
+    """A write or sync failed: nothing after it may be trusted, the node stops (exit code 70)."""
+
+    code = "disk"
+    sentence = "The disk failed: {why}. The node stops voting; free or replace the disk, then start it again."
+
+
+class VoteStateLost(StoreError):
+    """The journal of own votes is missing, damaged or older than the state: voting on could contradict a past vote."""
+
+    code = "vote_state_lost"
+    sentence = "The record of this validator's own votes cannot be trusted: {why}."
+
+
+class ConsensusRefusal(WattestError):
+    code = "consensus_refused"
+    sentence = "The message of a validator does not hold: {why}."
 
 
 class Refusal(WattestError):
