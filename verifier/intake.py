@@ -3,7 +3,7 @@
 Of several values for one interval the smallest power counts, so resending can never raise the energy of a day.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from verifier.reading import Reading
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+COLDEST_CENTI_C, HOTTEST_CENTI_C = -6_000, 6_000  # outside this an outdoor sensor is broken
 MISSING = -(2**62)  # in an array: no value for this interval; far below anything measured
 
 
@@ -94,9 +95,47 @@ def _row(reading: Reading | None) -> list[int]:
     return [MISSING if value is None else value for value in values]
 
 
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Several days end to end: time of each interval, power in ppm of nameplate, climate; temperatures are plausible."""
+
+    times: Ints
+    power_ppm: Ints  # own use counts as 0
+    wind_mm_s: Ints
+    temperature_centi_c: Ints
+    insolation_mwh_m2: Ints
+
+
+def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
+    """Bound of the scaling: 10^12 W x 10^6."""
+    steps = np.arange(device.slots, dtype=np.int64) * device.interval_s
+    power = np.concatenate([day.power_w for day in days])
+    temperature = np.concatenate([day.temperature_centi_c for day in days])
+    plausible = (temperature >= COLDEST_CENTI_C) & (temperature <= HOTTEST_CENTI_C)
+    return Series(
+        np.concatenate([day.day * DAY_S + steps for day in days]),
+        np.where(power == MISSING, MISSING, np.maximum(power, 0) * 1_000_000 // device.nameplate_w),
+        np.concatenate([day.wind_mm_s for day in days]),
+        np.where(plausible, temperature, MISSING),
+        np.concatenate([day.insolation_mwh_m2 for day in days]),
+    )
+
+
 def days_of(device: DeviceFacts, readings: Iterable[Reading]) -> list[DayReadings]:
     """Every UTC day that has a reading, in order."""
     by_day: dict[int, list[Reading]] = {}
     for reading in readings:
         by_day.setdefault(reading.timestamp // DAY_S, []).append(reading)
     return [read_day(device, day, by_day[day]) for day in sorted(by_day)]
+
+
+def longest_run(values: Ints, counted: Flags) -> tuple[int, int]:
+    """(length, first index) of the longest run of equal values among neighbouring `counted` ones; (0, 0) if none."""
+    best, best_start = 0, 0
+    breaks = np.flatnonzero((values[1:] != values[:-1]) | ~counted[1:] | ~counted[:-1]) + 1
+    edges = np.concatenate([[0], breaks, [len(values)]])
+    lengths = np.diff(edges)
+    longest = int(np.argmax(np.where(counted[edges[:-1]], lengths, 0)))
+    if counted[edges[longest]]:
+        best, best_start = int(lengths[longest]), int(edges[longest])
+    return best, best_start
