@@ -1,0 +1,126 @@
+"""Prometheus metrics of one node, named after CometBFT's so that known alert rules translate.
+
+Prefix `wattest_`, label `chain_id`; counters end in `_total`, times in `_seconds`. No label names a device or a
+participant: their number has no bound. docs/API.md lists every name, and a test compares.
+"""
+
+from collections.abc import Iterable
+
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CHAIN_LABEL_DIGITS = 16
+
+BLOCK_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
+WORK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+M = TypeVar("M", Counter, Gauge)
+
+
+class Family(Generic[M]):
+    """A metric with labels of its own beside the chain's."""
+
+    def __init__(self, metric: M, chain: str) -> None:
+        self._metric = metric
+        self._chain = chain
+
+    def of(self, *labels: str | int) -> M:
+        """The series of these labels, in the order in which the family names them."""
+        return self._metric.labels(self._chain, *map(str, labels))
+
+
+class Metrics:
+    """One registry per node, so that several nodes can live in one process (tests, `testnet start`)."""
+
+    def __init__(self, chain: bytes) -> None:
+        self.registry = CollectorRegistry()
+        self._chain = chain.hex()[:CHAIN_LABEL_DIGITS]
+
+        self.height = self._gauge("consensus_height", "Height of the last final block")
+        self.view = self._gauge("consensus_view", "View the engine is in")
+        self.validators = self._gauge("consensus_validators", "Validators of the epoch")
+        self.missing_validators = self._gauge(
+            "consensus_missing_validators", "Validators whose signature the last finalization lacks"
+        )
+        self.byzantine_validators = self._gauge(
+            "consensus_byzantine_validators", "Validators seen to sign two conflicting votes"
+        )
+        self.block_interval = self._histogram(
+            "consensus_block_interval_seconds", "Time between the timestamps of consecutive blocks", BLOCK_SECONDS
+        )
+        self.num_txs = self._gauge("consensus_num_txs", "Transactions of the last final block")
+        self.total_txs = self._counter("consensus_txs", "Transactions made final")
+        self.block_size = self._gauge("consensus_block_size_bytes", "Encoded size of the last final block")
+        self._last_signed = self._gauges(
+            "consensus_validator_last_signed_height", "Last height whose finalization the validator signed", "validator"
+        )
+        self._missed = self._counters(
+            "consensus_validator_missed_blocks", "Final blocks without the validator's signature", "validator"
+        )
+
+        self.mempool_size = self._gauge("mempool_size", "Waiting transactions")
+        self.mempool_failed_txs = self._counter("mempool_failed_txs", "Transactions refused at admission")
+        self.peers = self._gauge("p2p_peers", "Connected peers")
+        self.peer_receive_bytes = self._counters("p2p_peer_receive_bytes", "Bytes received from a validator", "peer")
+        self.peer_send_bytes = self._counters("p2p_peer_send_bytes", "Bytes sent to a validator", "peer")
+
+        self.block_processing = self._histogram(
+            "state_block_processing_seconds", "Executing one block and committing it", WORK_SECONDS
+        )
+        self.storage_syncs = self._counter("storage_syncs", "fsync calls of the store and the vote journal")
+        self.blocksync_syncing = self._gauge("blocksync_syncing", "1 while blocks are fetched to catch up")
+
+        self.readings = self._counter("verifier_readings", "Readings accepted by this node")
+        self.readings_refused = self._counters("verifier_readings_refused", "Readings or batches refused", "code")
+        self.verdicts = self._counters("verifier_verdicts", "Days judged by this node", "verdict", "reason")
+        self.verdict_seconds = self._histogram("verifier_verdict_seconds", "Judging one day of a device", WORK_SECONDS)
+
+        self.issued_wh = self._gauges("registry_issued_wh", "Energy of certificates ever issued", "scheme")
+        self.live_wh = self._gauges("registry_live_wh", "Energy of live certificates", "scheme")
+        self.retired_wh = self._gauges("registry_retired_wh", "Energy of retired certificates", "scheme")
+        self.expired_wh = self._gauges("registry_expired_wh", "Energy of expired certificates", "scheme")
+        self.auctions_open = self._gauge("market_auctions_open", "Auctions that take orders")
+        self.auctions_settled = self._counter("market_auctions_settled", "Auctions settled")
+        self.certificates_sold = self._counters("market_certificates_sold", "Certificates delivered to buyers", "scheme")
+
+        self.requests = self._counters("api_requests", "Requests answered", "route", "status")
+        self.request_seconds = self._histogram("api_request_seconds", "Answering a request", WORK_SECONDS)
+        self.streams = self._gauge("api_event_streams", "Open /v1/events connections")
+
+    def signed(self, height: int, validators: int, signers: Iterable[int]) -> None:
+        """Book who signed the finalization of `height`; both series are labelled by validator index."""
+        signed = set(signers)
+        for index in range(validators):
+            if index in signed:
+                self._last_signed.of(index).set(height)
+            else:
+                self._missed.of(index).inc()
+        self.validators.set(validators)
+        self.missing_validators.set(validators - len(signed))
+
+    def render(self) -> bytes:
+        """The exposition format that Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+    def names(self) -> list[str]:
+        """Every metric's name as Prometheus shows it."""
+        return sorted(
+            family.name + ("_total" if family.type == "counter" else "") for family in self.registry.collect()
+        )
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return self._gauges(name, text).of()
+
+    def _counter(self, name: str, text: str) -> Counter:
+        return self._counters(name, text).of()
+
+    def _gauges(self, name: str, text: str, *labels: str) -> Family[Gauge]:
+        return Family(Gauge(f"wattest_{name}", text, ["chain_id", *labels], registry=self.registry), self._chain)
+
+    def _counters(self, name: str, text: str, *labels: str) -> Family[Counter]:
+        return Family(Counter(f"wattest_{name}", text, ["chain_id", *labels], registry=self.registry), self._chain)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        metric = Histogram(f"wattest_{name}", text, ["chain_id"], buckets=buckets, registry=self.registry)
+        return metric.labels(self._chain)
