@@ -4,6 +4,7 @@
     ├── DecodeError           bytes that are not the one canonical encoding of what they claim to be
     ├── CryptoError           a key or a signature that does not hold
     ├── StoreError            the data directory cannot be trusted or used
+    ├── ExecutionDiffers      a final block gives another state here: this node must stop
     └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
         ├── FormRefusal       the transaction is badly made, whatever the state
         ├── AuthorityRefusal  the signer may not do this
@@ -53,6 +54,19 @@ class CryptoError(WattestError):
 class StoreError(WattestError):
     code = "store"
     sentence = "The data directory cannot be used: {why}."
+    exit_code: ClassVar[int] = 70  # disk
+
+
+class StoreMismatch(StoreError):
+    code = "store_mismatch"
+    sentence = "The stored ledger does not fit together: {why}."
+    exit_code = 71
+
+
+class ExecutionDiffers(WattestError):
+    code = "execution_differs"
+    sentence = "Final block {height} {block} gives another result here: {why}."
+    exit_code: ClassVar[int] = 72
 
 
 class Refusal(WattestError):
@@ -113,11 +127,6 @@ class SignerMismatch(FormRefusal):
     sentence = "The transaction needs the signatures of exactly its signers: {why}."
 
 
-class SpentTwiceInside(FormRefusal):
-    code = "spent_twice_inside"
-    sentence = "Output {outpoint} is named twice in one transaction."
-
-
 class BadField(FormRefusal):
     code = "bad_field"
     sentence = "The field {field} is not allowed: {why}."
@@ -126,6 +135,11 @@ class BadField(FormRefusal):
 class BadRange(FormRefusal):
     code = "bad_range"
     sentence = "The range {start}..{end} is empty, reversed or outside its bundle."
+
+
+class BadNumber(FormRefusal):
+    code = "bad_number"
+    sentence = "{number} is not a certificate number: {why}."
 
 
 class RangesDiffer(FormRefusal):
@@ -274,6 +288,11 @@ class LimitReached(StateRefusal):
     sentence = "The limit of {limit} {what} is reached."
 
 
+class OwnOrder(StateRefusal):
+    code = "own_order"
+    sentence = "Participant {participant} already has a {side} in auction {auction}; nobody trades with himself."
+
+
 class Disabled(StateRefusal):
     code = "disabled"
     sentence = "This network's genesis has no {what}."
@@ -298,6 +317,11 @@ class MempoolFull(StateRefusal):
 
 
 # --- block
+
+
+class GenesisInvalid(BlockRefusal):
+    code = "genesis_invalid"
+    sentence = "The genesis is not usable: {why}."
 
 
 class BlockInvalid(BlockRefusal):

@@ -39,6 +39,7 @@ class Space(IntEnum):
     COUNTER = 0x24
     EXPIRY = 0x25
     DELIVERY = 0x26
+    AUCTION_CLOSE = 0x27
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -48,6 +49,7 @@ class Space(IntEnum):
     BLOCK = 0x85
     FINALIZATION = 0x86
     BLOCK_HASH = 0x87
+    ISSUED = 0x88
     META = 0xF0
 
 
@@ -165,12 +167,20 @@ def expiry_key(retire_until: int, outpoint: Outpoint) -> bytes:
     return _key(Space.EXPIRY, _u64(retire_until), outpoint)
 
 
+def auction_close_key(closes_at: int, auction: int) -> bytes:
+    return _key(Space.AUCTION_CLOSE, _u64(closes_at), _u32(auction))
+
+
 def delivery_key(sequence: int) -> bytes:
     return _key(Space.DELIVERY, _u64(sequence))
 
 
 def number_key(device: int, start: int) -> bytes:
     return _key(Space.NUMBER, _u32(device), _u64(start))
+
+
+def issued_key(device: int, start: int) -> bytes:
+    return _key(Space.ISSUED, _u32(device), _u64(start))
 
 
 def spent_key(outpoint: Outpoint) -> bytes:
