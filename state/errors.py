@@ -5,6 +5,7 @@
     ├── CryptoError           a key or a signature that does not hold
     ├── StoreError            the data directory cannot be trusted or used
     ├── ExecutionDiffers      a final block gives another state here: this node must stop
+    ├── ConsensusRefusal      a vote, quorum of votes, proposal or batch of blocks that does not hold
     └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
         ├── FormRefusal       the transaction is badly made, whatever the state
         ├── AuthorityRefusal  the signer may not do this
@@ -67,6 +68,11 @@ class ExecutionDiffers(WattestError):
     code = "execution_differs"
     sentence = "Final block {height} {block} gives another result here: {why}."
     exit_code: ClassVar[int] = 72
+
+
+class ConsensusRefusal(WattestError):
+    code = "consensus_refused"
+    sentence = "The message of a validator does not hold: {why}."
 
 
 class Refusal(WattestError):
