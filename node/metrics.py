@@ -37,56 +37,56 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._chain = chain.hex()[:CHAIN_LABEL_DIGITS]
 
-        self.height = self._gauge("consensus_height", "Height of the last final block")
-        self.view = self._gauge("consensus_view", "View the engine is in")
-        self.validators = self._gauge("consensus_validators", "Validators of the epoch")
+        self.height = self._gauge("wattest_consensus_height", "Height of the last final block")
+        self.view = self._gauge("wattest_consensus_view", "View the engine is in")
+        self.validators = self._gauge("wattest_consensus_validators", "Validators of the epoch")
         self.missing_validators = self._gauge(
-            "consensus_missing_validators", "Validators whose signature the last finalization lacks"
+            "wattest_consensus_missing_validators", "Validators whose signature the last finalization lacks"
         )
         self.byzantine_validators = self._gauge(
-            "consensus_byzantine_validators", "Validators seen to sign two conflicting votes"
+            "wattest_consensus_byzantine_validators", "Validators seen to sign two conflicting votes"
         )
         self.block_interval = self._histogram(
-            "consensus_block_interval_seconds", "Time between the timestamps of consecutive blocks", BLOCK_SECONDS
+            "wattest_consensus_block_interval_seconds", "Time between the timestamps of consecutive blocks", BLOCK_SECONDS
         )
-        self.num_txs = self._gauge("consensus_num_txs", "Transactions of the last final block")
-        self.total_txs = self._counter("consensus_txs", "Transactions made final")
-        self.block_size = self._gauge("consensus_block_size_bytes", "Encoded size of the last final block")
+        self.num_txs = self._gauge("wattest_consensus_num_txs", "Transactions of the last final block")
+        self.total_txs = self._counter("wattest_consensus_txs", "Transactions made final")
+        self.block_size = self._gauge("wattest_consensus_block_size_bytes", "Encoded size of the last final block")
         self._last_signed = self._gauges(
-            "consensus_validator_last_signed_height", "Last height whose finalization the validator signed", "validator"
+            "wattest_consensus_validator_last_signed_height", "Last height whose finalization the validator signed", "validator"
         )
         self._missed = self._counters(
-            "consensus_validator_missed_blocks", "Final blocks without the validator's signature", "validator"
+            "wattest_consensus_validator_missed_blocks", "Final blocks without the validator's signature", "validator"
         )
 
-        self.mempool_size = self._gauge("mempool_size", "Waiting transactions")
-        self.mempool_failed_txs = self._counter("mempool_failed_txs", "Transactions refused at admission")
-        self.peers = self._gauge("p2p_peers", "Connected peers")
-        self.peer_receive_bytes = self._counters("p2p_peer_receive_bytes", "Bytes received from a validator", "peer")
-        self.peer_send_bytes = self._counters("p2p_peer_send_bytes", "Bytes sent to a validator", "peer")
+        self.mempool_size = self._gauge("wattest_mempool_size", "Waiting transactions")
+        self.mempool_failed_txs = self._counter("wattest_mempool_failed_txs", "Transactions refused at admission")
+        self.peers = self._gauge("wattest_p2p_peers", "Connected peers")
+        self.peer_receive_bytes = self._counters("wattest_p2p_peer_receive_bytes", "Bytes received from a validator", "peer")
+        self.peer_send_bytes = self._counters("wattest_p2p_peer_send_bytes", "Bytes sent to a validator", "peer")
 
         self.block_processing = self._histogram(
-            "state_block_processing_seconds", "Executing one block and committing it", WORK_SECONDS
+            "wattest_state_block_processing_seconds", "Executing one block and committing it", WORK_SECONDS
         )
-        self.storage_syncs = self._counter("storage_syncs", "fsync calls of the store and the vote journal")
-        self.blocksync_syncing = self._gauge("blocksync_syncing", "1 while blocks are fetched to catch up")
+        self.storage_syncs = self._counter("wattest_storage_syncs", "fsync calls of the store and the vote journal")
+        self.blocksync_syncing = self._gauge("wattest_blocksync_syncing", "1 while blocks are fetched to catch up")
 
-        self.readings = self._counter("verifier_readings", "Readings accepted by this node")
-        self.readings_refused = self._counters("verifier_readings_refused", "Readings or batches refused", "code")
-        self.verdicts = self._counters("verifier_verdicts", "Days judged by this node", "verdict", "reason")
-        self.verdict_seconds = self._histogram("verifier_verdict_seconds", "Judging one day of a device", WORK_SECONDS)
+        self.readings = self._counter("wattest_verifier_readings", "Readings accepted by this node")
+        self.readings_refused = self._counters("wattest_verifier_readings_refused", "Readings or batches refused", "code")
+        self.verdicts = self._counters("wattest_verifier_verdicts", "Days judged by this node", "verdict", "reason")
+        self.verdict_seconds = self._histogram("wattest_verifier_verdict_seconds", "Judging one day of a device", WORK_SECONDS)
 
-        self.issued_wh = self._gauges("registry_issued_wh", "Energy of certificates ever issued", "scheme")
-        self.live_wh = self._gauges("registry_live_wh", "Energy of live certificates", "scheme")
-        self.retired_wh = self._gauges("registry_retired_wh", "Energy of retired certificates", "scheme")
-        self.expired_wh = self._gauges("registry_expired_wh", "Energy of expired certificates", "scheme")
-        self.auctions_open = self._gauge("market_auctions_open", "Auctions that take orders")
-        self.auctions_settled = self._counter("market_auctions_settled", "Auctions settled")
-        self.certificates_sold = self._counters("market_certificates_sold", "Certificates delivered to buyers", "scheme")
+        self.issued_wh = self._gauges("wattest_registry_issued_wh", "Energy of certificates ever issued", "scheme")
+        self.live_wh = self._gauges("wattest_registry_live_wh", "Energy of live certificates", "scheme")
+        self.retired_wh = self._gauges("wattest_registry_retired_wh", "Energy of retired certificates", "scheme")
+        self.expired_wh = self._gauges("wattest_registry_expired_wh", "Energy of expired certificates", "scheme")
+        self.auctions_open = self._gauge("wattest_market_auctions_open", "Auctions that take orders")
+        self.auctions_settled = self._counter("wattest_market_auctions_settled", "Auctions settled")
+        self.certificates_sold = self._counters("wattest_market_certificates_sold", "Certificates delivered to buyers", "scheme")
 
-        self.requests = self._counters("api_requests", "Requests answered", "route", "status")
-        self.request_seconds = self._histogram("api_request_seconds", "Answering a request", WORK_SECONDS)
-        self.streams = self._gauge("api_event_streams", "Open /v1/events connections")
+        self.requests = self._counters("wattest_api_requests", "Requests answered", "route", "status")
+        self.request_seconds = self._histogram("wattest_api_request_seconds", "Answering a request", WORK_SECONDS)
+        self.streams = self._gauge("wattest_api_event_streams", "Open /v1/events connections")
 
     def signed(self, height: int, validators: int, signers: Iterable[int]) -> None:
         """Book who signed the finalization of `height`; both series are labelled by validator index."""
@@ -116,11 +116,11 @@ class Metrics:
         return self._counters(name, text).of()
 
     def _gauges(self, name: str, text: str, *labels: str) -> Family[Gauge]:
-        return Family(Gauge(f"wattest_{name}", text, ["chain_id", *labels], registry=self.registry), self._chain)
+        return Family(Gauge(name, text, ["chain_id", *labels], registry=self.registry), self._chain)
 
     def _counters(self, name: str, text: str, *labels: str) -> Family[Counter]:
-        return Family(Counter(f"wattest_{name}", text, ["chain_id", *labels], registry=self.registry), self._chain)
+        return Family(Counter(name, text, ["chain_id", *labels], registry=self.registry), self._chain)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        metric = Histogram(f"wattest_{name}", text, ["chain_id"], buckets=buckets, registry=self.registry)
+        metric = Histogram(name, text, ["chain_id"], buckets=buckets, registry=self.registry)
         return metric.labels(self._chain)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from node.api.parameters import MAX_PAGE, Parameter
 from node.api.services import Services
+from state.store import Store
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 
@@ -38,8 +39,13 @@ class Call:
         return self.given.get(name, default)
 
     @property
-    def count(self) -> int:
-        return int(self.given.get("count", MAX_PAGE))
+    def store(self) -> Store:
+        return self.services.store
+
+    @property
+    def page(self) -> tuple[bytes | None, int]:
+        """Where the page begins, and how many items it may have."""
+        return self.given.get("cursor"), self.given.get("limit", MAX_PAGE)
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -48,12 +54,11 @@ Handler = Callable[[Call], Awaitable[Answer]]
 @dataclass(frozen=True)
 class Route:
     """One line of the API. `answer` names the schema of a JSON answer and `fields` its keys beside `schema`;
-    `produces` is the media type of any other answer."""
+    `produces` is the media type of any other answer. The handler's docstring says what it does."""
 
     method: str
     path: str
     handler: Handler
-    summary: str
     answer: str = ""
     fields: tuple[str, ...] = ()
     where: tuple[Parameter, ...] = ()

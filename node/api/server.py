@@ -12,6 +12,8 @@ from node.api.requests import media_type
 from node.api.routes import ROUTES
 from node.api.services import Services
 from node.api.streams import STREAMS, Streams
+from node.api.supply import SUPPLY
+from node.queries.supply import Supply
 
 KEEPALIVE_S = 30
 MAX_LINE = 8_190
@@ -25,6 +27,7 @@ def make_app(services: Services) -> web.Application:
     app[THROTTLE] = Throttle(services.limits, services.monotonic)
     app[IN_FLIGHT] = InFlight()
     app[STREAMS] = Streams(services.limits)
+    app[SUPPLY] = Supply()
     for route in ROUTES:
         app.router.add_route(route.method, router_path(route), _answer(route))
     app.on_shutdown.append(_close_streams)
