@@ -5,7 +5,6 @@ participant: their number has no bound. docs/API.md lists every name, and a test
 """
 
 from collections.abc import Iterable
-
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -22,12 +21,13 @@ class Family(Generic[M]):
     """A metric with labels of its own beside the chain's."""
 
     def __init__(self, metric: M, chain: str) -> None:
-        self._metric = metric
+        self._metric: M = metric
         self._chain = chain
 
     def of(self, *labels: str | int) -> M:
         """The series of these labels, in the order in which the family names them."""
-        return self._metric.labels(self._chain, *map(str, labels))
+        series: M = self._metric.labels(self._chain, *map(str, labels))
+        return series
 
 
 class Metrics:
@@ -47,13 +47,17 @@ class Metrics:
             "wattest_consensus_byzantine_validators", "Validators seen to sign two conflicting votes"
         )
         self.block_interval = self._histogram(
-            "wattest_consensus_block_interval_seconds", "Time between the timestamps of consecutive blocks", BLOCK_SECONDS
+            "wattest_consensus_block_interval_seconds",
+            "Time between the timestamps of consecutive blocks",
+            BLOCK_SECONDS,
         )
         self.num_txs = self._gauge("wattest_consensus_num_txs", "Transactions of the last final block")
         self.total_txs = self._counter("wattest_consensus_txs", "Transactions made final")
         self.block_size = self._gauge("wattest_consensus_block_size_bytes", "Encoded size of the last final block")
         self._last_signed = self._gauges(
-            "wattest_consensus_validator_last_signed_height", "Last height whose finalization the validator signed", "validator"
+            "wattest_consensus_validator_last_signed_height",
+            "Last height whose finalization the validator signed",
+            "validator",
         )
         self._missed = self._counters(
             "wattest_consensus_validator_missed_blocks", "Final blocks without the validator's signature", "validator"
@@ -62,7 +66,9 @@ class Metrics:
         self.mempool_size = self._gauge("wattest_mempool_size", "Waiting transactions")
         self.mempool_failed_txs = self._counter("wattest_mempool_failed_txs", "Transactions refused at admission")
         self.peers = self._gauge("wattest_p2p_peers", "Connected peers")
-        self.peer_receive_bytes = self._counters("wattest_p2p_peer_receive_bytes", "Bytes received from a validator", "peer")
+        self.peer_receive_bytes = self._counters(
+            "wattest_p2p_peer_receive_bytes", "Bytes received from a validator", "peer"
+        )
         self.peer_send_bytes = self._counters("wattest_p2p_peer_send_bytes", "Bytes sent to a validator", "peer")
 
         self.block_processing = self._histogram(
@@ -72,9 +78,13 @@ class Metrics:
         self.blocksync_syncing = self._gauge("wattest_blocksync_syncing", "1 while blocks are fetched to catch up")
 
         self.readings = self._counter("wattest_verifier_readings", "Readings accepted by this node")
-        self.readings_refused = self._counters("wattest_verifier_readings_refused", "Readings or batches refused", "code")
+        self.readings_refused = self._counters(
+            "wattest_verifier_readings_refused", "Readings or batches refused", "code"
+        )
         self.verdicts = self._counters("wattest_verifier_verdicts", "Days judged by this node", "verdict", "reason")
-        self.verdict_seconds = self._histogram("wattest_verifier_verdict_seconds", "Judging one day of a device", WORK_SECONDS)
+        self.verdict_seconds = self._histogram(
+            "wattest_verifier_verdict_seconds", "Judging one day of a device", WORK_SECONDS
+        )
 
         self.issued_wh = self._gauges("wattest_registry_issued_wh", "Energy of certificates ever issued", "scheme")
         self.live_wh = self._gauges("wattest_registry_live_wh", "Energy of live certificates", "scheme")
@@ -82,7 +92,9 @@ class Metrics:
         self.expired_wh = self._gauges("wattest_registry_expired_wh", "Energy of expired certificates", "scheme")
         self.auctions_open = self._gauge("wattest_market_auctions_open", "Auctions that take orders")
         self.auctions_settled = self._counter("wattest_market_auctions_settled", "Auctions settled")
-        self.certificates_sold = self._counters("wattest_market_certificates_sold", "Certificates delivered to buyers", "scheme")
+        self.certificates_sold = self._counters(
+            "wattest_market_certificates_sold", "Certificates delivered to buyers", "scheme"
+        )
 
         self.requests = self._counters("wattest_api_requests", "Requests answered", "route", "status")
         self.request_seconds = self._histogram("wattest_api_request_seconds", "Answering a request", WORK_SECONDS)

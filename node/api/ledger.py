@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from node.api.calls import Answer, Call
-from node.api.requests import JSON, MSGPACK, fields, hex_field, media_type, parse_json, read_body
 from node.api.refusals import refusal_dict
+from node.api.requests import JSON, MSGPACK, fields, hex_field, media_type, parse_json, read_body
 from node.api.supply import counted_supply
 from node.queries import chain, registry
 from state.errors import DecodeError, WattestError

@@ -10,8 +10,8 @@ from node.api.parameters import Parameter
 from node.api.refusals import SCHEMA
 
 ABOUT = (
-    "Registry, market and verifier of renewable-energy certificates. Reads are final: they answer from committed blocks "
-    "alone. An integer whose bound exceeds 2^53 is a string, always; bytes are lower-case hexadecimal."
+    "Registry, market and verifier of renewable-energy certificates. Reads are final: they answer from "
+    "committed blocks alone. An integer whose bound exceeds 2^53 is a string, always; bytes are lower-case hexadecimal."
 )
 
 

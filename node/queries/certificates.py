@@ -9,9 +9,9 @@ from node.queries.pages import Page, bounds
 from node.queries.values import plain
 from state.errors import StoreMismatch, Unknown
 from state.history import STATUS_LIVE, Step, Whereabouts, history, holdings, lot_of, where
-from state.keyspace import Space, device_key, issuance_key, number_key, output_key, participant_key, scheme_key
+from state.keyspace import Entry, Space, device_key, issuance_key, number_key, output_key, participant_key, scheme_key
 from state.numbering import CertificateNumber, format_number, parse_number, require_decoration
-from state.outputs import Bundle, holder_of, quantity
+from state.outputs import Bundle, Delivery, Offer, holder_of, quantity
 from state.records import Device, Issuance, Participant, Scheme
 from state.store import Store
 from state.transaction import Retire
@@ -21,7 +21,8 @@ MAX_RANGES = 200  # pieces that one range of numbers is told in
 
 def number_of(store: Store, issuance: Issuance, start: int, end: int) -> CertificateNumber:
     device, scheme = store.get(device_key(issuance.device)), store.get(scheme_key(issuance.scheme))
-    assert isinstance(device, Device) and isinstance(scheme, Scheme), "an issuance names both"
+    assert isinstance(device, Device), "an issuance names its device"
+    assert isinstance(scheme, Scheme), "an issuance names its scheme"
     registry = parameters_of(store).registry_code
     return CertificateNumber(
         registry, device.facts.country, device.id, issuance.month, start, end, scheme.serial_digits
@@ -155,9 +156,7 @@ def name_of(store: Store, participant: int) -> str:
 # --- lists of live ranges
 
 
-def certificates_page(
-    store: Store, holder: int | None, device: int | None, cursor: bytes | None, limit: int
-) -> Page:
+def certificates_page(store: Store, holder: int | None, device: int | None, cursor: bytes | None, limit: int) -> Page:
     """Live ranges: of a holder, of a device, of both, or all, in the order of (device, serial)."""
     if holder is not None:
         return _held_page(store, holder, device, cursor, limit)
@@ -188,9 +187,9 @@ def _held_page(store: Store, holder: int, device: int | None, cursor: bytes | No
     return items, None
 
 
-def _live(store: Store, outpoint: bytes, output: Any) -> dict[str, Any]:
-    lot = lot_of(output)
-    assert lot is not None
+def _live(store: Store, outpoint: bytes, output: Entry) -> dict[str, Any]:
+    assert isinstance(output, Bundle | Offer | Delivery), "only these hold certificates"
+    lot = output if isinstance(output, Bundle) else output.lot
     issuance = issuance_of(store, lot.issuance)
     return {
         **bundle_dict(store, lot),

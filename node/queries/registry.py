@@ -55,9 +55,7 @@ def participant_dict(store: Store, participant: int) -> dict[str, Any]:
 
 
 def participants_page(store: Store, cursor: bytes | None, limit: int) -> Page:
-    return records(
-        store, Space.PARTICIPANT, cursor, limit, lambda _, found: participant_dict(store, found.id)
-    )
+    return records(store, Space.PARTICIPANT, cursor, limit, lambda _, found: participant_dict(store, found.id))
 
 
 def participant_of_key(store: Store, key: bytes) -> dict[str, Any]:

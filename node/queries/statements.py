@@ -27,7 +27,8 @@ def facts_of(store: Store, statement: Statement) -> StatementFacts:
     _, _, transaction = find_transaction(store, statement.txid)
     action = transaction.body.actions[statement.action_index]
     holder = store.get(participant_key(statement.holder))
-    assert isinstance(action, Retire) and isinstance(holder, Participant)
+    assert isinstance(action, Retire)
+    assert isinstance(holder, Participant)
     sources = [_source(store, retired.issuance) for retired in action.ranges]
     facts = statement_facts(meta_of(store).chain, parameters_of(store), holder, action, sources)
     if statement_hash(facts) != statement.statement_hash:
@@ -38,7 +39,8 @@ def facts_of(store: Store, statement: Statement) -> StatementFacts:
 def _source(store: Store, number: int) -> tuple[Issuance, Device, Scheme]:
     issuance = issuance_of(store, number)
     device, scheme = store.get(device_key(issuance.device)), store.get(scheme_key(issuance.scheme))
-    assert isinstance(device, Device) and isinstance(scheme, Scheme)
+    assert isinstance(device, Device)
+    assert isinstance(scheme, Scheme)
     return issuance, device, scheme
 
 
