@@ -79,12 +79,12 @@ class Feed:
         with suppress(KeyError):
             self._watchers.remove(subscription)
 
-    def committed(self) -> None:
-        """A block became final and is in the store."""
+    def committed(self, final: object) -> None:
+        """A block became final and is in the store; each watcher reads it from there."""
         for watcher in self._watchers:
             watcher.wake.set()
 
-    def live(self, kind: str, **fields: Any) -> None:
+    def live(self, kind: str, fields: dict[str, Any]) -> None:
         """Something happened that no block records: `reading`, `attestation`, `peer`, `view`. Not replayed."""
         if not self._watchers:
             return

@@ -4,10 +4,12 @@ Prefix `wattest_`, label `chain_id`; counters end in `_total`, times in `_second
 participant: their number has no bound. docs/API.md lists every name, and a test compares.
 """
 
-from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from contracts.events import Delivered, Settled
+from node.runtime import FinalBlock
 
 CHAIN_LABEL_DIGITS = 16
 
@@ -33,13 +35,16 @@ class Family(Generic[M]):
 class Metrics:
     """One registry per node, so that several nodes can live in one process (tests, `testnet start`)."""
 
-    def __init__(self, chain: bytes) -> None:
+    def __init__(self, chain: bytes, validators: int) -> None:
         self.registry = CollectorRegistry()
+        self._count = validators
+        self._last_time_ms = 0
         self._chain = chain.hex()[:CHAIN_LABEL_DIGITS]
 
         self.height = self._gauge("wattest_consensus_height", "Height of the last final block")
         self.view = self._gauge("wattest_consensus_view", "View the engine is in")
         self.validators = self._gauge("wattest_consensus_validators", "Validators of the epoch")
+        self.validators.set(validators)
         self.missing_validators = self._gauge(
             "wattest_consensus_missing_validators", "Validators whose signature the last finalization lacks"
         )
@@ -92,24 +97,44 @@ class Metrics:
         self.expired_wh = self._gauges("wattest_registry_expired_wh", "Energy of expired certificates", "scheme")
         self.auctions_open = self._gauge("wattest_market_auctions_open", "Auctions that take orders")
         self.auctions_settled = self._counter("wattest_market_auctions_settled", "Auctions settled")
-        self.certificates_sold = self._counters(
-            "wattest_market_certificates_sold", "Certificates delivered to buyers", "scheme"
+        self.certificates_sold = self._counter(
+            "wattest_market_certificates_sold", "Certificates delivered to buyers of auctions"
         )
 
         self.requests = self._counters("wattest_api_requests", "Requests answered", "route", "status")
         self.request_seconds = self._histogram("wattest_api_request_seconds", "Answering a request", WORK_SECONDS)
         self.streams = self._gauge("wattest_api_event_streams", "Open /v1/events connections")
 
-    def signed(self, height: int, validators: int, signers: Iterable[int]) -> None:
-        """Book who signed the finalization of `height`; both series are labelled by validator index."""
-        signed = set(signers)
-        for index in range(validators):
-            if index in signed:
+    # --- told by the runtime
+
+    def committed(self, final: FinalBlock) -> None:
+        """Book a block that became final."""
+        header = final.block.header
+        if self._last_time_ms:
+            self.block_interval.observe((header.timestamp_ms - self._last_time_ms) / 1_000)
+        self._last_time_ms = header.timestamp_ms
+        self.height.set(header.height)
+        self.num_txs.set(len(final.block.transactions))
+        self.total_txs.inc(len(final.block.transactions))
+        self.block_size.set(sum(map(len, final.block.transactions)))
+        for record in final.output.events:
+            if isinstance(record.event, Settled):
+                self.auctions_settled.inc()
+            elif isinstance(record.event, Delivered):
+                self.certificates_sold.inc(record.event.end - record.event.start + 1)
+        if final.finalization.block_hash == final.block_hash:
+            self._signed(header.height, set(final.finalization.signers))
+
+    def live(self, kind: str, fields: dict[str, Any]) -> None:
+        """Nothing to book: what a metric shows of the moment is read when it is asked for."""
+
+    def _signed(self, height: int, signers: set[int]) -> None:
+        for index in range(self._count):
+            if index in signers:
                 self._last_signed.of(index).set(height)
             else:
                 self._missed.of(index).inc()
-        self.validators.set(validators)
-        self.missing_validators.set(validators - len(signed))
+        self.missing_validators.set(self._count - len(signers))
 
     def render(self) -> bytes:
         """The exposition format that Prometheus scrapes."""

@@ -70,6 +70,20 @@ class ExecutionDiffers(WattestError):
     exit_code: ClassVar[int] = 72
 
 
+class DiskFailed(StoreError):
+    """A write or sync failed: nothing after it may be trusted, the node stops (exit code 70)."""
+
+    code = "disk"
+    sentence = "The disk failed: {why}. The node stops voting; free or replace the disk, then start it again."
+
+
+class VoteStateLost(StoreError):
+    """The journal of own votes is missing, damaged or older than the state: voting on could contradict a past vote."""
+
+    code = "vote_state_lost"
+    sentence = "The record of this validator's own votes cannot be trusted: {why}."
+
+
 class ConsensusRefusal(WattestError):
     code = "consensus_refused"
     sentence = "The message of a validator does not hold: {why}."

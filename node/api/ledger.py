@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from contracts.transition import DecodedTx
 from node.api.calls import Answer, Call
 from node.api.refusals import refusal_dict
 from node.api.requests import JSON, MSGPACK, fields, hex_field, media_type, parse_json, read_body
@@ -111,7 +112,7 @@ async def submit(call: Call) -> Answer:
     (result,) = await call.services.admit([raw])
     if isinstance(result, WattestError):
         raise result
-    return {"txid": result.hex()}
+    return {"txid": result.txid.hex()}
 
 
 async def _raw_transaction(call: Call) -> bytes:
@@ -133,8 +134,8 @@ async def submit_batch(call: Call) -> Answer:
     return {"results": [_result(result) for result in results]}
 
 
-def _result(result: bytes | WattestError) -> dict[str, Any]:
-    return refusal_dict(result) if isinstance(result, WattestError) else {"txid": result.hex()}
+def _result(result: DecodedTx | WattestError) -> dict[str, Any]:
+    return refusal_dict(result) if isinstance(result, WattestError) else {"txid": result.txid.hex()}
 
 
 async def schemes(call: Call) -> Answer:

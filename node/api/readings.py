@@ -5,7 +5,7 @@ from typing import Any
 from node.api.calls import Answer, Call
 from node.api.refusals import BadJson
 from node.api.requests import fields, hex_field, integer_field, parse_json, read_body
-from node.api.services import ReadingBatch, SignedClose
+from node.wire import Close
 from state.units import DAY_S
 
 MAX_BATCH = 1_440  # a day of minutes
@@ -18,9 +18,10 @@ async def post_readings(call: Call) -> Answer:
     """A signed batch of readings of one device; answered once they are on disk, all or none."""
     value = parse_json(await read_body(call.request, MAX_READINGS_BYTES))
     raws, signature, key = fields(value, ("readings", "signature", "key"))
-    batch = ReadingBatch(_raws(raws), hex_field(key, "key", 32, 32), hex_field(signature, "signature", 64, 64))
-    accepted, duplicates = await call.services.take_readings(batch)
-    return {"accepted": accepted, "duplicates": duplicates}
+    taken = await call.services.take_readings(
+        _raws(raws), hex_field(key, "key", 32, 32), hex_field(signature, "signature", 64, 64)
+    )
+    return {"accepted": taken.accepted, "duplicates": taken.duplicates}
 
 
 def _raws(value: Any) -> tuple[str, ...]:
@@ -40,15 +41,15 @@ async def post_day(call: Call) -> Answer:
         raise BadJson(why="close must be [device, day, last_seq, count, head_hash, readings_root]")
     device, day, last_seq, count, head_hash, readings_root = close
     new = await call.services.take_close(
-        SignedClose(
+        Close(
             integer_field(device, "device", 2**32 - 1),
             integer_field(day, "day", 2**32 - 1),
             integer_field(last_seq, "last_seq", 2**53),
             integer_field(count, "count", DAY_S),
             hex_field(head_hash, "head_hash", 32, 32),
             hex_field(readings_root, "readings_root", 32, 32),
-            hex_field(key, "key", 32, 32),
-            hex_field(signature, "signature", 64, 64),
-        )
+        ),
+        hex_field(key, "key", 32, 32),
+        hex_field(signature, "signature", 64, 64),
     )
     return {"accepted": int(new), "duplicates": int(not new)}

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from contracts.transition import DecodedTx
 from node.api.limits import PROFILES, Limits
 from node.feed import Feed
 from node.metrics import Metrics
+from node.wire import Close
 from state.errors import WattestError
 from state.store import Store
 
@@ -52,27 +54,14 @@ class Standing:
     refusal: WattestError | None = None
 
 
-@dataclass(frozen=True)
-class ReadingBatch:
-    """Raw version-1 readings of one device in order, with the signature of the meter or gateway over all of them."""
+class Taken(Protocol):
+    """What became of a batch of readings."""
 
-    raws: tuple[str, ...]
-    key: bytes
-    signature: bytes
+    @property
+    def accepted(self) -> int: ...
 
-
-@dataclass(frozen=True)
-class SignedClose:
-    """A device's closed UTC day: what validators attest against."""
-
-    device: int
-    day: int
-    last_seq: int
-    count: int
-    head_hash: bytes
-    readings_root: bytes
-    key: bytes
-    signature: bytes
+    @property
+    def duplicates(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -88,8 +77,9 @@ class Readiness:
 class Services:
     """Everything behind the API. Callables raise WattestError for what they refuse.
 
-    `admit` gives for each transaction its txid or the refusal, in order. `standing` answers None for what the mempool
-    never saw. `take_readings` returns (accepted, duplicates) after the durable write.
+    `admit` gives for each transaction its decoded form or the refusal, in order. `standing` answers None for what the
+    mempool never saw. `take_readings(raws, key, signature)` returns after the durable write; `take_close` says whether
+    the close was new. `profile` gives `profile_hash` and what it was computed from.
     """
 
     store: Store
@@ -101,10 +91,10 @@ class Services:
     feed: Feed
     metrics: Metrics
     live: Callable[[], Live]
-    admit: Callable[[Sequence[bytes]], Awaitable[Sequence[bytes | WattestError]]]
+    admit: Callable[[Sequence[bytes]], Awaitable[Sequence[DecodedTx | WattestError]]]
     standing: Callable[[bytes], Standing | None]
-    take_readings: Callable[[ReadingBatch], Awaitable[tuple[int, int]]]
-    take_close: Callable[[SignedClose], Awaitable[bool]]
+    take_readings: Callable[[Sequence[str], bytes, bytes], Awaitable[Taken]]
+    take_close: Callable[[Close, bytes, bytes], Awaitable[bool]]
     readings_of_day: Callable[[int, int], Sequence[str]]
     profile: Callable[[int, int, int], Awaitable[dict[str, Any]]]
     limits: Limits = PROFILES["default"]
