@@ -113,11 +113,6 @@ class SignerMismatch(FormRefusal):
     sentence = "The transaction needs the signatures of exactly its signers: {why}."
 
 
-class SpentTwiceInside(FormRefusal):
-    code = "spent_twice_inside"
-    sentence = "Output {outpoint} is named twice in one transaction."
-
-
 class BadField(FormRefusal):
     code = "bad_field"
     sentence = "The field {field} is not allowed: {why}."
@@ -274,6 +269,11 @@ class LimitReached(StateRefusal):
     sentence = "The limit of {limit} {what} is reached."
 
 
+class OwnOrder(StateRefusal):
+    code = "own_order"
+    sentence = "Participant {participant} already has a {side} in auction {auction}; nobody trades with himself."
+
+
 class Disabled(StateRefusal):
     code = "disabled"
     sentence = "This network's genesis has no {what}."
@@ -298,6 +298,11 @@ class MempoolFull(StateRefusal):
 
 
 # --- block
+
+
+class GenesisInvalid(BlockRefusal):
+    code = "genesis_invalid"
+    sentence = "The genesis is not usable: {why}."
 
 
 class BlockInvalid(BlockRefusal):

@@ -39,6 +39,7 @@ class Space(IntEnum):
     COUNTER = 0x24
     EXPIRY = 0x25
     DELIVERY = 0x26
+    AUCTION_CLOSE = 0x27
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -163,6 +164,10 @@ def counter_key(name: str) -> bytes:
 
 def expiry_key(retire_until: int, outpoint: Outpoint) -> bytes:
     return _key(Space.EXPIRY, _u64(retire_until), outpoint)
+
+
+def auction_close_key(closes_at: int, auction: int) -> bytes:
+    return _key(Space.AUCTION_CLOSE, _u64(closes_at), _u32(auction))
 
 
 def delivery_key(sequence: int) -> bytes:

@@ -158,10 +158,18 @@ class Auction(Wire, frozen=True, tag="auction"):
     opened_height: U64
     closes_at: U64  # s
     orders: U32  # numbers 0..orders-1 are given out, cancelled ones included
-    status: Code  # open | settled | void
+    status: Code  # open | closed | settled
+    seed: OptionalKey  # decides the last units of ties; set when it closes, so nobody can bid for it
     price: U64  # of the settlement, 0 before it or without trade
     quantity: U64  # certificates that changed hands
     result_root: OptionalKey
+
+
+class AuctionMember(Wire, frozen=True, tag="auction_member"):
+    """How many orders a participant placed in an auction, all on one side: nobody trades with himself."""
+
+    orders: U32
+    side: Code  # offer | bid
 
 
 class Issuance(Wire, frozen=True, tag="issuance"):
@@ -178,6 +186,9 @@ class Issuance(Wire, frozen=True, tag="issuance"):
     issued_at: U64  # s
     trade_until: U64
     retire_until: U64
+    verifier_version: U16
+    profile_hash: Hash
+    reasons: tuple[Code, ...]  # labels and information codes of its accepted days, e.g. single_source
     txid: Hash
 
 
@@ -237,6 +248,14 @@ class Statement(Wire, frozen=True, tag="statement"):
     retired_at: U64  # s
 
 
+class EnergyCode(Wire, frozen=True):
+    """An EECS technology that may be registered here, and the fuel prefixes that go with it."""
+
+    technology: Code
+    name: Name
+    fuels: tuple[Code, ...]
+
+
 class Parameters(Wire, frozen=True, tag="parameters"):
     """Of the network, from its genesis; docs/GENESIS.md documents each."""
 
@@ -249,6 +268,7 @@ class Parameters(Wire, frozen=True, tag="parameters"):
     max_outputs: U32  # live outputs of one holder
     issuing: bool
     auctions: bool
+    energy_codes: tuple[EnergyCode, ...]
 
 
 class KeyOwner(Wire, frozen=True, tag="key_owner"):
@@ -284,6 +304,7 @@ Record = (
     | Validator
     | Scheme
     | Auction
+    | AuctionMember
     | Issuance
     | MonthEnergy
     | Release
