@@ -55,6 +55,20 @@ class StoreError(WattestError):
     sentence = "The data directory cannot be used: {why}."
 
 
+class DiskFailed(StoreError):
+    """A write or sync failed: nothing after it may be trusted, the node stops (exit code 70)."""
+
+    code = "disk"
+    sentence = "The disk failed: {why}. The node stops voting; free or replace the disk, then start it again."
+
+
+class VoteStateLost(StoreError):
+    """The journal of own votes is missing, damaged or older than the state: voting on could contradict a past vote."""
+
+    code = "vote_state_lost"
+    sentence = "The record of this validator's own votes cannot be trusted: {why}."
+
+
 class Refusal(WattestError):
     code = "refused"
 
