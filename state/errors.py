@@ -4,6 +4,7 @@
     ├── DecodeError           bytes that are not the one canonical encoding of what they claim to be
     ├── CryptoError           a key or a signature that does not hold
     ├── StoreError            the data directory cannot be trusted or used
+    ├── ExecutionDiffers      a final block gives another state here: this node must stop
     └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
         ├── FormRefusal       the transaction is badly made, whatever the state
         ├── AuthorityRefusal  the signer may not do this
@@ -53,6 +54,19 @@ class CryptoError(WattestError):
 class StoreError(WattestError):
     code = "store"
     sentence = "The data directory cannot be used: {why}."
+    exit_code: ClassVar[int] = 70  # disk
+
+
+class StoreMismatch(StoreError):
+    code = "store_mismatch"
+    sentence = "The stored ledger does not fit together: {why}."
+    exit_code = 71
+
+
+class ExecutionDiffers(WattestError):
+    code = "execution_differs"
+    sentence = "Final block {height} {block} gives another result here: {why}."
+    exit_code: ClassVar[int] = 72
 
 
 class DiskFailed(StoreError):
@@ -135,6 +149,11 @@ class BadField(FormRefusal):
 class BadRange(FormRefusal):
     code = "bad_range"
     sentence = "The range {start}..{end} is empty, reversed or outside its bundle."
+
+
+class BadNumber(FormRefusal):
+    code = "bad_number"
+    sentence = "{number} is not a certificate number: {why}."
 
 
 class RangesDiffer(FormRefusal):

@@ -49,6 +49,7 @@ class Space(IntEnum):
     BLOCK = 0x85
     FINALIZATION = 0x86
     BLOCK_HASH = 0x87
+    ISSUED = 0x88
     META = 0xF0
 
 
@@ -176,6 +177,10 @@ def delivery_key(sequence: int) -> bytes:
 
 def number_key(device: int, start: int) -> bytes:
     return _key(Space.NUMBER, _u32(device), _u64(start))
+
+
+def issued_key(device: int, start: int) -> bytes:
+    return _key(Space.ISSUED, _u32(device), _u64(start))
 
 
 def spent_key(outpoint: Outpoint) -> bytes:
