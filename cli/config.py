@@ -1,7 +1,6 @@
 """`wattest config`: what is set, where it comes from, and how to change it."""
 
 import json
-import tomllib
 from typing import Any
 
 import click
@@ -9,7 +8,7 @@ import click
 from cli import show
 from cli.options import Group
 from cli.session import Session, with_session
-from cli.settings import CONFIG, read_config, write_setting
+from cli.settings import write_setting
 
 
 @click.group(cls=Group)
@@ -21,17 +20,19 @@ def config() -> None:
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
 @with_session
 def show_(session: Session, origin: bool) -> None:
-    """Every setting in force."""
+    """Every setting in force: those of commands first, then those of a node in this home."""
+    from node.config import load_config
+
     found: list[tuple[str, Any, str]] = [(n, s.value, s.origin) for n, s in session.settings.items()]
-    path = str(session.home / CONFIG)
-    for heading, values in read_config(session.home).items():
-        if heading != "client" and isinstance(values, dict):
-            found += [(f"{heading}.{name}", value, path) for name, value in values.items()]
+    node = load_config(session.home)
+    for name, value in node.values.items():
+        if name.startswith("node."):
+            found.append((name, list(value) if isinstance(value, tuple) else value, node.origins[name]))
     value = {name: {"value": setting, "origin": source} for name, setting, source in found}
     if origin:
         text = show.table(("setting", "value", "origin"), found)
     else:
-        text = show.fields((name, setting if setting != "" else "(none)") for name, setting, _ in found)
+        text = show.fields((name, setting if setting not in ("", []) else "(none)") for name, setting, _ in found)
     session.answer("config/1", {"settings": value}, text)
 
 
@@ -42,21 +43,20 @@ def show_(session: Session, origin: bool) -> None:
 def set_(session: Session, name: str, value: str) -> None:
     """Write NAME (such as client.node or node.api_listen) to config.toml of the home.
 
-    VALUE is a number, true, false, a list such as '["a:1"]', or else a text.
+    A list is written with commas: node.peers 0@10.0.0.7:27656,1@10.0.0.8:27656.
     """
-    heading, dot, key = name.rpartition(".")
-    if not dot or not key.replace("_", "").isalnum():
-        raise click.UsageError(f"{name!r}: name a table and a key, such as client.node.")
-    path = write_setting(session.home, heading, key, _literal(value))
+    from difflib import get_close_matches
+
+    from node.config import SETTINGS
+
+    if name not in SETTINGS:
+        near = get_close_matches(name, SETTINGS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(SETTINGS)}."
+        raise click.UsageError(f"There is no setting {name!r}.{hint}")
+    try:
+        parsed = SETTINGS[name].parse(value)
+    except ValueError as error:
+        raise click.UsageError(f"{name} = {value!r}: {error}") from None
+    table, _, key = name.partition(".")
+    path = write_setting(session.home, table, key, json.dumps(parsed, ensure_ascii=False))
     session.answer("config_set/1", {"name": name, "file": str(path)}, f"{name} is set in {path}.")
-
-
-def _literal(value: str) -> str:
-    """Numbers, booleans and lists are TOML as they stand; everything else is a text."""
-    if value in ("true", "false") or value.lstrip("-").isdigit() or value.startswith("["):
-        try:
-            tomllib.loads(f"value = {value}")
-        except tomllib.TOMLDecodeError as error:
-            raise click.UsageError(f"{value} is no value of TOML: {error}") from None
-        return value
-    return json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,6 @@
 """`wattest`: the root of all commands, and the one place where errors become exit codes.
 
-    wattest <noun> <verb>, e.g. `wattest certificate list`; the actions stand alone, e.g. `wattest transfer`.
+wattest <noun> <verb>, e.g. `wattest certificate list`; the actions stand alone, e.g. `wattest transfer`.
 """
 
 import json
@@ -29,7 +29,10 @@ SECTIONS = {
         "participant": ("cli.participants:participant", "Participants: register, list, show."),
         "device": ("cli.devices:device", "Plants: propose, list, show."),
         "meter": ("cli.devices:meter", "Credentials of readings: propose."),
-        "proposal": ("cli.proposals:proposal", "Accreditation: list, show, approve, refuse; role, gateway, profile, renew."),
+        "proposal": (
+            "cli.proposals:proposal",
+            "Accreditation: list, show, approve, refuse; role, gateway, profile, renew.",
+        ),
         "certificate": ("cli.certificates:certificate", "Certificates: list, show, history, where."),
         "transfer": ("cli.certificates:transfer", "Hand certificates to another participant."),
         "retire": ("cli.certificates:retire", "End certificates with a claim, for ever."),

@@ -27,7 +27,9 @@ def _global(*names: str, **settings: Any) -> click.Option:
 def _global_options(hidden: bool) -> list[click.Parameter]:
     flag = {"is_flag": True, "hidden": hidden}
     return [
-        _global("--home", metavar="DIR", hidden=hidden, help="Home with config.toml and keys. [WATTEST_HOME, ~/.wattest]"),
+        _global(
+            "--home", metavar="DIR", hidden=hidden, help="Home with config.toml and keys. [WATTEST_HOME, ~/.wattest]"
+        ),
         _global("--node", metavar="URL", hidden=hidden, help="API of the node to talk to. [WATTEST_NODE]"),
         _global("--chain-id", metavar="HEX", hidden=hidden, help="Id of the network to act on. [WATTEST_CHAIN_ID]"),
         _global("--json", **flag, help="Answer with one JSON object on stdout. [WATTEST_JSON]"),

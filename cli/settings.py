@@ -1,10 +1,10 @@
 """Where a command's settings come from: flag, then `WATTEST_*`, then `config.toml` of the home, then a default.
 
-    [client]
-    node = "http://127.0.0.1:8545"    the API that commands talk to
-    chain_id = "…"                    the network that this wallet acts on; signatures for another one are refused
-    keyring = "file"                  file (passphrase) or test (no passphrase, test networks only)
-    key = "trader"                    the key that signs where --from names none
+[client]
+node = "http://127.0.0.1:27680"    the API that commands talk to
+chain_id = "…"                    the network that this wallet acts on; signatures for another one are refused
+keyring = "file"                  file (passphrase) or test (no passphrase, test networks only)
+key = "trader"                    the key that signs where --from names none
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-DEFAULT_NODE = "http://127.0.0.1:8545"
+DEFAULT_NODE = "http://127.0.0.1:27680"
 CONFIG = "config.toml"
 
 DEFAULTS: dict[str, str | bool] = {
