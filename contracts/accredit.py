@@ -59,6 +59,7 @@ MAX_INTERVAL_S = 3_600
 
 def check_propose(context: Context, action: Propose) -> None:
     context.require_signature(action.proposer)
+    context.require_once()
     content = action.content
     match content:
         case RoleContent():
@@ -97,6 +98,7 @@ def check_propose(context: Context, action: Propose) -> None:
 
 
 def apply_propose(context: Context, action: Propose) -> None:
+    context.mark_once()
     number = context.next_number("proposal")
     environment = context.environment
     epochs = environment.parameters.epoch_length * LAPSE_EPOCHS or LAPSE_BLOCKS_WITHOUT_EPOCHS

@@ -65,13 +65,24 @@ def clear(bids: list[Order], offers: list[Order], floor: int, ceiling: int, seed
 
 
 def lowest_price(bids: list[Order], offers: list[Order], floor: int) -> int:
-    """The lowest price >= floor at which what must be bought does not exceed what may be sold."""
-    for price in sorted({floor, *(o.limit for o in bids), *(o.limit for o in offers)}):
-        must_buy = sum(o.quantity for o in bids if o.limit > price)
-        may_sell = sum(o.quantity for o in offers if o.limit <= price)
-        if price >= floor and must_buy <= may_sell:
+    """The lowest price >= floor at which what must be bought does not exceed what may be sold.
+
+    Both sums change only at a limit, so the limits (and the floor) are the only candidates: one walk upward.
+    """
+    demand = sorted(bids, key=lambda o: o.limit)
+    supply = sorted(offers, key=lambda o: o.limit)
+    must_buy, may_sell = sum(o.quantity for o in bids), 0
+    bought = sold = 0
+    for price in sorted({floor, *(o.limit for o in bids if o.limit > floor), *(o.limit for o in offers)}):
+        while bought < len(demand) and demand[bought].limit <= price:
+            must_buy -= demand[bought].quantity
+            bought += 1
+        while sold < len(supply) and supply[sold].limit <= price:
+            may_sell += supply[sold].quantity
+            sold += 1
+        if must_buy <= may_sell:
             return price
-    raise AssertionError("at the dearest bid nothing must be bought, so the loop always returns")
+    raise AssertionError("at the dearest bid nothing must be bought, so the walk always returns")
 
 
 def result_root(result: Result) -> bytes:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from contracts.events import Event, EventRecord
 from state.errors import (
+    AlreadyExists,
     CertificateExpired,
     LimitReached,
     Locked,
@@ -19,6 +20,7 @@ from state.keyspace import (
     Entry,
     counter_key,
     expiry_key,
+    once_key,
     output_count_key,
     output_key,
     participant_key,
@@ -27,7 +29,7 @@ from state.keyspace import (
 from state.movement import Movement
 from state.outputs import NEVER, Bundle, Funds, Output, holder_of, outpoint, retire_until
 from state.overlay import Overlay
-from state.records import Counter, Parameters, Participant, Pointer, RoleGrant, Validator
+from state.records import Counter, Parameters, Participant, Pointer, RoleGrant, Used, Validator
 from state.units import Outpoint
 
 R = TypeVar("R", bound=Entry)
@@ -212,6 +214,14 @@ class Context:
         number = counter.value if isinstance(counter, Counter) else 1
         self.overlay.put(key, Counter(number + 1))
         return number
+
+    def require_once(self) -> None:
+        """Refuse a second execution of this very action; `mark_once` books the first."""
+        if self.overlay.get(once_key(self.txid, self.action_index)) is not None:
+            raise AlreadyExists(what="transaction", id=self.txid.hex())
+
+    def mark_once(self) -> None:
+        self.overlay.put(once_key(self.txid, self.action_index), Used(self.txid))
 
     def finish(self, limited: bool) -> None:
         """Book how many outputs each holder has now. A signed transaction may not push anybody over the limit."""

@@ -1,7 +1,7 @@
 """The facts of a retirement statement: one canonical array, hashed into the retire action (research/registry.md 7).
 
-Everything a statement says except transaction id, height, time and proof. The holder's wallet builds it, every validator
-builds it again from the state and refuses a difference, so the hash on chain vouches for each word.
+Everything a statement says except transaction id, height, time and proof. The holder's wallet builds it, every
+validator builds it again from the state and refuses a difference, so the hash on chain vouches for each word.
 """
 
 from contracts.context import Context

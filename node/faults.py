@@ -39,6 +39,11 @@ def reach(point: Point) -> None:
     _seam.reach(point)
 
 
+def crash_point() -> None:
+    """The point of a block's batch: the store calls it before and after each synced write."""
+    _seam.reach("commit")
+
+
 class Clock(Protocol):
     """Wall time stamps blocks, monotonic time drives timers; nothing else in `node/` asks the system for either."""
 

@@ -4,6 +4,7 @@
     ├── DecodeError           bytes that are not the one canonical encoding of what they claim to be
     ├── CryptoError           a key or a signature that does not hold
     ├── StoreError            the data directory cannot be trusted or used
+    ├── ConsensusRefusal      a vote, quorum of votes, proposal or batch of blocks that does not hold
     ├── ExecutionDiffers      a final block gives another state here: this node must stop
     └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
         ├── FormRefusal       the transaction is badly made, whatever the state
@@ -81,6 +82,11 @@ class VoteStateLost(StoreError):
 
     code = "vote_state_lost"
     sentence = "The record of this validator's own votes cannot be trusted: {why}."
+
+
+class ConsensusRefusal(WattestError):
+    code = "consensus_refused"
+    sentence = "The message of a validator does not hold: {why}."
 
 
 class Refusal(WattestError):

@@ -1,7 +1,7 @@
 """Where each certificate is, where it was, and what became of it: the derived rows of a block.
 
-A rule that moves value tells it as a `Movement`: outputs that it spent and outputs that it created. From these alone, without
-reading anything, `derived_rows` gives the rows to write:
+A rule that moves value tells it as a `Movement`: outputs that it spent and outputs that it created. From these alone,
+without reading anything, `derived_rows` gives the rows to write:
 
     NUMBER    device, first serial -> last serial, outpoint: the output that holds the range, or the last one that did.
               The holder of N is the row with the largest start <= N: one reverse seek. Ranges of the retired and the

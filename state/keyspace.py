@@ -150,6 +150,11 @@ def reference_key(kind: str, operator: int, reference: str) -> bytes:
     return _key(Space.REFERENCE, kind[:1].encode(), _u32(operator), reference.encode())
 
 
+def once_key(txid: bytes, action_index: int) -> bytes:
+    """For actions that would otherwise create only the next number of a sequence, and could be replayed."""
+    return _key(Space.REFERENCE, b"o", txid, _u16(action_index))
+
+
 def output_count_key(participant: int) -> bytes:
     return _key(Space.OUTPUT_COUNT, _u32(participant))
 
