@@ -5,10 +5,10 @@ act: registered, and the operators accredited by the governance keys of the vali
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -123,7 +123,7 @@ def _accredit(
     _send_all(client, votes)
 
 
-def _send_all(client: "NodeClient", actions: "list[tuple[Action, list[PrivateKey]]]") -> list[dict[str, object]]:
+def _send_all(client: "NodeClient", actions: "Sequence[tuple[Action, list[PrivateKey]]]") -> list[dict[str, Any]]:
     """One transaction each, all final."""
     from node.wallet import build_body, raw_and_id, sign_transaction
 

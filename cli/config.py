@@ -28,12 +28,12 @@ def show_(session: Session, origin: bool) -> None:
     for name, value in node.values.items():
         if name.startswith("node."):
             found.append((name, list(value) if isinstance(value, tuple) else value, node.origins[name]))
-    value = {name: {"value": setting, "origin": source} for name, setting, source in found}
+    settings = {name: {"value": setting, "origin": source} for name, setting, source in found}
     if origin:
         text = show.table(("setting", "value", "origin"), found)
     else:
         text = show.fields((name, setting if setting not in ("", []) else "(none)") for name, setting, _ in found)
-    session.answer("config/1", {"settings": value}, text)
+    session.answer("config/1", {"settings": settings}, text)
 
 
 @config.command("set")

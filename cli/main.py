@@ -73,7 +73,7 @@ def root() -> None:
     """
 
 
-root.hide_globals = False  # type: ignore[attr-defined]
+root.hide_globals = False
 
 
 def run(arguments: Sequence[str]) -> int:

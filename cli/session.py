@@ -90,9 +90,9 @@ class Session:
             return chain
         genesis = self.home / "genesis.json"
         if genesis.is_file():
-            from contracts.genesis import chain_id
+            from contracts.genesis import chain_id, load_json
 
-            return chain_id(genesis.read_bytes())
+            return chain_id(load_json(genesis.read_bytes()))
         return None
 
     def network(self) -> tuple[bytes, int]:

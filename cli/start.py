@@ -48,9 +48,7 @@ def init(
     publics = _make_keys(session, content, passphrase, keyring) if validator else {}
     settings = {"client.keyring": keyring, "node.keyring": keyring}
     if content is not None:
-        from contracts.genesis import chain_id
-
-        settings["client.chain_id"] = chain_id(content).hex()
+        settings["client.chain_id"] = _chain(content)
     path.write_text(render_config(settings), "utf-8")
     entry = {"name": validator, "country": country, "address": address, **publics} if validator else None
     text = f"{session.home} is ready."
@@ -70,14 +68,16 @@ def _read_genesis(name: str) -> bytes:
     return content
 
 
+def _chain(genesis: bytes) -> str:
+    from contracts.genesis import chain_id, load_json
+
+    return chain_id(load_json(genesis)).hex()
+
+
 def _make_keys(session: Session, genesis: bytes | None, passphrase: bytes | None, keyring: str) -> dict[str, str]:
     from node.keystore import generate_key, save_key
 
-    chain = ""
-    if genesis is not None:
-        from contracts.genesis import chain_id
-
-        chain = chain_id(genesis).hex()
+    chain = _chain(genesis) if genesis is not None else ""
     publics = {}
     for purpose in VALIDATOR_KEYS:
         key = generate_key(purpose, chain)

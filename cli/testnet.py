@@ -131,7 +131,7 @@ def make_testnet(
     ]
     filled = {
         **genesis,
-        "name": "wattest test network",
+        "parameters": {**genesis.get("parameters", {}), "name": "wattest test network"},
         "timestamp_ms": int(time.time() * 1000),
         "validators": [
             {
@@ -145,7 +145,7 @@ def make_testnet(
     }
     content = json.dumps(filled, indent=2).encode("ascii") + b"\n"
     parse_genesis(content)
-    chain = chain_id(content).hex()
+    chain = chain_id(filled).hex()
 
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     (directory / "genesis.json").write_bytes(content)
