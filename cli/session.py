@@ -38,10 +38,12 @@ class Session:
         self.quiet = bool(settings["quiet"].value)
         self.colour = not settings["no_color"].value and sys.stdout.isatty()
         self.building = False  # inside `tx build`: transactions are written out instead of sent
+        self.out: str | None = None  # where `tx build` writes to; None = stdout
         self.passphrase_file: str | None = None
         self.passphrase_fd: int | None = None
         self._passphrase: bytes | None = None
         self._client: NodeClient | None = None
+        self._network: tuple[bytes, int] | None = None
 
     # --- speech
 
@@ -99,11 +101,14 @@ class Session:
         """Chain id and height of the node; WrongChain when the wallet was set up for another network."""
         from state.errors import WrongChain
 
+        if self._network is not None:
+            return self._network
         status = self.client.status()
         chain, named = bytes.fromhex(status["chain_id"]), self.named_chain()
         if named is not None and named != chain:
             raise WrongChain(chain=named)
-        return chain, int(status["height"])
+        self._network = (chain, int(status["height"]))
+        return self._network
 
     # --- keys
 

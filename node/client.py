@@ -102,7 +102,7 @@ class NodeClient:
         """Every item of a paged list: `cursor` of an answer, while there is one, leads to the next page."""
         cursor: Any = None
         while True:
-            answer = self.get(path, **query, count=PAGE, cursor=cursor)
+            answer = self.get(path, **query, limit=PAGE, cursor=cursor)
             yield from answer[field]
             following = answer.get("cursor")
             if not following or following == cursor:

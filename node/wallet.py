@@ -40,10 +40,11 @@ Held = TypeVar("Held", Bundle, Funds)
 
 @dataclass(frozen=True)
 class Holding(Generic[Held]):
-    """A live output and where it lies."""
+    """A live output and where it lies; `number` is its certificate number in text, where it has one."""
 
     outpoint: Outpoint
     output: Held
+    number: str = ""
 
 
 @dataclass(frozen=True)
