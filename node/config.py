@@ -18,7 +18,7 @@ from state.errors import WattestError
 
 Value = str | int | tuple[str, ...]
 
-PROFILES = ("standard", "demo", "bench")  # request rates of the API
+PROFILES = ("default", "demo", "bench")  # request rates of the API
 KEYRINGS = ("file", "test")
 
 
@@ -72,7 +72,7 @@ SETTINGS: Mapping[str, Setting] = {
     "node.public_url": Setting("", _text, "where the public reaches the API; printed in QR codes"),
     "node.peers": Setting((), _peers, "INDEX@HOST:PORT: reach a validator elsewhere than its record says"),
     "node.verify_threads": Setting(0, _threads, "threads that check signatures; 0 = on the node's own loop"),
-    "node.profile": Setting("standard", _one_of(*PROFILES), "request rates: standard, demo or bench"),
+    "node.profile": Setting("default", _one_of(*PROFILES), "request rates: default, demo or bench"),
     "node.keyring": Setting("file", _one_of(*KEYRINGS), "file: keys under a passphrase; test: keys in the clear"),
     "client.node": Setting("http://127.0.0.1:27680", _text, "the node that commands talk to"),
     "client.chain_id": Setting("", _text, "refuse to sign for any other network"),

@@ -287,7 +287,7 @@ def gateway_app(gateway: Gateway) -> web.Application:
     async def status(_: web.Request) -> web.Response:
         return web.json_response(gateway.status())
 
-    app = web.Application(middlewares=[_refusals_to_json], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(middlewares=[refusals_to_json], client_max_size=MAX_BODY_BYTES)
     app.router.add_post("/", post)
     app.router.add_post("/readings", post)
     app.router.add_post("/flush", flush)
@@ -314,7 +314,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
 
 
 @web.middleware
-async def _refusals_to_json(
+async def refusals_to_json(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     try:
