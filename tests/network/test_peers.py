@@ -236,7 +236,7 @@ async def test_refuses_another_chain(ring: Ring) -> None:
 
 
 class dialled:  # noqa: N801 - used like a function
-    """A hand-made dialler: shows the certificate of seed `shows`, claims to be key `claims`, signs with seed `signs`."""
+    """A hand-made dialler: shows the certificate of `shows`, claims to be `claims`, signs with `signs`."""
 
     def __init__(
         self,
