@@ -6,7 +6,7 @@ It watches every message that an honest node sends and every block that it commi
     one chain           no two honest nodes commit different blocks at one height
     one notarization    no two Notarizations of one view, no Finalization beside a Nullification
     one vote            no honest node ever sends two votes that contradict each other
-    time                after the faults end every node finalises a new block within (f+1) T_max + 16 delta and f+4 views
+    time                the faults over, every node finalises a new block in (f+1) T_max + 16 delta and f+4 views
 """
 
 import heapq
@@ -15,6 +15,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
 from random import Random
+
+from harness import toy_ledger
+from harness.sim_node import SimNode
+from harness.villains import equivocator, sign_everything
+from harness.vote_keys import VoteKeys
 
 from consensus import effects, inputs
 from consensus.engine import Engine
@@ -28,10 +33,6 @@ from consensus.messages import (
 )
 from consensus.timers import Timing
 from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote
-from harness import toy_ledger
-from harness.sim_node import SimNode
-from harness.villains import equivocator, sign_everything
-from harness.vote_keys import VoteKeys
 from state.codec import decode, encode
 
 VILLAINS = {"equivocator": equivocator.Equivocator, "sign_everything": sign_everything.SignEverything}
@@ -77,7 +78,7 @@ class Options:
             seed=seed,
             n=n,
             real_signatures=seed % 50 == 7,
-            villains={i: kind for i in liars},
+            villains=dict.fromkeys(liars, kind),
             loss=random.choice((0.0, 0.05, 0.15, 0.3)),
             crash=crash,
             delay_ms=(1, 2_000) if slow else random.choice(((5, 50), (1, 250), (100, 500))),
