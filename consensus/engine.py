@@ -403,7 +403,7 @@ class Engine:
         if held is not None:
             self._out.send(Propose(Full(held.block), vote, self._held.just(vote.parent_view, vote.view)), to)
 
-    # --- judging a proposal
+    # --- judging proposals
 
     def _on_propose(self, peer: Peer, message: Propose) -> None:
         vote = message.vote
