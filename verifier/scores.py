@@ -33,9 +33,9 @@ class DayScore(Wire, frozen=True):
     base: tuple[int, ...]
 
 
-def score(power_ppm: Ints, expected_ppm: Ints, known: Flags) -> DayScore:
-    """Intervals without power neither claim nor lend; intervals without climate allow nothing."""
-    present = power_ppm != MISSING
+def score(power_ppm: Ints, expected_ppm: Ints, known: Flags, unseen_claims: bool = False) -> DayScore:
+    """Intervals without power neither claim nor lend; those without climate allow nothing, and claim if asked to."""
+    present = (power_ppm != MISSING) & (known | unseen_claims)
     power = np.where(present, power_ppm, 0)
     allowed = np.where(present & known, expected_ppm, 0)
     over = np.maximum(power - allowed, 0)
