@@ -220,7 +220,8 @@ def _noisy(scene: Scene, values: Array, noise: float) -> Array:
 def _idle(scene: Scene) -> npt.NDArray[np.bool_]:
     if scene.device.technology == "solar":
         return ~_sun_up(scene)
-    return (scene.day.wind_mm_s != MISSING) & (scene.day.wind_mm_s < CALM_MM_S)
+    calm: npt.NDArray[np.bool_] = (scene.day.wind_mm_s != MISSING) & (scene.day.wind_mm_s < CALM_MM_S)
+    return calm
 
 
 def _sun_up(scene: Scene) -> npt.NDArray[np.bool_]:
