@@ -210,7 +210,7 @@ def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[t
         nothing = (-1,) * device.slots
         return nothing, nothing
     power, known = expected(device, profile.model, view)
-    room = profile.tolerances[1] * (power + scores.FLOOR_PPM) // 1_000_000
+    room = profile.tolerances.usual[1] * (power + scores.FLOOR_PPM) // 1_000_000
     ceiling = np.minimum(power + room, 1_020_000)
     watts = [np.where(known, curve, -1).tolist() for curve in (power, ceiling)]
     scaled = [tuple(v if v < 0 else v * device.nameplate_w // 1_000_000 for v in curve) for curve in watts]
