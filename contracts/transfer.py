@@ -33,9 +33,8 @@ def check(context: Context, action: Transfer) -> None:
 
 
 def apply(context: Context, action: Transfer) -> None:
-    first = _inputs(context, action)[0]
-    for point in action.inputs:
-        context.spend(point)
+    first = [context.spend(point) for point in action.inputs][0]
+    assert isinstance(first, Bundle)
     for piece in action.pieces:
         moved = moved_bundle(first, piece.to, piece.start, piece.end)
         context.create(moved)

@@ -123,13 +123,17 @@ class Store:
             yield key, decode_entry(key, data)
 
     def write(self, batch: Batch, sync: bool = True, decoded: Mapping[bytes, Entry] | None = None) -> None:
-        """One batch. `decoded` may give entries of the batch as objects, so that the next reads need no decoding."""
+        """One batch. `decoded` may give entries that it puts as objects, so that the next reads need no decoding."""
         self._rows.write(batch, sync)
+        fresh = decoded or {}
+        recent, older = self._recent, self._older
         for key in batch:
-            self._recent.pop(key, None)
-            self._older.pop(key, None)
-        for key, entry in (decoded or {}).items():
-            self._remember(key, entry)
+            if key[0] < 0x80 and key not in fresh:
+                recent.pop(key, None)
+                older.pop(key, None)
+        if len(recent) + len(fresh) > DECODED_ENTRIES:
+            self._older, self._recent = recent, {}
+        self._recent.update(fresh)
 
     def meta(self) -> Meta | None:
         """None in a store that was never written; StoreMismatch where it cannot be read."""
