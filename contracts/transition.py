@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
+
 from contracts import accredit, auction, bid, deposit, issue, offer, register, retire, settle, transfer
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.expire import sweep
@@ -93,8 +95,7 @@ KINDS: dict[type[Action], Kind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedTx:
+class DecodedTx(msgspec.Struct, frozen=True, gc=False):
     """A signed transaction beside the bytes it came in. `key` names those bytes, signatures included."""
 
     raw: bytes
@@ -203,10 +204,7 @@ class BlockLimits:
             return False
         if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
             return False
-        for signer in body.signers:
-            if self.signers.get(signer, 0) >= SIGNER_PER_BLOCK:
-                return False
-        return True
+        return all(self.signers.get(signer, 0) < SIGNER_PER_BLOCK for signer in body.signers)
 
 
 def _registrations(actions: tuple[Action, ...]) -> int:
