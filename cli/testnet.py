@@ -192,6 +192,11 @@ def _write_home(home: Path, genesis: bytes, settings: dict[str, str]) -> None:
     (home / "config.toml").write_text(render_config(settings), "utf-8")
 
 
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    return _ports(1, None)[0]
+
+
 def _ports(count: int, base: int | None) -> list[int]:
     """Free ports of the loopback: all held at once, so that none is given twice. UsageError for a taken fixed one."""
     held = []

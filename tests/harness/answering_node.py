@@ -1,0 +1,106 @@
+"""A node that answers: the real HTTP API over a world's ledger, every admitted transaction a block of its own.
+
+No consensus and no peers, so what wallets and commands do is tested against the real rules in milliseconds.
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from contracts.transition import DecodedTx, decode_signed
+from harness.kept_chain import Chain
+from node.api.limits import PROFILES
+from node.api.server import serve
+from node.api.services import Live, Services, Standing
+from node.feed import Feed
+from node.keystore import generate_key, save_key
+from node.metrics import Metrics
+from node.queries.chain import block_message
+from state.crypto import H
+from state.errors import WattestError
+
+
+class AnsweringNode:
+    """`url` answers between `start` and `stop`. `profile_hash` is what it computes for any plant and window."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.url = ""
+        self.profile_hash = H("test/profile", (1,)).hex()
+        self.finalises = True
+        self.waiting: list[bytes] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def start(self) -> "AnsweringNode":
+        self._thread.start()
+        runner = asyncio.run_coroutine_threadsafe(serve(self._services(), "127.0.0.1", 0), self._loop).result(10)
+        self._runner = runner
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        return self
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _admit(self, raws: Sequence[bytes]) -> Sequence[DecodedTx | WattestError]:
+        results: list[DecodedTx | WattestError] = []
+        for raw in raws:
+            try:
+                decoded = decode_signed(raw)
+                if self.finalises:
+                    self.chain.block(decoded)
+                else:
+                    self.waiting.append(decoded.txid)
+                results.append(decoded)
+            except WattestError as error:
+                results.append(_of_transaction(error))
+        return results
+
+    def _standing(self, txid: bytes) -> Standing | None:
+        return Standing("waiting") if txid in self.waiting else None
+
+    async def _profile(self, device: int, start: int, end: int) -> dict[str, Any]:
+        return {"profile_hash": self.profile_hash, "days_used": 90, "days_excluded": 0}
+
+    def _services(self) -> Services:
+        chain = self.chain
+        return Services(
+            store=chain.store,
+            chain=chain.chain,
+            genesis=chain.genesis_text,
+            node_index=0,
+            version="0.0-test",
+            public_url="http://test",
+            feed=Feed(lambda height: block_message(chain.store, height)),
+            metrics=Metrics(chain.chain, len(chain.validators)),
+            live=lambda: Live(1, 0, (), len(self.waiting), False),
+            admit=self._admit,
+            standing=self._standing,
+            take_readings=_nobody,
+            take_close=_nobody,
+            readings_of_day=lambda device, day: (),
+            profile=self._profile,
+            limits=PROFILES["bench"],
+        )
+
+
+def _of_transaction(error: WattestError) -> WattestError:
+    """What the rules refused, not that a block of it would be invalid."""
+    return error.__cause__ if isinstance(error.__cause__, WattestError) else error
+
+
+async def _nobody(*arguments: object) -> Any:
+    raise AssertionError("no test of the commands posts readings to this node")
+
+
+def wallet_of(directory: Path, chain: Chain, *names: str, purpose: str = "wallet") -> Path:
+    """A home with the keys of people of the world (`test` keyring), each under its own name."""
+    for name in names:
+        key = generate_key(purpose, chain.chain.hex(), chain.seed(name))
+        save_key(directory / "keys", name.replace(" ", "-"), key, None, "test")
+    return directory
