@@ -86,7 +86,9 @@ class Chain(World):
     def _finalization(self, block_hash: bytes, height: int) -> object:
         position = Position(0, height, height - 1, block_hash)
         votes = [
-            make_vote(self.chain, FINALIZE, position, index, lambda data, index=index: sign(seed_of(f"vote_key{index}"), data))  # type: ignore[misc]
+            make_vote(
+                self.chain, FINALIZE, position, index, lambda data, index=index: sign(seed_of(f"vote_key{index}"), data)
+            )  # type: ignore[misc]
             for index in range(self.set.quorum)
         ]
         return make_quorum(votes, self.set)
