@@ -1,7 +1,7 @@
 """Settings of a home: flag, then `WATTEST_*` variable, then `config.toml`, then the default; each with its origin.
 
     HOME/config.toml   [node]    p2p_listen api_listen public_url peers verify_threads profile keyring
-                       [client]  node chain_id keyring
+                       [client]  node chain_id keyring key
 
 Every key `[section] name` has the variable `WATTEST_NAME` (node) or `WATTEST_CLIENT_NAME`; unknown keys are refused,
 because a misspelt one would silently leave the default in force.
@@ -77,6 +77,7 @@ SETTINGS: Mapping[str, Setting] = {
     "client.node": Setting("http://127.0.0.1:27680", _text, "the node that commands talk to"),
     "client.chain_id": Setting("", _text, "refuse to sign for any other network"),
     "client.keyring": Setting("file", _one_of(*KEYRINGS), "as node.keyring, for wallets"),
+    "client.key": Setting("", _text, "the key that signs where a command names none"),
 }
 
 

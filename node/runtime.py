@@ -56,9 +56,9 @@ from node.wire import (
     Transactions,
     encode_frame,
 )
-from state.block import Block
+from state.block import Block, header_hash
 from state.codec import encode
-from state.errors import BadSignature, DecodeError, Refusal, SignerMismatch, WattestError
+from state.errors import BadSignature, DecodeError, ExecutionDiffers, Refusal, SignerMismatch, WattestError
 
 MAX_TURN = 64  # inputs that may share one sync
 MAX_INBOX = 20_000  # beyond it peers' messages are dropped; own answers and timers never are
@@ -67,7 +67,6 @@ GOSSIP_DELAY_S = 0.005  # single transactions that come in within it share a fra
 GOSSIP_BYTES = 1024 * 1024
 BLAME = 34  # three lies within a minute, and a peer is left alone for a while
 FAR_DUE_S = 60.0
-EXIT_EXECUTION = 72
 
 
 class NodeHalted(WattestError):
@@ -129,8 +128,6 @@ class Runtime:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._due_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lineage: dict[bytes, tuple[bytes, frozenset[bytes], int]] = {}  # block -> parent, txids, height
-        self._decoded: dict[bytes, tuple[DecodedTx, ...]] = {}  # of checked blocks above the tip
         self._gossip: list[bytes] = []
         self._handlers: dict[type, FrameHandler] = {}
         self._told_work = False
@@ -214,7 +211,7 @@ class Runtime:
                     if answer is not None:
                         self._send(answer, effect.peer)
                 case ServeBlock():
-                    block = self.ledger.block_by_hash(effect.block_hash)
+                    block = self.ledger.block(effect.block_hash)
                     if block is not None:
                         self._send(BlockBody(block), effect.peer)
                 case ServeBoundary():
@@ -280,7 +277,7 @@ class Runtime:
         if self._due_timer is not None:
             self._due_timer.cancel()
             self._due_timer = None
-        due_ms = due_at_ms(self.ledger.tip_view())
+        due_ms = due_at_ms(self.ledger.store)
         self._due = due_ms is not None and due_ms <= self.clock.wall_ms()
         if due_ms is not None and not self._due:
             delay_s = min((due_ms - self.clock.wall_ms()) / 1000, FAR_DUE_S)
@@ -302,64 +299,62 @@ class Runtime:
         candidates = self.mempool.take(exclude=self._pending_txids(effect.parent_hash))
         block: Block | None = None
         try:
-            built = self.ledger.build(effect.parent_hash, candidates, effect.timestamp_ms, effect.proposer)
+            block, refused = self.ledger.build_with_refused(
+                effect.parent_hash, candidates, effect.timestamp_ms, effect.proposer
+            )
         except Refusal as refusal:
             self.log.warning("build_failed", view=effect.view, why=str(refusal))
         else:
-            block = built.block
-            self._remember(built.block_hash, block, built.transactions)
-            self.mempool.reconsider(built.refused)
+            self.mempool.reconsider(decoded for decoded, _ in refused)
             self._tell_work()
         self._put(BlockBuilt, epoch=effect.epoch, view=effect.view, block=block)
 
     async def _check(self, effect: CheckBlock) -> None:
         ok = False
         try:
-            decoded = await self.mempool.decode_block(effect.block.transactions)
-            if effect.block.header.height > self.ledger.tip.height:
-                self.ledger.check(effect.block, decoded)
-                self._remember(effect.block_hash, effect.block, decoded)
-                ok = True
-        except WattestError as refusal:
+            await self.mempool.prepare(effect.block.transactions)
+            self.ledger.check(effect.block)
+            ok = True
+        except (Refusal, DecodeError) as refusal:
             self.log.warning("block_refused", height=effect.block.header.height, why=str(refusal))
         self._put(BlockChecked, epoch=effect.epoch, view=effect.view, block_hash=effect.block_hash, ok=ok)
 
     async def _commit(self, effect: Commit) -> None:
-        block, height = effect.block, effect.block.header.height
-        decoded = self._decoded.get(effect.block_hash)
-        if decoded is None:
-            try:
-                decoded = tuple(await self.mempool.decode_block(block.transactions))
-            except WattestError as refusal:
-                raise NodeHalted(EXIT_EXECUTION, f"final block {height} is not valid here: {refusal}") from refusal
-        output = self.ledger.commit(block, decoded, effect.finalization)
-        self._forget(height)
-        self.mempool.committed(height, decoded)
-        if effect.finalization.block_hash == effect.block_hash:
-            self._prune(effect.finalization, height)
+        block, finalization = effect.block, effect.finalization
+        if not self.ledger.knows(effect.block_hash):
+            await self._execute_final(block)
+        transactions = self.ledger.transactions(effect.block_hash)
+        own = finalization.block_hash == effect.block_hash
+        output = self.ledger.commit(block, encode(finalization) if own else b"", finalization.view)
+        self.mempool.committed(block.header.height, transactions)
+        if own:
+            self._prune(finalization, block.header.height)
         self._watch_deadlines()
         self._tell_work()
-        self.log.info("final", height=height, transactions=len(decoded), view=effect.finalization.view)
-        final = FinalBlock(block, effect.block_hash, decoded, output, effect.finalization)
+        self.log.info(
+            "final", height=block.header.height, transactions=len(transactions), view=finalization.view, own=own
+        )
+        final = FinalBlock(block, effect.block_hash, transactions, output, finalization)
         for watcher in self.watchers:
             watcher.committed(final)
         await asyncio.sleep(0)  # a late node commits many blocks in a row, and must still answer pings
 
-    def _remember(self, block_hash: bytes, block: Block, decoded: Collection[DecodedTx]) -> None:
-        txids = frozenset(each.txid for each in decoded)
-        self._lineage[block_hash] = (block.header.parent_hash, txids, block.header.height)
-        self._decoded[block_hash] = tuple(decoded)
-
-    def _forget(self, height: int) -> None:
-        for block_hash in [known for known, (_, _, its) in self._lineage.items() if its <= height]:
-            del self._lineage[block_hash], self._decoded[block_hash]
+    async def _execute_final(self, block: Block) -> None:
+        """A final block that this node did not check before; it must hold here too, or nothing can be trusted."""
+        try:
+            await self.mempool.prepare(block.transactions)
+            self.ledger.check(block)
+        except (Refusal, DecodeError) as refusal:
+            raise ExecutionDiffers(
+                height=block.header.height, block=header_hash(block.header), why=str(refusal)
+            ) from refusal
 
     def _pending_txids(self, block_hash: bytes) -> Collection[bytes]:
         """Transactions of the block and its unfinalised ancestors: they wait, but not for the next block."""
         txids: set[bytes] = set()
-        while (known := self._lineage.get(block_hash)) is not None:
-            txids |= known[1]
-            block_hash = known[0]
+        while block_hash != self.ledger.tip.hash and self.ledger.knows(block_hash):
+            txids.update(decoded.txid for decoded in self.ledger.transactions(block_hash))
+            block_hash = self.ledger.header(block_hash).parent_hash
         return txids
 
     def _prune(self, finalization: Quorum, height: int) -> None:

@@ -6,47 +6,39 @@ answers cut to one frame, and whom to ask next.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from consensus.messages import MAX_BLOCKS, MAX_HEADERS, Blocks
 from consensus.votes import Quorum
+from node.ledger import Ledger
 from state.block import Block, Header
-from state.codec import encode
+from state.codec import decode
 from state.units import MAX_BLOCK_BYTES, MAX_FRAME_BYTES
 
 # The largest block may still join an answer that has not reached this; headers and the Finalization need 400 kB.
+HEADER_BYTES = 400  # of a header with its framing, rounded up
 ANSWER_BYTES = MAX_FRAME_BYTES - MAX_BLOCK_BYTES - 512 * 1024
 
 
-class Archive(Protocol):
-    """Final blocks and Finalizations by height."""
-
-    def block(self, height: int) -> Block | None: ...
-
-    def finalization(self, height: int) -> Quorum | None:
-        """The one of the block at this height itself; most blocks have one."""
-
-
-def blocks_from(archive: Archive, from_height: int, count: int) -> Blocks | None:
+def blocks_from(ledger: Ledger, from_height: int, count: int) -> Blocks | None:
     """Up to `count` blocks from `from_height`, and headers on to the first Finalization. None if there are none."""
     blocks: list[Block] = []
     size = 0
     while len(blocks) < min(count, MAX_BLOCKS) and size < ANSWER_BYTES:
-        block = archive.block(from_height + len(blocks))
+        block = ledger.block_at(from_height + len(blocks))
         if block is None:
             break
         blocks.append(block)
-        size += len(encode(block))
+        size += sum(map(len, block.transactions)) + HEADER_BYTES + 5 * len(block.transactions)
     if not blocks:
         return None
     headers: list[Header] = []
     height = blocks[-1].header.height
     while len(headers) <= MAX_HEADERS:
-        finalization = archive.finalization(height)
+        finalization = ledger.finalization_at(height)
         if finalization is not None:
-            return Blocks(tuple(blocks), tuple(headers), finalization)
+            return Blocks(tuple(blocks), tuple(headers), decode(Quorum, finalization))
         height += 1
-        block = archive.block(height)
+        block = ledger.block_at(height)
         if block is None:
             return None  # the tip's own Finalization is on its way
         headers.append(block.header)

@@ -62,7 +62,12 @@ class SignedReading(Wire, frozen=True):
 
 def parse_seed(raw: bytes) -> SeedReading:
     """A raw post of a plant; a channel it does not have is omitted or null. DecodeError or ReadingRefusal."""
-    fields = _object(raw)
+    return seed_of(guarded_json(raw))
+
+
+def seed_of(value: Any) -> SeedReading:
+    """The same for one element of a posted array, read by `guarded_json`."""
+    fields = _fields(value)
     if not fields.keys() <= SEED_KEYS or not {"timestamp", "id"} <= fields.keys():
         raise ReadingRefusal(why="the keys are not timestamp, id, pwr_avg, wind_spd, t, insolation")
     unit = _text(fields, "id", _UNIT_ID)
@@ -71,7 +76,7 @@ def parse_seed(raw: bytes) -> SeedReading:
 
 def parse_signed(raw: bytes) -> SignedReading:
     """A version 1 signed reading with exactly its eleven keys. DecodeError or ReadingRefusal."""
-    fields = _object(raw)
+    fields = _fields(guarded_json(raw))
     if fields.keys() != SIGNED_KEYS:
         raise ReadingRefusal(why="the keys are not those of a version 1 signed reading")
     if fields["v"] != "1":
@@ -165,8 +170,7 @@ def decimal_text(value: int | None, digits: int) -> str | None:
     return f"{'-' if value < 0 else ''}{whole}{'.' if tail else ''}{tail}"
 
 
-def _object(raw: bytes) -> dict[str, Any]:
-    value = guarded_json(raw)
+def _fields(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ReadingRefusal(why="a reading is one JSON object")
     return value

@@ -7,6 +7,8 @@ before a sync, between sync and send, between two sends, before a commit.
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from harness import toy_ledger
+
 from consensus import effects, inputs
 from consensus.engine import Engine
 from consensus.messages import BlockBody, Blocks, ConsensusMessage
@@ -15,7 +17,6 @@ from consensus.records import JournalRecord, Recovered, prunable
 from consensus.timers import Timing
 from consensus.validators import ValidatorSet
 from consensus.votes import Quorum, Verify
-from harness import toy_ledger
 from state.block import Block, Header, header_hash
 
 

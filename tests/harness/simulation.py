@@ -16,6 +16,11 @@ from hashlib import blake2b
 from itertools import count
 from random import Random
 
+from harness import toy_ledger
+from harness.sim_node import SimNode
+from harness.villains import equivocator, sign_everything
+from harness.vote_keys import VoteKeys
+
 from consensus import effects, inputs
 from consensus.engine import Engine
 from consensus.evidence import contradict
@@ -28,10 +33,6 @@ from consensus.messages import (
 )
 from consensus.timers import Timing
 from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote
-from harness import toy_ledger
-from harness.sim_node import SimNode
-from harness.villains import equivocator, sign_everything
-from harness.vote_keys import VoteKeys
 from state.codec import decode, encode
 
 VILLAINS = {"equivocator": equivocator.Equivocator, "sign_everything": sign_everything.SignEverything}
@@ -77,7 +78,7 @@ class Options:
             seed=seed,
             n=n,
             real_signatures=seed % 50 == 7,
-            villains={i: kind for i in liars},
+            villains=dict.fromkeys(liars, kind),
             loss=random.choice((0.0, 0.05, 0.15, 0.3)),
             crash=crash,
             delay_ms=(1, 2_000) if slow else random.choice(((5, 50), (1, 250), (100, 500))),

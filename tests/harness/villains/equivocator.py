@@ -6,13 +6,14 @@ blocks, so the key signs two NOTARIZE votes for every view it leads.
 
 from typing import Any
 
+from harness.sim_node import SimNode
+from harness.vote_keys import VoteKeys
+
 from consensus import effects, inputs
 from consensus.engine import Engine
 from consensus.messages import ConsensusMessage
 from consensus.own_votes import OwnVotes
 from consensus.votes import Position
-from harness.sim_node import SimNode
-from harness.vote_keys import VoteKeys
 from state.block import Header
 
 

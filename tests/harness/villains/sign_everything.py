@@ -6,10 +6,11 @@ view, so that q - f honest votes already make a quorum of its choice.
 
 from typing import Any
 
-from consensus.messages import ConsensusMessage, Full, GetBlock, Propose, QuorumMessage, Quorums, VoteMessage
-from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote, make_vote, nullified
 from harness import toy_ledger
 from harness.vote_keys import VoteKeys
+
+from consensus.messages import ConsensusMessage, Full, GetBlock, Propose, QuorumMessage, Quorums, VoteMessage
+from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote, make_vote, nullified
 from state.block import Header, header_hash
 
 REMEMBERED = 60  # newest quorums and headers that it plays with
