@@ -4,13 +4,16 @@ No consensus and no peers, so what wallets and commands do is tested against the
 """
 
 import asyncio
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from contracts.events import Event
 from contracts.transition import DecodedTx, decode_signed
-from harness.kept_chain import Chain
+from harness.chain import LedgerWorld
+from harness.world import genesis_json
 from node.api.limits import PROFILES
 from node.api.server import serve
 from node.api.services import Live, Services, Standing
@@ -22,10 +25,41 @@ from state.crypto import H
 from state.errors import WattestError
 
 
+class AskedWorld(LedgerWorld):
+    """A world that a node can show: canonical genesis text, and blocks without votes where nobody votes."""
+
+    def __init__(self) -> None:
+        data = genesis_json()
+        super().__init__(genesis=data)
+        self.genesis_text = json.dumps(json.loads(data), sort_keys=True, separators=(",", ":")).encode()
+
+    def block(self, *transactions: DecodedTx, seconds: int = 1) -> list[Event]:
+        self.time_ms += seconds * 1000
+        tip = self.ledger.tip
+        block, refused = self.ledger.build_with_refused(tip.hash, transactions, self.time_ms, proposer=0)
+        if refused:
+            raise refused[0][1]
+        output = self.ledger.commit(block, b"", tip.view + 1)
+        self.height, self.time_ms = self.ledger.tip.height, block.header.timestamp_ms
+        self.outputs.append(output)
+        return [record.event for record in output.events]
+
+
+def market_town() -> AskedWorld:
+    """A bank, an exchange, a plant with 3 MWh of certificates, a trader with 1,000 EUR."""
+    world = AskedWorld()
+    world.operators()
+    world.register("owner")
+    world.register("trader")
+    world.fund("trader", 1_000)
+    world.issue(world.device("owner"), 3_400_000)
+    return world
+
+
 class AnsweringNode:
     """`url` answers between `start` and `stop`. `profile_hash` is what it computes for any plant and window."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: AskedWorld) -> None:
         self.chain = chain
         self.url = ""
         self.profile_hash = H("test/profile", (1,)).hex()
@@ -58,7 +92,7 @@ class AnsweringNode:
                     self.waiting.append(decoded.txid)
                 results.append(decoded)
             except WattestError as error:
-                results.append(_of_transaction(error))
+                results.append(error)
         return results
 
     def _standing(self, txid: bytes) -> Standing | None:
@@ -70,13 +104,13 @@ class AnsweringNode:
     def _services(self) -> Services:
         chain = self.chain
         return Services(
-            store=chain.store,
+            store=chain.ledger.store,
             chain=chain.chain,
             genesis=chain.genesis_text,
             node_index=0,
             version="0.0-test",
             public_url="http://test",
-            feed=Feed(lambda height: block_message(chain.store, height)),
+            feed=Feed(lambda height: block_message(chain.ledger.store, height)),
             metrics=Metrics(chain.chain, len(chain.validators)),
             live=lambda: Live(1, 0, (), len(self.waiting), False),
             admit=self._admit,
@@ -89,16 +123,11 @@ class AnsweringNode:
         )
 
 
-def _of_transaction(error: WattestError) -> WattestError:
-    """What the rules refused, not that a block of it would be invalid."""
-    return error.__cause__ if isinstance(error.__cause__, WattestError) else error
-
-
 async def _nobody(*arguments: object) -> Any:
     raise AssertionError("no test of the commands posts readings to this node")
 
 
-def wallet_of(directory: Path, chain: Chain, *names: str, purpose: str = "wallet") -> Path:
+def wallet_of(directory: Path, chain: AskedWorld, *names: str, purpose: str = "wallet") -> Path:
     """A home with the keys of people of the world (`test` keyring), each under its own name."""
     for name in names:
         key = generate_key(purpose, chain.chain.hex(), chain.seed(name))
