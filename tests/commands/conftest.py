@@ -75,3 +75,23 @@ def act(wattest: Wattest, wallets: Path) -> Wattest:
         return wattest("--home", wallets, "--yes", *arguments)
 
     return call
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a secret to a file of mode 0600."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / f"secret-{len(list(tmp_path.iterdir()))}"
+        path.touch(mode=0o600)
+        path.write_text(text + "\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def governance(node: AnsweringNode, wallets: Path) -> str:
+    """Name of the key of a validator's organisation, put beside the people's."""
+    wallet_of(wallets, node.chain, "Organisation 0", purpose="governance")
+    return "Organisation-0"
