@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 class NodeEnded(WattestError):
     code = "node_ended"
-    sentence = "The process of {name} ended with code {status}; its reasons stand in {log}."
+    sentence = "The node of {home} ended with code {status}; its reasons stand in {log}."
 
 
 class Processes:
@@ -36,7 +36,6 @@ class Processes:
     def __init__(self, stop_s: float = 10.0) -> None:
         self.stop_s = stop_s
         self.running: dict[Path, subprocess.Popen[bytes]] = {}
-        self.logs: dict[Path, Path] = {}
         self._former: dict[int, object] = {}
 
     def __enter__(self) -> "Processes":
@@ -53,15 +52,12 @@ class Processes:
 
     def start_node(self, home: Path) -> int:
         """Start `wattest node start` for a home; its output goes to HOME/output.log. The pid."""
-        return self._start(home, home, home / "output.log", ["node", "start"])
+        return self.start_command(home, ["node", "start"])
 
-    def start_command(self, home: Path, label: str, arguments: list[str]) -> int:
-        """Start any other command beside the nodes, known as HOME/LABEL; its output goes to HOME/LABEL.log. The pid."""
-        return self._start(home / label, home, home / f"{label}.log", arguments)
-
-    def _start(self, name: Path, home: Path, output: Path, arguments: list[str]) -> int:
+    def start_command(self, home: Path, arguments: list[str]) -> int:
+        """Start a `wattest` command that stays, for a home that no other child of this parent uses. The pid."""
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        with output.open("ab") as log:
+        with (home / "output.log").open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", "--home", str(home.resolve()), *arguments],
                 stdin=subprocess.DEVNULL,
@@ -71,12 +67,11 @@ class Processes:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
-        self.running[name] = child
-        self.logs[name] = output
+        self.running[home] = child
         return child.pid
 
     def stop_node(self, home: Path) -> int | None:
-        """End one process as an operator does; its exit code."""
+        """End one node as an operator does; its exit code."""
         child = self.running.pop(home)
         _stop([child], self.stop_s)
         return child.returncode
@@ -109,7 +104,7 @@ class Processes:
     def check(self) -> None:
         for home, child in self.running.items():
             if child.poll() is not None:
-                raise NodeEnded(name=str(home), status=child.returncode, log=str(self.logs[home]))
+                raise NodeEnded(home=str(home), status=child.returncode, log=str(home / "output.log"))
 
     def stop_all(self) -> None:
         children = list(self.running.values())

@@ -193,7 +193,7 @@ def _write_home(home: Path, genesis: bytes, settings: dict[str, str]) -> None:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
+    """One free port of the loopback."""
     return _ports(1, None)[0]
 
 
