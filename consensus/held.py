@@ -1,7 +1,7 @@
 """The quorums that a node holds: what the next proposal may build on, and what others may be missing."""
 
 from consensus.messages import MAX_JUST
-from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Finalization, Nullification, Quorum
+from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Finalization, Notarization, Nullification, Quorum
 
 
 class HeldQuorums:
@@ -41,6 +41,10 @@ class HeldQuorums:
 
     def nullification(self, view: int) -> Nullification | None:
         return self._held.get((view, NULLIFY))
+
+    def notarizations(self) -> list[Notarization]:
+        """Those above the best Finalization, by view."""
+        return [quorum for quorum in self._above(self.final_view + 1) if quorum.kind == NOTARIZE]
 
     def contradiction(self, quorum: Quorum) -> Quorum | None:
         """A held quorum that cannot exist beside this one unless more than f validators lie."""

@@ -1,7 +1,7 @@
 """Settings of a home: flag, then `WATTEST_*` variable, then `config.toml`, then the default; each with its origin.
 
     HOME/config.toml   [node]    p2p_listen api_listen public_url peers verify_threads profile keyring
-                       [client]  node chain_id keyring
+                       [client]  node chain_id keyring key
 
 Every key `[section] name` has the variable `WATTEST_NAME` (node) or `WATTEST_CLIENT_NAME`; unknown keys are refused,
 because a misspelt one would silently leave the default in force.
@@ -18,7 +18,7 @@ from state.errors import WattestError
 
 Value = str | int | tuple[str, ...]
 
-PROFILES = ("standard", "demo", "bench")  # request rates of the API
+PROFILES = ("default", "demo", "bench")  # request rates of the API
 KEYRINGS = ("file", "test")
 
 
@@ -72,11 +72,12 @@ SETTINGS: Mapping[str, Setting] = {
     "node.public_url": Setting("", _text, "where the public reaches the API; printed in QR codes"),
     "node.peers": Setting((), _peers, "INDEX@HOST:PORT: reach a validator elsewhere than its record says"),
     "node.verify_threads": Setting(0, _threads, "threads that check signatures; 0 = on the node's own loop"),
-    "node.profile": Setting("standard", _one_of(*PROFILES), "request rates: standard, demo or bench"),
+    "node.profile": Setting("default", _one_of(*PROFILES), "request rates: default, demo or bench"),
     "node.keyring": Setting("file", _one_of(*KEYRINGS), "file: keys under a passphrase; test: keys in the clear"),
     "client.node": Setting("http://127.0.0.1:27680", _text, "the node that commands talk to"),
     "client.chain_id": Setting("", _text, "refuse to sign for any other network"),
     "client.keyring": Setting("file", _one_of(*KEYRINGS), "as node.keyring, for wallets"),
+    "client.key": Setting("", _text, "the key that signs where a command names none"),
 }
 
 

@@ -22,7 +22,15 @@ from time import perf_counter
 from typing import Protocol
 
 from contracts.context import BlockEnvironment
-from contracts.transition import DecodedTx, apply_transaction, conflict_keys, decode_signed, verify_signatures
+from contracts.transition import (
+    DecodedTx,
+    apply_transaction,
+    cache_key,
+    conflict_keys,
+    decode_signed,
+    verify_signatures,
+)
+from node.signatures import SignatureCache
 from state.errors import (
     Conflict,
     Duplicate,
@@ -44,7 +52,6 @@ MAX_PER_SIGNER = 64
 VERIFY_CHUNK = 64  # about 3.5 ms: one task per signature would lose half to the executor, more would starve the loop
 SLICE_S = 0.004  # work between two chances for votes and requests to be served
 REMEMBERED = 10_000  # refusals of dropped transactions, for who asks what became of them
-VERIFIED = 16_384  # keys of transactions whose signatures held, beyond those that wait
 
 Admitted = DecodedTx | WattestError
 
@@ -52,8 +59,9 @@ Admitted = DecodedTx | WattestError
 class Tip(Protocol):
     """What the pool asks of the ledger."""
 
-    def tip_view(self) -> Snapshot:
-        """The state after the last final block."""
+    @property
+    def state(self) -> Snapshot:
+        """After the last final block, whichever that is when it is read."""
 
     def next_environment(self) -> BlockEnvironment:
         """Of a block right after the tip, made now."""
@@ -75,29 +83,25 @@ class TipAndWaiting:
     def __init__(self, tip: Tip, created: dict[bytes, Entry]) -> None:
         self._tip = tip
         self._created = created
-        self._view = tip.tip_view()
-
-    def renew(self) -> None:
-        self._view = self._tip.tip_view()
 
     def get(self, key: bytes) -> Entry | None:
-        return self._created.get(key) or self._view.get(key)
+        return self._created.get(key) or self._tip.state.get(key)
 
     def scan(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, Entry]]:
-        return self._view.scan(low, high)
+        return self._tip.state.scan(low, high)
 
 
 class Mempool:
     """One owner: the node's loop. `verify_threads` 0 checks signatures on that loop, in slices."""
 
-    def __init__(self, tip: Tip, verify_threads: int = 0) -> None:
+    def __init__(self, tip: Tip, signatures: SignatureCache, verify_threads: int = 0) -> None:
         self._tip = tip
+        self._signatures = signatures  # shared with the ledger
         self._waiting: dict[bytes, Waiting] = {}  # txid ->, in order of arrival
         self._by_conflict: dict[bytes, bytes] = {}  # conflict key -> txid
         self._created: dict[bytes, Entry] = {}
         self._signers: Counter[bytes] = Counter()
         self._expiries: list[tuple[int, bytes]] = []
-        self._verified: OrderedDict[bytes, None] = OrderedDict()  # DecodedTx.key
         self._refused: OrderedDict[bytes, WattestError] = OrderedDict()
         self._view = TipAndWaiting(tip, self._created)
         self._pool = ThreadPoolExecutor(verify_threads, "verify") if verify_threads else None
@@ -116,8 +120,7 @@ class Mempool:
 
     async def _admit_chunk(self, raws: Sequence[bytes], local: bool) -> list[Admitted]:
         results = [self._screened(raw) for raw in raws]
-        unverified = [r for r in results if isinstance(r, DecodedTx) and r.key not in self._verified]
-        failures = await self.verify(unverified)
+        failures = await self._verify([result for result in results if isinstance(result, DecodedTx)])
         admitted: list[DecodedTx] = []
         for index, decoded in enumerate(results):
             if isinstance(decoded, WattestError):
@@ -136,7 +139,7 @@ class Mempool:
     def _screened(self, raw: bytes) -> Admitted:
         """Everything that is cheap, before a signature is looked at."""
         try:
-            decoded = decode_signed(raw)
+            decoded = self._signatures.get(cache_key(raw)) or decode_signed(raw)
             self._screen(decoded)
         except WattestError as refusal:
             return refusal
@@ -178,10 +181,10 @@ class Mempool:
 
     # --- signatures
 
-    async def verify(self, transactions: Sequence[DecodedTx]) -> dict[bytes, FormRefusal]:
+    async def _verify(self, transactions: Sequence[DecodedTx]) -> dict[bytes, FormRefusal]:
         """Check signatures that were not checked before, in slices; the failures by `DecodedTx.key`."""
         failures: dict[bytes, FormRefusal] = {}
-        pending = [decoded for decoded in transactions if decoded.key not in self._verified]
+        pending = [decoded for decoded in transactions if self._signatures.get(decoded.key) is None]
         loop = asyncio.get_running_loop()
         for start in range(0, len(pending), VERIFY_CHUNK):
             chunk = pending[start : start + VERIFY_CHUNK]
@@ -193,24 +196,25 @@ class Mempool:
             failures.update(found)
             for decoded in chunk:
                 if decoded.key not in found:
-                    self._verified[decoded.key] = None
-        while len(self._verified) > VERIFIED + len(self._waiting):
-            self._verified.popitem(last=False)
+                    self._signatures.add(decoded)
         return failures
 
-    async def decode_block(self, raws: Sequence[bytes]) -> list[DecodedTx]:
-        """The transactions of a block, signatures checked unless they were before; WattestError names the first bad."""
-        decoded: list[DecodedTx] = []
+    async def prepare(self, raws: Sequence[bytes]) -> None:
+        """Decode and verify a block's transactions in slices, so that its execution finds them all in the cache.
+
+        WattestError for the first bad one.
+        """
+        unseen: list[DecodedTx] = []
         since = perf_counter()
         for raw in raws:
-            decoded.append(decode_signed(raw))
+            if self._signatures.get(cache_key(raw)) is None:
+                unseen.append(decode_signed(raw))
             if perf_counter() - since > SLICE_S:
                 await asyncio.sleep(0)
                 since = perf_counter()
-        failures = await self.verify(decoded)
+        failures = await self._verify(unseen)
         if failures:
             raise next(iter(failures.values()))
-        return decoded
 
     # --- going out
 
@@ -221,7 +225,7 @@ class Mempool:
         max_actions: int = MAX_BLOCK_ACTIONS,
         per_signer: int = SIGNER_PER_BLOCK,
     ) -> list[DecodedTx]:
-        """What fits into one block, in order of arrival; all keep waiting. `exclude`: txids of unfinalised ancestors."""
+        """What fits into one block, in order of arrival. `exclude`: txids of unfinalised ancestors."""
         taken: list[DecodedTx] = []
         signers: Counter[bytes] = Counter()
         total_bytes = actions = 0
@@ -249,7 +253,6 @@ class Mempool:
 
     def committed(self, height: int, transactions: Sequence[DecodedTx]) -> None:
         """A block is final: forget its transactions, and drop those that can never hold any more."""
-        self._view.renew()
         for decoded in transactions:
             self._remove(decoded.txid)
         for decoded in transactions:

@@ -152,7 +152,7 @@ class Peers:
         self._chain = chain
         self._validators = {validator.node_key: validator for validator in validators}
         self._addresses = {v.node_key: (overrides or {}).get(v.index, v.address) for v in self._validators.values()}
-        self._role = VALIDATOR if key.public in self._validators else OBSERVER
+        self.role = VALIDATOR if key.public in self._validators else OBSERVER
         self._session = secrets.token_bytes(8)
         self._clock = clock
         self._log = log
@@ -228,6 +228,10 @@ class Peers:
     # --- who is there
 
     @property
+    def validator_count(self) -> int:
+        return len(self._validators)
+
+    @property
     def connected(self) -> list[Connection]:
         return list(self._connections.values())
 
@@ -260,7 +264,7 @@ class Peers:
             failures += 1
 
     async def _dial(self, validator: Validator) -> None:
-        context = self.key.client_context(validator.node_key, show_certificate=self._role == VALIDATOR)
+        context = self.key.client_context(validator.node_key, show_certificate=self.role == VALIDATOR)
         address = self._addresses[validator.node_key]
         async with asyncio.timeout(HANDSHAKE_S):
             socket = await self._client.ws_connect(
@@ -353,7 +357,7 @@ class Peers:
         return Hello(
             protocol=PROTOCOL,
             chain=self._chain,
-            role=self._role,
+            role=self.role,
             node_key=self.key.public,
             nonce=secrets.token_bytes(32),
             session=self._session,

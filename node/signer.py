@@ -6,16 +6,16 @@ journal, read before the first signature. A file of its own could run ahead of t
 good (tendermint/tendermint#3089), so it has none.
 """
 
+import struct
 from collections.abc import Iterable
 
 from nacl import bindings
 
+from consensus.votes import FINALIZE, NULLIFY, VOTE_TAG, Position, Vote
 from state.errors import WattestError
 
-NOTARIZE, NULLIFY, FINALIZE = 1, 2, 3
-
-VoteKey = tuple[int, int, int]  # kind, epoch, view
-Position = tuple[int, bytes]  # parent_view, block_hash
+_LAYOUT = struct.Struct(">15s32sBQQQ32s")  # consensus.md section 2: read from the very bytes that are signed
+_EXCLUSIVE = {NULLIFY: FINALIZE, FINALIZE: NULLIFY}
 
 
 class ConflictingVote(WattestError):
@@ -23,6 +23,7 @@ class ConflictingVote(WattestError):
 
     code = "conflicting_vote"
     sentence = "Refused to sign vote kind {kind} of epoch {epoch}, view {view}: it contradicts one already signed."
+    exit_code = 73
 
 
 class Signer:
@@ -31,18 +32,22 @@ class Signer:
     def __init__(self, seed: bytes) -> None:
         public, self._secret = bindings.crypto_sign_seed_keypair(seed)
         self.public = bytes(public)
-        self._signed: dict[VoteKey, Position] = {}
+        self._signed: dict[tuple[int, int, int], Position] = {}  # kind, epoch, view
 
-    def remember(self, votes: Iterable[tuple[VoteKey, Position]]) -> None:
+    def remember(self, votes: Iterable[Vote]) -> None:
         """Own votes found in the journal, before anything is signed."""
-        self._signed.update(votes)
+        for vote in votes:
+            self._signed[vote.kind, vote.epoch, vote.view] = vote.position
 
-    def sign_vote(self, key: VoteKey, position: Position, message: bytes) -> bytes:
-        """64-byte signature of a vote; ConflictingVote where an earlier one forbids it. The same vote again is fine."""
-        kind, epoch, view = key
-        exclusive = {NULLIFY: FINALIZE, FINALIZE: NULLIFY}.get(kind)
-        if self._signed.get(key, position) != position or (exclusive, epoch, view) in self._signed:
-            raise ConflictingVote(kind=kind, epoch=epoch, view=view)
+    def sign_vote(self, message: bytes) -> bytes:
+        """64-byte signature of vote bytes; ConflictingVote where an earlier vote forbids it. The same again is fine."""
+        tag, _, kind, *fields = _LAYOUT.unpack(message)
+        position = Position(*fields)
+        assert tag == VOTE_TAG
+        key = (kind, position.epoch, position.view)
+        excluded = (_EXCLUSIVE.get(kind, 0), position.epoch, position.view)
+        if self._signed.get(key, position) != position or excluded in self._signed:
+            raise ConflictingVote(kind=kind, epoch=position.epoch, view=position.view)
         self._signed[key] = position
         return self.sign(message)
 
@@ -52,4 +57,4 @@ class Signer:
 
     def forget_below(self, epoch: int, view: int) -> None:
         """Drop what the engine can never vote on again: everything at or below the final view of an epoch."""
-        self._signed = {k: p for k, p in self._signed.items() if (k[1], k[2]) > (epoch, view)}
+        self._signed = {key: position for key, position in self._signed.items() if key[1:] > (epoch, view)}

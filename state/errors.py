@@ -4,8 +4,8 @@
     ├── DecodeError           bytes that are not the one canonical encoding of what they claim to be
     ├── CryptoError           a key or a signature that does not hold
     ├── StoreError            the data directory cannot be trusted or used
-    ├── ConsensusRefusal      a vote, quorum of votes, proposal or batch of blocks that does not hold
     ├── ExecutionDiffers      a final block gives another state here: this node must stop
+    ├── ConsensusRefusal      a vote, quorum of votes, proposal or batch of blocks that does not hold
     └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
         ├── FormRefusal       the transaction is badly made, whatever the state
         ├── AuthorityRefusal  the signer may not do this
@@ -81,6 +81,7 @@ class VoteStateLost(StoreError):
     """The journal of own votes is missing, damaged or older than the state: voting on could contradict a past vote."""
 
     code = "vote_state_lost"
+    exit_code = 71
     sentence = "The record of this validator's own votes cannot be trusted: {why}."
 
 
@@ -347,6 +348,11 @@ class GenesisInvalid(BlockRefusal):
 class BlockInvalid(BlockRefusal):
     code = "block_invalid"
     sentence = "The block is not valid: {why}."
+
+
+class UnknownBlock(BlockRefusal):
+    code = "unknown_block"
+    sentence = "Block {block} is not known here (yet)."
 
 
 # --- readings

@@ -3,8 +3,8 @@
 `make docs` writes them; a test compares them with what this file would write, so that no command, endpoint, event,
 refusal, metric or setting can appear in the code and stay out of the documentation.
 
-Whatever can be imported cheaply is imported (refusals, events, settings, the click tree); routes, metrics and
-environment variables are read from the syntax tree, because they exist only inside running processes.
+Tables of the code are imported: refusals, events, settings, routes, metrics, the click tree. Only environment
+variables are searched for in the syntax tree, because anything may read one.
 """
 
 import ast
@@ -12,7 +12,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,6 +55,14 @@ def pages() -> dict[str, str]:
 
 # --- docs/CODES.md
 
+FAMILIES = {
+    "FormRefusal": "the transaction is badly made, whatever the state",
+    "AuthorityRefusal": "the signer may not do this",
+    "StateRefusal": "the state does not allow it, any more or yet",
+    "BlockRefusal": "a block as a whole is wrong",
+    "WattestError": "not a rule of the ledger: bytes, keys, disk, requests, readings",
+}
+
 
 def codes_page() -> str:
     lines = [
@@ -66,58 +74,40 @@ def codes_page() -> str:
         "",
         "## Refusals",
     ]
+    found = refusals()
     for family, blame in FAMILIES.items():
-        rows = [row for row in refusals() if row[0] == family]
-        lines += ["", f"### {family}: {blame}", "", "| code | class | sentence |", "|---|---|---|"]
-        lines += [f"| `{code}` | {name} | {_cell(sentence)} |" for _, code, name, sentence in rows]
-    lines += ["", "## Exit codes", "", "| code | of | means | what to do |", "|---|---|---|---|"]
-    lines += [f"| {code} | {who} | {meaning} | {remedy} |" for code, who, meaning, remedy in EXIT_CODES]
-    reasons = verdict_reasons()
-    if reasons:
+        rows = [row[1:] for row in found if row[0] == family]
+        lines += ["", f"### {family}: {blame}", "", *_table(("code", "class", "sentence"), rows)]
+    lines += ["", "## Exit codes", "", *_table(("code", "of", "means", "what to do"), EXIT_CODES)]
+    if reasons := verdict_reasons():
         lines += ["", "## Reasons of verdicts", "", "A day is accepted, held or rejected; these codes say why.", ""]
-        lines += ["| reason | sentence |", "|---|---|"]
-        lines += [f"| `{code}` | {_cell(sentence)} |" for code, sentence in reasons]
+        lines += _table(("reason", "kind"), reasons)
     return "\n".join(lines) + "\n"
 
 
-FAMILIES = {
-    "FormRefusal": "the transaction is badly made, whatever the state",
-    "AuthorityRefusal": "the signer may not do this",
-    "StateRefusal": "the state does not allow it, any more or yet",
-    "BlockRefusal": "a block as a whole is wrong",
-    "WattestError": "not a rule of the ledger: bytes, keys, disk, readings",
-}
-
-
-def refusals() -> list[tuple[str, str, str, str]]:
-    """(family, code, class name, sentence) of every error class of the seven packages that has a code of its own."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            if path.name != "__main__.py" and _declares_error(path):
-                importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    errors = importlib.import_module("state.errors")
-    found = []
-    for kind in _subclasses(errors.WattestError):
-        if "sentence" not in vars(kind):
-            continue
-        family = next(base.__name__ for base in kind.__mro__ if base.__name__ in FAMILIES)
-        found.append((family, kind.code, kind.__name__, kind.sentence))
+def refusals() -> list[tuple[str, ...]]:
+    """(family, code, class, sentence) of every error class of the seven packages that has a sentence of its own."""
+    declaring = {
+        path
+        for package in PACKAGES
+        for path, node in _nodes(package)
+        if isinstance(node, ast.ClassDef) and any("sentence" in ast.unparse(line).split("=")[0] for line in node.body)
+    }
+    for path in sorted(declaring):
+        importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    found: list[tuple[str, ...]] = []
+    for kind in _subclasses(importlib.import_module("state.errors").WattestError):
+        if "sentence" in vars(kind):
+            family = next(base.__name__ for base in kind.__mro__ if base.__name__ in FAMILIES)
+            found.append((family, f"`{kind.code}`", kind.__name__, kind.sentence))
     return found
 
 
-def verdict_reasons() -> list[tuple[str, str]]:
-    """(code, sentence) from the table `REASONS` of the verifier, a dict from code to sentence."""
-    for path in sorted((ROOT / "verifier").glob("*.py")):
-        if re.search(r"^REASONS\b", path.read_text(), re.MULTILINE):
-            table = importlib.import_module(f"verifier.{path.stem}").REASONS
-            return sorted((str(code), str(sentence)) for code, sentence in table.items())
-    return []
-
-
-def _declares_error(path: Path) -> bool:
-    return path.name == "errors.py" or bool(
-        re.search(r"^class \w+\(\w*(Refusal|Error)\)", path.read_text(), re.MULTILINE)
-    )
+def verdict_reasons() -> list[tuple[str, ...]]:
+    """(code, kind) from the frozen sets of codes in verifier/finding.py; the name of the set is the kind."""
+    finding = _module("verifier.finding")
+    sets = {name: value for name, value in vars(finding).items() if isinstance(value, frozenset)} if finding else {}
+    return sorted((f"`{code}`", name.lower()) for name, codes in sets.items() for code in codes)
 
 
 def _subclasses(kind: type) -> Iterator[Any]:
@@ -135,31 +125,33 @@ def reference_page() -> str:
     lines = [
         GENERATED,
         "# Reference",
-        "Commands, endpoints, events, metrics, settings and environment variables, as the code has them.",
+        "Commands, endpoints, events, metrics and settings, as the code has them.",
         "Refusal codes and exit codes: [CODES.md](CODES.md). Genesis: [GENESIS.md](GENESIS.md).",
     ]
     for title, header, rows in (
         ("Commands", ("command", "what it does", "options"), commands()),
-        ("Endpoints", ("method", "path", "what it answers"), endpoints()),
-        ("Events", ("kind", "fields", "when"), events()),
+        ("Endpoints", ("method", "path", "what it answers", "schema"), endpoints()),
+        ("Events", ("kind", "fields", "remark"), events()),
         ("Metrics", ("name", "meaning"), metrics()),
-        ("Settings", ("section", "key", "type", "default"), settings()),
-        ("Environment", ("variable", "read by"), environment()),
+        ("Settings", ("key in config.toml", "variable", "default", "meaning"), settings()),
+        ("Environment", ("variable", "named in"), environment()),
     ):
         if rows:
-            lines += ["", f"## {title}", "", "| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-            lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
+            lines += ["", f"## {title}", "", *_table(header, rows)]
     return "\n".join(lines) + "\n"
 
 
 def commands() -> list[tuple[str, ...]]:
-    """(usage, first line of help, options) of every leaf of the click tree at `cli.main.main`, in order."""
-    if not (ROOT / "cli" / "main.py").exists():
-        return []
+    """(usage, first line of help, options) of the root and every leaf of the click tree in cli/main.py."""
     import click
 
-    top = importlib.import_module("cli.main").main
-    return list(_leaves(click.Context(top, info_name="wattest")))
+    main_module = _module("cli.main")
+    if main_module is None:
+        return []
+    top = getattr(main_module, "root", None) or main_module.main
+    context = click.Context(top, info_name="wattest")
+    options = [p for p in top.get_params(context) if isinstance(p, click.Option)]
+    return [("`wattest`", "before or after every command", _options(options)), *_leaves(context)]
 
 
 def _leaves(context: Any) -> Iterator[tuple[str, ...]]:
@@ -172,88 +164,61 @@ def _leaves(context: Any) -> Iterator[tuple[str, ...]]:
             assert child is not None, name
             yield from _leaves(click.Context(child, info_name=name, parent=context))
         return
+    path, above = [context.info_name], context.parent
+    while above is not None:
+        path.insert(0, above.info_name)
+        above = above.parent
     arguments = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
-    options = [max(p.opts, key=len) for p in command.params if isinstance(p, click.Option) and not p.hidden]
-    usage = " ".join([context.command_path.split(" [", 1)[0], *arguments])
-    shown = " ".join(f"`{option}`" for option in options if option != "--help")
-    yield f"`{usage}`", command.get_short_help_str(200), shown
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    yield f"`{' '.join([*path, *arguments])}`", command.get_short_help_str(200), _options(options)
 
 
-VERBS = {"get", "post", "put", "delete", "patch"}
+def _options(options: list[Any]) -> str:
+    names = [max(option.opts, key=len) for option in options if not option.hidden]
+    return " ".join(f"`{name}`" for name in names if name != "--help")
 
 
 def endpoints() -> list[tuple[str, ...]]:
-    """(method, path, docstring line of the handler) of every route that node/ adds.
-
-    Understood are `web.get("/path", handler)`, `router.add_get("/path", handler)`, `add_route("GET", "/path", handler)`
-    and rows of a table `("GET", "/path", handler, ...)`.
-    """
-    rows: dict[tuple[str, str], str] = {}
-    handlers = _first_doc_lines("node")
-    for _, node in _nodes("node"):
-        parts = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
-        texts = [part.value if isinstance(part, ast.Constant) else None for part in parts[:2]]
-        method = path = None
-        if isinstance(node, ast.Call) and texts and isinstance(texts[0], str) and texts[0].startswith("/"):
-            verb = _called(node).removeprefix("add_")
-            method, path, rest = verb.upper() if verb in VERBS else None, texts[0], parts[1:]
-        elif len(texts) == 2 and all(isinstance(text, str) for text in texts) and str(texts[1]).startswith("/"):
-            method, path, rest = str(texts[0]).upper(), str(texts[1]), parts[2:]
-        if method and path and method.lower() in VERBS:
-            name = next((n for n in (_name(part) for part in rest) if n), "")
-            rows[path, method] = handlers.get(name, "")
-    return [(method, f"`{path}`", text) for (path, method), text in sorted(rows.items())]
+    """(method, path, summary, schema of the answer) of the table of routes."""
+    routes = _module("node.api.routes")
+    table = routes.ROUTES if routes else ()
+    rows = [(r.path, r.method, r.summary, f"`{r.answer}`" if r.answer else r.produces) for r in table]
+    return [(method, f"`{path}`", summary, answer) for path, method, summary, answer in sorted(rows)]
 
 
 def events() -> list[tuple[str, ...]]:
     """(kind, fields, docstring line) of every tagged struct of contracts/events.py."""
-    if not (ROOT / "contracts" / "events.py").exists():
-        return []
-    rows = []
-    for kind in _structs(importlib.import_module("contracts.events")):
+    rows: list[tuple[str, ...]] = []
+    for kind in _structs(_module("contracts.events")):
         if isinstance(kind.__struct_config__.tag, str):
             fields = " ".join(f"`{field}`" for field in kind.__struct_fields__)
-            rows.append((f"`{kind.__struct_config__.tag}`", fields, _first_line(kind.__doc__)))
+            rows.append((f"`{kind.__struct_config__.tag}`", fields, _first_line(vars(kind).get("__doc__"))))
     return sorted(rows)
 
 
-METRIC_KINDS = {"Counter", "Gauge", "Histogram", "Summary", "Info"}
-
-
 def metrics() -> list[tuple[str, ...]]:
-    """(name, help) of every prometheus metric made in node/: a call or table row whose first text is its name."""
-    rows: dict[str, str] = {}
-    for _, node in _nodes("node"):
-        parts = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
-        texts = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-        names = [text for text in texts if re.fullmatch(r"wattest_[a-z0-9_]+", text)]
-        if names:
-            meaning = texts[texts.index(names[0]) + 1 :]
-            rows.setdefault(names[0], meaning[0] if meaning else "")
-    return [(f"`{name}`", text) for name, text in sorted(rows.items())]
+    """(name, help) of every metric in the registry of a node."""
+    module = _module("node.metrics")
+    if module is None:
+        return []
+    families = module.Metrics(bytes(32)).registry.collect()
+    ends = {"counter": "_total"}
+    return sorted((f"`{family.name}{ends.get(family.type, '')}`", family.documentation) for family in families)
 
 
 def settings() -> list[tuple[str, ...]]:
-    """(section, key, type, default) of every struct of node/config.py that is a section of config.toml."""
-    if not (ROOT / "node" / "config.py").exists():
-        return []
-    import msgspec
-
-    rows: list[tuple[str, ...]] = []
-    for kind in _structs(importlib.import_module("node.config")):
-        for field in msgspec.structs.fields(kind):
-            if inspect.isclass(field.type) and issubclass(field.type, msgspec.Struct):
-                continue
-            default = "-" if field.default is msgspec.NODEFAULT else repr(field.default)
-            if default == "-" and field.default_factory is not msgspec.NODEFAULT:
-                default = repr(field.default_factory())
-            shown = field.type.__name__ if inspect.isclass(field.type) else str(field.type)
-            rows.append((kind.__name__, f"`{field.encode_name}`", f"`{shown}`", f"`{default}`"))
-    return rows
+    """(key, variable, default, meaning) of every setting of a home."""
+    config = _module("node.config")
+    table = config.SETTINGS if config else {}
+    return [
+        (f"`{key}`", f"`{config.variable(key)}`", f"`{setting.default!r}`", setting.meaning)
+        for key, setting in table.items()
+        if config
+    ]
 
 
 def environment() -> list[tuple[str, ...]]:
-    """(variable, files) of every environment variable of ours that the packages name."""
+    """(variable, files) of every environment variable of ours that the code spells out."""
     found: dict[str, set[str]] = {}
     for package in PACKAGES:
         for path, node in _nodes(package):
@@ -266,44 +231,36 @@ def environment() -> list[tuple[str, ...]]:
 # --- reading the code
 
 
+def _module(name: str) -> ModuleType | None:
+    """The module, or None where its file does not exist; a module that exists and cannot be imported is an error."""
+    path = ROOT.joinpath(*name.split("."))
+    return importlib.import_module(name) if path.with_suffix(".py").exists() else None
+
+
 def _nodes(package: str) -> Iterator[tuple[Path, ast.AST]]:
     for path in sorted((ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             yield path, node
 
 
-def _first_doc_lines(package: str) -> dict[str, str]:
-    """Function name -> first line of its docstring, over the whole package."""
-    return {
-        node.name: _first_line(ast.get_docstring(node))
-        for _, node in _nodes(package)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-
-
-def _structs(module: ModuleType) -> list[Any]:
-    """The msgspec structs that the module itself defines, in the order of the file."""
+def _structs(module: ModuleType | None) -> list[Any]:
+    """The msgspec structs that the module itself defines."""
     import msgspec
 
-    kinds = [k for _, k in inspect.getmembers(module, inspect.isclass) if issubclass(k, msgspec.Struct)]
-    own = [k for k in kinds if k.__module__ == module.__name__]
-    return sorted(own, key=lambda k: inspect.getsourcelines(k)[1])
-
-
-def _called(call: ast.Call) -> str:
-    return _name(call.func)
-
-
-def _name(node: ast.AST) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    kinds = [kind for kind in vars(module).values() if inspect.isclass(kind)] if module else []
+    return [kind for kind in kinds if issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__]  # type: ignore[union-attr]
 
 
 def _first_line(text: str | None) -> str:
     return (text or "").strip().split("\n")[0]
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    for row in rows:
+        cells = [str(cell).replace("|", "\\|").replace("\n", " ") for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 if __name__ == "__main__":

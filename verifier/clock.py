@@ -20,6 +20,7 @@ FEWEST_DAYS = 14  # generating days that must agree
 LIVELY_PPM = 20_000  # of nameplate over the day: a day that says something about the sun
 OFF_HOUR_S = 1_200  # further from a whole hour than this is weather or the season, no clock
 MOST_HOURS = 2
+WHOLE_HOURS = (0, 1, -1, 2, -2)  # tried in this order on a window whose nights generate
 
 
 def aligned(device: DeviceFacts, day: DayReadings, before: DayReadings | None, lag_s: int) -> Series:
@@ -42,10 +43,14 @@ def aligned(device: DeviceFacts, day: DayReadings, before: DayReadings | None, l
     return replace(
         series,
         power_ppm=power,
-        temperature_centi_c=_moved(series.temperature_centi_c, earlier and earlier.temperature_centi_c, shift),
-        insolation_mwh_m2=_moved(series.insolation_mwh_m2, earlier and earlier.insolation_mwh_m2, shift),
-        wind_mm_s=_moved(series.wind_mm_s, earlier and earlier.wind_mm_s, shift),
+        temperature_centi_c=_moved(series.temperature_centi_c, _column(earlier, "temperature_centi_c"), shift),
+        insolation_mwh_m2=_moved(series.insolation_mwh_m2, _column(earlier, "insolation_mwh_m2"), shift),
+        wind_mm_s=_moved(series.wind_mm_s, _column(earlier, "wind_mm_s"), shift),
     )
+
+
+def _column(series: Series | None, name: str) -> Ints | None:
+    return None if series is None else getattr(series, name)
 
 
 def _moved(values: Ints, earlier: Ints | None, shift: int) -> Ints:
@@ -57,10 +62,10 @@ def _moved(values: Ints, earlier: Ints | None, shift: int) -> Ints:
 
 def offset_s(device: DeviceFacts, days: Sequence[DayReadings]) -> int | None:
     """Seconds by which the middle of the energy lies after the middle of the light; None without enough lively days."""
-    lively = [day for day in days if _lively(device, day)]
-    if device.technology != "solar" or len(lively) < FEWEST_DAYS:
+    chosen = [day for day in days if lively(device, day)]
+    if device.technology != "solar" or len(chosen) < FEWEST_DAYS:
         return None
-    series = series_of(device, lively)
+    series = series_of(device, chosen)
     sun = sun_at(series.times, device.latitude_udeg, device.longitude_udeg)
     middle = _middle_s(device, series.times, np.maximum(series.power_ppm, 0))
     return middle - _middle_s(device, series.times, _reference(device, series, sun))
@@ -76,7 +81,8 @@ def lag_of(offset: int | None, usual: int) -> int | None:
     return hours * HOUR_S
 
 
-def _lively(device: DeviceFacts, day: DayReadings) -> bool:
+def lively(device: DeviceFacts, day: DayReadings) -> bool:
+    """Whether the day generated enough to say something about the sun."""
     return int(day.watts.sum()) * 1_000_000 > LIVELY_PPM * device.nameplate_w * device.slots
 
 

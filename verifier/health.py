@@ -52,15 +52,20 @@ def check(
     elif bool(out_of_range.any()) or _temperature_out(day.temperature_centi_c):
         findings.append(Finding("climate_range", info=True))
     if not missing.all():
-        findings += _dead(device, series, sun) + _stuck(device, climate, missing) + _replay(climate, missing, earlier, device)
+        findings += _dead(device, series, sun)
+        findings += _stuck(device, climate, missing, power)
+        findings += _replay(device, climate, missing, earlier)
     return findings
 
 
 def _out_of_range(device: DeviceFacts, climate: Ints) -> Flags:
     if device.technology == "wind":
-        return (climate != MISSING) & ((climate < 0) | (climate > GALE_MM_S))
-    light = np.clip(climate, -MAX_LIGHT_MW, MAX_LIGHT_MW) * 3_600 // device.interval_s
-    return (climate != MISSING) & ((light < DARK_LIGHT_MW) | (light > MAX_LIGHT_MW))
+        low, high, value = 0, GALE_MM_S, climate
+    else:
+        low, high = DARK_LIGHT_MW, MAX_LIGHT_MW
+        value = np.clip(climate, -MAX_LIGHT_MW, MAX_LIGHT_MW) * 3_600 // device.interval_s
+    outside: Flags = (climate != MISSING) & ((value < low) | (value > high))
+    return outside
 
 
 def _temperature_out(temperature: Ints) -> bool:
@@ -82,20 +87,22 @@ def _dead(device: DeviceFacts, series: Series, sun: Sun | None) -> list[Finding]
     return [Finding("climate_dead", 0, light, DEAD_LIGHT_MW)] if dead else []
 
 
-def _stuck(device: DeviceFacts, climate: Ints, missing: Flags) -> list[Finding]:
+def _stuck(device: DeviceFacts, climate: Ints, missing: Flags, power: Ints) -> list[Finding]:
+    """A run of equal values holds the day only where energy stands on it; a glow in the dark is only remarked."""
     if device.technology == "wind":
         counted = ~missing & (climate >= STUCK_WIND_MM_S)
     else:
         counted = ~missing & (light_mw(device, climate) >= STUCK_LIGHT_MW)
-    run, _ = longest_run(climate, counted)
-    limit = max(4, STUCK_S // device.interval_s)
-    return [Finding("climate_stuck", 0, run * device.interval_s // 60, STUCK_S // 60)] if run >= limit else []
+    run, start = longest_run(climate, counted)
+    if run < max(4, STUCK_S // device.interval_s):
+        return []
+    carried = int(power[start : start + run].sum()) * 100
+    minutes = run * device.interval_s // 60
+    return [Finding("climate_stuck", 0, minutes, STUCK_S // 60, info=carried <= UNSEEN_PERCENT * int(power.sum()))]
 
 
-def _replay(
-    climate: Ints, missing: Flags, earlier: Sequence[DayReadings], device: DeviceFacts
-) -> list[Finding]:
-    """A day whose climate equals an earlier day's wherever it is not zero: weather does not repeat to the last digit."""
+def _replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence[DayReadings]) -> list[Finding]:
+    """Climate equal to an earlier day's wherever it is not zero: weather does not repeat to the last digit."""
     counted = ~missing & (climate > 0)
     if len(set(climate[counted].tolist())) < REPLAY_VALUES:
         return []

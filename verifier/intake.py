@@ -17,6 +17,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 COLDEST_CENTI_C, HOTTEST_CENTI_C = -6_000, 6_000  # outside this an outdoor sensor is broken
+MOST_NAMEPLATES = 4
 MISSING = -(2**62)  # in an array: no value for this interval; far below anything measured
 
 
@@ -35,7 +36,8 @@ class DayReadings:
 
     @property
     def present(self) -> Flags:
-        return self.power_w != MISSING
+        present: Flags = self.power_w != MISSING
+        return present
 
     @property
     def watts(self) -> Ints:
@@ -74,13 +76,9 @@ def read_day(device: DeviceFacts, day: int, readings: Iterable[Reading], broken:
     if any(reading is None or reading.power_w is None for reading in chosen):
         notes.add("gap")
     columns = np.array([_row(reading) for reading in chosen], dtype=np.int64).T
-    return DayReadings(
-        day,
-        interval_s,
-        *(np.ascontiguousarray(column) for column in columns),
-        notes=tuple(sorted(notes)),
-        count=sum(reading is not None for reading in chosen),
-    )
+    power, wind, temperature, insolation = (np.ascontiguousarray(column) for column in columns)
+    count = sum(reading is not None for reading in chosen)
+    return DayReadings(day, interval_s, power, wind, temperature, insolation, tuple(sorted(notes)), count)
 
 
 def _claim(reading: Reading) -> tuple[int, ...]:
@@ -97,7 +95,7 @@ def _row(reading: Reading | None) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Several days end to end: time of each interval, power in ppm of nameplate, climate; temperatures are plausible."""
+    """Several days end to end: times, power in ppm of nameplate, climate; temperatures are plausible or missing."""
 
     times: Ints
     power_ppm: Ints  # own use counts as 0
@@ -107,9 +105,9 @@ class Series:
 
 
 def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
-    """Bound of the scaling: 10^12 W x 10^6."""
+    """Bound of the scaling: 4 x 10^12 W x 10^6; what is above four nameplates physics has refused already."""
     steps = np.arange(device.slots, dtype=np.int64) * device.interval_s
-    power = np.concatenate([day.power_w for day in days])
+    power = np.concatenate([np.minimum(day.power_w, MOST_NAMEPLATES * device.nameplate_w) for day in days])
     temperature = np.concatenate([day.temperature_centi_c for day in days])
     plausible = (temperature >= COLDEST_CENTI_C) & (temperature <= HOTTEST_CENTI_C)
     return Series(

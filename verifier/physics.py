@@ -6,7 +6,7 @@ import numpy as np
 
 from verifier.device import HORIZONTAL, DeviceFacts
 from verifier.finding import Finding
-from verifier.intake import MISSING, DayReadings, Series, longest_run
+from verifier.intake import MISSING, MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, longest_run
 from verifier.solar import Sun, light_mw, sun_at
 from verifier.tables import sine_of_degrees
 
@@ -52,7 +52,9 @@ def _night(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
     slot = int(np.argmax(power))
     if int(power[slot]) > NIGHT_PPM:
         watts = int(power[slot]) * device.nameplate_w // 1_000_000
-        found.append(Finding("night_power", int(series.times[slot]), watts, NIGHT_PPM * device.nameplate_w // 1_000_000))
+        found.append(
+            Finding("night_power", int(series.times[slot]), watts, NIGHT_PPM * device.nameplate_w // 1_000_000)
+        )
     light = np.where(dark, light_mw(device, series.insolation_mwh_m2), 0)
     slot = int(np.argmax(light))
     if int(light[slot]) > NIGHT_LIGHT_MW:
@@ -60,7 +62,7 @@ def _night(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
     return found
 
 
-def dark_intervals(device: DeviceFacts, series: Series, sun: Sun) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+def dark_intervals(device: DeviceFacts, series: Series, sun: Sun) -> Flags:
     """Intervals in which the sun is below the margin from one interval before the label to one after it."""
     margin = sine_of_degrees(NIGHT_DEGREES_ESTIMATED if device.coordinates_estimated else NIGHT_DEGREES)
     before = sun_at(series.times - device.interval_s, device.latitude_udeg, device.longitude_udeg)
@@ -106,8 +108,8 @@ def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayRe
     return []
 
 
-def _shape(device: DeviceFacts, day: DayReadings) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
-    capped = np.where(day.power_w == MISSING, 0, np.clip(day.power_w, 0, 4 * device.nameplate_w))
+def _shape(device: DeviceFacts, day: DayReadings) -> Ints:
+    capped = np.where(day.power_w == MISSING, 0, np.clip(day.power_w, 0, MOST_NAMEPLATES * device.nameplate_w))
     return (capped << 20) // device.nameplate_w
 
 

@@ -16,7 +16,7 @@ from verifier.device import HORIZONTAL, IN_PLANE, DeviceFacts
 from verifier.finding import Finding, codes
 from verifier.intake import MISSING, DayReadings, Flags, Ints, Series, days_of
 from verifier.reading import Reading
-from verifier.scores import DayScore, Tolerance
+from verifier.scores import DayScore
 from verifier.solar import SolarYield, Sun
 from verifier.tables import arcsine_centi_degrees
 from verifier.wind import WindCurve
@@ -47,7 +47,7 @@ class Profile(Wire, frozen=True):
     fit: tuple[str, ...]
     scatter_ppm: int
     model: WindCurve | SolarYield | None
-    tolerances: tuple[Tolerance, ...]
+    tolerances: tuple[int, ...]  # ppm, one for each of `scores.NAMES`
     noon_low_centi: int  # lowest and highest sun at its highest point on the days used, 0.01 degrees
     noon_high_centi: int
     offset_s: int  # usual lag of the energy's middle after the light's
@@ -75,13 +75,16 @@ def profile_hash(profile: Profile) -> bytes:
 
 def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: int, to_s: int) -> Profile:
     """The same from days that are already on their grid; `from_s` and `to_s` are what the profile will state."""
-    offset, lags = _clock(device, days)
+    offset, known_lags = _clock(device, days)
+    lags = [0] * len(days) if known_lags is None else known_lags
     views: list[View] = []
     excluded: list[NamedDay] = []
     noted: list[NamedDay] = []
     for index, (day, lag) in enumerate(zip(days, lags, strict=True)):
         view = view_of(device, day, days[index - 1] if index else None, lag)
         found = examine(device, view, days[:index])
+        if known_lags is None:
+            found = without_night(found)
         faults = codes(finding for finding in found if not finding.info)
         remarks = set(day.notes) - UNUSED_NOTES | {finding.code for finding in found if finding.info}
         if faults:
@@ -102,14 +105,16 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
         model = _fit_model(device, views)
     scatter = _scatter_ppm(device, model, views)
     whole = [view for view in views if int(view.day.present.sum()) * 100 >= WHOLE_PERCENT * device.slots]
-    tolerances = scores.fit_tolerances([score_of(device, model, view) for view in whole or views], device.slots)
+    tolerances = scores.fit_tolerances(
+        device.technology, [score_of(device, model, view) for view in whole or views], device.slots
+    )
     noons = [noon_centi(view.sun) for view in whole or views if view.sun is not None] or [0]
     return Profile(
         *facts,
         days_used=len(views),
         days_excluded=tuple(excluded),
         days_noted=tuple(noted),
-        fit=_fit_codes(len(whole), scatter),
+        fit=(*_fit_codes(len(whole), scatter), *(("clock_unknown",) if known_lags is None else ())),
         scatter_ppm=scatter,
         model=model,
         tolerances=tolerances,
@@ -135,6 +140,11 @@ def examine(device: DeviceFacts, view: View, earlier: Sequence[DayReadings]) -> 
     ]
 
 
+def without_night(found: Iterable[Finding]) -> list[Finding]:
+    """Without the findings that mean nothing where the plant's clock, or its sensor, is known to be wrong."""
+    return [finding for finding in found if finding.code not in ("night_power", "night_light", "over_sky")]
+
+
 def expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> tuple[Ints, Flags]:
     """Expected power of each interval in ppm of nameplate, and where it is known."""
     if isinstance(model, WindCurve):
@@ -158,16 +168,29 @@ def _window(device: DeviceFacts, ordered: Sequence[Reading]) -> tuple[int, int]:
     return ordered[0].timestamp, ordered[-1].timestamp + device.interval_s
 
 
-def _clock(device: DeviceFacts, days: Sequence[DayReadings]) -> tuple[int, list[int]]:
-    """The usual offset of the window and the lag of each day, by spans of three weeks."""
+def _clock(device: DeviceFacts, days: Sequence[DayReadings]) -> tuple[int, list[int] | None]:
+    """The window's usual offset and each day's lag, by spans of three weeks; None if the clock fits no sun."""
     spans = [days[start : start + clock.WEEKS_DAYS] for start in range(0, len(days), clock.WEEKS_DAYS)]
     offsets = [clock.offset_s(device, span) for span in spans]
     known = sorted(offset for offset in offsets if offset is not None)
     usual = known[len(known) // 2] if known else 0
-    lags: list[int] = []
-    for span, offset in zip(spans, offsets, strict=True):
-        lags += [clock.lag_of(offset, usual) or 0] * len(span)
-    return usual, lags
+    relative = [(clock.lag_of(offset, usual) or 0, span) for span, offset in zip(spans, offsets, strict=True)]
+    for hours in clock.WHOLE_HOURS if device.technology == "solar" else (0,):
+        lags = [hours * clock.HOUR_S + lag for lag, span in relative for _ in span]
+        lively = [(day, lag) for day, lag in zip(days, lags, strict=True) if clock.lively(device, day)]
+        nights = sum(_works_at_night(device, day, lag) for day, lag in lively)
+        if nights * 2 <= len(lively) and (hours == 0 or len(lively) >= clock.FEWEST_DAYS):
+            return usual, lags
+    return usual, None
+
+
+def _works_at_night(device: DeviceFacts, day: DayReadings, lag_s: int) -> bool:
+    if device.technology == "wind":
+        return False
+    view = view_of(device, day, None, lag_s)
+    assert view.sun is not None
+    dark = physics.dark_intervals(device, view.series, view.sun)
+    return bool((view.series.power_ppm[dark] > physics.NIGHT_PPM).any())
 
 
 def _fit_model(device: DeviceFacts, views: Sequence[View]) -> WindCurve | SolarYield:

@@ -50,7 +50,7 @@ class SeedReading(Wire, frozen=True):
 
 
 class SignedReading(Wire, frozen=True):
-    """`prev` is `reading_hash` of the device's previous text; `origin` the ledger's number of the signing credential."""
+    """`prev` is `reading_hash` of the device's previous text, `origin` the number of the credential that signed it."""
 
     device: U32
     seq: U64

@@ -75,7 +75,8 @@ def sun_at(times: Ints, latitude_udeg: int, longitude_udeg: int) -> Sun:
 
 def _degrees_e7(angle: Ints) -> Ints:
     """Brads of an angle in 10^-7 degrees."""
-    return ((angle % 3_600_000_000) << 30) // 900_000_000  # 3.6e9 x 2^30 < 2^62
+    value: Ints = ((angle % 3_600_000_000) << 30) // 900_000_000  # 3.6e9 x 2^30 < 2^62
+    return value
 
 
 def light_mw(device: DeviceFacts, insolation_mwh_m2: Ints) -> Ints:
@@ -99,7 +100,8 @@ def plane_light_mw(device: DeviceFacts, sun: Sun, horizontal_mw: Ints) -> Ints:
     ground = (ONE - cosine(tilt)) >> 16
     from_sky = diffuse * (circumsolar * gain + ((1 << 15) - circumsolar) * sky >> 15) >> 15
     reflected = horizontal_mw * GROUND_PPM // 1_000_000 * ground >> 15
-    return np.minimum((direct * gain >> 15) + from_sky + reflected, MAX_LIGHT_MW)
+    light: Ints = (direct * gain >> 15) + from_sky + reflected
+    return np.minimum(light, MAX_LIGHT_MW)
 
 
 def incidence(device: DeviceFacts, sun: Sun) -> Ints:
@@ -140,9 +142,7 @@ def expected(device: DeviceFacts, model: SolarYield, series: Series, sun: Sun) -
     return power, lit
 
 
-def _effective(
-    device: DeviceFacts, series: Series, sun: Sun, transposed: bool, usual: int
-) -> tuple[Ints, Ints, Flags]:
+def _effective(device: DeviceFacts, series: Series, sun: Sun, transposed: bool, usual: int) -> tuple[Ints, Ints, Flags]:
     """Light on the modules corrected for cell temperature, the light as measured, and where either is known."""
     measured = series.insolation_mwh_m2 != MISSING
     light = light_mw(device, series.insolation_mwh_m2)

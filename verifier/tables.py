@@ -44,7 +44,8 @@ def sine(brads: Ints) -> Ints:
     turned = brads & (TURN - 1)
     step = turned >> _STEP_BITS
     low = table[step]
-    return low + (((table[step + 1] - low) * (turned & ((1 << _STEP_BITS) - 1))) >> _STEP_BITS)
+    value: Ints = low + (((table[step + 1] - low) * (turned & ((1 << _STEP_BITS) - 1))) >> _STEP_BITS)
+    return value
 
 
 def cosine(brads: Ints) -> Ints:

@@ -18,7 +18,7 @@ from verifier import clock, scores
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
 from verifier.finding import HOLD, INFO, MODEL, PHYSICS, Finding, any_of, codes
 from verifier.intake import DayReadings
-from verifier.profile import Profile, View, examine, expected, noon_centi, score_of, view_of
+from verifier.profile import Profile, View, examine, expected, noon_centi, score_of, view_of, without_night
 from verifier.wind import BIN_MM_S, WindCurve, corrected_mm_s
 
 HISTORY_DAYS = 40  # earlier days that a node hands to `judge_day`; an audit of a file may hand over more
@@ -93,9 +93,11 @@ def _under_lag(
 ) -> tuple[View, list[Finding]]:
     view = view_of(device, day, before[-1] if before else None, lag_s)
     found = examine(device, view, before)
-    if any_of(found, frozenset({"climate_dead", "climate_stuck"})):
+    if profile is not None and "clock_unknown" in profile.fit:
+        found = without_night(found)
+    elif any(finding.code in ("climate_dead", "climate_stuck") for finding in found):
         # A stuck sensor glows in the dark: that is its fault, not the plant's claim.
-        found = [finding for finding in found if finding.code not in ("night_light", "over_sky")]
+        found = [f for f in found if f.code not in ("night_light", "over_sky")]
     return view, found + _against_baseline(device, profile, view)
 
 
@@ -107,9 +109,8 @@ def _against_baseline(device: DeviceFacts, profile: Profile | None, view: View) 
         return found
     found += _outside_range(device, profile, view)
     score = score_of(device, profile.model, view)
-    name = scores.exceeded(score, profile.tolerances, device.slots)
-    if name is not None:
-        index = scores.NAMES.index(name)
+    index = scores.exceeded(score, profile.tolerances, device.slots)
+    if index is not None:
         limit = scores.allowances(score, profile.tolerances, device.slots)[index]
         hours = _shift_hours(device, profile, view)
         code = "model_day" if hours == 0 else "time_shift"
@@ -156,7 +157,10 @@ def _clock_explains(
 ) -> bool:
     """Whether a night or model contradiction vanishes on a clock one hour off: daylight saving may just have begun."""
     suspects = {finding.code for finding in found if finding.code in PHYSICS | MODEL}
-    if not suspects or not suspects <= {"night_power", "night_light", "model_day", "time_shift"}:
+    shifted = any(finding.code == "time_shift" and abs(finding.value) == 1 for finding in found)
+    if not (suspects & {"night_power", "night_light"} or (shifted and device.climate_source == INDEPENDENT_CLIMATE)):
+        return False
+    if not suspects <= {"night_power", "night_light", "model_day", "time_shift"}:
         return False
     return any(
         not any_of(_under_lag(device, profile, day, before, usual_lag + hour)[1], PHYSICS | MODEL)
@@ -194,8 +198,7 @@ def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[t
         nothing = (-1,) * device.slots
         return nothing, nothing
     power, known = expected(device, profile.model, view)
-    over = profile.tolerances[1]
-    room = over.share_ppm * (power + over.floor_ppm) // 1_000_000
+    room = profile.tolerances[1] * (power + scores.FLOOR_PPM) // 1_000_000
     ceiling = np.minimum(power + room, 1_020_000)
     watts = [np.where(known, curve, -1).tolist() for curve in (power, ceiling)]
     scaled = [tuple(v if v < 0 else v * device.nameplate_w // 1_000_000 for v in curve) for curve in watts]

@@ -14,7 +14,7 @@ USUAL_CENTI_C = 1_500
 
 
 class WindCurve(Wire, frozen=True, tag="wind"):
-    """Mean power of normal operation in ppm of nameplate at the middle of each bin; bins beyond `strongest` carry it."""
+    """Mean power of normal operation, ppm of nameplate, at each bin's middle; bins beyond `strongest` carry it."""
 
     power_ppm: tuple[int, ...]
     strongest: int  # last bin with readings of its own

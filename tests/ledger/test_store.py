@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import state.store
+from state import store as store_module
+from state.codec import encode
 from state.errors import StoreError, StoreMismatch
 from state.keyspace import META_KEY, Space, committed, counter_key
 from state.records import Counter
@@ -27,7 +28,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def test_table_of_key_spaces_is_the_enumeration() -> None:
-    rows = re.findall(r"^    ([A-Z_]+) +0x([0-9a-f]{2})  (committed|derived) ", state.store.__doc__ or "", re.MULTILINE)
+    rows = re.findall(
+        r"^    ([A-Z_]+) +0x([0-9a-f]{2})  (committed|derived) ", store_module.__doc__ or "", re.MULTILINE
+    )
     table = {name: (int(byte, 16), kind == "committed") for name, byte, kind in rows}
     assert table == {space.name: (space.value, committed(bytes((space,)))) for space in Space}
     assert len(rows) == len(table)
@@ -58,7 +61,7 @@ def test_entries_handed_over_decoded_are_served_without_reading(store: Store) ->
 
 
 def test_cache_of_decoded_entries_is_bounded(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
-    monkeypatch.setattr(state.store, "DECODED_ENTRIES", 8)
+    monkeypatch.setattr(store_module, "DECODED_ENTRIES", 8)
     keys = [counter_key(f"{number:03d}") for number in range(50)]
     store.write({key: encode_entry(Counter(number)) for number, key in enumerate(keys)})
     for _ in range(2):
@@ -118,7 +121,7 @@ def test_written_rows_survive_closing(tmp_path: Path) -> None:
     meta = Meta(1, bytes(32), 0, 4, bytes(32), 9, bytes(32), bytes(2048), 1)
     first = open_store(tmp_path / "state")
     assert first.meta() is None
-    first.write({KEY: encode_entry(Counter(1)), META_KEY: state.store.encode(meta)})
+    first.write({KEY: encode_entry(Counter(1)), META_KEY: encode(meta)})
     first.close()
     again = open_store(tmp_path / "state", create=False)
     assert (again.get(KEY), again.meta()) == (Counter(1), meta)

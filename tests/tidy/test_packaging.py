@@ -12,6 +12,9 @@ from typing import Any
 
 from tidy.sources import PACKAGES, ROOT, name_of, package_files
 
+from contracts.genesis import parse_genesis
+from state.crypto import public_key
+
 LOCKS = ("run.lock", "dev.lock", "uv.txt")
 MOST_DIRECT = 20  # first-minute budget: heavy ones are extras
 
@@ -73,6 +76,15 @@ def test_genesis_holds_objects_arrays_strings_integers_and_booleans_only() -> No
     assert genesis["validators"] == [], (
         "the reference genesis names no validators: `wattest testnet init` fills them in"
     )
+
+
+def test_reference_genesis_starts_a_network_once_validators_are_filled_in() -> None:
+    genesis = json.loads((ROOT / "genesis.json").read_text())
+    keys = [public_key(bytes([number]) * 32).hex() for number in range(1, 5)]
+    fields = ("vote_key", "node_key", "escrow_key", "governance_key")
+    alone = {"name": "Grid operator", "country": "FR", "address": "127.0.0.1:27656"}
+    genesis["validators"] = [alone | dict(zip(fields, keys, strict=True))]
+    assert parse_genesis(json.dumps(genesis).encode()).parameters.registry_code == "WAT"
 
 
 def test_every_energy_code_of_the_genesis_has_a_pair() -> None:

@@ -4,7 +4,6 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
 from tidy.sources import PACKAGES, ROOT, name_of, package_files, python_files, texts
 
 MAX_LINES = 600
@@ -34,13 +33,17 @@ def test_no_folder_under_tests_is_named_like_a_package() -> None:
     assert not folders & {*PACKAGES, "bench", "tools"}, "it would shadow the package for whoever imports it from a test"
 
 
-@pytest.mark.parametrize("path", python_files(), ids=name_of)
-def test_packages_are_never_imported_bare(path: Path) -> None:
+def test_packages_are_never_imported_bare() -> None:
     """`import state` would take the natural name of a local variable: `from state.overlay import Overlay` instead."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            bare = {alias.name.split(".")[0] for alias in node.names if not alias.asname} & set(PACKAGES)
-            assert not bare, f"line {node.lineno}: from {bare.pop()}.module import Name"
+    bare = [
+        f"{name_of(path)}:{node.lineno}: import {alias.name}"
+        for path in python_files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name.split(".")[0] in PACKAGES and not alias.asname
+    ]
+    assert not bare, bare
 
 
 def test_every_module_says_what_it_is() -> None:
@@ -66,3 +69,17 @@ def test_no_work_is_left_marked_in_the_sources() -> None:
     mark = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
     found = [name_of(path) for path in python_files() if path != Path(__file__) and mark.search(path.read_text())]
     assert not found, found
+
+
+def test_screens_use_the_client_side_of_the_node_only() -> None:
+    """A dashboard is a guest at the public API: it may hold a wallet, never a piece of a running node."""
+    allowed = {"node.keystore", "node.wallet", "node.client", "node.failures"}
+    screens = [path for path in package_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == "tui"]
+    imports = {
+        (name_of(path), node.module)
+        for path in screens
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "node"
+    }
+    assert screens
+    assert not {found for found in imports if found[1] not in allowed}
