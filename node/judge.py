@@ -176,6 +176,15 @@ class Judge:
                 self._sent[device] = now_ms
                 await self._send_issue(snapshot, environment, device, days)
 
+    def devices_behind(self) -> set[int]:
+        """Devices of which a quorum has attested a day that this validator does not hold, or not judge, by now."""
+        latest_ms = self._ports.now_ms() - OTHERS_MS
+        return {
+            device
+            for (device, _), day in self._open.items()
+            if day.agreed is not None and self._index not in day.votes and day.quorum_ms <= latest_ms
+        }
+
     # --- judging
 
     async def _judge_device(self, device: int) -> None:
