@@ -157,7 +157,6 @@ class Gateway:
                     "day": unit.at.day,
                     "open": unit.at.open,
                     "closed_day_sent": unit.at.sent_day,
-                    "time_s": unit.at.time_s,
                     "waiting": unit.waiting,
                     "trouble": None if (trouble := self._trouble.get(unit.name)) is None else vars(trouble),
                 }

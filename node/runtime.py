@@ -236,10 +236,6 @@ class Runtime:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.fail_with(task)
-
-    def fail_with(self, task: asyncio.Task[None]) -> None:
-        """For tasks beside the loop: what they did not expect is the node's failure too."""
         if not task.cancelled() and (error := task.exception()) is not None:
             self._inbox.put_nowait(error)
 
