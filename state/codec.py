@@ -21,7 +21,8 @@ T = TypeVar("T")
 class Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """Base of everything that travels: an array, its first element the tag where the type has one.
 
-    Subclasses repeat `frozen=True` for the type checker. `gc=False` is sound because a frozen tree of ints, strings, bytes and tuples cannot form a cycle.
+    Subclasses repeat `frozen=True` for the type checker. `gc=False` is sound because a frozen tree of ints, strings,
+    bytes and tuples cannot form a cycle.
     """
 
 

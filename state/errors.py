@@ -4,6 +4,7 @@
     ├── DecodeError           bytes that are not the one canonical encoding of what they claim to be
     ├── CryptoError           a key or a signature that does not hold
     ├── StoreError            the data directory cannot be trusted or used
+    ├── ExecutionDiffers      a final block gives another state here: this node must stop
     ├── ConsensusRefusal      a vote, quorum of votes, proposal or batch of blocks that does not hold
     └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
         ├── FormRefusal       the transaction is badly made, whatever the state
@@ -54,6 +55,34 @@ class CryptoError(WattestError):
 class StoreError(WattestError):
     code = "store"
     sentence = "The data directory cannot be used: {why}."
+    exit_code: ClassVar[int] = 70  # disk
+
+
+class StoreMismatch(StoreError):
+    code = "store_mismatch"
+    sentence = "The stored ledger does not fit together: {why}."
+    exit_code = 71
+
+
+class ExecutionDiffers(WattestError):
+    code = "execution_differs"
+    sentence = "Final block {height} {block} gives another result here: {why}."
+    exit_code: ClassVar[int] = 72
+
+
+class DiskFailed(StoreError):
+    """A write or sync failed: nothing after it may be trusted, the node stops (exit code 70)."""
+
+    code = "disk"
+    sentence = "The disk failed: {why}. The node stops voting; free or replace the disk, then start it again."
+
+
+class VoteStateLost(StoreError):
+    """The journal of own votes is missing, damaged or older than the state: voting on could contradict a past vote."""
+
+    code = "vote_state_lost"
+    exit_code = 71
+    sentence = "The record of this validator's own votes cannot be trusted: {why}."
 
 
 class ConsensusRefusal(WattestError):
@@ -119,11 +148,6 @@ class SignerMismatch(FormRefusal):
     sentence = "The transaction needs the signatures of exactly its signers: {why}."
 
 
-class SpentTwiceInside(FormRefusal):
-    code = "spent_twice_inside"
-    sentence = "Output {outpoint} is named twice in one transaction."
-
-
 class BadField(FormRefusal):
     code = "bad_field"
     sentence = "The field {field} is not allowed: {why}."
@@ -132,6 +156,11 @@ class BadField(FormRefusal):
 class BadRange(FormRefusal):
     code = "bad_range"
     sentence = "The range {start}..{end} is empty, reversed or outside its bundle."
+
+
+class BadNumber(FormRefusal):
+    code = "bad_number"
+    sentence = "{number} is not a certificate number: {why}."
 
 
 class RangesDiffer(FormRefusal):
@@ -280,6 +309,11 @@ class LimitReached(StateRefusal):
     sentence = "The limit of {limit} {what} is reached."
 
 
+class OwnOrder(StateRefusal):
+    code = "own_order"
+    sentence = "Participant {participant} already has a {side} in auction {auction}; nobody trades with himself."
+
+
 class Disabled(StateRefusal):
     code = "disabled"
     sentence = "This network's genesis has no {what}."
@@ -306,9 +340,19 @@ class MempoolFull(StateRefusal):
 # --- block
 
 
+class GenesisInvalid(BlockRefusal):
+    code = "genesis_invalid"
+    sentence = "The genesis is not usable: {why}."
+
+
 class BlockInvalid(BlockRefusal):
     code = "block_invalid"
     sentence = "The block is not valid: {why}."
+
+
+class UnknownBlock(BlockRefusal):
+    code = "unknown_block"
+    sentence = "Block {block} is not known here (yet)."
 
 
 # --- readings
@@ -319,3 +363,93 @@ class ReadingRefusal(WattestError):
 
     code = "reading_refused"
     sentence = "The reading is refused: {why}."
+
+
+class BatchRefused(ReadingRefusal):
+    code = "batch_refused"
+    sentence = "The batch of readings is refused: {why}."
+
+
+class NoCredential(ReadingRefusal):
+    code = "no_credential"
+    sentence = "No accredited credential of device {device} is on the ledger: {why}."
+
+
+class WrongCredential(ReadingRefusal):
+    code = "wrong_credential"
+    sentence = "Device {device} is read by another credential: {why}."
+
+
+class CredentialOver(ReadingRefusal):
+    code = "credential_over"
+    sentence = "The accreditation of {what} ended at {until}; the ledger's time is {now}."
+
+
+class ReadingSignature(ReadingRefusal):
+    code = "reading_signature"
+    sentence = "The signature over the {what} of device {device} does not hold."
+
+
+class OutOfOrder(ReadingRefusal):
+    code = "out_of_order"
+    sentence = "Reading {seq} of device {device} cannot follow {last_seq}."
+
+
+class ChainBreak(ReadingRefusal):
+    code = "chain_break"
+    sentence = "Reading {seq} of device {device} names another predecessor than the one that is held."
+
+
+class ReadingConflict(ReadingRefusal):
+    code = "reading_conflict"
+    sentence = "Reading {seq} of device {device} is held already, with another text; the last one held is {last_seq}."
+
+
+class LateReading(ReadingRefusal):
+    code = "late"
+    sentence = "Day {day} of device {device} is closed; only a correction can add to it."
+
+
+class FutureReading(ReadingRefusal):
+    code = "future"
+    sentence = "The time {timestamp} lies in the future of this node ({now})."
+
+
+class RegisterFell(ReadingRefusal):
+    code = "register_mismatch"
+    sentence = "The register of device {device} fell from {before_wh} to {register_wh} Wh at reading {seq}."
+
+
+class CloseConflict(ReadingRefusal):
+    code = "close_conflict"
+    sentence = "Day {day} of device {device} is closed already, with other contents."
+
+
+class CloseDiffers(ReadingRefusal):
+    code = "close_differs"
+    sentence = "The close of day {day} of device {device} does not fit the readings held: {why}."
+
+
+class UnknownUnit(ReadingRefusal):
+    code = "unknown_unit"
+    sentence = "This gateway reads no unit {unit}."
+
+
+class UndeclaredChannel(ReadingRefusal):
+    code = "undeclared_channel"
+    sentence = "Unit {unit} was registered without {channel}: leave it out or send null, never a number."
+
+
+class SpoolFull(ReadingRefusal):
+    code = "spool_full"
+    sentence = "{waiting} readings of unit {unit} wait for the validators; send it again later."
+
+
+class IntakeBusy(ReadingRefusal):
+    code = "busy"
+    sentence = "Too much is waiting to be stored ({waiting}); send it again later."
+
+
+class ProfileDiffers(ReadingRefusal):
+    code = "profile_differs"
+    sentence = "The readings held of device {device} do not give the profile signed on the ledger."

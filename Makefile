@@ -1,0 +1,80 @@
+# wattest: `make demo` shows it, `make test` checks it. Everything lives in .venv; nothing is installed elsewhere.
+#
+#   make setup       the set-up alone, into .venv, from a lock with hashes      USE_UV=0, WHEELHOUSE=dir, PYTHON=python3.12
+#   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir
+#   make test        the whole suite
+#   make check       format, lint, types, import contracts, docs, and that suite once
+#   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
+#   make docs        write the pages that are generated from the code
+#   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
+#   make wheel       build dist/*.whl
+#   make wheelhouse  fetch all wheels for a machine without network              WHEELHOUSE=dir
+#   make clean       remove .venv, caches and build results
+
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+DEV := .venv/.dev-installed
+RUN := .venv/.run-installed
+LOCKED := tools/setup requirements/uv.txt pyproject.toml
+# The demo needs the running lock alone. Where the development lock is installed it serves as well, and stays.
+INSTALLED := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
+WORKERS ?= 2
+
+export USE_UV WHEELHOUSE PYTHON
+
+.PHONY: help setup demo test check bench docs lock wheel wheelhouse clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(DEV): $(LOCKED) requirements/dev.lock
+	@tools/setup dev
+$(RUN): $(LOCKED) requirements/run.lock
+	@tools/setup run
+
+setup: $(DEV)
+	@echo "wattest is set up in .venv: make demo, make test, or .venv/bin/wattest --help" >&2
+
+demo: $(INSTALLED)
+	@$(BIN)/wattest demo $(if $(HEADLESS),--headless) $(if $(KEEP),--keep "$(KEEP)") $(if $(RESUME),--resume "$(RESUME)")
+
+test: $(DEV)
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+bench: $(DEV)
+	@$(BIN)/python -m bench.throughput $(if $(filter 0,$(QUICK)),,--quick)
+
+docs: $(DEV)
+	@$(BIN)/python tools/reference.py
+
+# No index address is written into a lock, so that any mirror can serve it; the hashes say what it must serve.
+COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --only-binary :all: \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade)
+
+lock: $(DEV)
+	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.lock
+	$(COMPILE) pyproject.toml requirements/build.in --group dev -c requirements/run.lock -o requirements/dev.lock
+
+wheel: $(DEV)
+	@$(BIN)/hatchling build -t wheel -d dist
+
+wheelhouse: $(DEV)
+	@$(BIN)/python -m pip download --quiet --require-hashes --only-binary :all: -d "$(or $(WHEELHOUSE),wheelhouse)" -r requirements/uv.txt
+	@$(BIN)/python -m pip download --quiet --require-hashes --only-binary :all: -d "$(or $(WHEELHOUSE),wheelhouse)" -r requirements/dev.lock
+
+clean:
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""`wattest demo`: a network of four validators that plays three real plants, and one that cheats."""

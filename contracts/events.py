@@ -1,0 +1,238 @@
+"""What happened, for whoever watches: one event per fact, enough to rebuild every read model and screen.
+
+An event is stored under its height with the transaction and action it came from. Field names are the API's.
+"""
+
+from typing import Any
+
+from state.codec import Wire
+from state.units import U8, U16, U32, U64, Code, Hash, Name, Note, Outpoint
+
+
+class Registered(Wire, frozen=True, tag="registered"):
+    participant: U32
+    name: Name
+    country: Code
+    key: Hash
+
+
+class Proposed(Wire, frozen=True, tag="proposed"):
+    proposal: U32
+    content: Code
+    proposer: U32
+
+
+class Voted(Wire, frozen=True, tag="voted"):
+    proposal: U32
+    validator: U16
+    approve: bool
+    reason: Note
+
+
+class Enacted(Wire, frozen=True, tag="enacted"):
+    """A proposal reached its quorum; `created` is the id of what it made or changed."""
+
+    proposal: U32
+    content: Code
+    created: U32
+
+
+class ProposalRefused(Wire, frozen=True, tag="proposal_refused"):
+    proposal: U32
+    content: Code
+
+
+class Deposited(Wire, frozen=True, tag="deposited"):
+    operator: U32
+    to: U32
+    currency: Code
+    amount: U64
+    reference: Name
+
+
+class PaidOut(Wire, frozen=True, tag="paid_out"):
+    operator: U32
+    holder: U32
+    currency: Code
+    amount: U64
+    reference: Name
+
+
+class DayJudged(Wire, frozen=True, tag="verdict"):
+    """Verdict: 0 accept, 1 hold, 2 reject."""
+
+    device: U32
+    day: U32
+    step: U8
+    verdict: U8
+    reasons: tuple[Code, ...]
+    energy_wh: U64
+    release_wh: U64
+    validators: tuple[U16, ...]  # whose attestations the issue carries
+
+
+class Issued(Wire, frozen=True, tag="issued"):
+    issuance: U64
+    device: U32
+    scheme: U32
+    month: U32
+    start: U64
+    end: U64
+    holder: U32
+
+
+class Transferred(Wire, frozen=True, tag="transferred"):
+    sender: U32
+    to: U32
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+
+
+class Paid(Wire, frozen=True, tag="paid"):
+    """Money changed hands on the ledger, as the other leg of a transfer."""
+
+    payer: U32
+    to: U32
+    currency: Code
+    amount: U64
+
+
+class Retired(Wire, frozen=True, tag="retired"):
+    statement: bytes
+    holder: U32
+    beneficiary: Name
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+
+
+class AuctionOpened(Wire, frozen=True, tag="auction_opened"):
+    auction: U32
+    operator: U32
+    title: Name
+    scheme: U32
+    technology: Code
+    currency: Code
+    closes_at: U64
+
+
+class Offered(Wire, frozen=True, tag="offered"):
+    auction: U32
+    seller: U32
+    outpoint: Outpoint
+    device: U32
+    start: U64
+    end: U64
+    limit: U64
+
+
+class BidPlaced(Wire, frozen=True, tag="bid_placed"):
+    auction: U32
+    buyer: U32
+    outpoint: Outpoint
+    quantity: U64
+    limit: U64
+
+
+class Cancelled(Wire, frozen=True, tag="cancelled"):
+    auction: U32
+    holder: U32
+    outpoint: Outpoint
+
+
+class AuctionClosed(Wire, frozen=True, tag="auction_closed"):
+    auction: U32
+    orders: U32
+
+
+class Settled(Wire, frozen=True, tag="settled"):
+    auction: U32
+    price: U64
+    quantity: U64
+    technology: Code
+    currency: Code
+    buyers: U32
+    sellers: U32
+
+
+class Delivered(Wire, frozen=True, tag="delivered"):
+    auction: U32
+    seller: U32
+    buyer: U32
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    currency: Code
+    amount: U64
+
+
+class Expired(Wire, frozen=True, tag="expired"):
+    holder: U32
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+
+
+Event = (
+    Registered
+    | Proposed
+    | Voted
+    | Enacted
+    | ProposalRefused
+    | Deposited
+    | PaidOut
+    | DayJudged
+    | Issued
+    | Transferred
+    | Paid
+    | Retired
+    | AuctionOpened
+    | Offered
+    | BidPlaced
+    | Cancelled
+    | AuctionClosed
+    | Settled
+    | Delivered
+    | Expired
+)
+
+
+class EventRecord(Wire, frozen=True):
+    """One stored event. The sweep at the start of a block has 32 bytes of zeros and height as its txid."""
+
+    txid: Hash
+    action_index: U16
+    event: Event
+
+
+def kind_of(event: Event) -> str:
+    return str(event.__struct_config__.tag)
+
+
+def event_dict(record: EventRecord) -> dict[str, Any]:
+    """Flat JSON form: kind, txid, action_index and the event's own fields; bytes as hex, u64 as text."""
+    fields: dict[str, Any] = {
+        "kind": kind_of(record.event),
+        "txid": record.txid.hex(),
+        "action_index": record.action_index,
+    }
+    for name in record.event.__struct_fields__:
+        value = getattr(record.event, name)
+        if isinstance(value, bytes):
+            value = value.hex()
+        elif isinstance(value, tuple):
+            value = list(value)
+        elif name in U64_FIELDS:
+            value = str(value)
+        fields[name] = value
+    return fields
+
+
+U64_FIELDS = frozenset(
+    {"amount", "energy_wh", "release_wh", "issuance", "start", "end", "limit", "quantity", "price", "closes_at"}
+)

@@ -1,0 +1,115 @@
+"""What time does by itself, at the start of a block: certificates expire, auctions close, deliveries go on.
+
+Validity never waits for this sweep: an expired output is no valid input from its second on, swept or not. It is
+bounded, so a flood of expiries costs later blocks, never one.
+"""
+
+from collections import defaultdict
+
+from contracts.auction import close
+from contracts.context import BlockEnvironment, BlockOutput, Context
+from contracts.events import Expired
+from contracts.settle import swap
+from state.keyspace import Space, auction_close_key, auction_key, delivery_key, expiry_key, output_key, space_end
+from state.outputs import Bundle, Delivery, Offer
+from state.overlay import Overlay, Snapshot
+from state.records import Auction, Counter, Pointer
+from state.units import PAGE_PIECES, SWEEP_LIMIT, Outpoint
+
+_NO_POINT = bytes(34)
+
+
+def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) -> None:
+    """Everything that is due at the block's time, before its first transaction."""
+    txid = bytes(24) + environment.height.to_bytes(8, "big")
+    context = Context(overlay, environment, txid, ())
+    context.enter(0, "expire")
+    _expire(context)
+    _close_auctions(context)
+    context.enter(0, "deliver")
+    _deliver_page(context)
+    context.finish(limited=False)
+    output.events.extend(context.events)
+    output.movements.extend(movement for movement in context.movements if movement.spent or movement.created)
+
+
+def due_at_ms(state: Snapshot) -> int | None:
+    """When the next block has something to sweep; None while nothing waits. A block is then worth building."""
+    times = []
+    for prefix in (bytes((Space.EXPIRY,)), bytes((Space.AUCTION_CLOSE,))):
+        for key, _ in state.scan(prefix, space_end(prefix)):
+            times.append(int.from_bytes(key[1:9], "big") * 1000)
+            break
+    low = delivery_key(0)
+    if next(iter(state.scan(low, space_end(low[:1]))), None) is not None:
+        times.append(0)
+    return min(times) if times else None
+
+
+def closed_auctions(state: Snapshot) -> list[Auction]:
+    """Auctions that wait for their settlement, oldest first."""
+    low = auction_key(0)
+    found = [entry for _, entry in state.scan(low, space_end(low[:1]))]
+    return [entry for entry in found if isinstance(entry, Auction) and entry.status == "closed"]
+
+
+def _expire(context: Context) -> None:
+    """At most SWEEP_LIMIT outputs past `retire_until`, in (time, outpoint) order."""
+    low, high = expiry_key(0, _NO_POINT), expiry_key(context.environment.time_s + 1, _NO_POINT)
+    points: list[Outpoint] = []
+    for _, pointer in context.overlay.scan(low, high):
+        assert isinstance(pointer, Pointer)
+        points.append(pointer.outpoint)
+        if len(points) == SWEEP_LIMIT:
+            break
+    for point in points:
+        dead = context.spend(point)
+        match dead:
+            case Bundle():
+                lot = dead
+            case Offer():
+                lot = dead.lot
+            case Delivery():
+                lot = dead.lot
+                context.pay(dead.buyer, dead.payment.currency, dead.payment.amount)
+            case _:
+                raise AssertionError("only certificates expire")
+        context.announce(Expired(lot.holder, lot.device, lot.issuance, lot.start, lot.end))
+
+
+def _close_auctions(context: Context) -> None:
+    environment = context.environment
+    low, high = auction_close_key(0, 0), auction_close_key(environment.time_s + 1, 0)
+    for key, number in list(context.overlay.scan(low, high)):
+        assert isinstance(number, Counter)
+        auction = context.record(auction_key(number.value), Auction, "auction", number.value)
+        if environment.height < auction.opened_height + 2 * len(environment.validators):
+            continue  # fewer than 2n blocks: a single leader could have shut others out
+        context.overlay.delete(key)
+        close(context, auction)
+
+
+def _deliver_page(context: Context) -> None:
+    """Up to one page of waiting pieces: both legs of each, in piece order."""
+    low = delivery_key(0)
+    waiting: list[tuple[bytes, Pointer]] = []
+    for key, pointer in context.overlay.scan(low, space_end(low[:1])):
+        assert isinstance(pointer, Pointer)
+        waiting.append((key, pointer))
+        if len(waiting) == PAGE_PIECES:
+            break
+    income: dict[tuple[int, str], int] = defaultdict(int)
+    for key, pointer in waiting:
+        context.overlay.delete(key)
+        if not _still_there(context, pointer.outpoint):
+            continue  # its certificates expired while it waited; the buyer has the money back
+        piece = context.spend(pointer.outpoint)
+        assert isinstance(piece, Delivery)
+        swap(context, piece.auction, piece.lot, piece.buyer, piece.payment)
+        income[piece.lot.holder, piece.payment.currency] += piece.payment.amount
+    for (seller, currency), amount in sorted(income.items()):
+        context.pay(seller, currency, amount)
+
+
+def _still_there(context: Context, point: Outpoint) -> bool:
+    return context.overlay.get(output_key(point)) is not None

@@ -1,0 +1,306 @@
+"""The beginning: a JSON text that fixes chain, parameters, schemes, codes and the first validators, and its state.
+
+The chain id is the hash of the canonical JSON, so no two networks share a signature. docs/GENESIS.md documents every
+field. Pure: bytes in, state out.
+"""
+
+import json
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from contracts.register import require_country, require_key, require_text
+from state.block import VERSION, Header, tx_root, validators_hash
+from state.crypto import H
+from state.errors import GenesisInvalid, Refusal
+from state.keyspace import (
+    PARAMETERS_KEY,
+    counter_key,
+    key_owner_key,
+    participant_key,
+    scheme_key,
+    validator_key,
+)
+from state.overlay import Overlay, Snapshot
+from state.records import Counter, EnergyCode, Expiry, KeyOwner, Parameters, Participant, Role, Scheme, Validator
+
+FORMAT = 1
+MAX_BYTES = 1024 * 1024
+MAX_VALIDATORS = 100
+NO_PARENT = bytes(32)
+
+_Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An object of the genesis: every field present, none unknown."""
+
+
+class GenesisExpiry(_Strict, frozen=True):
+    basis: str
+    trade_months: int
+    retire_months: int
+
+
+class GenesisScheme(_Strict, frozen=True):
+    id: int
+    name: str
+    unit: str
+    face_value_wh: int
+    serial_digits: int
+    currency: str
+    expiry: GenesisExpiry
+    tradable: bool
+    max_transfers: int
+    issue_rule: str
+    release_shares: tuple[int, int, int]
+    late_days: int
+    close_days: int
+    hold_days: int
+
+
+class GenesisParameters(_Strict, frozen=True):
+    name: str
+    registry_code: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    epoch_length: int
+    idle_interval_ms: Annotated[int, Meta(ge=100)]
+    min_interval_ms: Annotated[int, Meta(ge=1)]
+    delta_ms: Annotated[int, Meta(ge=1)]
+    max_outputs: Annotated[int, Meta(ge=1)]
+
+
+class GenesisFeatures(_Strict, frozen=True):
+    issuing: bool
+    auctions: bool
+
+
+class GenesisCode(_Strict, frozen=True):
+    code: str
+    name: str
+
+
+class GenesisPair(_Strict, frozen=True):
+    technology: str
+    fuels: tuple[str, ...]
+
+
+class GenesisCodes(_Strict, frozen=True):
+    technologies: tuple[GenesisCode, ...]
+    fuels: tuple[GenesisCode, ...]
+    pairs: tuple[GenesisPair, ...]
+
+
+class GenesisValidator(_Strict, frozen=True):
+    name: str
+    country: str
+    vote_key: _Hex32
+    node_key: _Hex32
+    escrow_key: _Hex32
+    governance_key: _Hex32
+    address: str
+
+
+class Genesis(_Strict, frozen=True):
+    format: int
+    timestamp_ms: Annotated[int, Meta(ge=0)]
+    features: GenesisFeatures
+    parameters: GenesisParameters
+    schemes: tuple[GenesisScheme, ...]
+    energy_codes: GenesisCodes
+    roles: tuple[str, ...]
+    validators: tuple[GenesisValidator, ...]
+
+
+def parse_genesis(data: bytes) -> Genesis:
+    """The genesis of a network that can start; GenesisInvalid says what is wrong with it."""
+    genesis: Genesis
+    try:
+        genesis = msgspec.convert(load_json(data), Genesis, strict=True)
+    except msgspec.ValidationError as error:
+        raise GenesisInvalid(why=str(error)) from None
+    if genesis.format != FORMAT:
+        raise GenesisInvalid(why=f"format {genesis.format}, this version reads {FORMAT}")
+    if not genesis.validators:
+        raise GenesisInvalid(
+            why="it has no validators: this is the reference genesis, and a network needs its own, "
+            "written by `wattest testnet init` or `wattest init --genesis FILE`"
+        )
+    try:
+        _check_validators(genesis)
+        _check_parameters(genesis)
+        for scheme in genesis.schemes:
+            _check_scheme(scheme)
+    except Refusal as refusal:
+        if isinstance(refusal, GenesisInvalid):
+            raise
+        raise GenesisInvalid(why=str(refusal)) from None
+    return genesis
+
+
+def load_json(data: bytes) -> Any:
+    """Objects, arrays, strings, integers and booleans only; no duplicate keys."""
+    if len(data) > MAX_BYTES:
+        raise GenesisInvalid(why=f"{len(data)} bytes, the limit is {MAX_BYTES}")
+    try:
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_number, parse_constant=_no_number
+        )
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise GenesisInvalid(why=f"not JSON: {error}") from None
+    _refuse_null(value)
+    return value
+
+
+def chain_id(value: Any) -> bytes:
+    """Hash of the genesis' canonical JSON: sorted keys, no spaces, ASCII."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return H("wattest/genesis", text.encode("ascii"))
+
+
+def genesis_state(genesis: Genesis, empty: Snapshot) -> Overlay:
+    """The state that header 0 commits: parameters, schemes, the validators and their organisations."""
+    overlay = Overlay(empty)
+    overlay.put(PARAMETERS_KEY, _parameters(genesis))
+    for scheme in genesis.schemes:
+        overlay.put(scheme_key(scheme.id), _scheme(scheme))
+    for index, validator in enumerate(genesis.validators):
+        key, number = bytes.fromhex(validator.governance_key), index + 1
+        organisation = Participant(number, key, validator.name, validator.country, b"", genesis.timestamp_ms // 1000)
+        overlay.put(participant_key(number), organisation)
+        overlay.put(key_owner_key(key), KeyOwner(number))
+        overlay.put(validator_key(index), _validator(index, number, validator))
+    overlay.put(counter_key("participant"), Counter(len(genesis.validators) + 1))
+    return overlay
+
+
+def genesis_header(genesis: Genesis, state_root: bytes) -> Header:
+    keys = validators_hash(tuple(bytes.fromhex(validator.vote_key) for validator in genesis.validators))
+    return Header(VERSION, 0, 0, NO_PARENT, genesis.timestamp_ms, 0, tx_root(()), state_root, keys, keys)
+
+
+# --- checks
+
+
+def _check_validators(genesis: Genesis) -> None:
+    if len(genesis.validators) > MAX_VALIDATORS:
+        raise GenesisInvalid(why=f"{len(genesis.validators)} validators, the limit is {MAX_VALIDATORS}")
+    for kind in ("vote_key", "node_key", "governance_key"):
+        keys = [getattr(validator, kind) for validator in genesis.validators]
+        if len(set(keys)) != len(keys):
+            raise GenesisInvalid(why=f"two validators share a {kind}")
+        for key in keys:
+            require_key(kind, bytes.fromhex(key))
+    for validator in genesis.validators:
+        require_text("name", validator.name)
+        require_country("country", validator.country)
+
+
+def _check_parameters(genesis: Genesis) -> None:
+    if genesis.parameters.epoch_length != 0:
+        raise GenesisInvalid(why="epoch_length must be 0 (one epoch for ever): this version has a fixed validator set")
+    if not set(genesis.roles) <= set(Role):
+        raise GenesisInvalid(why=f"roles are {', '.join(Role)}")
+    identities = [scheme.id for scheme in genesis.schemes]
+    if len(set(identities)) != len(identities):
+        raise GenesisInvalid(why="two schemes share an id")
+
+
+def _check_scheme(scheme: GenesisScheme) -> None:
+    if scheme.face_value_wh < 1:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: face_value_wh must be positive")
+    if scheme.serial_digits not in (9, 12, 15):
+        raise GenesisInvalid(why=f"scheme {scheme.id}: serial_digits is 9, 12 or 15")
+    if scheme.expiry.basis not in ("issue", "production_end", "production_month_end"):
+        raise GenesisInvalid(why=f"scheme {scheme.id}: unknown expiry basis {scheme.expiry.basis}")
+    if not 0 < scheme.expiry.trade_months <= scheme.expiry.retire_months <= 1_200:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: 0 < trade_months <= retire_months <= 1200")
+    if sum(scheme.release_shares) != 10_000 or min(scheme.release_shares) < 0:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: release_shares are basis points that sum to 10000")
+    if scheme.release_shares != (10_000, 0, 0):
+        raise GenesisInvalid(why=f"scheme {scheme.id}: this version releases an accepted day at once (10000, 0, 0)")
+    if scheme.issue_rule != "verified":
+        raise GenesisInvalid(why=f"scheme {scheme.id}: the issue rule is 'verified'")
+    if min(scheme.late_days, scheme.close_days, scheme.hold_days, scheme.max_transfers) < 0:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: a negative number of days or transfers")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice in one object")
+    return found
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is not an integer")
+
+
+def _refuse_null(value: Any) -> None:
+    match value:
+        case None:
+            raise GenesisInvalid(why="null is not allowed")
+        case dict():
+            for item in value.values():
+                _refuse_null(item)
+        case list():
+            for item in value:
+                _refuse_null(item)
+
+
+# --- records
+
+
+def _parameters(genesis: Genesis) -> Parameters:
+    given = genesis.parameters
+    return Parameters(
+        name=given.name,
+        registry_code=given.registry_code,
+        epoch_length=given.epoch_length,
+        idle_interval_ms=given.idle_interval_ms,
+        min_interval_ms=given.min_interval_ms,
+        delta_ms=given.delta_ms,
+        max_outputs=given.max_outputs,
+        issuing=genesis.features.issuing,
+        auctions=genesis.features.auctions,
+        energy_codes=tuple(_energy_code(code, genesis.energy_codes) for code in genesis.energy_codes.technologies),
+    )
+
+
+def _energy_code(code: GenesisCode, codes: GenesisCodes) -> EnergyCode:
+    """A technology with the listed fuels that pair with it."""
+    prefixes = [fuel for pair in codes.pairs if code.code.startswith(pair.technology) for fuel in pair.fuels]
+    fuels = tuple(fuel.code for fuel in codes.fuels if any(fuel.code.startswith(prefix) for prefix in prefixes))
+    return EnergyCode(code.code, code.name, fuels)
+
+
+def _scheme(given: GenesisScheme) -> Scheme:
+    return Scheme(
+        id=given.id,
+        name=given.name,
+        unit=given.unit,
+        face_value=given.face_value_wh,
+        serial_digits=given.serial_digits,
+        currency=given.currency,
+        expiry=Expiry(given.expiry.basis, given.expiry.trade_months, given.expiry.retire_months),
+        tradable=given.tradable,
+        max_transfers=given.max_transfers,
+        issue_rule=given.issue_rule,
+        release_shares=given.release_shares,
+        late_days=given.late_days,
+        close_days=given.close_days,
+        hold_days=given.hold_days,
+    )
+
+
+def _validator(index: int, participant: int, given: GenesisValidator) -> Validator:
+    return Validator(
+        index=index,
+        participant=participant,
+        name=given.name,
+        vote_key=bytes.fromhex(given.vote_key),
+        node_key=bytes.fromhex(given.node_key),
+        escrow_key=bytes.fromhex(given.escrow_key),
+        governance_key=bytes.fromhex(given.governance_key),
+        address=given.address,
+    )

@@ -1,0 +1,284 @@
+"""issue: verified energy becomes certificates, because q validators attested the same days byte for byte.
+
+Energy of a day is released once (device, day, step, revision). Released Wh enter the account of the production month;
+certificates are its whole multiples of the face value, the rest is carried (research/registry.md section 4). It is also
+the record of a verdict: a held or rejected day releases 0 Wh and is announced all the same. No signers: the authority
+is inside, and any node may send it.
+"""
+
+from contracts.calendar import add_months, day_start, month_end, month_of_day, next_month_start
+from contracts.context import Context
+from contracts.events import DayJudged, Issued
+from state.attestation import ACCEPT, PROMPT, REJECT, Attestation, attestation_bytes
+from state.crypto import verify
+from state.errors import (
+    AlreadyIssued,
+    AttestationInvalid,
+    BadField,
+    CarryDiffers,
+    Disabled,
+    EnergyBound,
+    ProfileMissing,
+    QuorumMissing,
+    TermOver,
+)
+from state.keyspace import device_key, issuance_key, month_energy_key, release_key, scheme_key, space_end
+from state.outputs import Bundle
+from state.overlay import Snapshot
+from state.records import Device, Expiry, Issuance, MonthEnergy, Release, Scheme
+from state.transaction import AttestedDay, Issue
+from state.units import DAY_S
+
+NO_INPUTS = bytes(32)  # inputs_root while neighbours and independent climate are not part of the verdict
+BASIS_POINTS = 10_000
+BOUND_PERCENT = 102  # energy of a day against nameplate times 24 h: honest records reach 100.5 % of nameplate
+
+
+def check(context: Context, action: Issue) -> None:
+    environment = context.environment
+    if not environment.parameters.issuing:
+        raise Disabled(what="issuing")
+    device = context.record(device_key(action.device), Device, "device", action.device)
+    scheme = context.record(scheme_key(device.scheme), Scheme, "scheme", device.scheme)
+    if not environment.before(device.until):
+        raise TermOver(what="device", id=device.id, until=device.until, now=environment.time_s)
+    _check_facts(action, device, scheme)
+    previous = -1
+    for attested in action.days:
+        day = attested.attestation.day
+        if day <= previous or month_of_day(day) != action.month:
+            raise BadField(field="days", why=f"day {day} is out of order or outside month {action.month}")
+        previous = day
+        _check_day(context, attested, device, scheme)
+    _check_account(context, action, device, scheme)
+
+
+def _check_facts(action: Issue, device: Device, scheme: Scheme) -> None:
+    """The action repeats from the state what a statement will repeat from it."""
+    named = (action.owner, action.scheme, action.face_value, action.unit, action.facts)
+    if named != (device.owner, scheme.id, scheme.face_value, scheme.unit, device.facts):
+        raise BadField(field="facts", why="owner, scheme or device facts differ from the ledger's")
+
+
+def _check_day(context: Context, attested: AttestedDay, device: Device, scheme: Scheme) -> None:
+    attestation, environment = attested.attestation, context.environment
+    day = attestation.day
+    wrong = _content_problem(attestation, device, environment.epoch)
+    if wrong:
+        raise BadField(field=f"attestation of day {day}", why=wrong)
+    if context.overlay.get(release_key(device.id, day, attestation.step, attestation.revision)) is not None:
+        raise AlreadyIssued(device=device.id, day=day, step=attestation.step)
+    if attestation.verdict != REJECT and attestation.release_wh and not device.profile_hash:
+        raise ProfileMissing(device=device.id, profile="at all")
+    if attestation.profile_hash != device.profile_hash:
+        raise ProfileMissing(device=device.id, profile=attestation.profile_hash.hex())
+    bound_wh = device.facts.capacity_w * 24 * BOUND_PERCENT // 100
+    share_wh = attestation.energy_wh * scheme.release_shares[PROMPT] // BASIS_POINTS
+    if attestation.release_wh > min(bound_wh, share_wh):
+        raise EnergyBound(day=day, release_wh=attestation.release_wh, bound_wh=min(bound_wh, share_wh))
+    _check_quorum(context, attested)
+
+
+def _content_problem(attestation: Attestation, device: Device, epoch: int) -> str | None:
+    if attestation.device != device.id:
+        return "it names another device"
+    if attestation.epoch != epoch:
+        return f"it is of epoch {attestation.epoch}, this is {epoch}"
+    if attestation.step != PROMPT or attestation.revision:
+        return "only the prompt step is released in this version"
+    if attestation.inputs_root != NO_INPUTS:
+        return "it names inputs that no validator can have"
+    if attestation.verdict > REJECT:
+        return "unknown verdict"
+    if attestation.verdict != ACCEPT and attestation.release_wh:
+        return "a held or rejected day releases nothing"
+    if list(attestation.reasons) != sorted(set(attestation.reasons)):
+        return "reasons are not sorted"
+    return None
+
+
+def _check_quorum(context: Context, attested: AttestedDay) -> None:
+    environment = context.environment
+    message = attestation_bytes(environment.chain, attested.attestation)
+    previous = -1
+    for signed in attested.signatures:
+        if signed.validator <= previous or signed.validator >= len(environment.validators):
+            raise AttestationInvalid(
+                validator=signed.validator, day=attested.attestation.day, why="unknown, repeated or out of order"
+            )
+        previous = signed.validator
+        if not verify(environment.validators[signed.validator].vote_key, message, signed.signature):
+            raise AttestationInvalid(
+                validator=signed.validator, day=attested.attestation.day, why="the signature is wrong"
+            )
+    if len(attested.signatures) < environment.quorum:
+        raise QuorumMissing(count=len(attested.signatures), quorum=environment.quorum)
+
+
+def _check_account(context: Context, action: Issue, device: Device, scheme: Scheme) -> None:
+    account = open_account(context.overlay, context.environment.time_s, device, scheme, action.month)
+    released = sum(attested.attestation.release_wh for attested in action.days)
+    count, carry = divmod(account.carry_wh + released, scheme.face_value)
+    for field, expected, claimed in (
+        ("carry_in_wh", account.carry_wh, action.carry_in_wh),
+        ("carry_out_wh", carry, action.carry_out_wh),
+        ("count", count, action.count),
+        ("first_serial", device.next_serial, action.first_serial),
+    ):
+        if expected != claimed:
+            raise CarryDiffers(field=field, device=device.id, expected=expected, claimed=claimed)
+    if device.next_serial + count > 10**scheme.serial_digits:
+        raise BadField(field="count", why="the device has used up its serial numbers")
+
+
+def apply(context: Context, action: Issue) -> None:
+    device = context.record(device_key(action.device), Device, "device", action.device)
+    scheme = context.record(scheme_key(device.scheme), Scheme, "scheme", device.scheme)
+    account = open_account(context.overlay, context.environment.time_s, device, scheme, action.month)
+    _empty_earlier_accounts(context, account, device, scheme)
+    for attested in action.days:
+        _record_day(context, attested)
+    context.overlay.put(
+        month_energy_key(device.id, action.month),
+        MonthEnergy(
+            device=device.id,
+            month=action.month,
+            scheme=scheme.id,
+            released_wh=account.released_wh + sum(attested.attestation.release_wh for attested in action.days),
+            issued=account.issued + action.count,
+            carry_in_wh=account.carry_in_wh,
+            carry_wh=action.carry_out_wh,
+            moved_wh=account.moved_wh,
+        ),
+    )
+    if action.count:
+        _create_certificates(context, action, device, scheme)
+
+
+def open_account(state: Snapshot, time_s: int, device: Device, scheme: Scheme, month: int) -> MonthEnergy:
+    """The month's account as the next issue finds it, opened with the carry of closed earlier months if it is new."""
+    existing = state.get(month_energy_key(device.id, month))
+    if isinstance(existing, MonthEnergy):
+        return existing
+    carry = sum(account.carry_wh for account in _accounts_to_empty(state, time_s, device, scheme, month))
+    return MonthEnergy(device.id, month, scheme.id, 0, 0, carry, carry, 0)
+
+
+def _accounts_to_empty(state: Snapshot, time_s: int, device: Device, scheme: Scheme, month: int) -> list[MonthEnergy]:
+    """Earlier months with a carry whose end lies at least `close_days` back."""
+    low, high = month_energy_key(device.id, 0), month_energy_key(device.id, month)
+    return [
+        account
+        for _, account in state.scan(low, high)
+        if isinstance(account, MonthEnergy)
+        and account.carry_wh
+        and month_end(account.month) + scheme.close_days * DAY_S <= time_s
+    ]
+
+
+def _empty_earlier_accounts(context: Context, account: MonthEnergy, device: Device, scheme: Scheme) -> None:
+    if context.overlay.get(month_energy_key(device.id, account.month)) is not None:
+        return
+    for earlier in _accounts_to_empty(context.overlay, context.environment.time_s, device, scheme, account.month):
+        emptied = MonthEnergy(
+            device=earlier.device,
+            month=earlier.month,
+            scheme=earlier.scheme,
+            released_wh=earlier.released_wh,
+            issued=earlier.issued,
+            carry_in_wh=earlier.carry_in_wh,
+            carry_wh=0,
+            moved_wh=earlier.moved_wh + earlier.carry_wh,
+        )
+        context.overlay.put(month_energy_key(earlier.device, earlier.month), emptied)
+
+
+def _record_day(context: Context, attested: AttestedDay) -> None:
+    judged = attested.attestation
+    context.overlay.put(
+        release_key(judged.device, judged.day, judged.step, judged.revision),
+        Release(
+            device=judged.device,
+            day=judged.day,
+            step=judged.step,
+            revision=judged.revision,
+            verdict=judged.verdict,
+            reasons=judged.reasons,
+            energy_wh=judged.energy_wh,
+            release_wh=judged.release_wh,
+            readings_root=judged.readings_root,
+            txid=context.txid,
+        ),
+    )
+    context.announce(
+        DayJudged(
+            judged.device,
+            judged.day,
+            judged.step,
+            judged.verdict,
+            judged.reasons,
+            judged.energy_wh,
+            judged.release_wh,
+            tuple(signed.validator for signed in attested.signatures),
+        )
+    )
+
+
+def _create_certificates(context: Context, action: Issue, device: Device, scheme: Scheme) -> None:
+    accepted = [attested.attestation for attested in action.days if attested.attestation.release_wh]
+    production_from = day_start(accepted[0].day)
+    production_to = day_start(accepted[-1].day + 1)
+    now = context.environment.time_s
+    trade_until, retire_until = _terms(scheme.expiry, now, production_to, action.month)
+    first, last = action.first_serial, action.first_serial + action.count - 1
+    number = context.next_number("issuance")
+    context.overlay.put(
+        issuance_key(number),
+        Issuance(
+            id=number,
+            device=device.id,
+            scheme=scheme.id,
+            month=action.month,
+            start=first,
+            end=last,
+            production_from=production_from,
+            production_to=production_to,
+            issued_at=now,
+            trade_until=trade_until,
+            retire_until=retire_until,
+            verifier_version=accepted[0].verifier_version,
+            profile_hash=device.profile_hash,
+            reasons=tuple(sorted({reason for judged in accepted for reason in judged.reasons})),
+            txid=context.txid,
+        ),
+    )
+    fields = {name: getattr(device, name) for name in device.__struct_fields__}
+    context.overlay.put(device_key(device.id), Device(**{**fields, "next_serial": last + 1}))
+    context.create(Bundle(device.owner, number, device.id, first, last, trade_until, retire_until, 0))
+    context.announce(Issued(number, device.id, scheme.id, action.month, first, last, device.owner))
+
+
+def _terms(expiry: Expiry, issued_at: int, production_to: int, month: int) -> tuple[int, int]:
+    """(trade_until, retire_until) in s: computed once here, so that no later step does calendar arithmetic."""
+    match expiry.basis:
+        case "production_end":
+            base = production_to
+        case "production_month_end":
+            base = next_month_start(month)
+        case _:
+            base = issued_at
+    return add_months(base, expiry.trade_months), add_months(base, expiry.retire_months)
+
+
+def describe(action: Issue) -> str:
+    energy = sum(attested.attestation.energy_wh for attested in action.days)
+    return (
+        f"issue {action.count} certificates of {action.unit} to device {action.device} "
+        f"for {len(action.days)} days of {action.month} ({energy / 1000:,.1f} kWh measured)"
+    )
+
+
+def accounts_of(state: Snapshot, device: int) -> list[MonthEnergy]:
+    """Every month's account of a device, oldest first."""
+    low = month_energy_key(device, 0)
+    return [entry for _, entry in state.scan(low, space_end(low[:5])) if isinstance(entry, MonthEnergy)]

@@ -1,0 +1,57 @@
+"""register: a key becomes a participant, automatically, because the minimal requirements hold.
+
+Requirements (WISHES 1.6): possession of the key, a name, a country. Trading needs a deposit, nothing more.
+"""
+
+from contracts.context import Context
+from contracts.events import Registered
+from state.crypto import require_valid_point
+from state.errors import AlreadyExists, BadField, CryptoError, MissingSignature
+from state.keyspace import key_owner_key, participant_key
+from state.records import KeyOwner, Participant
+from state.transaction import Register
+
+
+def check(context: Context, action: Register) -> None:
+    if action.key not in context.signers:
+        raise MissingSignature(role="key", id=action.key.hex())
+    require_key("key", action.key)
+    if action.recovery_key:
+        require_key("recovery_key", action.recovery_key)
+    require_text("name", action.name)
+    require_country("country", action.country)
+    if context.overlay.get(key_owner_key(action.key)) is not None:
+        raise AlreadyExists(what="a participant with the key", id=action.key.hex())
+
+
+def apply(context: Context, action: Register) -> None:
+    number = context.next_number("participant")
+    now = context.environment.time_s
+    participant = Participant(number, action.key, action.name, action.country, action.recovery_key, now)
+    context.overlay.put(participant_key(number), participant)
+    context.overlay.put(key_owner_key(action.key), KeyOwner(number))
+    context.announce(Registered(number, action.name, action.country, action.key))
+
+
+def describe(action: Register) -> str:
+    return f"register {action.name} ({action.country}) with key {action.key.hex()[:16]}…"
+
+
+# --- requirements that other registrations share
+
+
+def require_key(field: str, key: bytes) -> None:
+    try:
+        require_valid_point(key)
+    except CryptoError as error:
+        raise BadField(field=field, why=str(error.params["why"])) from None
+
+
+def require_text(field: str, text: str) -> None:
+    if not text.strip() or not text.isprintable() or text != text.strip():
+        raise BadField(field=field, why="must be printable text without spaces around it")
+
+
+def require_country(field: str, code: str) -> None:
+    if not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
+        raise BadField(field=field, why="must be two capital letters (ISO 3166-1 alpha-2)")

@@ -1,0 +1,160 @@
+"""settle: a closed auction becomes deliveries, at the one price that every validator computes itself.
+
+The action carries the price and the root of the result; fills, pieces and payments follow by `clearing`. Money and
+certificates of the first pieces move in this block; beyond a page each piece becomes a Delivery, swapped by the sweep
+of the following blocks. What found no match goes back. No signers: any node may send it.
+"""
+
+from collections import defaultdict
+
+from contracts.auction import CLOSED, SETTLED, released, with_status
+from contracts.clearing import Order, Piece, Result, clear, result_root
+from contracts.context import Context
+from contracts.events import Delivered, Settled
+from contracts.transfer import moved_bundle
+from state.errors import AuctionPhase, PriceWrong
+from state.keyspace import auction_key, auction_member_key, auction_order_key, delivery_key, output_key
+from state.outputs import Bid, Bundle, Delivery, Funds, Offer, holder_of, quantity
+from state.overlay import Snapshot
+from state.records import Auction, Pointer
+from state.transaction import Settle
+from state.units import PAGE_PIECES, Outpoint
+
+Book = dict[int, tuple[Outpoint, Offer | Bid]]
+
+
+def check(context: Context, action: Settle) -> None:
+    auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
+    if auction.status != CLOSED:
+        raise AuctionPhase(auction=auction.id, phase=auction.status, needed="a closed auction")
+    if len(action.prices) != 1:
+        raise PriceWrong(auction=auction.id, why=f"{len(action.prices)} prices for one class")
+    result = cleared(auction, book_of(context.overlay, auction))
+    if action.prices[0] != result.price:
+        raise PriceWrong(auction=auction.id, why=f"price {action.prices[0]}, not {result.price}")
+    if action.result_root != result_root(result):
+        raise PriceWrong(auction=auction.id, why="the fills, pieces or payments differ")
+
+
+def apply(context: Context, action: Settle) -> None:
+    auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
+    book = book_of(context.overlay, auction)
+    result = cleared(auction, book)
+    for point, _ in book.values():
+        context.spend(point)
+    _deliver(context, auction, book, result)
+    _return_rest(context, book, result)
+    for number in range(auction.orders):
+        context.overlay.delete(auction_order_key(auction.id, number))
+    for participant in {holder_of(order) for _, order in book.values()}:
+        context.overlay.delete(auction_member_key(auction.id, participant))
+    context.overlay.put(
+        auction_key(auction.id),
+        with_status(
+            auction,
+            status=SETTLED,
+            price=result.price if result.volume else 0,  # a class without trade has no price
+            quantity=result.volume,
+            result_root=action.result_root,
+        ),
+    )
+    context.announce(
+        Settled(
+            auction.id,
+            result.price if result.volume else 0,
+            result.volume,
+            auction.lot_class.technology,
+            auction.currency,
+            len({holder_of(book[fill.number][1]) for fill in result.bids}),
+            len({holder_of(book[fill.number][1]) for fill in result.offers}),
+        )
+    )
+
+
+def describe(action: Settle) -> str:
+    return f"settle auction {action.auction} at {action.prices[0]} millionths"
+
+
+def build_settle(state: Snapshot, auction: Auction) -> Settle:
+    """The only valid settlement of a closed auction: what any node may send."""
+    result = cleared(auction, book_of(state, auction))
+    return Settle(auction.id, (result.price,), result_root(result))
+
+
+def book_of(state: Snapshot, auction: Auction) -> Book:
+    """The live orders by number; cancelled ones are gone."""
+    book: Book = {}
+    for number in range(auction.orders):
+        pointer = state.get(auction_order_key(auction.id, number))
+        assert isinstance(pointer, Pointer)
+        order = state.get(output_key(pointer.outpoint))
+        if isinstance(order, Offer | Bid):
+            book[number] = (pointer.outpoint, order)
+    return book
+
+
+def cleared(auction: Auction, book: Book) -> Result:
+    bids = [Order(n, order.quantity, order.limit) for n, (_, order) in book.items() if isinstance(order, Bid)]
+    offers = [Order(n, quantity(order.lot), order.limit) for n, (_, order) in book.items() if isinstance(order, Offer)]
+    return clear(bids, offers, auction.floor, auction.ceiling, auction.seed)
+
+
+# --- moving both legs
+
+
+def swap(context: Context, auction: int, lot: Bundle, buyer: int, payment: Funds) -> None:
+    """The certificates to the buyer; the seller's money is paid by the caller, once for all his pieces."""
+    context.create(moved_bundle(lot, buyer, lot.start, lot.end))
+    context.announce(
+        Delivered(
+            auction,
+            lot.holder,
+            buyer,
+            lot.device,
+            lot.issuance,
+            lot.start,
+            lot.end,
+            payment.currency,
+            payment.amount,
+        )
+    )
+
+
+def _deliver(context: Context, auction: Auction, book: Book, result: Result) -> None:
+    """Pieces of the first page at once, the others as Deliveries in piece order."""
+    income: dict[int, int] = defaultdict(int)
+    for place, piece in enumerate(result.pieces):
+        lot, buyer = _parts(book, piece)
+        payment = Funds(buyer, auction.currency, piece.quantity * result.price)
+        if place < PAGE_PIECES:
+            swap(context, auction.id, lot, buyer, payment)
+            income[lot.holder] += payment.amount
+        else:
+            point = context.create(Delivery(auction.id, lot, buyer, payment))
+            context.overlay.put(delivery_key(context.next_number("delivery")), Pointer(point))
+    for seller, amount in sorted(income.items()):
+        context.pay(seller, auction.currency, amount)
+
+
+def _parts(book: Book, piece: Piece) -> tuple[Bundle, int]:
+    offer, bid = book[piece.offer][1], book[piece.bid][1]
+    assert isinstance(offer, Offer)
+    assert isinstance(bid, Bid)
+    start = offer.lot.start + piece.skip
+    return moved_bundle(offer.lot, offer.lot.holder, start, start + piece.quantity - 1), bid.holder
+
+
+def _return_rest(context: Context, book: Book, result: Result) -> None:
+    """Unsold certificates and unspent money go back, in the order of the orders."""
+    traded = {fill.number: fill.quantity for fill in (*result.bids, *result.offers)}
+    for number, (_, order) in book.items():
+        done = traded.get(number, 0)
+        match order:
+            case Offer():
+                lot = order.lot
+                if done == 0:
+                    context.create(released(order))
+                elif done < quantity(lot):
+                    context.create(moved_bundle(lot, lot.holder, lot.start + done, lot.end))
+            case Bid():
+                context.pay(order.holder, order.funds.currency, order.funds.amount - done * result.price)

@@ -1,0 +1,318 @@
+"""The state transition: a block, its transactions, their actions.
+
+    apply_block -> sweep, then apply_transaction for each -> check and apply of each action, in order
+
+A transaction holds as a whole or not at all. The KINDS table is the list of what can be done on this ledger; every
+entry is a file of this package with the same shape: `check` raises each refusal in order, `apply` spends, creates and
+announces, `describe` says it in words.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from contracts import accredit, auction, bid, deposit, issue, offer, register, retire, settle, transfer
+from contracts.context import BlockEnvironment, BlockOutput, Context
+from contracts.expire import sweep
+from state.crypto import verify
+from state.errors import (
+    BadSignature,
+    BlockInvalid,
+    Expired,
+    ExpiryTooFar,
+    NotRegistered,
+    Refusal,
+    SignerMismatch,
+    WrongChain,
+)
+from state.keyspace import (
+    auction_key,
+    key_owner_key,
+    once_key,
+    output_key,
+    proposal_key,
+    reference_key,
+    release_key,
+    statement_key,
+)
+from state.overlay import Overlay, Snapshot
+from state.transaction import (
+    Action,
+    Cancel,
+    Deposit,
+    Issue,
+    OpenAuction,
+    Payout,
+    PlaceBid,
+    PlaceOffer,
+    Propose,
+    Register,
+    Retire,
+    Settle,
+    Transaction,
+    Transfer,
+    Vote,
+    decode_transaction,
+    signing_bytes,
+    transaction_id,
+)
+from state.units import (
+    MAX_BLOCK_ACTIONS,
+    MAX_BLOCK_BYTES,
+    MAX_EXPIRY_AHEAD,
+    REGISTER_PER_BLOCK,
+    SIGNER_PER_BLOCK,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table: how an action is checked, applied and said in words."""
+
+    name: str
+    check: Callable[[Context, Any], None]
+    apply: Callable[[Context, Any], None]
+    describe: Callable[[Any], str]
+
+
+KINDS: dict[type[Action], Kind] = {
+    Register: Kind("register", register.check, register.apply, register.describe),
+    Propose: Kind("propose", accredit.check_propose, accredit.apply_propose, accredit.describe_propose),
+    Vote: Kind("vote", accredit.check_vote, accredit.apply_vote, accredit.describe_vote),
+    Deposit: Kind("deposit", deposit.check_deposit, deposit.apply_deposit, deposit.describe_deposit),
+    Payout: Kind("payout", deposit.check_payout, deposit.apply_payout, deposit.describe_payout),
+    Issue: Kind("issue", issue.check, issue.apply, issue.describe),
+    Transfer: Kind("transfer", transfer.check, transfer.apply, transfer.describe),
+    Retire: Kind("retire", retire.check, retire.apply, retire.describe),
+    OpenAuction: Kind("open_auction", auction.check_open, auction.apply_open, auction.describe_open),
+    PlaceOffer: Kind("offer", offer.check, offer.apply, offer.describe),
+    PlaceBid: Kind("bid", bid.check, bid.apply, bid.describe),
+    Cancel: Kind("cancel", auction.check_cancel, auction.apply_cancel, auction.describe_cancel),
+    Settle: Kind("settle", settle.check, settle.apply, settle.describe),
+}
+
+
+class DecodedTx(msgspec.Struct, frozen=True, gc=False):
+    """A signed transaction beside the bytes it came in. `key` names those bytes, signatures included."""
+
+    raw: bytes
+    transaction: Transaction
+    txid: bytes
+    key: bytes
+
+    @property
+    def body_actions(self) -> tuple[Action, ...]:
+        return self.transaction.body.actions
+
+
+def decode_signed(raw: bytes) -> DecodedTx:
+    """DecodeError unless `raw` is one canonical signed transaction."""
+    transaction = decode_transaction(raw)
+    return DecodedTx(raw, transaction, transaction_id(transaction.body), cache_key(raw))
+
+
+def cache_key(raw: bytes) -> bytes:
+    """BLAKE2b of the full signed bytes: never the body alone, or a bad signature could ride on a good one."""
+    return blake2b(raw, digest_size=32).digest()
+
+
+def verify_signatures(decoded: DecodedTx) -> None:
+    """BadSignature or SignerMismatch. Independent of the state, so its result can be cached by `decoded.key`."""
+    body, signatures = decoded.transaction.body, decoded.transaction.signatures
+    if len(body.signers) != len(signatures):
+        raise SignerMismatch(why=f"{len(body.signers)} signers, {len(signatures)} signatures")
+    if len(set(body.signers)) != len(body.signers):
+        raise SignerMismatch(why="a signer is named twice")
+    message = signing_bytes(body)
+    for index, (signer, signature) in enumerate(zip(body.signers, signatures, strict=True)):
+        if not verify(signer, message, signature):
+            raise BadSignature(index=index)
+
+
+# --- block
+
+
+def apply_block(overlay: Overlay, environment: BlockEnvironment, transactions: Sequence[DecodedTx]) -> BlockOutput:
+    """Execute a whole block on `overlay`. Any refusal makes the block invalid: BlockInvalid names the transaction.
+
+    Signatures are the caller's business (verified once per node, ever).
+    """
+    limits = BlockLimits()
+    output = BlockOutput()
+    sweep(overlay, environment, output)
+    for index, decoded in enumerate(transactions):
+        if not limits.admit(decoded):
+            raise BlockInvalid(why=f"transaction {index} is beyond the limits of a block")
+        try:
+            apply_transaction(overlay, environment, decoded, output)
+        except Refusal as refusal:
+            raise BlockInvalid(why=f"transaction {index}: {refusal}") from refusal
+    return output
+
+
+def build_block(
+    overlay: Overlay, environment: BlockEnvironment, candidates: Iterable[DecodedTx]
+) -> tuple[list[DecodedTx], BlockOutput, list[tuple[DecodedTx, Refusal]]]:
+    """Fill a block from `candidates` in order: (chosen, output, refused). What does not fit is left for the next."""
+    limits = BlockLimits()
+    output = BlockOutput()
+    chosen: list[DecodedTx] = []
+    refused: list[tuple[DecodedTx, Refusal]] = []
+    sweep(overlay, environment, output)
+    for decoded in candidates:
+        if not limits.fits(decoded):
+            continue
+        try:
+            apply_transaction(overlay, environment, decoded, output)
+        except Refusal as refusal:
+            refused.append((decoded, refusal))
+        else:
+            limits.admit(decoded)
+            chosen.append(decoded)
+    return chosen, output, refused
+
+
+class BlockLimits:
+    """What one block may hold: bytes, actions, registrations, and transactions of one signer."""
+
+    BODY_RESERVE = 4_096  # header and framing of the block, beside its transactions
+
+    def __init__(self) -> None:
+        self.bytes = self.BODY_RESERVE
+        self.actions = 0
+        self.registrations = 0
+        self.signers: dict[bytes, int] = {}
+
+    def admit(self, decoded: DecodedTx) -> bool:
+        """Count it in; False and nothing counted if it does not fit."""
+        if not self.fits(decoded):
+            return False
+        body, signers = decoded.transaction.body, self.signers
+        self.bytes += len(decoded.raw) + 8
+        self.actions += len(body.actions)
+        self.registrations += _registrations(body.actions)
+        for signer in body.signers:
+            signers[signer] = signers.get(signer, 0) + 1
+        return True
+
+    def fits(self, decoded: DecodedTx) -> bool:
+        body = decoded.transaction.body
+        if self.bytes + len(decoded.raw) + 8 > MAX_BLOCK_BYTES or self.actions + len(body.actions) > MAX_BLOCK_ACTIONS:
+            return False
+        if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
+            return False
+        return all(self.signers.get(signer, 0) < SIGNER_PER_BLOCK for signer in body.signers)
+
+
+def _registrations(actions: tuple[Action, ...]) -> int:
+    count = 0
+    for action in actions:
+        if type(action) is Register:
+            count += 1
+    return count
+
+
+# --- transaction
+
+
+def apply_transaction(
+    overlay: Overlay, environment: BlockEnvironment, decoded: DecodedTx, output: BlockOutput | None = None
+) -> None:
+    """All actions or none; the refusal carries the index of the action that failed."""
+    body = decoded.transaction.body
+    check_form(environment, decoded)
+    context = Context(overlay, environment, decoded.txid, body.signers)
+    overlay.begin()
+    index = 0
+    try:
+        _check_signers(overlay, body.signers, body.actions)
+        for index, action in enumerate(body.actions):
+            kind = KINDS[type(action)]
+            context.enter(index, kind.name)
+            kind.check(context, action)
+            kind.apply(context, action)
+        context.finish(limited=bool(body.signers))
+    except Refusal as refusal:
+        overlay.rollback()
+        refusal.action_index = index
+        raise
+    overlay.commit()
+    if output is not None:
+        output.events.extend(context.events)
+        output.movements.extend(context.movements)
+
+
+def check_transaction(state: Snapshot, environment: BlockEnvironment, decoded: DecodedTx) -> None:
+    """Whether the transaction would hold on `state` as it is; nothing is changed. What admission asks."""
+    apply_transaction(Overlay(state), environment, decoded)
+
+
+def check_form(environment: BlockEnvironment, decoded: DecodedTx) -> None:
+    body = decoded.transaction.body
+    if body.chain != environment.chain:
+        raise WrongChain(chain=body.chain.hex())
+    if environment.height > body.expiry_height:
+        raise Expired(expiry_height=body.expiry_height, height=environment.height)
+    if body.expiry_height > environment.height + MAX_EXPIRY_AHEAD:
+        raise ExpiryTooFar(expiry_height=body.expiry_height, limit=MAX_EXPIRY_AHEAD, height=environment.height)
+
+
+def _check_signers(overlay: Overlay, signers: tuple[bytes, ...], actions: tuple[Action, ...]) -> None:
+    """Nobody unknown signs: each key is a participant's current one, or registers itself here."""
+    for signer in signers:
+        if overlay.get(key_owner_key(signer)) is None and not any(
+            isinstance(action, Register) and action.key == signer for action in actions
+        ):
+            raise NotRegistered(key=signer.hex())
+
+
+# --- for the mempool and for people
+
+
+def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
+    """Outputs that the transaction spends and keys that it creates: two that share one can never both be final."""
+    keys: set[bytes] = set()
+    for index, action in enumerate(transaction.body.actions):
+        match action:
+            case Register():
+                keys.add(key_owner_key(action.key))
+            case Vote():
+                keys.add(proposal_key(action.proposal) + action.validator.to_bytes(2, "big"))
+            case Deposit():
+                keys.add(reference_key("deposit", action.operator, action.reference))
+            case Payout():
+                keys.add(reference_key("payout", action.operator, action.reference))
+                keys.update(output_key(point) for point in action.inputs)
+            case Issue():
+                keys.update(
+                    release_key(judged.device, judged.day, judged.step, judged.revision)
+                    for judged in (attested.attestation for attested in action.days)
+                )
+            case Transfer():
+                keys.update(output_key(point) for point in action.inputs)
+                if action.payment is not None:
+                    keys.update(output_key(point) for point in action.payment.inputs)
+            case Retire():
+                keys.update(output_key(retired.outpoint) for retired in action.ranges)
+                keys.add(statement_key(action.statement_hash[:16]))
+            case PlaceOffer() | Cancel():
+                keys.add(output_key(action.outpoint))
+            case PlaceBid():
+                keys.update(output_key(point) for point in action.inputs)
+            case Settle():
+                keys.add(auction_key(action.auction))
+            case Propose() | OpenAuction():
+                keys.add(once_key(transaction_id(transaction.body), index))
+    return frozenset(keys)
+
+
+def describe(action: Action) -> str:
+    """The action in words: the same sentence in the wallet, the dashboard and the public pages."""
+    return KINDS[type(action)].describe(action)
+
+
+def kind_name(action: Action) -> str:
+    return KINDS[type(action)].name

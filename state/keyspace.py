@@ -1,0 +1,244 @@
+"""Keys of the state: one byte of space, then big-endian ids, so that a scan walks in the order of the ids.
+
+Committed spaces enter the state hash and snapshots. Derived ones are rebuilt from blocks and can be dropped.
+The table of all spaces stands at the top of `state/store.py`.
+"""
+
+from enum import IntEnum
+
+from state.outputs import Output
+from state.records import Record
+from state.units import Outpoint
+
+Entry = Output | Record
+
+
+class Space(IntEnum):
+    # committed
+    OUTPUT = 0x01
+    PARAMETERS = 0x10
+    VALIDATOR = 0x11
+    SCHEME = 0x12
+    PARTICIPANT = 0x13
+    KEY_OWNER = 0x14
+    ROLE = 0x15
+    DEVICE = 0x16
+    METER = 0x17
+    GATEWAY = 0x18
+    PROPOSAL = 0x19
+    AUCTION = 0x1A
+    AUCTION_ORDER = 0x1B
+    AUCTION_MEMBER = 0x1C
+    ISSUANCE = 0x1D
+    MONTH_ENERGY = 0x1E
+    RELEASE = 0x1F
+    STATEMENT = 0x20
+    REFERENCE = 0x21
+    OUTPUT_COUNT = 0x22
+    GSRN = 0x23
+    COUNTER = 0x24
+    EXPIRY = 0x25
+    DELIVERY = 0x26
+    AUCTION_CLOSE = 0x27
+    # derived
+    NUMBER = 0x80
+    SPENT = 0x81
+    TRANSACTION = 0x82
+    EVENTS = 0x83
+    HOLDING = 0x84
+    BLOCK = 0x85
+    FINALIZATION = 0x86
+    BLOCK_HASH = 0x87
+    ISSUED = 0x88
+    META = 0xF0
+
+
+def committed(key: bytes) -> bool:
+    return key[0] < 0x80
+
+
+# One prefix for each space, made once: keys are built several times for every action.
+_OUTPUT = bytes((Space.OUTPUT,))
+_PARAMETERS = bytes((Space.PARAMETERS,))
+_META = bytes((Space.META,))
+_VALIDATOR = bytes((Space.VALIDATOR,))
+_SCHEME = bytes((Space.SCHEME,))
+_PARTICIPANT = bytes((Space.PARTICIPANT,))
+_KEY_OWNER = bytes((Space.KEY_OWNER,))
+_ROLE = bytes((Space.ROLE,))
+_DEVICE = bytes((Space.DEVICE,))
+_METER = bytes((Space.METER,))
+_GATEWAY = bytes((Space.GATEWAY,))
+_PROPOSAL = bytes((Space.PROPOSAL,))
+_AUCTION = bytes((Space.AUCTION,))
+_AUCTION_ORDER = bytes((Space.AUCTION_ORDER,))
+_AUCTION_MEMBER = bytes((Space.AUCTION_MEMBER,))
+_ISSUANCE = bytes((Space.ISSUANCE,))
+_MONTH_ENERGY = bytes((Space.MONTH_ENERGY,))
+_RELEASE = bytes((Space.RELEASE,))
+_STATEMENT = bytes((Space.STATEMENT,))
+_REFERENCE = bytes((Space.REFERENCE,))
+_OUTPUT_COUNT = bytes((Space.OUTPUT_COUNT,))
+_GSRN = bytes((Space.GSRN,))
+_COUNTER = bytes((Space.COUNTER,))
+_EXPIRY = bytes((Space.EXPIRY,))
+_AUCTION_CLOSE = bytes((Space.AUCTION_CLOSE,))
+_DELIVERY = bytes((Space.DELIVERY,))
+_NUMBER = bytes((Space.NUMBER,))
+_ISSUED = bytes((Space.ISSUED,))
+_SPENT = bytes((Space.SPENT,))
+_TRANSACTION = bytes((Space.TRANSACTION,))
+_EVENTS = bytes((Space.EVENTS,))
+_HOLDING = bytes((Space.HOLDING,))
+_BLOCK = bytes((Space.BLOCK,))
+_FINALIZATION = bytes((Space.FINALIZATION,))
+_BLOCK_HASH = bytes((Space.BLOCK_HASH,))
+
+
+def output_key(outpoint: Outpoint) -> bytes:
+    return _OUTPUT + outpoint
+
+
+PARAMETERS_KEY = _PARAMETERS
+META_KEY = _META
+
+
+def validator_key(index: int) -> bytes:
+    return _VALIDATOR + index.to_bytes(2, "big")
+
+
+def scheme_key(scheme: int) -> bytes:
+    return _SCHEME + scheme.to_bytes(4, "big")
+
+
+def participant_key(participant: int) -> bytes:
+    return _PARTICIPANT + participant.to_bytes(4, "big")
+
+
+def key_owner_key(public: bytes) -> bytes:
+    return _KEY_OWNER + public
+
+
+def role_key(participant: int, role: str) -> bytes:
+    return _ROLE + participant.to_bytes(4, "big") + role.encode()
+
+
+def device_key(device: int) -> bytes:
+    return _DEVICE + device.to_bytes(4, "big")
+
+
+def meter_key(device: int) -> bytes:
+    return _METER + device.to_bytes(4, "big")
+
+
+def gateway_key(gateway: int) -> bytes:
+    return _GATEWAY + gateway.to_bytes(4, "big")
+
+
+def proposal_key(proposal: int) -> bytes:
+    return _PROPOSAL + proposal.to_bytes(4, "big")
+
+
+def auction_key(auction: int) -> bytes:
+    return _AUCTION + auction.to_bytes(4, "big")
+
+
+def auction_order_key(auction: int, number: int) -> bytes:
+    return _AUCTION_ORDER + auction.to_bytes(4, "big") + number.to_bytes(4, "big")
+
+
+def auction_member_key(auction: int, participant: int) -> bytes:
+    return _AUCTION_MEMBER + auction.to_bytes(4, "big") + participant.to_bytes(4, "big")
+
+
+def issuance_key(issuance: int) -> bytes:
+    return _ISSUANCE + issuance.to_bytes(8, "big")
+
+
+def month_energy_key(device: int, month: int) -> bytes:
+    return _MONTH_ENERGY + device.to_bytes(4, "big") + month.to_bytes(4, "big")
+
+
+def release_key(device: int, day: int, step: int, revision: int) -> bytes:
+    return _RELEASE + device.to_bytes(4, "big") + day.to_bytes(4, "big") + bytes((step, revision))
+
+
+def statement_key(statement: bytes) -> bytes:
+    return _STATEMENT + statement
+
+
+def reference_key(kind: str, operator: int, reference: str) -> bytes:
+    """`kind` is deposit or payout; a reference is unique per operator and kind."""
+    return _REFERENCE + kind[:1].encode() + operator.to_bytes(4, "big") + reference.encode()
+
+
+def once_key(txid: bytes, action_index: int) -> bytes:
+    """For actions that would otherwise create only the next number of a sequence, and could be replayed."""
+    return _REFERENCE + b"o" + txid + action_index.to_bytes(2, "big")
+
+
+def output_count_key(participant: int) -> bytes:
+    return _OUTPUT_COUNT + participant.to_bytes(4, "big")
+
+
+def gsrn_key(gsrn: str) -> bytes:
+    return _GSRN + gsrn.encode()
+
+
+def counter_key(name: str) -> bytes:
+    """Sequences: participant, device, gateway, proposal, auction, issuance, delivery."""
+    return _COUNTER + name.encode()
+
+
+def expiry_key(retire_until: int, outpoint: Outpoint) -> bytes:
+    return _EXPIRY + retire_until.to_bytes(8, "big") + outpoint
+
+
+def auction_close_key(closes_at: int, auction: int) -> bytes:
+    return _AUCTION_CLOSE + closes_at.to_bytes(8, "big") + auction.to_bytes(4, "big")
+
+
+def delivery_key(sequence: int) -> bytes:
+    return _DELIVERY + sequence.to_bytes(8, "big")
+
+
+def number_key(device: int, start: int) -> bytes:
+    return _NUMBER + device.to_bytes(4, "big") + start.to_bytes(8, "big")
+
+
+def issued_key(device: int, start: int) -> bytes:
+    return _ISSUED + device.to_bytes(4, "big") + start.to_bytes(8, "big")
+
+
+def spent_key(outpoint: Outpoint) -> bytes:
+    return _SPENT + outpoint
+
+
+def transaction_key(txid: bytes) -> bytes:
+    return _TRANSACTION + txid
+
+
+def events_key(height: int) -> bytes:
+    return _EVENTS + height.to_bytes(8, "big")
+
+
+def holding_key(participant: int, outpoint: Outpoint) -> bytes:
+    return _HOLDING + participant.to_bytes(4, "big") + outpoint
+
+
+def block_key(height: int) -> bytes:
+    return _BLOCK + height.to_bytes(8, "big")
+
+
+def finalization_key(height: int) -> bytes:
+    return _FINALIZATION + height.to_bytes(8, "big")
+
+
+def block_hash_key(block_hash: bytes) -> bytes:
+    return _BLOCK_HASH + block_hash
+
+
+def space_end(prefix: bytes) -> bytes:
+    """The first key after every key that starts with `prefix`."""
+    number = int.from_bytes(prefix, "big") + 1  # no space is 0xff, so this cannot overflow
+    return number.to_bytes(len(prefix), "big")

@@ -1,0 +1,91 @@
+"""Value: outputs that are spent exactly once.
+
+An output's *type* is the status of what it holds: a Bundle is active, an Offer locked, a Delivery reserved; what is
+retired, expired or paid out has no output any more. Holders are ledger ids (u32), so a key rotation moves nothing.
+A range of certificates `[start, end]` is inclusive, its quantity is derived and never stored.
+"""
+
+from state.codec import Wire
+from state.units import U16, U32, U64, Code, Outpoint
+
+NEVER = 2**64 - 1  # an output without certificates never expires
+
+
+class Bundle(Wire, frozen=True, tag="bundle"):
+    """One contiguous range of certificates of one issuance, free to move."""
+
+    holder: U32
+    issuance: U64
+    device: U32
+    start: U64
+    end: U64
+    trade_until: U64  # s; transfer and lock are refused from then on
+    retire_until: U64  # s; from then on it is no valid input at all
+    transfers: U16  # how often it changed hands, for schemes with `max_transfers`
+
+
+class Funds(Wire, frozen=True, tag="funds"):
+    """A claim on a deposit held by an accredited payment operator, in millionths of the currency unit."""
+
+    holder: U32
+    currency: Code
+    amount: U64
+
+
+class Offer(Wire, frozen=True, tag="offer"):
+    """A sell order: a lot of certificates locked in an auction until it settles, is cancelled or voided."""
+
+    auction: U32
+    lot: Bundle
+    limit: U64  # lowest price per certificate, millionths
+
+
+class Bid(Wire, frozen=True, tag="bid"):
+    """A buy order with `quantity * limit` of money locked in it."""
+
+    auction: U32
+    holder: U32
+    quantity: U64
+    limit: U64  # highest price per certificate, millionths
+    funds: Funds
+
+
+class Delivery(Wire, frozen=True, tag="delivery"):
+    """One piece of a settled auction, reserved: the seller's lot and the buyer's money, swapped in a later block."""
+
+    auction: U32
+    lot: Bundle
+    buyer: U32
+    payment: Funds
+
+
+Output = Bundle | Funds | Offer | Bid | Delivery
+
+
+def quantity(bundle: Bundle) -> int:
+    return bundle.end - bundle.start + 1
+
+
+def holder_of(output: Output) -> int:
+    """The participant that the output belongs to until its next movement."""
+    match output:
+        case Bundle() | Funds() | Bid():
+            return output.holder
+        case Offer() | Delivery():
+            return output.lot.holder
+
+
+def retire_until(output: Output) -> int:
+    """Seconds of block time from which the output's certificates are dead; NEVER where it holds none."""
+    match output:
+        case Bundle():
+            return output.retire_until
+        case Offer() | Delivery():
+            return output.lot.retire_until
+        case Funds() | Bid():
+            return NEVER
+
+
+def outpoint(txid: bytes, index: int) -> Outpoint:
+    """txid(32) ‖ index u16: the index runs on over all actions of a transaction."""
+    return txid + index.to_bytes(2, "big")

@@ -1,0 +1,318 @@
+"""Identities and facts: keyed records of the committed state.
+
+Ids are u32 sequence numbers given by the ledger. A record is replaced as a whole, never edited in place.
+`until` is the end of an accreditation in seconds of block time, 0 = revoked.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from state.codec import Wire
+from state.units import I64, U8, U16, U32, U64, Code, Hash, Key, Name, Note, OptionalKey, Outpoint
+
+
+class Role(StrEnum):
+    """What a participant may be accredited for beyond holding and trading."""
+
+    PAYMENT_OPERATOR = "payment_operator"
+    MARKET_OPERATOR = "market_operator"
+
+
+class Channel(IntEnum):
+    """Bits of `DeviceFacts.channels`: what a unit measures beside its power; what it lacks is null in its readings."""
+
+    WIND = 1
+    TEMPERATURE = 2
+    INSOLATION = 4
+
+
+class Participant(Wire, frozen=True, tag="participant"):
+    id: U32
+    key: Key
+    name: Name
+    country: Code  # ISO 3166-1 alpha-2
+    recovery_key: OptionalKey  # empty = none named
+    registered_at: U64  # s of block time
+
+
+class RoleGrant(Wire, frozen=True, tag="role_grant"):
+    participant: U32
+    role: Code
+    until: U64
+
+
+class DeviceFacts(Wire, frozen=True):
+    """What is known of a plant at accreditation; never changes. Angles in millionths of a degree, power in W.
+
+    EECS codes by `research/registry.md` section 2.3. `tilt_udeg` and `azimuth_udeg` are -1 where unknown, latitude and
+    longitude are `2**31` where unknown.
+    """
+
+    name: Name
+    gsrn: Code  # 18 digits with GS1 check, or empty
+    country: Code
+    zone: Code
+    location: Name
+    fuel: Code  # F........
+    technology: Code  # T......
+    capacity_w: U64
+    commissioned_day: U32
+    interval_s: U32
+    channels: U8
+    latitude_udeg: I64
+    longitude_udeg: I64
+    coordinates_estimated: bool
+    tilt_udeg: I64
+    azimuth_udeg: I64
+    hub_height_cm: U32
+    insolation_source: Code  # none | pyranometer | plane | satellite
+    support: Note  # public support received, empty = none
+
+
+class Device(Wire, frozen=True, tag="device"):
+    id: U32
+    owner: U32
+    scheme: U32
+    facts: DeviceFacts
+    until: U64
+    next_serial: U64  # 1 at the start; gap-free, never reused
+    profile_hash: OptionalKey  # empty until a baseline profile was signed on chain
+    profile_from: U64  # s, commissioning window of the signed profile
+    profile_to: U64
+
+
+class Meter(Wire, frozen=True, tag="meter"):
+    """The credential of a device's readings: its own key, or the gateway that signs raw posts for it."""
+
+    device: U32
+    key: OptionalKey
+    gateway: U32  # 0 = none
+    until: U64
+
+
+class Gateway(Wire, frozen=True, tag="gateway"):
+    id: U32
+    operator: U32
+    key: Key
+    until: U64
+
+
+class Validator(Wire, frozen=True, tag="validator"):
+    """A member of the consortium. Vote key: consensus. Node key: transport. Governance key: its organisation's."""
+
+    index: U16
+    participant: U32
+    name: Name
+    vote_key: Key
+    node_key: Key
+    escrow_key: Key  # X25519, for sealed orders of a later market
+    governance_key: Key
+    address: Name  # host:port of its peer-to-peer listener
+
+
+class Expiry(Wire, frozen=True):
+    basis: Code  # issue | production_end | production_month_end
+    trade_months: U16
+    retire_months: U16
+
+
+class Scheme(Wire, frozen=True, tag="scheme"):
+    id: U32
+    name: Code
+    unit: Code  # MWh | kWh | Wh | tCO2e
+    face_value: U64  # Wh per certificate
+    serial_digits: U8
+    currency: Code
+    expiry: Expiry
+    tradable: bool
+    max_transfers: U16  # 0 = no limit
+    issue_rule: Code  # verified
+    release_shares: tuple[U16, U16, U16]  # basis points at prompt, 30 and 90 days
+    late_days: U32
+    close_days: U32
+    hold_days: U32
+
+
+class AuctionClass(Wire, frozen=True):
+    """What an auction trades. Empty or 0 = any."""
+
+    scheme: U32
+    technology: Code  # EECS prefix, e.g. T02
+    zone: Code
+    device: U32
+    month_from: U32  # production months year * 100 + month, inclusive
+    month_to: U32
+
+
+class Auction(Wire, frozen=True, tag="auction"):
+    id: U32
+    operator: U32
+    title: Name
+    lot_class: AuctionClass
+    currency: Code
+    floor: U64
+    ceiling: U64
+    opened_at: U64  # s
+    opened_height: U64
+    closes_at: U64  # s
+    orders: U32  # numbers 0..orders-1 are given out, cancelled ones included
+    status: Code  # open | closed | settled
+    seed: OptionalKey  # decides the last units of ties; set when it closes, so nobody can bid for it
+    price: U64  # of the settlement, 0 before it or without trade
+    quantity: U64  # certificates that changed hands
+    result_root: OptionalKey
+
+
+class AuctionMember(Wire, frozen=True, tag="auction_member"):
+    """How many orders a participant placed in an auction, all on one side: nobody trades with himself."""
+
+    orders: U32
+    side: Code  # offer | bid
+
+
+class Issuance(Wire, frozen=True, tag="issuance"):
+    """What `retire` and a lookup need of an issue; its full facts stand in the issue action."""
+
+    id: U64
+    device: U32
+    scheme: U32
+    month: U32  # production month, year * 100 + month
+    start: U64
+    end: U64
+    production_from: U64  # s, inclusive
+    production_to: U64  # s, exclusive
+    issued_at: U64  # s
+    trade_until: U64
+    retire_until: U64
+    verifier_version: U16
+    profile_hash: Hash
+    reasons: tuple[Code, ...]  # labels and information codes of its accepted days, e.g. single_source
+    txid: Hash
+
+
+class MonthEnergy(Wire, frozen=True, tag="month_energy"):
+    """The account of Wh of (device, production month): certificates are its whole multiples of the face value.
+
+    `carry_in_wh + released_wh == face_value * issued + carry_wh + moved_wh` at all times.
+    """
+
+    device: U32
+    month: U32
+    scheme: U32
+    released_wh: U64
+    issued: U64  # certificates
+    carry_in_wh: U64  # taken over from earlier months when this account was opened
+    carry_wh: U64
+    moved_wh: U64  # handed on to a later month
+
+
+class Release(Wire, frozen=True, tag="release"):
+    """The fate of one device's energy of one day at one step. Verdict: 0 accept, 1 hold, 2 reject."""
+
+    device: U32
+    day: U32
+    step: U8
+    revision: U8
+    verdict: U8
+    reasons: tuple[Code, ...]
+    energy_wh: U64
+    release_wh: U64
+    readings_root: Hash
+    txid: Hash
+
+
+class Proposal(Wire, frozen=True, tag="proposal"):
+    """Something that q governance keys must approve. `content` is the encoded ProposalContent of the action."""
+
+    id: U32
+    proposer: U32
+    content: Annotated[bytes, Meta(max_length=8_192)]
+    proposed_at: U64
+    proposed_height: U64
+    lapses_height: U64
+    approvals: tuple[U16, ...]  # validator indexes, ascending
+    refusals: tuple[U16, ...]
+    status: Code  # open | enacted | refused
+    enacted_id: U32  # id of what it created, 0 otherwise
+
+
+class Statement(Wire, frozen=True, tag="statement"):
+    id: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    holder: U32
+    txid: Hash
+    action_index: U16
+    statement_hash: Hash
+    quantity: U64
+    retired_at: U64  # s
+
+
+class EnergyCode(Wire, frozen=True):
+    """An EECS technology that may be registered here, and the fuel prefixes that go with it."""
+
+    technology: Code
+    name: Name
+    fuels: tuple[Code, ...]
+
+
+class Parameters(Wire, frozen=True, tag="parameters"):
+    """Of the network, from its genesis; docs/GENESIS.md documents each."""
+
+    name: Name
+    registry_code: Code  # 3 letters, first part of every certificate number
+    epoch_length: U64  # blocks; 0 = one epoch for ever
+    idle_interval_ms: U64
+    min_interval_ms: U64
+    delta_ms: U64
+    max_outputs: U32  # live outputs of one holder
+    issuing: bool
+    auctions: bool
+    energy_codes: tuple[EnergyCode, ...]
+
+
+class KeyOwner(Wire, frozen=True, tag="key_owner"):
+    """Whose current key this is."""
+
+    participant: U32
+
+
+class Counter(Wire, frozen=True, tag="counter"):
+    """The next number of a sequence, or how many there are of something."""
+
+    value: U64
+
+
+class Pointer(Wire, frozen=True, tag="pointer"):
+    """An entry of a queue: order n of an auction, an output that will expire, a piece to deliver."""
+
+    outpoint: Outpoint
+
+
+class Used(Wire, frozen=True, tag="used"):
+    """A reference that must not be used again, and by what it was."""
+
+    txid: Hash
+
+
+Record = (
+    Participant
+    | RoleGrant
+    | Device
+    | Meter
+    | Gateway
+    | Validator
+    | Scheme
+    | Auction
+    | AuctionMember
+    | Issuance
+    | MonthEnergy
+    | Release
+    | Proposal
+    | Statement
+    | Parameters
+    | KeyOwner
+    | Counter
+    | Pointer
+    | Used
+)

@@ -1,0 +1,323 @@
+"""A transaction: chain, signers, actions that hold or fail together, an expiry height, salt; signatures outside.
+
+One action type per intent. The shape of each is here, its meaning in the file of the same name under `contracts/`.
+Machine actions (`Issue`, `Settle`) have no signers: their authority is inside, and any node may send them.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from state.attestation import Attestation, SignedBy
+from state.codec import Wire, decode, encode
+from state.crypto import H, signed_bytes
+from state.records import AuctionClass, DeviceFacts
+from state.units import (
+    MAX_ACTIONS,
+    MAX_SIGNERS,
+    MAX_TX_BYTES,
+    U16,
+    U32,
+    U64,
+    Code,
+    Hash,
+    Key,
+    Name,
+    Note,
+    OptionalKey,
+    Outpoint,
+    Salt,
+    Signature,
+)
+
+TAG = "wattest/tx"
+
+Inputs = Annotated[tuple[Outpoint, ...], Meta(min_length=1, max_length=256)]
+
+
+# --- who takes part
+
+
+class Register(Wire, frozen=True, tag="register"):
+    """A key becomes a participant. Signed by that key."""
+
+    key: Key
+    name: Name
+    country: Code
+    recovery_key: OptionalKey
+
+
+class RoleContent(Wire, frozen=True, tag="role"):
+    participant: U32
+    role: Code
+    until: U64
+
+
+class DeviceContent(Wire, frozen=True, tag="device"):
+    owner: U32
+    scheme: U32
+    facts: DeviceFacts
+    until: U64
+
+
+class GatewayContent(Wire, frozen=True, tag="gateway"):
+    operator: U32
+    key: Key
+    until: U64
+
+
+class MeterContent(Wire, frozen=True, tag="meter"):
+    """A device's readings are signed by `key`, or by `gateway` for raw posts; exactly one of the two is named."""
+
+    device: U32
+    key: OptionalKey
+    gateway: U32
+    until: U64
+
+
+class ProfileContent(Wire, frozen=True, tag="profile"):
+    """The frozen baseline: hash of the profile that every approving validator recomputed over [from, to)."""
+
+    device: U32
+    profile_hash: Hash
+    window_from: U64
+    window_to: U64
+
+
+class RenewContent(Wire, frozen=True, tag="renew"):
+    """A new term for what was accredited: `kind` is role:NAME, device, meter or gateway; `until` 0 revokes."""
+
+    kind: Code
+    subject: U32
+    until: U64
+
+
+ProposalContent = RoleContent | DeviceContent | GatewayContent | MeterContent | ProfileContent | RenewContent
+
+
+class Propose(Wire, frozen=True, tag="propose"):
+    """A participant asks the consortium to accredit something."""
+
+    proposer: U32
+    content: ProposalContent
+
+
+class Vote(Wire, frozen=True, tag="vote"):
+    """A validator organisation approves or refuses a proposal with its governance key."""
+
+    proposal: U32
+    validator: U16
+    approve: bool
+    reason: Note
+
+
+# --- money
+
+
+class Deposit(Wire, frozen=True, tag="deposit"):
+    """Money came in at the bank: the payment operator credits a participant. `reference` is used once."""
+
+    operator: U32
+    to: U32
+    currency: Code
+    amount: U64
+    reference: Name
+
+
+class Payout(Wire, frozen=True, tag="payout"):
+    """Money goes out: signed by the holder and by the operator that paid; the rest of the inputs comes back."""
+
+    operator: U32
+    holder: U32
+    inputs: Inputs
+    currency: Code
+    amount: U64
+    reference: Name
+
+
+# --- certificates
+
+
+class AttestedDay(Wire, frozen=True):
+    attestation: Attestation
+    signatures: Annotated[tuple[SignedBy, ...], Meta(max_length=256)]  # ascending validator index
+
+
+class Issue(Wire, frozen=True, tag="issue"):
+    """1..31 attested days of one device and production month become certificates, or a record that none did.
+
+    Carries every fact that a retirement statement repeats, because only transactions can be proven offline.
+    """
+
+    device: U32
+    owner: U32
+    scheme: U32
+    face_value: U64
+    unit: Code
+    month: U32
+    facts: DeviceFacts
+    days: Annotated[tuple[AttestedDay, ...], Meta(min_length=1, max_length=31)]
+    carry_in_wh: U64  # of the month's account, or of earlier months where this opens it
+    carry_out_wh: U64
+    first_serial: U64
+    count: U64
+
+
+class Piece(Wire, frozen=True):
+    """A named range for a named participant: splits are explicit, never 'the first n'."""
+
+    to: U32
+    start: U64
+    end: U64
+
+
+class Payment(Wire, frozen=True):
+    """Money that moves in the same transaction as the certificates, from `payer` to the sender."""
+
+    payer: U32
+    currency: Code
+    amount: U64
+    inputs: Inputs
+
+
+class Transfer(Wire, frozen=True, tag="transfer"):
+    """Bundles of one issuance and holder become new bundles: to others, split, or merged where adjacent.
+
+    With a payment the payer signs too, and both legs move or neither.
+    """
+
+    sender: U32
+    inputs: Inputs
+    pieces: Annotated[tuple[Piece, ...], Meta(min_length=1, max_length=256)]
+    payment: Payment | None
+
+
+class Beneficiary(Wire, frozen=True):
+    name: Name
+    id: Name
+    location: Name
+    country: Code
+
+
+class RetiredRange(Wire, frozen=True):
+    """A range inside one bundle; what is left of the bundle stays with the holder."""
+
+    outpoint: Outpoint
+    issuance: U64
+    device: U32
+    start: U64
+    end: U64
+    production_from: U64
+    production_to: U64
+
+
+class Retire(Wire, frozen=True, tag="retire"):
+    """The claim: certificates end here for a named use, for ever (EECS cancellation)."""
+
+    holder: U32
+    ranges: Annotated[tuple[RetiredRange, ...], Meta(min_length=1, max_length=64)]
+    beneficiary: Beneficiary
+    purpose: Code  # voluntary | compliance | own_consumption
+    note: Note
+    consumption_from: U64  # s
+    consumption_to: U64
+    jurisdiction: Code  # CC[-SUB]
+    statement_hash: Hash
+
+
+# --- market
+
+
+class OpenAuction(Wire, frozen=True, tag="open_auction"):
+    operator: U32
+    title: Name
+    lot_class: AuctionClass
+    currency: Code
+    floor: U64
+    ceiling: U64
+    closes_at: U64
+
+
+class PlaceOffer(Wire, frozen=True, tag="offer"):
+    """Lock `[start, end]` of a bundle for sale at `limit` or more per certificate."""
+
+    auction: U32
+    seller: U32
+    outpoint: Outpoint
+    start: U64
+    end: U64
+    limit: U64
+
+
+class PlaceBid(Wire, frozen=True, tag="bid"):
+    """Lock `quantity * limit` of money to buy at `limit` or less per certificate."""
+
+    auction: U32
+    buyer: U32
+    quantity: U64
+    limit: U64
+    inputs: Inputs
+
+
+class Cancel(Wire, frozen=True, tag="cancel"):
+    """Take back an own order while the auction is open."""
+
+    holder: U32
+    outpoint: Outpoint
+
+
+class Settle(Wire, frozen=True, tag="settle"):
+    """Prices per class; fills, pieces and payments follow from them by fixed rules and must hash to `result_root`."""
+
+    auction: U32
+    prices: Annotated[tuple[U64, ...], Meta(min_length=1, max_length=128)]
+    result_root: Hash
+
+
+Action = (
+    Register
+    | Propose
+    | Vote
+    | Deposit
+    | Payout
+    | Issue
+    | Transfer
+    | Retire
+    | OpenAuction
+    | PlaceOffer
+    | PlaceBid
+    | Cancel
+    | Settle
+)
+
+
+class Body(Wire, frozen=True):
+    chain: Hash
+    signers: Annotated[tuple[Key, ...], Meta(max_length=MAX_SIGNERS)]
+    actions: Annotated[tuple[Action, ...], Meta(min_length=1, max_length=MAX_ACTIONS)]
+    expiry_height: U64
+    salt: Salt
+
+
+class Transaction(Wire, frozen=True):
+    body: Body
+    signatures: Annotated[tuple[Signature, ...], Meta(max_length=MAX_SIGNERS)]
+
+
+def transaction_id(body: Body) -> bytes:
+    """Hash of the unsigned body: a signer can make many signatures of one body, but only one id."""
+    return H(TAG, body)
+
+
+def signing_bytes(body: Body) -> bytes:
+    """What each signer signs."""
+    return signed_bytes(TAG, body.chain, body)
+
+
+def encode_transaction(transaction: Transaction) -> bytes:
+    return encode(transaction)
+
+
+def decode_transaction(data: bytes) -> Transaction:
+    """DecodeError unless canonical and within the size limit."""
+    return decode(Transaction, data, MAX_TX_BYTES)

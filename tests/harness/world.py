@@ -1,0 +1,375 @@
+"""A ledger in memory with named people: what the tests of the rules play on.
+
+Keys come from names, blocks from `block()`, and a transaction is signed by whoever is named. Nothing here is a rule.
+"""
+
+import json
+from pathlib import Path
+
+from contracts.context import BlockEnvironment, BlockOutput
+from contracts.events import Event
+from contracts.genesis import Genesis, chain_id, genesis_state, parse_genesis
+from contracts.issue import NO_INPUTS, open_account
+from contracts.statement import statement_facts, statement_hash
+from contracts.transition import DecodedTx, apply_block, decode_signed, verify_signatures
+from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
+from state.codec import encode
+from state.crypto import H, public_key, sign
+from state.keyspace import (
+    Space,
+    device_key,
+    issuance_key,
+    key_owner_key,
+    output_key,
+    participant_key,
+    scheme_key,
+    space_end,
+)
+from state.outputs import Bundle, Funds, Output, holder_of
+from state.overlay import Overlay
+from state.records import (
+    AuctionClass,
+    Device,
+    DeviceFacts,
+    Issuance,
+    KeyOwner,
+    Parameters,
+    Participant,
+    Scheme,
+    Validator,
+)
+from state.store import MemoryStore
+from state.transaction import (
+    Action,
+    AttestedDay,
+    Beneficiary,
+    Body,
+    Deposit,
+    DeviceContent,
+    Issue,
+    OpenAuction,
+    PlaceBid,
+    PlaceOffer,
+    ProfileContent,
+    ProposalContent,
+    Propose,
+    Register,
+    Retire,
+    RetiredRange,
+    RoleContent,
+    Transaction,
+    Vote,
+    signing_bytes,
+)
+from state.units import MICRO, Outpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 1_700_000_000
+FAR = START_S + 10 * 365 * 86_400
+DAY = 16_162  # 2014-04-02
+MONTH = 201_404
+
+
+def seed_of(name: str) -> bytes:
+    return H("test/seed", name.encode())
+
+
+def key_of(name: str) -> bytes:
+    return public_key(seed_of(name))
+
+
+def genesis_json(validators: int = 4, **parameters: int) -> bytes:
+    """The reference genesis with validators filled in; keyword arguments replace parameters."""
+    value = json.loads((ROOT / "genesis.json").read_text())
+    value["timestamp_ms"] = START_S * 1000
+    value["parameters"].update(parameters)
+    value["validators"] = [
+        {
+            "name": f"Organisation {index}",
+            "country": "FR",
+            **{kind: key_of(f"{kind}{index}").hex() for kind in ("vote_key", "node_key", "governance_key")},
+            "escrow_key": key_of(f"escrow_key{index}").hex(),
+            "address": f"127.0.0.1:{9000 + index}",
+        }
+        for index in range(validators)
+    ]
+    return json.dumps(value).encode()
+
+
+WIND = DeviceFacts(
+    name="R80711",
+    gsrn="",
+    country="FR",
+    zone="FR",
+    location="La Haute Borne",
+    fuel="F01050100",
+    technology="T020001",
+    capacity_w=2_050_000,
+    commissioned_day=14_245,
+    interval_s=600,
+    channels=3,
+    latitude_udeg=48_456_900,
+    longitude_udeg=5_584_700,
+    coordinates_estimated=False,
+    tilt_udeg=-1,
+    azimuth_udeg=-1,
+    hub_height_cm=8_000,
+    insolation_source="none",
+    support="",
+)
+
+
+class World:
+    """Four validators, and whoever registers. Heights advance by `block`; time by `seconds` with each."""
+
+    def __init__(self, validators: int = 4, genesis: bytes | None = None, **parameters: int) -> None:
+        data = genesis or genesis_json(validators, **parameters)
+        self.genesis: Genesis = parse_genesis(data)
+        self.chain = chain_id(json.loads(data))
+        base = MemoryStore()
+        self.state = genesis_state(self.genesis, base)
+        self.height = 0
+        self.time_ms = START_S * 1000
+        self.salt = 0
+        self.people: dict[str, int] = {f"Organisation {index}": index + 1 for index in range(validators)}
+        self.outputs: list[BlockOutput] = []
+
+    # --- blocks and transactions
+
+    @property
+    def parameters(self) -> Parameters:
+        found = self.state.get(bytes((Space.PARAMETERS,)))
+        assert isinstance(found, Parameters)
+        return found
+
+    @property
+    def validators(self) -> tuple[Validator, ...]:
+        low = bytes((Space.VALIDATOR,))
+        return tuple(entry for _, entry in self.state.scan(low, space_end(low)) if isinstance(entry, Validator))
+
+    def environment(self, seconds: int = 1) -> BlockEnvironment:
+        """Of the next block."""
+        parent = H("test/parent", (self.height,))
+        time_ms = self.time_ms + seconds * 1000
+        return BlockEnvironment(self.chain, 0, self.height + 1, time_ms, parent, self.validators, self.parameters)
+
+    def transaction(self, *actions: Action, by: tuple[str, ...] = (), chain: bytes | None = None) -> DecodedTx:
+        """Signed by the named people, in their order."""
+        self.salt += 1
+        keys = tuple(self.key(name) for name in by)
+        body = Body(chain or self.chain, keys, actions, self.height + 100, self.salt.to_bytes(8, "big"))
+        signatures = tuple(sign(self.seed(name), signing_bytes(body)) for name in by)
+        return decode_signed(encode(Transaction(body, signatures)))
+
+    def block(self, *transactions: DecodedTx, seconds: int = 1) -> list[Event]:
+        """Execute a block; the events it announced. A refusal leaves the world as it was."""
+        environment = self.environment(seconds)
+        for decoded in transactions:
+            verify_signatures(decoded)
+        attempt = Overlay(self.state)
+        output = apply_block(attempt, environment, transactions)
+        for key, _, after in attempt.difference():
+            if after is None:
+                self.state.delete(key)
+            else:
+                self.state.put(key, after)
+        self.height, self.time_ms = environment.height, environment.time_ms
+        self.outputs.append(output)
+        return [record.event for record in output.events]
+
+    def do(self, *actions: Action, by: tuple[str, ...] = (), seconds: int = 1) -> list[Event]:
+        return self.block(self.transaction(*actions, by=by), seconds=seconds)
+
+    # --- people
+
+    def key(self, name: str) -> bytes:
+        return public_key(self.seed(name))
+
+    def seed(self, name: str) -> bytes:
+        if name.startswith("Organisation "):
+            return seed_of("governance_key" + name.removeprefix("Organisation "))
+        return seed_of(name)
+
+    def register(self, name: str) -> int:
+        self.do(Register(self.key(name), name, "FR", b""), by=(name,))
+        owner = self.state.get(key_owner_key(self.key(name)))
+        assert isinstance(owner, KeyOwner)
+        self.people[name] = owner.participant
+        return owner.participant
+
+    def accredit(self, content: ProposalContent, by: str) -> list[Event]:
+        """Propose and let a quorum of organisations approve."""
+        self.do(Propose(self.people[by], content), by=(by,))
+        proposal = self.count("proposal")
+        events: list[Event] = []
+        for index in range(self.environment().quorum):
+            events += self.do(Vote(proposal, index, True, ""), by=(f"Organisation {index}",))
+        return events
+
+    def count(self, sequence: str) -> int:
+        """The last number given out of a sequence."""
+        counter = self.state.get(bytes((Space.COUNTER,)) + sequence.encode())
+        return counter.value - 1 if counter else 0  # type: ignore[union-attr]
+
+    def operators(self) -> None:
+        """A bank and an exchange, accredited."""
+        self.register("bank")
+        self.register("exchange")
+        self.accredit(RoleContent(self.people["bank"], "payment_operator", FAR), by="bank")
+        self.accredit(RoleContent(self.people["exchange"], "market_operator", FAR), by="exchange")
+
+    def fund(self, name: str, euros: int, reference: str = "") -> Outpoint:
+        reference = reference or f"transfer {self.salt}"
+        self.do(Deposit(self.people["bank"], self.people[name], "EUR", euros * MICRO, reference), by=("bank",))
+        return self.outputs_of(name, Funds)[-1]
+
+    def device(self, owner: str, scheme: int = 1, facts: DeviceFacts = WIND, profile: bool = True) -> int:
+        self.accredit(DeviceContent(self.people[owner], scheme, facts, FAR), by=owner)
+        number = self.count("device")
+        if profile:
+            content = ProfileContent(number, H("test/profile", (number,)), 1_388_534_400, 1_396_310_400)
+            self.accredit(content, by=owner)
+        return number
+
+    # --- certificates
+
+    def attested(self, device: int, day: int, energy_wh: int, verdict: int = ACCEPT, **changes: object) -> AttestedDay:
+        """A day signed by the vote keys of `signers` (default: a quorum)."""
+        record = self.state.get(device_key(device))
+        assert isinstance(record, Device)
+        signers = changes.pop("signers", range(self.environment().quorum))
+        release = energy_wh if verdict == ACCEPT else 0
+        fields: dict[str, object] = {
+            "epoch": 0,
+            "device": device,
+            "day": day,
+            "step": 0,
+            "revision": 0,
+            "readings_root": H("test/root", (device, day)),
+            "inputs_root": NO_INPUTS,
+            "profile_hash": record.profile_hash,
+            "verifier_version": 1,
+            "verdict": verdict,
+            "reasons": (),
+            "release_wh": release,
+            "energy_wh": energy_wh,
+        }
+        attestation = Attestation(**{**fields, **changes})  # type: ignore[arg-type]
+        message = attestation_bytes(self.chain, attestation)
+        signatures = tuple(
+            SignedBy(index, sign(seed_of(f"vote_key{index}"), message))
+            for index in signers  # type: ignore[attr-defined]
+        )
+        return AttestedDay(attestation, signatures)
+
+    def issue_action(self, device: int, days: tuple[AttestedDay, ...], month: int = MONTH, **changes: object) -> Issue:
+        record, scheme = self.state.get(device_key(device)), None
+        assert isinstance(record, Device)
+        scheme = self.state.get(scheme_key(record.scheme))
+        assert isinstance(scheme, Scheme)
+        account = open_account(self.state, self.environment().time_s, record, scheme, month)
+        released = sum(attested.attestation.release_wh for attested in days)
+        count, carry = divmod(account.carry_wh + released, scheme.face_value)
+        fields: dict[str, object] = {
+            "device": device,
+            "owner": record.owner,
+            "scheme": scheme.id,
+            "face_value": scheme.face_value,
+            "unit": scheme.unit,
+            "month": month,
+            "facts": record.facts,
+            "days": days,
+            "carry_in_wh": account.carry_wh,
+            "carry_out_wh": carry,
+            "first_serial": record.next_serial,
+            "count": count,
+        }
+        return Issue(**{**fields, **changes})  # type: ignore[arg-type]
+
+    def issue(self, device: int, energy_wh: int, day: int = DAY, month: int = MONTH) -> Outpoint | None:
+        """One accepted day; the outpoint of the new bundle, if a certificate became whole."""
+        before = set(self.live())
+        self.do(self.issue_action(device, (self.attested(device, day, energy_wh),), month))
+        new = [point for point in self.live() if point not in before]
+        return new[0] if new else None
+
+    def retire_action(self, holder: str, outpoint: Outpoint, start: int, end: int, **changes: object) -> Retire:
+        bundle = self.state.get(output_key(outpoint))
+        assert isinstance(bundle, Bundle)
+        issuance = self.state.get(issuance_key(bundle.issuance))
+        assert isinstance(issuance, Issuance)
+        device = self.state.get(device_key(bundle.device))
+        scheme = self.state.get(scheme_key(issuance.scheme))
+        person = self.state.get(participant_key(self.people[holder]))
+        assert isinstance(device, Device)
+        assert isinstance(scheme, Scheme)
+        assert isinstance(person, Participant)
+        retired = RetiredRange(
+            outpoint, issuance.id, device.id, start, end, issuance.production_from, issuance.production_to
+        )
+        fields: dict[str, object] = {
+            "holder": person.id,
+            "ranges": (retired,),
+            "beneficiary": Beneficiary("Bakery Dupont", "FR-123", "Nancy", "FR"),
+            "purpose": "voluntary",
+            "note": "",
+            "consumption_from": START_S,
+            "consumption_to": START_S + 86_400,
+            "jurisdiction": "FR",
+            "statement_hash": bytes(32),
+        }
+        draft = Retire(**{**fields, **changes})  # type: ignore[arg-type]
+        if "statement_hash" in changes:
+            return draft
+        facts = statement_facts(self.chain, self.parameters, person, draft, [(issuance, device, scheme)])
+        return Retire(**{**fields, **changes, "statement_hash": statement_hash(facts)})  # type: ignore[arg-type]
+
+    # --- market
+
+    def auction(self, scheme: int = 1, technology: str = "T02", seconds: int = 60, **changes: int) -> int:
+        fields = {"floor": 0, "ceiling": 0, **changes}
+        lot_class = AuctionClass(scheme, technology, "", 0, 0, 0)
+        closes_at = self.time_ms // 1000 + seconds
+        self.do(
+            OpenAuction(
+                self.people["exchange"], "Spring wind", lot_class, "EUR", fields["floor"], fields["ceiling"], closes_at
+            ),
+            by=("exchange",),
+        )
+        return self.count("auction")
+
+    def offer(self, seller: str, auction: int, outpoint: Outpoint, start: int, end: int, limit: int) -> list[Event]:
+        return self.do(PlaceOffer(auction, self.people[seller], outpoint, start, end, limit), by=(seller,), seconds=0)
+
+    def bid(self, buyer: str, auction: int, quantity: int, limit: int, *inputs: Outpoint) -> list[Event]:
+        return self.do(PlaceBid(auction, self.people[buyer], quantity, limit, inputs), by=(buyer,), seconds=0)
+
+    def pass_blocks(self, count: int, seconds: int) -> list[Event]:
+        events: list[Event] = []
+        for _ in range(count):
+            events += self.block(seconds=seconds)
+        return events
+
+    # --- looking
+
+    def live(self) -> dict[Outpoint, Output]:
+        low = bytes((Space.OUTPUT,))
+        return {key[1:]: entry for key, entry in self.state.scan(low, space_end(low))}  # type: ignore[misc]
+
+    def outputs_of(self, name: str, kind: type[Output]) -> list[Outpoint]:
+        """Outpoints of the holder's live outputs of a type, oldest by creation last known order."""
+        holder = self.people[name]
+        found = [
+            point for point, output in self.live().items() if isinstance(output, kind) and holder_of(output) == holder
+        ]
+        created = [point for block in self.outputs for movement in block.movements for point, _ in movement.created]
+        return sorted(found, key=created.index)
+
+    def money(self, name: str) -> int:
+        """Free funds of a participant, millionths."""
+        return sum(self.live()[point].amount for point in self.outputs_of(name, Funds))  # type: ignore[union-attr]
+
+    def certificates(self, name: str) -> int:
+        """Active certificates of a participant."""
+        lots = [self.live()[point] for point in self.outputs_of(name, Bundle)]
+        return sum(lot.end - lot.start + 1 for lot in lots if isinstance(lot, Bundle))

@@ -1,0 +1,108 @@
+"""Certificate numbers: what is printed is read back, and what is mistyped is noticed."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.errors import BadNumber
+from state.numbering import SERIAL_DIGITS, CertificateNumber, format_number, parse_number, require_decoration
+
+ONE = "WAT-DK-0001234-202611-000004567-16"
+RANGE = "WAT-DK-0001234-202611-000004567/000004666-93"
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> CertificateNumber:
+    digits = draw(st.sampled_from(SERIAL_DIGITS))
+    start = draw(st.integers(1, 10**digits - 1))
+    return CertificateNumber(
+        registry=draw(st.text(string.ascii_uppercase, min_size=3, max_size=3)),
+        country=draw(st.text(string.ascii_uppercase, min_size=2, max_size=2)),
+        device=draw(st.integers(1, 9_999_999)),
+        month=draw(st.integers(1970, 9999)) * 100 + draw(st.integers(1, 12)),
+        start=start,
+        end=draw(st.just(start) | st.integers(start, 10**digits - 1)),
+        serial_digits=digits,
+    )
+
+
+def test_published_numbers_are_read_and_written() -> None:
+    one, many = parse_number(ONE), parse_number(RANGE)
+    assert one == CertificateNumber("WAT", "DK", 1234, 202611, 4567, 4567, 9)
+    assert many == CertificateNumber("WAT", "DK", 1234, 202611, 4567, 4666, 9)
+    assert (format_number(one), format_number(many)) == (ONE, RANGE)
+
+
+@given(numbers())
+def test_every_number_survives_print_and_parse(number: CertificateNumber) -> None:
+    assert parse_number(format_number(number)) == number
+
+
+@given(numbers(), st.data())
+def test_every_mistyped_character_is_caught(number: CertificateNumber, data: st.DataObject) -> None:
+    text = format_number(number)
+    at = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.sampled_from([c for c in string.ascii_uppercase + string.digits + "-/" if c != text[at]]))
+    with pytest.raises(BadNumber):
+        parse_number(text[:at] + other + text[at + 1 :])
+
+
+@given(numbers())
+def test_every_swap_of_neighbours_is_caught(number: CertificateNumber) -> None:
+    text = format_number(number)
+    for at in range(len(text) - 1):
+        swapped = text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+        if swapped != text:
+            with pytest.raises(BadNumber):
+                parse_number(swapped)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ONE.lower(),
+        ONE + "\n",
+        " " + ONE,
+        ONE.replace("WAT", "ΩAT"),
+        ONE.replace("0001234", "٠٠٠١٢٣٤"),  # other scripts' digits
+        ONE.replace("000004567", "00004567"),
+        RANGE.replace("/000004666", "/000000004666"),
+        "WAT-" * 1000,
+    ],
+)
+def test_refuses_text_that_has_not_the_form(text: str) -> None:
+    with pytest.raises(BadNumber, match="form"):
+        parse_number(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"month": 202613}, "month"),
+        ({"start": 0, "end": 0}, "counted from 1"),
+        ({"start": 8, "end": 7}, "reversed"),
+        ({"start": 10**9, "end": 10**9}, "form"),
+        ({"device": 10_000_000}, "form"),
+        ({"serial_digits": 10}, "form"),
+    ],
+)
+def test_refuses_to_print_what_is_no_number(change: dict[str, int], why: str) -> None:
+    fields = {"registry": "WAT", "country": "DK", "device": 1, "month": 202611, "start": 1, "end": 1}
+    with pytest.raises(BadNumber, match=why):
+        format_number(CertificateNumber(**(fields | {"serial_digits": 9} | change)))  # type: ignore[arg-type]
+
+
+def test_refuses_decoration_that_is_not_the_issuances() -> None:
+    number = parse_number(ONE)
+    require_decoration(number, "WAT", "DK", 202611, 9)
+    for wrong in (
+        ("XAT", "DK", 202611, 9),
+        ("WAT", "DE", 202611, 9),
+        ("WAT", "DK", 202612, 9),
+        ("WAT", "DK", 202611, 12),
+    ):
+        with pytest.raises(BadNumber, match="not"):
+            require_decoration(number, *wrong)
