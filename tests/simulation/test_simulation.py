@@ -1,7 +1,7 @@
 """Whole clusters under faults and villains, a seed each.
 
-`WATTEST_SEEDS=50000` runs the full form, 200 simulated seconds of faults a seed, `WATTEST_FIRST_SEED` says where to begin. A failure names its seed and every
-option drawn from it; `Simulation(Options.draw(seed)).run()` plays it again.
+`WATTEST_SEEDS=50000` runs the full form, 200 simulated seconds of faults a seed; `WATTEST_FIRST_SEED` says where to
+begin. A failure names its seed and every option drawn from it; `Simulation(Options.draw(seed)).run()` plays it again.
 """
 
 import os
