@@ -4,7 +4,7 @@ import pytest
 from harness import toy_ledger
 from harness.vote_keys import VoteKeys
 
-from consensus.proposals import block_time_ms, hold_back_ms
+from consensus.leading import block_time_ms, hold_back_ms
 from consensus.timers import Presence, Timing
 
 LAN = Timing()

@@ -10,7 +10,7 @@ import pytest
 from harness.simulation import Options, Simulation
 
 LONG = "WATTEST_SEEDS" in os.environ
-SEEDS = int(os.environ.get("WATTEST_SEEDS", "600"))
+SEEDS = int(os.environ.get("WATTEST_SEEDS", "400"))
 FIRST = int(os.environ.get("WATTEST_FIRST_SEED", "0"))
 CHUNKS = 8
 
