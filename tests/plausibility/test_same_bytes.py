@@ -59,7 +59,6 @@ def test_processor_hash_seed_time_zone_and_locale_change_no_byte() -> None:
 
 def test_order_of_readings_changes_no_byte_of_the_profile() -> None:
     seed = random.randrange(2**32)
-    print("seed", seed)
     print(f"seed {seed}")
     readings = [reading for day in wind_days(20) for reading in readings_of(day)]
     first = encode(build_profile(TURBINE, readings))

@@ -498,11 +498,11 @@ def test_facts_of_the_ledger_are_the_verifiers() -> None:
         return Device(1, 1, 1, replace(WIND, **changes), FAR, 1, b"", 0, 0)
 
     wind = facts_of(device())
-    assert (wind.technology, wind.nameplate_w, wind.hub_height_m) == ("wind", 2_050_000, 80)
+    assert (wind.technology, wind.nameplate_w) == ("wind", 2_050_000)
     solar = facts_of(
         device(technology="T010101", tilt_udeg=45_000_000, azimuth_udeg=158_000_000, insolation_source="satellite")
     )
-    assert (solar.technology, solar.tilt_deg, solar.azimuth_deg) == ("solar", 45, 158)
+    assert (solar.technology, solar.tilt_udeg, solar.azimuth_udeg) == ("solar", 45_000_000, 158_000_000)
     assert (solar.plane, solar.climate_source) == (HORIZONTAL, INDEPENDENT_CLIMATE)
-    assert facts_of(device(insolation_source="plane")).plane == IN_PLANE
+    assert facts_of(device(technology="T010101", insolation_source="plane")).plane == IN_PLANE
     assert facts_of(device(latitude_udeg=2**31, longitude_udeg=2**31)).latitude_udeg == NO_COORDINATE
