@@ -170,8 +170,11 @@ class Judge:
         """Send what is due; called a few times a second."""
         now_ms = self._ports.now_ms()
         self._repeat(now_ms)
-        snapshot, environment = self._ports.tip()
-        for device, days in sorted(self._ready().items()):
+        for device in sorted(self._ready()):
+            days = self._ready().get(device)  # again: a block may have come while the last issue was handed in
+            if days is None:
+                continue
+            snapshot, environment = self._ports.tip()
             if now_ms - self._sent.get(device, -RETRY_MS) >= RETRY_MS and self._due(days, environment, now_ms):
                 self._sent[device] = now_ms
                 await self._send_issue(snapshot, environment, device, days)
