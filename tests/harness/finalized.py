@@ -1,4 +1,4 @@
-"""The people of `World` on a real ledger whose blocks carry real Finalizations: what proofs and readers are tested on."""
+"""The people of `World` on a real ledger whose blocks carry real Finalizations: for proofs and readers."""
 
 import json
 
@@ -63,7 +63,7 @@ class FinalizedWorld(LedgerWorld):
 
 
 def lively_world() -> FinalizedWorld:
-    """Something of everything: certificates 1..3 issued, 2 retired, 1 offered in auction 1, a bid there, 3 still held."""
+    """Of certificates 1..3 number 1 is offered in auction 1, 2 retired, 3 held; and there is a bid."""
     world = FinalizedWorld()
     world.operators()
     world.register("owner")
