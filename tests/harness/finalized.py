@@ -47,8 +47,9 @@ class FinalizedWorld(LedgerWorld):
         self.outputs.append(output)
         return [record.event for record in output.events]
 
-    def finalization(self, block_hash: bytes, view: int) -> Quorum:
-        position = Position(0, view, view - 1, block_hash)
+    def finalization(self, block_hash: bytes, view: int, epoch: int = 0) -> Quorum:
+        """By the first q validators, whatever the block says."""
+        position = Position(epoch, view, view - 1, block_hash)
         votes = [
             make_vote(
                 self.chain, FINALIZE, position, index, lambda data, name=f"vote_key{index}": sign(seed_of(name), data)
