@@ -197,6 +197,44 @@ def test_refuses_deep_nesting(depth: int) -> None:
         verify_proof(b"\x91" * depth + b"\x90")
 
 
+def lookalikes(value: Any) -> list[Any]:
+    """Values of another type that Python holds equal, or as empty."""
+    match value:
+        case bool():
+            return []
+        case 0 | 1:
+            return [bool(value)]
+        case []:
+            return ["", b""]
+        case bytes():
+            return [list(value)]
+        case list():
+            return [value and b"".join(value)] if all(isinstance(item, bytes) for item in value) else []
+    return []
+
+
+def test_refuses_values_that_only_look_equal(honest: bytes) -> None:
+    """False for 0, an empty text for an empty array, a list of numbers for bytes: none may slip through anywhere."""
+    tried = 0
+
+    def walk(value: Any, rebuild: Any) -> None:
+        nonlocal tried
+        for other in lookalikes(value):
+            tried += 1
+            with pytest.raises(ProofRefused):
+                verify_proof(msgpack.packb(rebuild(other)))
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+
+                def inner(other: Any, index: int = index) -> Any:
+                    return rebuild([*value[:index], other, *value[index + 1 :]])
+
+                walk(item, inner)
+
+    walk(msgpack.unpackb(honest), lambda value: value)
+    assert tried > 40
+
+
 @pytest.mark.parametrize("version", [0, 2, True, "1"])
 def test_refuses_another_version(honest: bytes, version: Any) -> None:
     items = msgpack.unpackb(honest)
