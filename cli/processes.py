@@ -52,10 +52,14 @@ class Processes:
 
     def start_node(self, home: Path) -> int:
         """Start `wattest node start` for a home; its output goes to HOME/output.log. The pid."""
+        return self.start_command(home, ["node", "start"])
+
+    def start_command(self, home: Path, arguments: list[str]) -> int:
+        """Start a `wattest` command that stays, for a home that no other child of this parent uses. The pid."""
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         with (home / "output.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "--home", str(home.resolve()), "node", "start"],
+                [sys.executable, "-m", "cli.main", "--home", str(home.resolve()), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -34,7 +34,7 @@ def testnet() -> None:
 @click.option("-v", "--validators", "count", default=4, show_default=True, type=click.IntRange(1, MAX_VALIDATORS))
 @click.option("--genesis", metavar="FILE", help="Reference genesis to fill the validators into.")
 @click.option("--base-port", type=click.IntRange(1024, 65_000), help="Ports from here on, two a node; else free ones.")
-@click.option("--profile", type=click.Choice(["standard", "demo", "bench"]), default="demo", show_default=True)
+@click.option("--profile", type=click.Choice(["default", "demo", "bench"]), default="demo", show_default=True)
 @with_session
 def init(
     session: Session, directory: Path, count: int, genesis: str | None, base_port: int | None, profile: str
@@ -43,7 +43,7 @@ def init(
     if directory.exists() and any(directory.iterdir()):
         raise click.UsageError(f"{directory} is not empty; a network is never made over another.")
     made = make_testnet(directory, count, reference_genesis(genesis), base_port, profile)
-    if profile != "standard":
+    if profile != "default":
         session.say(f"Profile {profile}: the request rates of the API are raised, for this machine only.")
     rows = [(node["index"], node["name"], node["api"], node["home"]) for node in made["nodes"]]
     text = "\n".join(
@@ -190,6 +190,11 @@ def _write_home(home: Path, genesis: bytes, settings: dict[str, str]) -> None:
     home.mkdir(mode=0o700)
     (home / "genesis.json").write_bytes(genesis)
     (home / "config.toml").write_text(render_config(settings), "utf-8")
+
+
+def free_port() -> int:
+    """One free port of the loopback."""
+    return _ports(1, None)[0]
 
 
 def _ports(count: int, base: int | None) -> list[int]:

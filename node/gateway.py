@@ -153,6 +153,7 @@ class Gateway:
                     "device": unit.setting.device,
                     "seq": unit.at.seq,
                     "sent_seq": unit.at.sent_seq,
+                    "time_s": unit.at.time_s,
                     "day": unit.at.day,
                     "open": unit.at.open,
                     "closed_day_sent": unit.at.sent_day,

@@ -19,4 +19,4 @@ def read_genesis(path: Path) -> tuple[Genesis, bytes]:
     try:
         return parse_genesis(data), chain_id(load_json(data))
     except GenesisInvalid as refusal:
-        raise GenesisInvalid(why=f"{path}: {refusal.params["why"]!s}") from None
+        raise GenesisInvalid(why=f"{path}: {refusal.params['why']!s}") from None

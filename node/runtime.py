@@ -397,6 +397,10 @@ class Runtime:
         """Frames of `kind` (readings, closes, attestations) go to `handler`, on the loop. It may raise Reject."""
         self._handlers[kind] = handler
 
+    def fail(self, error: BaseException) -> None:
+        """Something beside the loop broke that the node must stop for."""
+        self._inbox.put_nowait(error)
+
     def frame_received(self, sender: Sender, frame: Frame) -> None:
         check_frame(frame, sender, self.peers.validator_count)
         match frame:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.client import NodeClient
-
 from cli.demo.stage import Stage
 from cli.demo.story import Outcome
 from cli.demo.units import Unit
-from cli.verify_statement import ProofRefused, verify_proof
+from cli.verify_statement import NotProven, verify_proof
+from node.client import NodeClient
 
 AGREE_S = 30.0
 KINDS = ("issue", "bid", "settle", "transfer", "retire")  # the five native kinds, by the events they announce
@@ -69,7 +68,7 @@ def fetch_proof(stage: Stage, statement: str, to: Path) -> bool:
     to.write_bytes(data)
     try:
         verify_proof(data, (stage.directory / "genesis.json").read_bytes())
-    except ProofRefused:
+    except NotProven:
         return False
     return True
 

@@ -1,0 +1,116 @@
+"""`wattest gateway`: raw posts of units without keys become signed readings on the validators."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.options import Command
+from cli.session import Session, with_session
+
+if TYPE_CHECKING:
+    from node.gateway import Gateway
+    from node.keystore import PrivateKey
+
+ASK_S, PATIENCE_S = 0.5, 60  # between tries to learn the network from a node, and in all
+
+
+@click.command(cls=Command)
+@click.option("--listen", default="127.0.0.1:8600", show_default=True, metavar="ADDRESS:PORT", help="Where units post.")
+@click.option("--units", "units_file", required=True, metavar="FILE", help="units.json: which device each unit is.")
+@click.option("--key", "key_name", required=True, metavar="NAME", help="Key of the home, or key file, that signs.")
+@click.option(
+    "--node", "nodes", multiple=True, metavar="URL", help="A validator's API; repeat it for others to turn to."
+)
+@click.option("--data", metavar="DIR", help="Where readings wait for a validator. [HOME/gateway]")
+@click.option("--passphrase-file", metavar="FILE", help="Read the passphrase from a file of mode 0600.")
+@click.option("--passphrase-fd", type=int, metavar="N", help="Read the passphrase from this open file.")
+@with_session
+def gateway(
+    session: Session, listen: str, units_file: str, key_name: str, nodes: tuple[str, ...], data: str | None
+) -> None:
+    """Take raw readings {timestamp, id, pwr_avg, wind_spd, t, insolation} by HTTP POST and hand them to validators.
+
+    One object or an array of up to 1,440, integers or decimals; an answer of 200 means that they are on disk here. The
+    gateway signs with its own key, which the meters' records name, closes each UTC day when the next one begins, and
+    sends on until a validator has acknowledged. POST /flush closes the last day; GET /status tells where each unit is.
+
+    \b
+    units.json: {"gateway": 1, "units": {"3": {"device": 7, "interval_s": 600, "channels": ["wind", "temperature"]}}}
+    """
+    from node.gateway import Gateway, open_spool, read_units
+
+    host, port = _address(listen)
+    units = read_units(Path(units_file))
+    key = _unlock(session, key_name)
+    urls = list(nodes) or [session.node_url]
+    chain = session.named_chain() or _ask_chain(session, urls)
+    spool = open_spool(Path(data) if data else session.home / "gateway", chain)
+    try:
+        asyncio.run(_serve(session, lambda: Gateway(units, key.seed, chain, urls, spool), host, port))
+    finally:
+        spool.close()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise click.UsageError(f"--listen needs ADDRESS:PORT, not {text!r}.")
+    return host.strip("[]"), int(port)
+
+
+def _unlock(session: Session, name: str) -> "PrivateKey":
+    from node.keystore import open_key_file, read_key_file
+
+    path = Path(name)
+    if path.suffix != ".json" or not path.is_file():
+        return session.unlock(name)
+    content = read_key_file(path)
+    passphrase = session.passphrase(f"Passphrase of {name}") if content.needs_passphrase else None
+    return open_key_file(content, passphrase, path)
+
+
+def _ask_chain(session: Session, urls: list[str]) -> bytes:
+    """The network's id, from whichever of the nodes answers first; they may still be starting."""
+    import time
+
+    from node.client import NodeClient
+    from node.failures import NodeUnreachable
+
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        for url in urls:
+            try:
+                return bytes.fromhex(str(NodeClient(url).status()["chain_id"]))
+            except NodeUnreachable as failure:
+                if time.monotonic() > deadline:
+                    raise
+                unreachable = failure
+        session.say(f"{unreachable} Trying again.")
+        time.sleep(ASK_S)
+
+
+async def _serve(session: Session, make: "Callable[[], Gateway]", host: str, port: int) -> None:
+    """Until SIGINT or SIGTERM; what was acknowledged stays in the log and goes out after the next start."""
+    from node.gateway import serve
+
+    def started(bound: int) -> None:
+        session.answer(
+            "gateway_listening/1",
+            {"host": host, "port": bound},
+            f"The gateway takes readings at http://{host}:{bound}/readings",
+        )
+
+    task = asyncio.ensure_future(serve(make(), host, port, started))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        session.say("The gateway has stopped; what it acknowledged is on its disk.")
+    except OSError as error:
+        raise click.UsageError(f"{host}:{port}: {error.strerror}; is another gateway running there?") from None
