@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from contracts.events import Event
-from contracts.transition import DecodedTx, decode_signed
 from harness.chain import LedgerWorld
 from harness.world import genesis_json
+
+from contracts.events import Event
+from contracts.transition import DecodedTx, decode_signed
 from node.api.limits import PROFILES
 from node.api.server import serve
 from node.api.services import Live, Services, Standing
