@@ -58,6 +58,8 @@ from consensus.votes import (
 from state.block import Block
 from state.errors import ConsensusRefusal
 
+Just = tuple[Quorum, ...]  # why a proposal may have its parent
+
 VIEWS_AHEAD = 2  # votes are counted this far above the current view: bounded memory
 
 
@@ -230,17 +232,22 @@ class Engine:
 
     # --- votes
 
-    def _vote(self, kind: int, position: Position, block: Block | None = None) -> Vote | None:
-        """Vote if this node may: keep the vote and its block, send it, count it. None if it may not."""
+    def _vote(self, kind: int, position: Position, block: Block | None = None, just: Just | None = None) -> None:
+        """Vote if this node may: keep the vote and its block, send it, count it.
+
+        With `just` the vote is sent as this leader's proposal of the block.
+        """
         vote = self._own.make(kind, position, self._held.final_view)
         if vote is None:
-            return None
+            return
         if block is not None:
             self._out.persist(VotedBlock(self._epoch, position.view, block))
         self._out.persist(OwnVote(vote))
-        self._out.send(VoteMessage(vote))
+        if block is not None and just is not None:
+            self._out.send(Propose(Full(block), vote, just))
+        else:
+            self._out.send(VoteMessage(vote))
         self._count(vote)
-        return vote
 
     def _give_up(self, view: int) -> None:
         """The view's time is over, or its leader gave it up, or its block is bad: vote to nullify it."""
@@ -334,8 +341,9 @@ class Engine:
         before = None
         while before != (before := (self._view, self._held.final_view, len(self._own))):
             self._follower.commit(self._held.final)
-            self._try_propose()
-            self._try_notarize()
+            if self._follower.reached(self._held.final):  # every lawful block descends from the final one
+                self._try_propose()
+                self._try_notarize()
             if self._tally.first(NULLIFY, self._view, self._leader(self._view)):
                 self._give_up(self._view)
 
@@ -384,10 +392,7 @@ class Engine:
         assert block_hash is not None, "an own block has the body of its header"
         self._follower.on_checked(block_hash, ok=True)
         position = Position(self._epoch, view, self._building, block_hash)
-        just = self._held.just(position.parent_view, view)  # before the vote, which may finalise at once
-        vote = self._vote(NOTARIZE, position, block)
-        if vote is not None:
-            self._out.send(Propose(Full(block), vote, just))
+        self._vote(NOTARIZE, position, block, self._held.just(position.parent_view, view))
 
     def _propose_again(self, to: Peer | None) -> None:
         """Send the very proposal of the journal again: building twice for one view would be voting twice."""
@@ -398,7 +403,7 @@ class Engine:
         if held is not None:
             self._out.send(Propose(Full(held.block), vote, self._held.just(vote.parent_view, vote.view)), to)
 
-    # --- judging a proposal
+    # --- judging proposals
 
     def _on_propose(self, peer: Peer, message: Propose) -> None:
         vote = message.vote
@@ -440,12 +445,11 @@ class Engine:
         """Progress goes by view, not by the order of events: a stale timer is ignored."""
         if view != self._view or not self._clock.view_is_over():
             return
+        # from now on nothing is waited for but lost messages, so the interval for a block is left out
+        self._clock.arm(self._patience_ms(), idle=False)
+        self._send_again(None)
+        self._recount_own_votes()
         self._give_up(view)
-        if self._view == view:
-            # from now on nothing is waited for but lost messages, so the interval for a block is left out
-            self._clock.arm(self._patience_ms(), idle=False)
-            self._recount_own_votes()
-            self._send_again(None)
 
     def _send_again(self, to: Peer | None) -> None:
         """Quorums first, so that the receiver is in the view of the votes that follow."""

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from consensus import engine as simplex
+from consensus.engine import Engine
+from consensus.own_votes import Signer as VoteSigner
 from consensus.records import HeldQuorum, JournalRecord, OwnVote, Recovered
 from consensus.timers import Timing
 from consensus.validators import ValidatorSet
@@ -199,15 +200,15 @@ class Node:
         self.data.mark_vote_key_started()
         return journal
 
-    def _engine(self, records: tuple[JournalRecord, ...], may_vote: bool) -> simplex.Engine:
+    def _engine(self, records: tuple[JournalRecord, ...], may_vote: bool) -> Engine:
         finalization = _newest_finalization(self.ledger, records)
         meta_view = self.ledger.tip.view
         if self.ledger.tip.height and (finalization is None or finalization.view < meta_view):
             raise VoteStateLost(why=f"the state is at view {meta_view}, the journal is older: it was restored or cut")
         parameters = self.ledger.parameters
         timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
-        signer = simplex.Signer(self.signer.public, self.signer.sign_vote) if self.signer is not None else None
-        return simplex.Engine(
+        signer = VoteSigner(self.signer.public, self.signer.sign_vote) if self.signer is not None else None
+        return Engine(
             chain=self.chain,
             epoch=EPOCH,
             validators=ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators)),

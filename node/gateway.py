@@ -153,10 +153,10 @@ class Gateway:
                     "device": unit.setting.device,
                     "seq": unit.at.seq,
                     "sent_seq": unit.at.sent_seq,
+                    "time_s": unit.at.time_s,
                     "day": unit.at.day,
                     "open": unit.at.open,
                     "closed_day_sent": unit.at.sent_day,
-                    "time_s": unit.at.time_s,
                     "waiting": unit.waiting,
                     "trouble": None if (trouble := self._trouble.get(unit.name)) is None else vars(trouble),
                 }

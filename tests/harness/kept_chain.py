@@ -2,13 +2,14 @@
 
 import json
 
+from harness.world import START_S, World, genesis_json, seed_of
+
 from consensus.validators import ValidatorSet
 from consensus.votes import FINALIZE, Position, make_quorum, make_vote
 from contracts.context import BlockOutput
 from contracts.events import Event
 from contracts.genesis import genesis_header
 from contracts.transition import DecodedTx, apply_block, verify_signatures
-from harness.world import START_S, World, genesis_json, seed_of
 from state.block import VERSION, Block, Header, encode_block, header_hash, tx_root
 from state.codec import encode
 from state.crypto import H, sign
@@ -86,7 +87,9 @@ class Chain(World):
     def _finalization(self, block_hash: bytes, height: int) -> object:
         position = Position(0, height, height - 1, block_hash)
         votes = [
-            make_vote(self.chain, FINALIZE, position, index, lambda data, index=index: sign(seed_of(f"vote_key{index}"), data))  # type: ignore[misc]
+            make_vote(
+                self.chain, FINALIZE, position, index, lambda data, index=index: sign(seed_of(f"vote_key{index}"), data)
+            )  # type: ignore[misc]
             for index in range(self.set.quorum)
         ]
         return make_quorum(votes, self.set)

@@ -6,7 +6,7 @@ It watches every message that an honest node sends and every block that it commi
     one chain           no two honest nodes commit different blocks at one height
     one notarization    no two Notarizations of one view, no Finalization beside a Nullification
     one vote            no honest node ever sends two votes that contradict each other
-    time                after the faults end every node finalises a new block within (f+1) T_max + 16 delta and f+4 views
+    time                the faults over, every node finalises a new block in (f+1) T_max + 16 delta and f+4 views
 """
 
 import heapq

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -201,6 +202,25 @@ async def test_what_was_acknowledged_before_a_crash_is_forwarded_after_it(site: 
         await site.settled()
         await _until(lambda: site.intake.store.head(site.plant.device).held_days == 1)
     assert len(site.held()) == 144
+
+
+async def test_nothing_leaves_before_it_is_on_disk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash in between would let the gateway sign another reading under a number that a validator holds."""
+    async with site.running():
+        may_write = threading.Event()
+        spool = site.gateway._spool
+        real = spool._write
+        monkeypatch.setattr(spool, "_write", lambda data: (may_write.wait(5), real(data)))
+        first = asyncio.create_task(site.post(at(0)))
+        await _until(lambda: site.gateway.status()["units"][0]["seq"] == 1)
+        site.gateway._work["3"].set()  # woken by something else
+        await asyncio.sleep(0.1)
+        assert site.held() == []
+        assert not first.done()
+        may_write.set()
+        await first
+        await site.settled()
+    assert len(site.held()) == 1
 
 
 async def test_a_validator_that_is_away_loses_nothing(site: Site) -> None:
