@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from harness.answering_node import AnsweringNode, wallet_of
 
+from node.keystore import CHEAP, generate_key, save_key
 from state.numbering import CertificateNumber, format_number
 from state.outputs import Bundle
 
@@ -187,3 +188,18 @@ def test_wallet_and_ledger_speak_of_the_same_bundle(act, node: AnsweringNode) ->
     found = act("participant", "show", "owner", "--json").json["outputs"][0]
     assert struct_of(Bundle, found) == node.chain.live()[bytes.fromhex(found["outpoint"])]
     assert json.dumps(found)
+
+
+def test_one_prompt_unlocks_both_sides_of_a_sale(  # type: ignore[no-untyped-def]
+    wattest, node: AnsweringNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = []
+    home = tmp_path / "sealed"
+    for name in ("owner", "trader"):
+        key = generate_key("wallet", node.chain.chain.hex(), node.chain.seed(name))
+        save_key(home / "keys", name, key, b"secret", "file", limits=CHEAP)
+    monkeypatch.setattr("cli.session._terminal", lambda: True)
+    monkeypatch.setattr("click.prompt", lambda text, **_: prompts.append(text) or "secret")
+    line = ("transfer", ALL, "--to", "trader", "--price", "5", "--from", "owner", "-y", "--node", node.url)
+    assert wattest("--home", home, *line).code == 0
+    assert prompts == ["Passphrase of owner"]
