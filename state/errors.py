@@ -5,6 +5,7 @@
     ├── CryptoError           a key or a signature that does not hold
     ├── StoreError            the data directory cannot be trusted or used
     ├── ExecutionDiffers      a final block gives another state here: this node must stop
+    ├── ConsensusRefusal      a vote, quorum of votes, proposal or batch of blocks that does not hold
     └── Refusal               the ledger says no: a class, a stable code, the numbers, a sentence
         ├── FormRefusal       the transaction is badly made, whatever the state
         ├── AuthorityRefusal  the signer may not do this
@@ -67,6 +68,26 @@ class ExecutionDiffers(WattestError):
     code = "execution_differs"
     sentence = "Final block {height} {block} gives another result here: {why}."
     exit_code: ClassVar[int] = 72
+
+
+class DiskFailed(StoreError):
+    """A write or sync failed: nothing after it may be trusted, the node stops (exit code 70)."""
+
+    code = "disk"
+    sentence = "The disk failed: {why}. The node stops voting; free or replace the disk, then start it again."
+
+
+class VoteStateLost(StoreError):
+    """The journal of own votes is missing, damaged or older than the state: voting on could contradict a past vote."""
+
+    code = "vote_state_lost"
+    exit_code = 71
+    sentence = "The record of this validator's own votes cannot be trusted: {why}."
+
+
+class ConsensusRefusal(WattestError):
+    code = "consensus_refused"
+    sentence = "The message of a validator does not hold: {why}."
 
 
 class Refusal(WattestError):
@@ -329,6 +350,11 @@ class BlockInvalid(BlockRefusal):
     sentence = "The block is not valid: {why}."
 
 
+class UnknownBlock(BlockRefusal):
+    code = "unknown_block"
+    sentence = "Block {block} is not known here (yet)."
+
+
 # --- readings
 
 
@@ -337,3 +363,93 @@ class ReadingRefusal(WattestError):
 
     code = "reading_refused"
     sentence = "The reading is refused: {why}."
+
+
+class BatchRefused(ReadingRefusal):
+    code = "batch_refused"
+    sentence = "The batch of readings is refused: {why}."
+
+
+class NoCredential(ReadingRefusal):
+    code = "no_credential"
+    sentence = "No accredited credential of device {device} is on the ledger: {why}."
+
+
+class WrongCredential(ReadingRefusal):
+    code = "wrong_credential"
+    sentence = "Device {device} is read by another credential: {why}."
+
+
+class CredentialOver(ReadingRefusal):
+    code = "credential_over"
+    sentence = "The accreditation of {what} ended at {until}; the ledger's time is {now}."
+
+
+class ReadingSignature(ReadingRefusal):
+    code = "reading_signature"
+    sentence = "The signature over the {what} of device {device} does not hold."
+
+
+class OutOfOrder(ReadingRefusal):
+    code = "out_of_order"
+    sentence = "Reading {seq} of device {device} cannot follow {last_seq}."
+
+
+class ChainBreak(ReadingRefusal):
+    code = "chain_break"
+    sentence = "Reading {seq} of device {device} names another predecessor than the one that is held."
+
+
+class ReadingConflict(ReadingRefusal):
+    code = "reading_conflict"
+    sentence = "Reading {seq} of device {device} is held already, with another text; the last one held is {last_seq}."
+
+
+class LateReading(ReadingRefusal):
+    code = "late"
+    sentence = "Day {day} of device {device} is closed; only a correction can add to it."
+
+
+class FutureReading(ReadingRefusal):
+    code = "future"
+    sentence = "The time {timestamp} lies in the future of this node ({now})."
+
+
+class RegisterFell(ReadingRefusal):
+    code = "register_mismatch"
+    sentence = "The register of device {device} fell from {before_wh} to {register_wh} Wh at reading {seq}."
+
+
+class CloseConflict(ReadingRefusal):
+    code = "close_conflict"
+    sentence = "Day {day} of device {device} is closed already, with other contents."
+
+
+class CloseDiffers(ReadingRefusal):
+    code = "close_differs"
+    sentence = "The close of day {day} of device {device} does not fit the readings held: {why}."
+
+
+class UnknownUnit(ReadingRefusal):
+    code = "unknown_unit"
+    sentence = "This gateway reads no unit {unit}."
+
+
+class UndeclaredChannel(ReadingRefusal):
+    code = "undeclared_channel"
+    sentence = "Unit {unit} was registered without {channel}: leave it out or send null, never a number."
+
+
+class SpoolFull(ReadingRefusal):
+    code = "spool_full"
+    sentence = "{waiting} readings of unit {unit} wait for the validators; send it again later."
+
+
+class IntakeBusy(ReadingRefusal):
+    code = "busy"
+    sentence = "Too much is waiting to be stored ({waiting}); send it again later."
+
+
+class ProfileDiffers(ReadingRefusal):
+    code = "profile_differs"
+    sentence = "The readings held of device {device} do not give the profile signed on the ledger."

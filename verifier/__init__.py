@@ -1,1 +1,20 @@
-"""Does the weather allow this energy? Integer-only verdicts over meter readings."""
+"""Does the weather allow this energy? Integer-only verdicts over meter readings.
+
+    reading   one reading, from text to integers, and the signed form's text, hash and root
+    device    what must be known about a plant
+    intake    the readings of one UTC day on their grid, smallest claim first
+    tables    sine, cube root and sky tables, all made by integer arithmetic
+    solar     sun position, light on a tilted plane, what a solar plant should yield
+    wind      density-corrected wind, what a turbine should yield
+    clock     does the plant's clock agree with the sun?
+    health    is the evidence itself broken?  -> hold
+    physics   is the claim impossible?        -> reject
+    profile   the frozen baseline of a plant, fitted once on its commissioning window
+    verdict   a day: accept, hold or reject, with reasons and Wh
+    words     the reasons in sentences
+    file_run  CSV files to verdicts, the core of `wattest verify`
+
+Every validator computes the same bytes from the same readings, so nothing here knows a float, a clock or a file.
+"""
+
+VERIFIER_VERSION = 1

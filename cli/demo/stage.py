@@ -8,6 +8,9 @@ from typing import Any
 from node.client import NodeClient
 from node.keystore import PrivateKey, unlock
 from node.wallet import build_body, raw_and_id, sign_transaction
+
+from cli.session import Session
+from cli.settings import resolve
 from state.transaction import Action, ProposalContent, Propose, Vote
 
 FINAL_S = 60.0
@@ -25,6 +28,7 @@ class Stage:
     chain: bytes
     keys: dict[str, PrivateKey]
     governance: list[PrivateKey]
+    session: Session  # of the cast's common home, as a command would have it
     ids: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -84,7 +88,8 @@ def found(answer: Answer, kind: str) -> Answer:
 
 def open_stage(directory: Path, urls: list[str], chain: bytes, names: Sequence[str]) -> Stage:
     """Unlock the `test` keyring of the cast (DIR/wallets) and of the organisations (DIR/node*)."""
-    wallets = directory / "wallets" / "keys"
+    home = directory / "wallets"
+    wallets = home / "keys"
     return Stage(
         directory=directory,
         clients=[NodeClient(url) for url in urls],
@@ -92,4 +97,5 @@ def open_stage(directory: Path, urls: list[str], chain: bytes, names: Sequence[s
         chain=chain,
         keys={name: unlock(wallets / f"{name}.json") for name in names},
         governance=[unlock(path) for path in sorted(directory.glob("node*/keys/governance.json"))],
+        session=Session(resolve({"home": str(home), "node": urls[0], "quiet": True, "yes": True})),
     )

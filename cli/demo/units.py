@@ -108,7 +108,9 @@ def demo_units() -> list[Unit]:
             ("wind_spd", "t", "insolation"),
             2022,
         ),
-        _unit(known["3"], "La Haute Borne R80711", "wind-owner", 1, "unit3_wind_lhb_2014.csv.gz", ("wind_spd", "t"), 2014),
+        _unit(
+            known["3"], "La Haute Borne R80711", "wind-owner", 1, "unit3_wind_lhb_2014.csv.gz", ("wind_spd", "t"), 2014
+        ),
         _unit(
             {**known["1"], "id": "4"},
             "Twin roof",

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state import store as store_module
+from state.codec import encode
 from state.errors import StoreError, StoreMismatch
 from state.keyspace import META_KEY, Space, committed, counter_key
 from state.records import Counter
@@ -120,7 +121,7 @@ def test_written_rows_survive_closing(tmp_path: Path) -> None:
     meta = Meta(1, bytes(32), 0, 4, bytes(32), 9, bytes(32), bytes(2048), 1)
     first = open_store(tmp_path / "state")
     assert first.meta() is None
-    first.write({KEY: encode_entry(Counter(1)), META_KEY: store_module.encode(meta)})
+    first.write({KEY: encode_entry(Counter(1)), META_KEY: encode(meta)})
     first.close()
     again = open_store(tmp_path / "state", create=False)
     assert (again.get(KEY), again.meta()) == (Counter(1), meta)

@@ -1,0 +1,1 @@
+"""Measurements of the product on real and made data."""

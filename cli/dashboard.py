@@ -1,0 +1,17 @@
+"""`wattest dashboard`: the running network in the terminal. The screens are `tui/`'s, loaded only here."""
+
+import click
+
+from cli.options import Command
+from cli.session import Session, with_session
+
+
+@click.command(cls=Command)
+@click.option("--as", "as_role", metavar="KEY", help="Watch as the participant of this key of the home.")
+@with_session
+def dashboard(session: Session, as_role: str | None) -> None:
+    """Blocks and leaders, readings and verdicts, certificates, the market, statements: live from --node."""
+    session.client.status()  # says at once, and in words, when no node is there
+    from tui.app import run_dashboard
+
+    run_dashboard(session.node_url, as_role)

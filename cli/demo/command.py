@@ -1,0 +1,127 @@
+"""`wattest demo`: the command, with a screen or without, and what becomes of its data."""
+
+import json
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.options import Command
+
+if TYPE_CHECKING:
+    from cli.demo.play import Caption, Performance
+    from cli.processes import Processes
+
+PROOF = "statement.proof"
+
+
+@click.command(cls=Command)
+@click.option("--headless", is_flag=True, envvar="HEADLESS", help="No screen, full speed, one JSON line at the end.")
+@click.option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Make the homes in DIR and leave them.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the homes of a --keep.")
+def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
+    """Four validators, three real plants and one that cheats, from the first reading to a retired certificate."""
+    from cli.demo.play import Performance
+    from cli.processes import Processes
+
+    if keep and resume:
+        raise click.UsageError("--keep makes a new network, --resume goes on with one: give one of them.")
+    if resume and not (resume / "testnet.json").is_file():
+        raise click.UsageError(f"{resume} holds no network of the demo; make one with --keep {resume}.")
+    if keep and keep.exists() and any(keep.iterdir()):
+        raise click.UsageError(f"{keep} is not empty; go on with it by --resume {keep}, or name another folder.")
+    directory = resume or keep or Path(tempfile.mkdtemp(prefix="wattest-demo-"))
+    performance = Performance(directory.resolve(), _printer())
+    complete = False
+    try:
+        with Processes() as processes:
+            if headless:
+                complete = _headless(performance, processes, bool(resume))
+            else:
+                _on_screen(performance, processes, bool(resume))
+                complete = True
+    finally:
+        performance.stop()
+        _farewell(directory, kept=bool(keep or resume) or (headless and not complete))
+    if not complete:
+        sys.exit(1)
+
+
+def _headless(performance: "Performance", processes: "Processes", resume: bool) -> bool:
+    """The whole story at full speed; the closing line on stdout; whether everything held that must."""
+    from cli.demo import report
+    from cli.demo.play import HEADLESS_DAYS
+
+    performance.act(processes, resume, HEADLESS_DAYS)
+    performance.finish_streams()
+    performance.describe_cheat()
+    stage, streams = performance.stage, performance.streams
+    assert stage is not None
+    assert streams is not None
+    proof = performance.directory / PROOF
+    verified = report.fetch_proof(stage, performance.outcome.statement, proof)
+    performance.caption(f"the statement {'holds' if verified else 'DOES NOT HOLD'}, checked offline by {PROOF} alone")
+    line = report.closing_line(
+        stage,
+        performance.units,
+        performance.outcome,
+        performance.kinds,
+        performance.readings_accepted(),
+        verified,
+        {
+            "first_certificate": performance.first_certificate_s,
+            "first_settlement": performance.first_settlement_s,
+            "all": performance.seconds(),
+        },
+    )
+    missing = report.shortfalls(line)
+    for what in missing:
+        click.echo(f"NOT so: {what}", err=True)
+    click.echo(json.dumps(line))
+    return not missing
+
+
+def _on_screen(performance: "Performance", processes: "Processes", resume: bool) -> None:
+    """The dashboard in front, the story behind it in a thread that lives as long as the screen does.
+
+    The thread must not end before the nodes: the kernel ends a child with the thread that started it.
+    """
+    from tui.app import run_dashboard
+
+    from cli.demo.control import DemoControl
+
+    performance.make_ready(processes, resume)
+    control = DemoControl(performance, processes)
+    driver = threading.Thread(target=control.drive, args=(resume,), name="story", daemon=True)
+    driver.start()
+    assert performance.stage is not None
+    try:
+        run_dashboard(performance.stage.urls, control)
+    finally:
+        performance.stopping.set()
+        driver.join(15)
+    if control.error:
+        click.echo(f"The story stopped: {control.error}", err=True)
+
+
+def _printer() -> "Caption":
+    """One line a step on stderr, with the seconds since the start."""
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        click.echo(f"{time.monotonic() - started:6.1f} s  {text}", err=True)
+
+    return say
+
+
+def _farewell(directory: Path, kept: bool) -> None:
+    if kept:
+        click.echo(f"All processes are stopped. The data stays in {directory}: go on with RESUME={directory}", err=True)
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    click.echo("All processes are stopped and the data of this run is deleted; KEEP=DIR would have kept it.", err=True)

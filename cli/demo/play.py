@@ -1,0 +1,251 @@
+"""One performance of the demo: processes, acts in their order, captions, and what the dashboard may ask of it."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node.client import NodeClient
+
+from cli.cast import CAST, GATEWAY_KEY, enrol
+from cli.demo.report import EVENT_OF_KIND, judged_days
+from cli.demo.stage import Stage, open_stage
+from cli.demo.story import (
+    MARKETS,
+    Market,
+    Outcome,
+    accredit_plants,
+    commission,
+    deposit_money,
+    gateway_units,
+    hold_auction,
+    retire_some,
+    transfer_some,
+)
+from cli.demo.stream import Streams, gateway_status, wait_until_sent
+from cli.demo.units import Unit, demo_units
+from cli.processes import Processes
+from cli.testnet import free_port, make_testnet, read_testnet, reference_genesis
+from state.units import DAY_S
+
+VALIDATORS = 4
+READY_S = 60.0
+ENOUGH_S = 90.0  # until enough certificates exist for a market
+JUDGED_S = 90.0  # until every closed day has its verdict on the ledger
+SEED_PACE = 1.0  # posts a second a unit, as in the original task
+HEADLESS_DAYS = 24  # production days of the wind unit that the headless demo plays
+TRANSFERRED, RETIRED = 3, 2
+
+Caption = Callable[[str], None]
+
+
+@dataclass
+class Performance:
+    """State of a running demo, shared between the acts' thread and whoever shows it."""
+
+    directory: Path
+    caption: Caption
+    started: float = field(default_factory=time.monotonic)
+    units: list[Unit] = field(default_factory=demo_units)
+    outcome: Outcome = field(default_factory=Outcome)
+    streams: Streams | None = None
+    stage: Stage | None = None
+    kinds: set[str] = field(default_factory=set)
+    first_certificate_s: float = 0.0
+    first_settlement_s: float = 0.0
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    # --- in order
+
+    def make_ready(self, processes: Processes, resume: bool) -> None:
+        """A running network, new or gone on with."""
+        if not resume:
+            self.make_network()
+        self.start_network(processes)
+
+    def act(self, processes: Processes, resume: bool, days: int | None) -> None:
+        """Everything up to the first retirement; the streams go on behind it."""
+        if self.stage is None:
+            self.make_ready(processes, resume)
+        assert self.stage is not None
+        if resume:
+            self.stage.ids = enrol(self.directory, self.stage.client, lambda _: None)
+            self.outcome.devices = json.loads((self.directory / "story.json").read_text("utf-8"))["devices"]
+            url = self.start_gateway(processes)
+        else:
+            url = self.open_acts(processes)
+        self.stream_from(url, _last_posted(url), days)
+        self.market_acts()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        if self.streams is not None:
+            self.streams.stop()
+
+    def readings_accepted(self) -> int:
+        """Readings that the validators acknowledged, commissioning included."""
+        assert self.streams is not None
+        return sum(int(str(unit["sent_seq"])) for unit in gateway_status(self.streams.gateway).values())
+
+    # --- setting up
+
+    def make_network(self) -> None:
+        make_testnet(self.directory, VALIDATORS, reference_genesis(None))
+        self.caption("the homes, keys and the genesis of four validators are made")
+
+    def start_network(self, processes: Processes) -> None:
+        network = read_testnet(self.directory)
+        urls = [node["api"] for node in network["nodes"]]
+        for node in network["nodes"]:
+            processes.start_node(self.directory / node["home"])
+        for url in urls:
+            processes.wait_ready(NodeClient(url), READY_S)
+        names = [*(member.key for member in CAST), GATEWAY_KEY]
+        self.stage = open_stage(self.directory, urls, bytes.fromhex(network["chain_id"]), names)
+        self.caption(f"{len(urls)} validators run and agree on blocks")
+
+    def start_gateway(self, processes: Processes) -> str:
+        """The gateway as its operator starts it; its URL."""
+        assert self.stage is not None
+        home = self.directory / "wallets"
+        port = free_port()
+        processes.start_command(
+            home,
+            ["gateway", "--listen", f"127.0.0.1:{port}", "--units", str(self.directory / "units.json"),
+             "--from", GATEWAY_KEY, "--data", str(self.directory / "gateway"),
+             *(part for url in self.stage.urls for part in ("--to", url))],
+        )  # fmt: skip
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(lambda: bool(gateway_status(url)), READY_S, "the gateway")
+        return url
+
+    # --- the acts
+
+    def open_acts(self, processes: Processes) -> str:
+        """From nothing to plants whose normal is known; the gateway's URL."""
+        assert self.stage is not None
+        stage = self.stage
+        stage.ids = enrol(self.directory, stage.client, lambda _: None)
+        self.caption(f"{len(stage.ids)} participants are registered; bank and exchange are accredited")
+        self.outcome.devices, gateway = accredit_plants(stage, self.units, self.caption)
+        units = gateway_units(self.units, self.outcome.devices, gateway)
+        (self.directory / "units.json").write_text(json.dumps(units, indent=2) + "\n", "utf-8")
+        (self.directory / "story.json").write_text(json.dumps({"devices": self.outcome.devices}) + "\n", "utf-8")
+        url = self.start_gateway(processes)
+        commission(stage, url, self.units, self.outcome.devices, self.caption)
+        return url
+
+    def stream_from(self, url: str, after: dict[str, int], days: int | None) -> None:
+        """Let every unit post its production readings later than `after`, at full speed."""
+        self.streams = Streams(url)
+        for unit in self.units:
+            end = (unit.first_day() + days) * DAY_S if days and unit.facts.technology.startswith("T02") else None
+            rows = [
+                row
+                for row in unit.production()
+                if int(row["timestamp"]) > after.get(unit.id, 0) and (end is None or int(row["timestamp"]) < end)
+            ]
+            self.streams.start(unit, rows)
+        self.caption("readings stream in: one raw HTTP POST each, kilowatts and weather, nothing else")
+
+    def market_acts(self) -> None:
+        """Wait for certificates, auction both technologies, transfer, retire."""
+        assert self.stage is not None
+        self._announce_first_certificate()
+        deposit_money(self.stage, self.caption)
+        self.kinds.add("issue")
+        for market in MARKETS:
+            self._wait_for_stock(market)
+            hold_auction(self.stage, market, self.outcome, self.caption)
+            self.first_settlement_s = self.first_settlement_s or self.seconds()
+        self.kinds |= {"bid", "settle"}
+        transfer_some(self.stage, TRANSFERRED, self.outcome, self.caption)
+        self.kinds.add("transfer")
+        retire_some(self.stage, RETIRED, self.outcome, self.caption)
+        self.kinds.add("retire")
+        assert self.kinds == set(EVENT_OF_KIND)
+
+    def _announce_first_certificate(self) -> None:
+        assert self.stage is not None
+        _wait_for(lambda: self._stock("wind-owner", "T02") > 0, ENOUGH_S, "the first certificate", self._check)
+        self.first_certificate_s = self.seconds()
+        item = next(iter(self.stage.client.outputs(self.stage.ids["wind-owner"], "bundle")))
+        self.caption(f"a green day, signed by the validators: certificates {item['number']} are born")
+
+    def _wait_for_stock(self, market: Market) -> None:
+        _wait_for(
+            lambda: self._stock(market.seller, market.technology) >= market.quantity,
+            ENOUGH_S,
+            f"{market.quantity} certificates of {market.name}",
+            self._check,
+        )
+
+    def _stock(self, owner: str, technology: str) -> int:
+        """Active certificates of an owner's plants of a technology."""
+        assert self.stage is not None
+        devices = {self.outcome.devices[unit.id] for unit in self.units if unit.facts.technology.startswith(technology)}
+        held = self.stage.client.outputs(self.stage.ids[owner], "bundle")
+        return sum(int(item["quantity"]) for item in held if int(item["device"]) in devices)
+
+    def _check(self) -> None:
+        if self.streams is not None:
+            self.streams.require_healthy()
+        if self.stopping.is_set():
+            raise Interrupted
+
+    # --- the end
+
+    def finish_streams(self) -> None:
+        """Every post made, every reading on a validator, every closed day judged on the ledger."""
+        assert self.streams is not None
+        assert self.stage is not None
+        streams, stage = self.streams, self.stage
+        _wait_for(lambda: streams.finished, JUDGED_S, "the streams", self._check)
+        wait_until_sent(streams.gateway, [unit.id for unit in self.units], JUDGED_S)
+        self.caption(f"{streams.posted} production readings were posted; the last days are judged")
+        for unit in self.units:
+            device, last = self.outcome.devices[unit.id], streams.progress[unit.id].last_timestamp // DAY_S
+            _wait_for(
+                lambda device=device, last=last: any(  # type: ignore[misc]
+                    int(day["day"]) == last for day in judged_days(stage.client, device)
+                ),
+                JUDGED_S,
+                f"the verdict of unit {unit.id}",
+                self._check,
+            )
+
+    def describe_cheat(self) -> None:
+        """The red days in a sentence each."""
+        assert self.stage is not None
+        for unit in self.units:
+            for day in judged_days(self.stage.client, self.outcome.devices[unit.id]):
+                what = unit.tampered_days().get(int(day["day"]))
+                if what and day["verdict"] != "accept":
+                    self.caption(
+                        f"unit {unit.id}, {what}: the day turns red ({', '.join(day['reasons'])}), no certificate"
+                    )
+
+
+def _last_posted(url: str) -> dict[str, int]:
+    """Where each unit's record stopped, by unit id: a gateway that was started again goes on from there."""
+    return {name: int(str(unit["time_s"])) for name, unit in gateway_status(url).items()}
+
+
+class Interrupted(Exception):
+    """The performance was asked to stop."""
+
+
+def _wait_for(
+    condition: Callable[[], bool], timeout_s: float, what: str, check: Callable[[], None] = lambda: None
+) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not come within {timeout_s:.0f} s")
+        time.sleep(0.15)

@@ -1,0 +1,126 @@
+"""`wattest`: the root of all commands, and the one place where errors become exit codes.
+
+wattest <noun> <verb>, e.g. `wattest certificate list`; the actions stand alone, e.g. `wattest transfer`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from cli import exits
+from cli.options import FLAGS, LazyGroup
+from state.errors import WattestError
+
+SECTIONS = {
+    "Network": {
+        "init": ("cli.start:init", "Make a home with its configuration and keys."),
+        "testnet": ("cli.testnet:testnet", "A whole network on this machine: init, start."),
+        "node": ("cli.node:node", "Run a validator: start."),
+        "status": ("cli.node:status", "Height, state root, validators and peers of a node."),
+        "gateway": ("cli.gateway:gateway", "Take raw readings by HTTP, sign them, hand them to nodes."),
+        "dashboard": ("cli.dashboard:dashboard", "The running network in the terminal."),
+        "demo": ("cli.demo:demo", "Four validators, three real plants, the whole story."),
+    },
+    "Registry": {
+        "keys": ("cli.keys:keys", "Keys: add, list, show, export, import, passwd."),
+        "participant": ("cli.participants:participant", "Participants: register, list, show."),
+        "device": ("cli.devices:device", "Plants: propose, list, show."),
+        "meter": ("cli.devices:meter", "Credentials of readings: propose."),
+        "proposal": (
+            "cli.proposals:proposal",
+            "Accreditation: list, show, approve, refuse; role, gateway, profile, renew.",
+        ),
+        "certificate": ("cli.certificates:certificate", "Certificates: list, show, history, where."),
+        "transfer": ("cli.certificates:transfer", "Hand certificates to another participant."),
+        "retire": ("cli.certificates:retire", "End certificates with a claim, for ever."),
+        "statement": ("cli.statements:statement", "Retirement statements: show, verify, export."),
+        "reading": ("cli.readings:reading", "Meter readings: post, replay."),
+        "verify": ("cli.verify:verify", "Does the weather allow this energy? Verdicts of a file of readings."),
+    },
+    "Market": {
+        "auction": ("cli.market:auction", "Auctions: open, list, show."),
+        "offer": ("cli.market:offer", "Put certificates up for sale in an auction."),
+        "bid": ("cli.market:bid", "Bid for certificates in an auction."),
+        "cancel": ("cli.market:cancel", "Take an own order back while its auction is open."),
+        "deposit": ("cli.money:deposit", "Credit money that came in at the bank (payment operator)."),
+        "payout": ("cli.money:payout", "Pay money out to the bank (holder and payment operator)."),
+    },
+    "Tools": {
+        "tx": ("cli.tx:tx", "Transactions by steps: build, sign, send, show."),
+        "config": ("cli.config:config", "Settings and where they come from: show, set."),
+        "completion": ("cli.start:completion", "Completion script for bash, zsh or fish."),
+    },
+}
+
+EPILOG = "\b\nExit codes:\n" + exits.table()
+
+
+@click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "WATTEST", "max_content_width": 110},
+)
+@click.version_option(package_name="wattest", message="wattest %(version)s")
+def root() -> None:
+    """Registry, market and verifier of renewable-energy certificates.
+
+    Global options may stand before or after the command. A flag wins over its WATTEST_* variable, that over
+    config.toml in the home, that over the default; `wattest config show --origin` tells which it was.
+    """
+
+
+root.hide_globals = False
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; nothing that is raised on purpose shows a traceback."""
+    context = None
+    try:
+        context = root.make_context("wattest", list(arguments))
+        with context:
+            result = root.invoke(context)
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted; nothing was sent after this point.", err=True)
+        return exits.INTERRUPTED
+    except click.ClickException as error:
+        return _report(arguments, context, "usage", error.format_message(), exits.USAGE, _usage_hint(error))
+    except WattestError as error:
+        code = getattr(error, "reason", error.code)
+        return _report(arguments, context, code, str(error), exits.exit_code(error), "")
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our stdout left, as `| head` does
+        return exits.DONE
+    return result if isinstance(result, int) else exits.DONE
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"Try `{context.command_path} --help`." if context is not None else ""
+
+
+def _report(
+    arguments: Sequence[str], context: click.Context | None, code: str, message: str, status: int, hint: str
+) -> int:
+    """Say on stderr what went wrong, as JSON where JSON was asked for."""
+    flags = context.meta.get(FLAGS, {}) if context else {}
+    if flags.get("json") or "--json" in arguments:
+        click.echo(json.dumps({"schema": "error/1", "code": code, "message": message, "exit": status}), err=True)
+    else:
+        click.echo(f"wattest: {message}" + (f"\n{hint}" if hint else ""), err=True)
+    return status
+
+
+def main() -> None:
+    if "_WATTEST_COMPLETE" in os.environ:
+        root.main(prog_name="wattest")
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Child processes of `testnet start` and the demo: started, watched, and all gone when their parent is.
+
+Children stand outside the terminal's process group, so that Ctrl-C reaches the parent alone, which stops them by pid in
+order. Should the parent itself be killed, the kernel ends them (PR_SET_PDEATHSIG).
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+from node.failures import NodeUnreachable, RefusedByNode, TimedOut
+from state.errors import WattestError
+
+if TYPE_CHECKING:
+    from node.client import NodeClient
+
+PR_SET_PDEATHSIG = 1
+POLL_S = 0.1
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class NodeEnded(WattestError):
+    code = "node_ended"
+    sentence = "The node of {home} ended with code {status}; its reasons stand in {log}."
+
+
+class Processes:
+    """A context manager: on leaving, every child is terminated, waited for, and killed if it does not go."""
+
+    def __init__(self, stop_s: float = 10.0) -> None:
+        self.stop_s = stop_s
+        self.running: dict[Path, subprocess.Popen[bytes]] = {}
+        self._former: dict[int, object] = {}
+
+    def __enter__(self) -> "Processes":
+        self._former[signal.SIGTERM] = signal.signal(signal.SIGTERM, _interrupt)
+        self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, _interrupt)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop_all()
+        for number, former in self._former.items():
+            signal.signal(number, former)  # type: ignore[arg-type]
+
+    def start_node(self, home: Path) -> int:
+        """Start `wattest node start` for a home; its output goes to HOME/output.log. The pid."""
+        return self.start_command(home, ["node", "start"])
+
+    def start_command(self, home: Path, arguments: list[str]) -> int:
+        """Start a `wattest` command that stays, for a home that no other child of this parent uses. The pid."""
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        with (home / "output.log").open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "cli.main", "--home", str(home.resolve()), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+        self.running[home] = child
+        return child.pid
+
+    def stop_node(self, home: Path) -> int | None:
+        """End one node as an operator does; its exit code."""
+        child = self.running.pop(home)
+        _stop([child], self.stop_s)
+        return child.returncode
+
+    def kill_node(self, home: Path) -> None:
+        """End one node as a power cut does."""
+        child = self.running.pop(home)
+        child.kill()
+        child.wait()
+
+    def wait_ready(self, client: "NodeClient", seconds: float) -> None:
+        """Until the node answers its status; NodeEnded at once when a child has died instead."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self.check()
+            try:
+                client.status()
+                return
+            except (NodeUnreachable, RefusedByNode):
+                if time.monotonic() > deadline:
+                    raise TimedOut(what=f"An answer of {client.url}", seconds=int(seconds)) from None
+            time.sleep(POLL_S)
+
+    def watch(self) -> None:
+        """Stay until interrupted; NodeEnded when a child goes by itself."""
+        while True:
+            self.check()
+            time.sleep(POLL_S)
+
+    def check(self) -> None:
+        for home, child in self.running.items():
+            if child.poll() is not None:
+                raise NodeEnded(home=str(home), status=child.returncode, log=str(home / "output.log"))
+
+    def stop_all(self) -> None:
+        children = list(self.running.values())
+        self.running.clear()
+        _stop(children, self.stop_s)
+
+
+def _stop(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    for child in children:
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """Runs in the child before it becomes the node."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

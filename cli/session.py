@@ -1,0 +1,229 @@
+"""What a command works with: its settings, a client, its keys, and the two channels of its speech.
+
+Answers go to stdout, as text or as one JSON object with a `schema`; talk goes to stderr. One passphrase prompt serves a
+whole command, however many keys it unlocks.
+"""
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable
+from functools import update_wrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from cli.options import FLAGS
+from cli.settings import Setting, resolve
+
+if TYPE_CHECKING:
+    from node.client import NodeClient
+    from node.keystore import KeyFile, PrivateKey
+
+P = ParamSpec("P")
+R = TypeVar("R")
+SESSION = "wattest.session"
+MAX_PASSPHRASE_BYTES = 1024
+
+
+class Session:
+    def __init__(self, settings: dict[str, Setting]) -> None:
+        self.settings = settings
+        self.home = Path(str(settings["home"].value))
+        self.node_url = str(settings["node"].value)
+        self.json = bool(settings["json"].value)
+        self.yes = bool(settings["yes"].value)
+        self.quiet = bool(settings["quiet"].value)
+        self.colour = not settings["no_color"].value and sys.stdout.isatty()
+        self.building = False  # inside `tx build`: transactions are written out instead of sent
+        self.out: str | None = None  # where `tx build` writes to; None = stdout
+        self.passphrase_file: str | None = None
+        self.passphrase_fd: int | None = None
+        self._passphrase: bytes | None = None
+        self._client: NodeClient | None = None
+        self._network: tuple[bytes, int] | None = None
+
+    # --- speech
+
+    def answer(self, schema: str, value: dict[str, Any], text: str) -> None:
+        """The command's one answer: `text` for people, `value` with its schema for programs."""
+        if self.json:
+            click.echo(json.dumps({"schema": schema, **value}, ensure_ascii=False))
+        else:
+            click.echo(text)
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def confirm(self, lines: list[str]) -> None:
+        """Show what is about to happen and ask, default No. Without a terminal and without -y this is a usage error."""
+        for line in lines:
+            self.say(line)
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise click.UsageError("Nobody can be asked here (no terminal); give --yes to go ahead.")
+        if not click.confirm("Go ahead?", default=False, err=True):
+            raise click.Abort
+
+    # --- network
+
+    @property
+    def client(self) -> "NodeClient":
+        if self._client is None:
+            from node.client import NodeClient
+
+            self._client = NodeClient(self.node_url)
+        return self._client
+
+    def named_chain(self) -> bytes | None:
+        """The network that flag, environment, configuration or the home's genesis.json names."""
+        text = str(self.settings["chain_id"].value)
+        if text:
+            try:
+                chain = bytes.fromhex(text)
+            except ValueError:
+                chain = b""
+            if len(chain) != 32:
+                raise click.UsageError(f"The chain id is 64 hexadecimal digits, not {text!r}.")
+            return chain
+        genesis = self.home / "genesis.json"
+        if genesis.is_file():
+            from contracts.genesis import chain_id, load_json
+
+            return chain_id(load_json(genesis.read_bytes()))
+        return None
+
+    def network(self) -> tuple[bytes, int]:
+        """Chain id and height of the node; WrongChain when the wallet was set up for another network."""
+        from state.errors import WrongChain
+
+        if self._network is not None:
+            return self._network
+        status = self.client.status()
+        chain, named = bytes.fromhex(status["chain_id"]), self.named_chain()
+        if named is not None and named != chain:
+            raise WrongChain(chain=named)
+        self._network = (chain, int(status["height"]))
+        return self._network
+
+    # --- keys
+
+    @property
+    def keys(self) -> Path:
+        return self.home / "keys"
+
+    def key_name(self, given: str | None = None) -> str:
+        """The key that acts: --from, WATTEST_FROM, client.key, or the only wallet key in the home."""
+        from node.failures import KeystoreError
+        from node.keystore import list_keys
+
+        name = given or str(self.settings["key"].value)
+        if name:
+            return name
+        wallets = [name for name, content in list_keys(self.keys) if content.purpose == "wallet"]
+        if len(wallets) == 1:
+            return wallets[0]
+        if not wallets:
+            raise KeystoreError(why=f"there is no wallet key in {self.keys}; make one with `wattest keys add NAME`")
+        raise click.UsageError(f"Which key signs? Name one with --from: {', '.join(wallets)}.")
+
+    def key_file(self, name: str) -> "KeyFile":
+        """Public part of a key, without unlocking it."""
+        from difflib import get_close_matches
+
+        from node.failures import KeystoreError
+        from node.keystore import key_path, read_key_file
+
+        path = key_path(self.keys, name)
+        if not path.exists():
+            names = sorted(other.stem for other in self.keys.glob("*.json"))
+            near = get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(names) or 'none'}"
+            raise KeystoreError(why=f"{self.keys} has no key {name!r}{hint}")
+        return read_key_file(path)
+
+    def unlock(self, name: str) -> "PrivateKey":
+        from node.keystore import key_path, open_key_file
+
+        content = self.key_file(name)
+        passphrase = None
+        if content.needs_passphrase:
+            passphrase = self.passphrase(f"Passphrase of {name}", test_keyring=content.keyring == "test")
+        return open_key_file(content, passphrase, key_path(self.keys, name))
+
+    def passphrase(self, prompt: str, *, test_keyring: bool = False, twice: bool = False) -> bytes:
+        """From --passphrase-file, --passphrase-fd, WATTEST_PASSPHRASE (test keyring only) or one hidden prompt."""
+        if self._passphrase is None:
+            self._passphrase = self._read_passphrase(prompt, test_keyring, twice)
+        return self._passphrase
+
+    def _read_passphrase(self, prompt: str, test_keyring: bool, twice: bool) -> bytes:
+        from node.failures import KeystoreError
+
+        if self.passphrase_file is not None:
+            return _passphrase_in(Path(self.passphrase_file))
+        if self.passphrase_fd is not None:
+            try:
+                return _first_line(os.read(self.passphrase_fd, MAX_PASSPHRASE_BYTES))
+            except OSError as error:
+                raise KeystoreError(why=f"--passphrase-fd {self.passphrase_fd}: {error.strerror}") from None
+        variable = os.environ.get("WATTEST_PASSPHRASE")
+        if variable and test_keyring:
+            return variable.encode()
+        if not _terminal():
+            hint = "WATTEST_PASSPHRASE serves the test keyring only; " if variable else ""
+            raise KeystoreError(why=f"a passphrase is needed and nobody can be asked; {hint}give --passphrase-file")
+        text = click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
+        return str(text).encode()
+
+
+def _passphrase_in(path: Path) -> bytes:
+    from node.failures import KeystoreError
+
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+                raise KeystoreError(why=f"{path} must be your own and of mode 0600 to hold a passphrase")
+            return _first_line(file.read(MAX_PASSPHRASE_BYTES))
+    except OSError as error:
+        raise KeystoreError(why=f"{path}: {error.strerror}") from None
+
+
+def _first_line(data: bytes) -> bytes:
+    return data.split(b"\n")[0].removesuffix(b"\r")
+
+
+def _terminal() -> bool:
+    """Whether a hidden prompt can reach a person: getpass opens the terminal itself, stdin may be a pipe."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return sys.stdin.isatty()
+    return True
+
+
+def session_of(context: click.Context) -> Session:
+    """The session of this command line, made at the first use from the flags seen so far."""
+    session = context.meta.get(SESSION)
+    if session is None:
+        session = context.meta[SESSION] = Session(resolve(context.meta.get(FLAGS, {})))
+    assert isinstance(session, Session)
+    return session
+
+
+def with_session(command: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
+    """Hand the session to a command as its first argument and take the passphrase options out of its others."""
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        session = session_of(click.get_current_context())
+        session.passphrase_file = kwargs.pop("passphrase_file", None) or session.passphrase_file  # type: ignore[assignment]
+        fd = kwargs.pop("passphrase_fd", None)
+        session.passphrase_fd = session.passphrase_fd if fd is None else fd  # type: ignore[assignment]
+        return command(session, *args, **kwargs)
+
+    return update_wrapper(call, command)

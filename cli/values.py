@@ -1,0 +1,84 @@
+"""What people type: amounts of money, moments, countries, certificate numbers. Never through a float."""
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from state.numbering import CertificateNumber
+
+MICRO = 1_000_000
+
+
+class Amount(click.ParamType[int]):
+    """`12.50` in currency units becomes 12,500,000 millionths; more than six decimals are refused."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"([0-9]{1,13})(?:\.([0-9]{1,6}))?", str(value))
+        if match is None:
+            self.fail(f"{value!r} is no amount; write it like 12 or 12.50, without the currency.", param, ctx)
+        return int(match[1]) * MICRO + int((match[2] or "").ljust(6, "0"))
+
+
+class Moment(click.ParamType[int]):
+    """A UTC date, a UTC time or seconds since 1970 become seconds."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value)
+        if text.isascii() and text.isdigit():
+            return int(text)
+        try:
+            parsed = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        except ValueError:
+            self.fail(f"{text!r} is no moment; write 2026-11-22, 2026-11-22T15:00 (UTC) or seconds.", param, ctx)
+        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+
+
+class Number(click.ParamType["CertificateNumber"]):
+    """A certificate number or a range of them; a mistyped one says so before anything is asked of a node."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "CertificateNumber":
+        from state.errors import BadNumber
+        from state.numbering import CertificateNumber, parse_number
+
+        if isinstance(value, CertificateNumber):
+            return value
+        try:
+            return parse_number(str(value).strip().upper())
+        except BadNumber as error:
+            self.fail(str(error), param, ctx)
+
+
+class HexKey(click.ParamType[bytes]):
+    """A public key of 32 bytes in hexadecimal."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            key = bytes.fromhex(str(value))
+        except ValueError:
+            key = b""
+        if len(key) != 32:
+            self.fail(f"{value!r} is no public key: 64 hexadecimal digits.", param, ctx)
+        return key
+
+
+AMOUNT = Amount()
+MOMENT = Moment()
+NUMBER = Number()
+KEY = HexKey()

@@ -1,0 +1,1 @@
+"""Consensus: Simplex with explicit nullify votes, as a pure engine."""

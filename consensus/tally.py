@@ -1,0 +1,48 @@
+"""Counting votes: the first vote of each validator, kind and view counts, whatever it says later is evidence."""
+
+import enum
+
+from consensus.evidence import contradict
+from consensus.validators import ValidatorSet
+from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote, make_quorum
+
+
+class Counted(enum.Enum):
+    NEW = "new"
+    KNOWN = "known"
+    CONFLICTING = "conflicting"
+
+
+class Tally:
+    """Votes of a window of views. Only verified votes go in: an unchecked vote is neither counted nor evidence."""
+
+    def __init__(self, validators: ValidatorSet) -> None:
+        self._validators = validators
+        self._votes: dict[int, dict[tuple[int, int], Vote]] = {}  # view -> (kind, signer) -> first vote
+
+    def add(self, vote: Vote) -> tuple[Counted, Vote | None]:
+        """Whether the vote was counted, and for a conflicting one the earlier vote that it contradicts."""
+        ballots = self._votes.setdefault(vote.view, {})
+        for kind in (vote.kind, *(k for k in (NOTARIZE, NULLIFY, FINALIZE) if k != vote.kind)):
+            earlier = ballots.get((kind, vote.signer))
+            if earlier is not None and contradict(earlier, vote):
+                return Counted.CONFLICTING, earlier
+        if (vote.kind, vote.signer) in ballots:
+            return Counted.KNOWN, None
+        ballots[vote.kind, vote.signer] = vote
+        return Counted.NEW, None
+
+    def first(self, kind: int, view: int, signer: int) -> Vote | None:
+        """The vote of that kind that was counted for the signer."""
+        return self._votes.get(view, {}).get((kind, signer))
+
+    def quorum(self, kind: int, position: Position) -> Quorum | None:
+        """All counted votes of the kind for the position as a quorum, None while there are too few."""
+        ballots = self._votes.get(position.view, {})
+        equal = [vote for (its, _), vote in sorted(ballots.items()) if its == kind and vote.position == position]
+        return make_quorum(equal, self._validators) if len(equal) >= self._validators.quorum else None
+
+    def prune(self, final_view: int) -> None:
+        """Forget the votes of views up to `final_view`."""
+        for view in [view for view in self._votes if view <= final_view]:
+            del self._votes[view]

@@ -1,0 +1,119 @@
+"""Handlers of the registry: participants, devices, certificates, proposals, statements."""
+
+from aiohttp import web
+
+from node.api.calls import Answer, Call
+from node.api.parameters import write_cursor
+from node.api.refusals import BadParameter
+from node.proof import build_proof
+from node.queries import certificates, registry, statements
+from node.queries.pages import Page
+from state.units import DAY_S
+
+LAST_DAY = 2**32 - 1
+OUTPOINT_BYTES = 34
+
+
+def paged(name: str, page: Page) -> dict[str, object]:
+    """The items under their own name, and the cursor of the next page, null at the end."""
+    items, position = page
+    return {name: items, "cursor": write_cursor(position) if position is not None else None}
+
+
+async def participants(call: Call) -> Answer:
+    """Participants by id; with `key`, the one whose current key it is."""
+    if "key" in call.given:
+        return paged("participants", ([registry.participant_of_key(call.store, call["key"])], None))
+    return paged("participants", registry.participants_page(call.store, *call.page))
+
+
+async def participant(call: Call) -> Answer:
+    """One participant with the roles it is accredited for."""
+    return registry.participant_dict(call.store, call["id"])
+
+
+async def outputs(call: Call) -> Answer:
+    """What a participant holds now: live outputs with their outpoints."""
+    cursor, limit = call.page
+    if cursor is not None and len(cursor) != OUTPOINT_BYTES:
+        raise BadParameter(name="cursor", why="not a cursor that this list handed out")
+    return paged("outputs", registry.outputs_page(call.store, call["id"], call.get("kind", ""), cursor, limit))
+
+
+async def devices(call: Call) -> Answer:
+    """Accredited devices; with `owner`, those of one participant."""
+    return paged("devices", registry.devices_page(call.store, call.get("owner"), *call.page))
+
+
+async def device(call: Call) -> Answer:
+    """One device: facts, baseline profile, credential of its readings, energy account of each month."""
+    return registry.device_dict(call.store, call["id"])
+
+
+async def days(call: Call) -> Answer:
+    """The verdicts of a device's days: accept, hold or reject, with reasons and energy."""
+    first, last = call.get("from", 0), call.get("to", LAST_DAY)
+    return paged("days", registry.days_page(call.store, call["id"], first, last, *call.page))
+
+
+async def readings(call: Call) -> Answer:
+    """The raw readings of one UTC day as this node holds them."""
+    registry.device_dict(call.store, call["id"])
+    return {
+        "device": call["id"],
+        "day": call["day"],
+        "readings": list(call.services.readings_of_day(call["id"], call["day"])),
+    }
+
+
+async def profile(call: Call) -> Answer:
+    """The baseline profile that this node computes from its own readings of a window; compare before you approve."""
+    registry.device_dict(call.store, call["id"])
+    if call["from"] >= call["to"] or call["from"] % DAY_S or call["to"] % DAY_S:
+        raise BadParameter(name="from", why="the window is whole UTC days, from < to, in seconds")
+    return {"device": call["id"], **await call.services.profile(call["id"], call["from"], call["to"])}
+
+
+async def certificate(call: Call) -> Answer:
+    """Where a certificate (or each part of a range) is now, and its whole life."""
+    return certificates.certificate_dict(call.store, call["number"])
+
+
+async def live_certificates(call: Call) -> Answer:
+    """Live ranges of certificates, by holder and device if wanted."""
+    cursor, limit = call.page
+    holder = call.get("holder")
+    if holder is not None and cursor is not None and len(cursor) != OUTPOINT_BYTES:
+        raise BadParameter(name="cursor", why="not a cursor that this list handed out")
+    page = certificates.certificates_page(call.store, holder, call.get("device"), cursor, limit)
+    return paged("certificates", page)
+
+
+async def proposals(call: Call) -> Answer:
+    """Accreditation proposals and their votes; with `status`, only those."""
+    return paged("proposals", registry.proposals_page(call.store, call.get("status"), *call.page))
+
+
+async def proposal(call: Call) -> Answer:
+    """One proposal: what it asks for and who approved."""
+    return registry.proposal_dict(call.store, call["id"])
+
+
+async def live_statements(call: Call) -> Answer:
+    """Retirement statements; with `holder`, those of one participant."""
+    return paged("statements", statements.statements_page(call.store, call.get("holder"), *call.page))
+
+
+async def statement(call: Call) -> Answer:
+    """One retirement statement with every fact that its hash on chain vouches for."""
+    return statements.statement_dict(call.store, call["id"])
+
+
+async def proof(call: Call) -> Answer:
+    """The statement's proof file: verifiable offline with cli/verify_statement.py."""
+    data = build_proof(call.store, call.services.genesis, call["id"])
+    return web.Response(
+        body=data,
+        content_type="application/msgpack",
+        headers={"Content-Disposition": f'attachment; filename="statement-{call["id"].hex()}.proof"'},
+    )

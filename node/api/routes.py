@@ -1,0 +1,347 @@
+"""The table of everything that this API answers. OpenAPI, the router and docs/API.md are checked against it."""
+
+from node.api import ledger, market, probes, public, readings, registry, streams
+from node.api.calls import Body, Route
+from node.api.parameters import (
+    BLOCK,
+    BLOCKS,
+    CHAIN_PREFIX,
+    CURSOR,
+    DAY,
+    FLAG,
+    HASH,
+    HEIGHT,
+    ID,
+    PAGE,
+    SECONDS,
+    STATEMENT_ID,
+    TEXT,
+    Parameter,
+    choice,
+)
+from node.api.requests import JSON, MSGPACK
+from state.units import MAX_TX_BYTES
+
+HTML = "text/html"
+PLAIN = "text/plain"
+
+PAGED = (
+    Parameter("limit", PAGE, "items of this page, at most 200"),
+    Parameter("cursor", CURSOR, "`cursor` of the page before"),
+)
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+BY_ID = (Parameter("id", ID, "sequence number given by the ledger"),)
+BY_NUMBER = (Parameter("number", TEXT, "certificate number, one or a range, with its check digits"),)
+BY_STATEMENT = (Parameter("id", STATEMENT_ID, "first 16 bytes of the statement hash"),)
+VERBOSE = (Parameter("verbose", FLAG, "one line per check"),)
+
+TRANSACTION = Body((MSGPACK, JSON), 2 * MAX_TX_BYTES + 64, 'signed bytes, or {"transaction": hex}')
+BATCH = Body((MSGPACK,), ledger.MAX_BATCH_BYTES, "MessagePack array of 1 to 1,000 byte strings")
+READINGS = Body((JSON,), readings.MAX_READINGS_BYTES, '{"readings": [text, ...], "signature": hex, "key": hex}')
+CLOSE = Body(
+    (JSON,),
+    readings.MAX_CLOSE_BYTES,
+    '{"close": [device, day, last_seq, count, head_hash, readings_root], "signature": hex, "key": hex}',
+)
+
+BLOCK_FIELDS = [
+    "version",
+    "epoch",
+    "height",
+    "parent_hash",
+    "timestamp_ms",
+    "proposer",
+    "tx_root",
+    "state_root",
+    "validators_hash",
+    "next_validators_hash",
+    "hash",
+    "view",
+    "signers",
+    "transactions",
+    "bytes",
+]
+TRANSACTION_FIELDS = [
+    "txid",
+    "status",
+    "height",
+    "index",
+    "time_ms",
+    "signers",
+    "actions",
+    "content",
+    "events",
+    "code",
+    "message",
+    "params",
+    "action_index",
+]
+STATUS_FIELDS = [
+    "chain_id",
+    "name",
+    "height",
+    "hash",
+    "state_root",
+    "time_ms",
+    "epoch",
+    "view",
+    "leader",
+    "validators",
+    "peers",
+    "mempool",
+    "syncing",
+    "version",
+    "node_index",
+]
+PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles")
+DEVICE_FIELDS = [
+    "id",
+    "owner",
+    "scheme",
+    "facts",
+    "until",
+    "next_serial",
+    "profile_hash",
+    "profile_from",
+    "profile_to",
+    "scheme_name",
+    "credential",
+    "months",
+]
+CERTIFICATE_FIELDS = [
+    "number",
+    "device",
+    "start",
+    "end",
+    "status",
+    "holder",
+    "holder_name",
+    "statement",
+    "issuance",
+    "facts",
+    "scheme",
+    "ranges",
+    "history",
+]
+AUCTION_FIELDS = [
+    "id",
+    "operator",
+    "title",
+    "lot_class",
+    "currency",
+    "floor",
+    "ceiling",
+    "opened_at",
+    "opened_height",
+    "closes_at",
+    "orders",
+    "status",
+    "seed",
+    "price",
+    "quantity",
+    "result_root",
+    "live_orders",
+]
+PROPOSAL_FIELDS = [
+    "id",
+    "proposer",
+    "content",
+    "proposed_at",
+    "proposed_height",
+    "lapses_height",
+    "approvals",
+    "refusals",
+    "status",
+    "enacted_id",
+]
+STATEMENT_FIELDS = [
+    "id",
+    "status",
+    "holder",
+    "holder_name",
+    "txid",
+    "action_index",
+    "statement_hash",
+    "quantity",
+    "retired_at",
+    "height",
+    "time_ms",
+    "facts",
+]
+
+ROUTES: tuple[Route, ...] = (
+    # pages for people
+    Route("GET", "/", public.home, produces=HTML),
+    Route(
+        "GET",
+        "/search",
+        public.search,
+        query=(Parameter("q", TEXT, "what is looked for", required=True),),
+        produces=HTML,
+        status=303,
+    ),
+    Route(
+        "GET",
+        "/statement/{id}",
+        public.statement,
+        where=BY_STATEMENT,
+        query=(Parameter("c", CHAIN_PREFIX, "first 8 hexadecimal digits of the chain id"),),
+        produces=HTML,
+    ),
+    Route("GET", "/certificate/{number}", public.certificate, where=BY_NUMBER, produces=HTML),
+    # probes
+    Route("GET", "/livez", probes.livez, query=VERBOSE, produces=PLAIN),
+    Route("GET", "/readyz", probes.readyz, query=VERBOSE, produces=PLAIN),
+    Route("GET", "/metrics", probes.metrics, produces=PLAIN),
+    Route("GET", "/v1/openapi.json", probes.openapi),
+    # the chain
+    Route("GET", "/v1/status", ledger.status, "status/1", STATUS_FIELDS),
+    Route("GET", "/v1/genesis", ledger.genesis, "genesis/1", ("chain_id", "genesis")),
+    Route(
+        "GET",
+        "/v1/blocks",
+        ledger.blocks,
+        "blocks/1",
+        ("blocks",),
+        query=(Parameter("from", HEIGHT, "first height"), Parameter("count", BLOCKS, "at most 64, 20 by default")),
+    ),
+    Route(
+        "GET",
+        "/v1/blocks/{block}",
+        ledger.block,
+        "block/1",
+        BLOCK_FIELDS,
+        where=(Parameter("block", BLOCK, "height or hash"),),
+    ),
+    Route(
+        "GET",
+        "/v1/transactions/{txid}",
+        ledger.transaction,
+        "transaction/1",
+        TRANSACTION_FIELDS,
+        where=(Parameter("txid", HASH, "transaction id"),),
+    ),
+    Route("POST", "/v1/transactions", ledger.submit, "submitted/1", ("txid",), body=TRANSACTION, status=202),
+    Route("POST", "/v1/transactions/batch", ledger.submit_batch, "batch/1", ("results",), body=BATCH, status=202),
+    Route(
+        "GET",
+        "/v1/events",
+        streams.events,
+        query=(Parameter("from", HEIGHT, "first block of the replay; without it, the next one"),),
+        status=101,
+    ),
+    Route("GET", "/v1/schemes", ledger.schemes, "schemes/1", ("schemes",)),
+    Route("GET", "/v1/validators", ledger.validators, "validators/1", ("validators",)),
+    Route("GET", "/v1/supply", ledger.supply, "supply/1", ("height", "schemes")),
+    # the registry
+    Route(
+        "GET",
+        "/v1/participants",
+        registry.participants,
+        "participants/1",
+        ("participants", "cursor"),
+        query=(*PAGED, Parameter("key", HASH, "current public key")),
+    ),
+    Route("GET", "/v1/participants/{id}", registry.participant, "participant/1", PARTICIPANT_FIELDS, where=BY_ID),
+    Route(
+        "GET",
+        "/v1/participants/{id}/outputs",
+        registry.outputs,
+        "outputs/1",
+        ("outputs", "cursor"),
+        where=BY_ID,
+        query=(*PAGED, Parameter("kind", choice("bundle", "funds", "offer", "bid", "delivery"), "only these")),
+    ),
+    Route(
+        "GET",
+        "/v1/devices",
+        registry.devices,
+        "devices/1",
+        ("devices", "cursor"),
+        query=(*PAGED, Parameter("owner", ID, "participant")),
+    ),
+    Route("GET", "/v1/devices/{id}", registry.device, "device/1", DEVICE_FIELDS, where=BY_ID),
+    Route(
+        "GET",
+        "/v1/devices/{id}/days",
+        registry.days,
+        "days/1",
+        ("days", "cursor"),
+        where=BY_ID,
+        query=(*PAGED, Parameter("from", DAY, "first day"), Parameter("to", DAY, "last day")),
+    ),
+    Route(
+        "GET",
+        "/v1/devices/{id}/readings",
+        registry.readings,
+        "readings/1",
+        ("device", "day", "readings"),
+        where=BY_ID,
+        query=(Parameter("day", DAY, "UTC day", required=True),),
+    ),
+    Route(
+        "GET",
+        "/v1/devices/{id}/profile",
+        registry.profile,
+        "profile/1",
+        ("device", "profile_hash"),
+        where=BY_ID,
+        query=(
+            Parameter("from", SECONDS, "start of the window, s", required=True),
+            Parameter("to", SECONDS, "end of the window, exclusive, s", required=True),
+        ),
+    ),
+    Route(
+        "GET",
+        "/v1/certificates",
+        registry.live_certificates,
+        "certificates/1",
+        ("certificates", "cursor"),
+        query=(*PAGED, Parameter("holder", ID, "participant"), Parameter("device", ID, "device")),
+    ),
+    Route(
+        "GET",
+        "/v1/certificates/{number}",
+        registry.certificate,
+        "certificate/1",
+        CERTIFICATE_FIELDS,
+        where=BY_NUMBER,
+    ),
+    Route(
+        "GET",
+        "/v1/proposals",
+        registry.proposals,
+        "proposals/1",
+        ("proposals", "cursor"),
+        query=(*PAGED, Parameter("status", choice("open", "enacted", "refused"), "only these")),
+    ),
+    Route("GET", "/v1/proposals/{id}", registry.proposal, "proposal/1", PROPOSAL_FIELDS, where=BY_ID),
+    Route(
+        "GET",
+        "/v1/statements",
+        registry.live_statements,
+        "statements/1",
+        ("statements", "cursor"),
+        query=(*PAGED, Parameter("holder", ID, "participant")),
+    ),
+    Route("GET", "/v1/statements/{id}", registry.statement, "statement/1", STATEMENT_FIELDS, where=BY_STATEMENT),
+    Route("GET", "/v1/statements/{id}/proof", registry.proof, where=BY_STATEMENT, produces=MSGPACK),
+    # the market
+    Route(
+        "GET",
+        "/v1/auctions",
+        market.auctions,
+        "auctions/1",
+        ("auctions", "cursor"),
+        query=(*PAGED, Parameter("status", choice("open", "closed", "settled"), "only these")),
+    ),
+    Route("GET", "/v1/auctions/{id}", market.auction, "auction/1", AUCTION_FIELDS, where=BY_ID),
+    # meters and gateways
+    Route("POST", "/v1/readings", readings.post_readings, "accepted/1", ("accepted", "duplicates"), body=READINGS),
+    Route("POST", "/v1/days", readings.post_day, "accepted/1", ("accepted", "duplicates"), body=CLOSE),
+)

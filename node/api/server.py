@@ -1,0 +1,96 @@
+"""The aiohttp application of one node: the table of routes behind the guard."""
+
+import msgspec
+from aiohttp import web
+
+from node.api.calls import SERVICES, Call, Route
+from node.api.guard import IN_FLIGHT, THROTTLE, InFlight, Next, guard
+from node.api.limits import Throttle
+from node.api.parameters import Parameter
+from node.api.refusals import BadParameter
+from node.api.requests import media_type
+from node.api.routes import ROUTES
+from node.api.services import Services
+from node.api.streams import STREAMS, Streams
+from node.api.supply import SUPPLY
+from node.queries.supply import Supply
+
+KEEPALIVE_S = 30
+MAX_LINE = 8_190
+MAX_HEADERS = 8_190
+HARD_BODY_LIMIT = 5 * 1024 * 1024  # above every route's own limit, in case one forgot
+
+
+def make_app(services: Services) -> web.Application:
+    app = web.Application(middlewares=[guard], client_max_size=HARD_BODY_LIMIT)
+    app[SERVICES] = services
+    app[THROTTLE] = Throttle(services.limits, services.monotonic)
+    app[IN_FLIGHT] = InFlight()
+    app[STREAMS] = Streams(services.limits)
+    app[SUPPLY] = Supply()
+    for route in ROUTES:
+        app.router.add_route(route.method, router_path(route), _answer(route))
+    app.on_shutdown.append(_close_streams)
+    return app
+
+
+async def serve(services: Services, host: str, port: int) -> web.AppRunner:
+    """Listen at host:port until the returned runner's `cleanup()`; OSError if the port is taken."""
+    runner = web.AppRunner(
+        make_app(services),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_S,
+        max_line_size=MAX_LINE,
+        max_field_size=MAX_HEADERS,
+        shutdown_timeout=2,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return runner
+
+
+def router_path(route: Route) -> str:
+    """Certificate ranges hold a slash, so a number takes the rest of the path."""
+    return route.path.replace("{number}", "{number:.+}")
+
+
+def _answer(route: Route) -> Next:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if route.body is not None:
+            media_type(request, route.body.media)
+        call = Call(request.app[SERVICES], request, parse(route, request))
+        result = await route.handler(call)
+        if isinstance(result, web.StreamResponse):
+            return result
+        body = msgspec.json.encode({"schema": route.answer, **result})
+        return web.Response(body=body, status=route.status, content_type="application/json")
+
+    return answer
+
+
+def parse(route: Route, request: web.Request) -> dict[str, object]:
+    """Path and query parameters by the route's declaration; an undeclared or repeated one is refused."""
+    known = {parameter.name: parameter for parameter in route.query}
+    given: dict[str, object] = {}
+    for parameter in route.where:
+        given[parameter.name] = parameter.read(request.match_info[parameter.name])
+    for name, text in request.query.items():
+        if name not in known or name in given:
+            raise BadParameter(name=name[:40], why="given twice" if name in given else "not known here")
+        given[name] = known[name].read(text)
+    _require(route.query, given)
+    return given
+
+
+def _require(parameters: tuple[Parameter, ...], given: dict[str, object]) -> None:
+    for parameter in parameters:
+        if parameter.required and parameter.name not in given:
+            raise BadParameter(name=parameter.name, why="needed")
+
+
+async def _close_streams(app: web.Application) -> None:
+    await app[STREAMS].close()

@@ -1,0 +1,103 @@
+"""What the API may ask of the node that it stands in front of. The composition root fills this in."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from contracts.transition import DecodedTx
+from node.api.limits import PROFILES, Limits
+from node.feed import Feed
+from node.metrics import Metrics
+from node.wire import Close
+from state.errors import WattestError
+from state.store import Store
+
+SECOND_MS = 1_000
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A validator of the epoch as this node sees it; `height` is what the peer last said, 0 before it spoke."""
+
+    index: int
+    connected: bool
+    height: int
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is true of the running node right now and stands in no block."""
+
+    view: int
+    leader: int
+    peers: tuple[Peer, ...]
+    mempool: int
+    syncing: bool
+    byzantine: int = 0
+
+    @property
+    def connected(self) -> int:
+        return sum(peer.connected for peer in self.peers)
+
+    @property
+    def best_height(self) -> int:
+        """The highest height that any connected peer claims."""
+        return max((peer.height for peer in self.peers if peer.connected), default=0)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the mempool knows of a transaction that is in no final block."""
+
+    status: str  # waiting | refused
+    refusal: WattestError | None = None
+
+
+class Taken(Protocol):
+    """What became of a batch of readings."""
+
+    @property
+    def accepted(self) -> int: ...
+
+    @property
+    def duplicates(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """When /readyz says yes (names and defaults as in Zebra)."""
+
+    min_connected_peers: int = 1  # not asked of a network of one
+    max_blocks_behind: int = 2
+    max_tip_age_s: int = 300
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything behind the API. Callables raise WattestError for what they refuse.
+
+    `admit` gives for each transaction its decoded form or the refusal, in order. `standing` answers None for what the
+    mempool never saw. `take_readings(raws, key, signature)` returns after the durable write; `take_close` says whether
+    the close was new. `profile` gives `profile_hash` and what it was computed from.
+    """
+
+    store: Store
+    chain: bytes
+    genesis: bytes  # the canonical JSON whose hash is `chain`
+    node_index: int | None  # None = an observer
+    version: str
+    public_url: str
+    feed: Feed
+    metrics: Metrics
+    live: Callable[[], Live]
+    admit: Callable[[Sequence[bytes]], Awaitable[Sequence[DecodedTx | WattestError]]]
+    standing: Callable[[bytes], Standing | None]
+    take_readings: Callable[[Sequence[str], bytes, bytes], Awaitable[Taken]]
+    take_close: Callable[[Close, bytes, bytes], Awaitable[bool]]
+    readings_of_day: Callable[[int, int], Sequence[str]]
+    profile: Callable[[int, int, int], Awaitable[dict[str, Any]]]
+    limits: Limits = PROFILES["default"]
+    readiness: Readiness = field(default_factory=Readiness)
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    monotonic: Callable[[], float] = time.monotonic

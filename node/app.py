@@ -1,0 +1,398 @@
+"""The composition root: everything a node consists of, built from its home directory and run until it is told to stop.
+
+    keys, genesis, lock -> store -> ledger -> journal -> engine -> mempool, peers -> runtime
+
+Exit codes: 0 stopped, 2 configuration, 4 keys, and those after which an operator must look (assurance.md section 9):
+70 disk, 71 store mismatch or lost votes, 72 execution differs from a final block, 73 conflicting quorums, 74 own key
+seen elsewhere. On the last three a dump is written, and a supervisor must not restart the node.
+"""
+
+import asyncio
+import gc
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from consensus import engine as simplex
+from consensus.records import HeldQuorum, JournalRecord, OwnVote, Recovered
+from consensus.timers import Timing
+from consensus.validators import ValidatorSet
+from consensus.votes import FINALIZE, Quorum
+from contracts.context import BlockEnvironment
+from node.config import Config, ConfigError, load_config
+from node.failures import KeystoreError
+from node.faults import Clock, SystemClock, crash_point
+from node.genesis import read_genesis
+from node.home import DataDirectory
+from node.journal import Journal
+from node.keystore import key_path, unlock
+from node.ledger import Ledger
+from node.log import open_log
+from node.mempool import Mempool
+from node.peers import Peers
+from node.runtime import FinalBlock, Runtime
+from node.signatures import SignatureCache
+from node.signer import Signer
+from node.transport import NodeKey
+from state.codec import decode
+from state.crypto import verify
+from state.errors import GenesisInvalid, VoteStateLost, WattestError
+from state.history import transaction_position
+from state.overlay import Snapshot
+from state.records import Validator
+from state.store import open_store
+
+EPOCH = 0  # one epoch until the set of validators can change
+VOTE_KEY, NODE_KEY = "vote", "node"
+DUMP_FROM = 72  # exit codes that leave a dump
+FEED_QUEUE = 1_024
+
+
+@dataclass(frozen=True)
+class NodeKeys:
+    """Seeds of 32 bytes. Without a vote key the node is an observer."""
+
+    node: bytes = field(repr=False)
+    vote: bytes | None = field(repr=False, default=None)
+
+
+class Part(Protocol):
+    """Something that lives beside the loop: the HTTP API, the readings' intake."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class LedgerTip:
+    """What the mempool sees of the ledger (`node.mempool.Tip`)."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    @property
+    def state(self) -> Snapshot:
+        return self._ledger.store
+
+    def next_environment(self) -> BlockEnvironment:
+        tip = self._ledger.tip
+        return self._ledger.environment(tip.hash, max(self._clock.wall_ms(), tip.header.timestamp_ms + 1))
+
+    def is_final(self, txid: bytes) -> bool:
+        return transaction_position(self._ledger.store, txid) is not None
+
+
+class FinalFeed:
+    """Final blocks for who reads them in order; a reader that lets its queue run over is dropped (None ends it)."""
+
+    def __init__(self) -> None:
+        self._queues: list[asyncio.Queue[FinalBlock | None]] = []
+
+    def subscribe(self) -> asyncio.Queue[FinalBlock | None]:
+        queue: asyncio.Queue[FinalBlock | None] = asyncio.Queue(FEED_QUEUE)
+        self._queues.append(queue)
+        return queue
+
+    def committed(self, final: FinalBlock) -> None:
+        for queue in list(self._queues):
+            try:
+                queue.put_nowait(final)
+            except asyncio.QueueFull:
+                self._queues.remove(queue)
+                queue.get_nowait()
+                queue.put_nowait(None)
+
+    def live(self, kind: str, fields: dict[str, Any]) -> None:
+        pass
+
+
+class Node:
+    """One node, opened but not yet running. `index` is its place among the validators, None for an observer."""
+
+    def __init__(
+        self,
+        config: Config,
+        keys: NodeKeys,
+        *,
+        clock: Clock | None = None,
+        log: FilteringBoundLogger | None = None,
+        listening: bool = False,
+    ) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.genesis, self.chain = read_genesis(config.genesis)
+        self.data = DataDirectory(config)
+        try:
+            self._open(keys, log, listening)
+        except BaseException:
+            self.data.__exit__(None, None, None)
+            raise
+
+    def _open(self, keys: NodeKeys, log: FilteringBoundLogger | None, listening: bool) -> None:
+        config, threads = self.config, self.config.number("node.verify_threads")
+        signatures = SignatureCache()
+        store = open_store(config.data / "state", around_sync=crash_point)
+        self.ledger = Ledger.open(store, self.genesis, self.chain, signatures)
+        if self.data.was_killed:
+            self.ledger.audit()
+        self.signer = Signer(keys.vote) if keys.vote is not None else None
+        self.index = _index_of(self.signer, self.ledger.validators)
+        node_key = NodeKey(keys.node)
+        _check_node_key(self.index, node_key, self.ledger.validators)
+        self.log = log or open_log(config.home / "node.log")
+        self.log = self.log.bind(node="observer" if self.index is None else self.index)
+        self.journal = self._open_journal(node_key.public)
+        records = _recovered_records(self.journal)
+        if self.signer is not None:
+            self.signer.remember(record.vote for record in records if isinstance(record, OwnVote))
+        self.engine = self._engine(records, may_vote=not listening)
+        self.mempool = Mempool(LedgerTip(self.ledger, self.clock), signatures, threads)
+        self.peers = Peers(
+            node_key,
+            self.chain,
+            self.ledger.validators,
+            config.text("node.p2p_listen"),
+            self.clock,
+            self.log,
+            config.peer_addresses(),
+        )
+        self.runtime = Runtime(
+            engine=self.engine,
+            ledger=self.ledger,
+            mempool=self.mempool,
+            peers=self.peers,
+            journal=self.journal,
+            signer=self.signer,
+            records=records,
+            clock=self.clock,
+            log=self.log,
+        )
+        self.feed = FinalFeed()
+        self.runtime.watchers.append(self.feed)
+        self.parts: list[Part] = []
+
+    # --- recovery
+
+    def _open_journal(self, node_public: bytes) -> Journal:
+        """The journal of this node's votes; begun here only for a key that never had one."""
+        directory = self.config.data / "journal"
+        if self.index is None or self.signer is None:
+            return _observers_journal(directory, self.chain, node_public)
+        if Journal.exists(directory):
+            journal = Journal.open(directory, self.chain, self.signer.public)
+            self.data.mark_vote_key_started()
+            return journal
+        if self.ledger.tip.height or self.data.vote_key_started:
+            raise VoteStateLost(
+                why=f"{directory} is gone, but this vote key has been used. Stop using the key: voting without its "
+                "record could contradict past votes. Run the node as an observer (take vote.json out of its keys)"
+            )
+        journal = Journal.create(directory, self.chain, self.signer.public)
+        self.data.mark_vote_key_started()
+        return journal
+
+    def _engine(self, records: tuple[JournalRecord, ...], may_vote: bool) -> simplex.Engine:
+        finalization = _newest_finalization(self.ledger, records)
+        meta_view = self.ledger.tip.view
+        if self.ledger.tip.height and (finalization is None or finalization.view < meta_view):
+            raise VoteStateLost(why=f"the state is at view {meta_view}, the journal is older: it was restored or cut")
+        parameters = self.ledger.parameters
+        timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
+        signer = simplex.Signer(self.signer.public, self.signer.sign_vote) if self.signer is not None else None
+        return simplex.Engine(
+            chain=self.chain,
+            epoch=EPOCH,
+            validators=ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators)),
+            timing=timing,
+            verify=verify,
+            recovered=Recovered(self.ledger.tip.header, finalization, records),
+            signer=signer,
+            may_vote=may_vote and self.journal.header.valid_from_epoch <= EPOCH,
+        )
+
+    # --- life
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; raises what the node had to stop for. Nothing is left open afterwards."""
+        loop_task = asyncio.create_task(self.runtime.run())
+        stop_task = asyncio.create_task(stop.wait())
+        started: list[Part] = []
+        failure: BaseException | None = None
+        try:
+            await self.peers.start()
+            for part in self.parts:
+                await part.start()
+                started.append(part)
+            self.data.settle()
+            self.log.info("started", chain=self.chain, height=self.ledger.tip.height, p2p=self.peers.listen_address)
+            await asyncio.wait((loop_task, stop_task), return_when=asyncio.FIRST_COMPLETED)
+            if loop_task.done():
+                loop_task.result()
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            for part in reversed(started):
+                await part.stop()
+            await self.peers.stop()
+            loop_task.cancel()
+            stop_task.cancel()
+            await asyncio.gather(loop_task, stop_task, return_exceptions=True)
+            self.log.info("stopped", height=self.ledger.tip.height)
+            self.close(failure)
+
+    def close(self, failure: BaseException | None = None) -> None:
+        """Give everything back. After a failure the directory stays marked as not stopped in order."""
+        self.mempool.close()
+        self.journal.close()
+        self.ledger.close()
+        self.data.__exit__(type(failure) if failure else None, failure, None)
+
+    def subscribe(self) -> "asyncio.Queue[FinalBlock | None]":
+        """Blocks as they become final from now on; None when the reader was too slow."""
+        return self.feed.subscribe()
+
+
+# --- opening
+
+
+def load_keys(config: Config, passphrase: Callable[[Path], bytes | None] = lambda path: None) -> NodeKeys:
+    """The node key and, for a validator, the vote key of a home. `passphrase` is asked for a sealed file."""
+    opened: dict[str, bytes] = {}
+    for name in (NODE_KEY, VOTE_KEY):
+        path = key_path(config.keys, name)
+        if path.exists():
+            opened[name] = unlock(path, passphrase(path)).seed
+    if NODE_KEY not in opened:
+        raise KeystoreError(why=f"{config.keys} holds no key named {NODE_KEY}; `wattest init` makes one")
+    return NodeKeys(opened[NODE_KEY], opened.get(VOTE_KEY))
+
+
+def _index_of(signer: Signer | None, validators: tuple[Validator, ...]) -> int | None:
+    if signer is None:
+        return None
+    found = [validator.index for validator in validators if validator.vote_key == signer.public]
+    if not found:
+        raise ConfigError(why=f"the vote key {signer.public.hex()[:16]} is no validator's of this genesis")
+    return found[0]
+
+
+def _check_node_key(index: int | None, key: NodeKey, validators: tuple[Validator, ...]) -> None:
+    if index is not None and validators[index].node_key != key.public:
+        raise ConfigError(why=f"the node key {key.public.hex()[:16]} is not the one in the record of validator {index}")
+    if index is None and any(validator.node_key == key.public for validator in validators):
+        raise ConfigError(why="the node key is a validator's, but its vote key is missing; an observer needs its own")
+
+
+def _observers_journal(directory: Path, chain: bytes, node_public: bytes) -> Journal:
+    """An observer keeps quorums only: where its journal cannot be read it begins a new one."""
+    if Journal.exists(directory):
+        try:
+            return Journal.open(directory, chain, node_public)
+        except VoteStateLost:
+            for path in directory.iterdir():
+                path.unlink()
+    return Journal.create(directory, chain, node_public)
+
+
+def _recovered_records(journal: Journal) -> tuple[JournalRecord, ...]:
+    return tuple(decode(JournalRecord, record) for record in journal.recovered)  # type: ignore[arg-type]
+
+
+def _newest_finalization(ledger: Ledger, records: tuple[JournalRecord, ...]) -> Quorum | None:
+    """The best one that is held: in the journal, where it was synced before its block was stored, or in the store."""
+    held = [r.quorum for r in records if isinstance(r, HeldQuorum) and r.quorum.kind == FINALIZE and r.epoch == EPOCH]
+    stored = ledger.finalization_at(ledger.tip.height)
+    if stored is not None:
+        held.append(decode(Quorum, stored))
+    return max(held, key=lambda quorum: quorum.view, default=None)
+
+
+# --- the process
+
+
+def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]] = lambda node: []) -> int:
+    """Run the node of a home until SIGTERM or SIGINT; its exit code. What went wrong is said on stderr."""
+    node: Node | None = None
+    try:
+        node = Node(config, keys, log=open_log(config.home / "node.log"))
+        node.parts += parts(node)
+        asyncio.run(_until_signal(node))
+    except WattestError as error:
+        code = exit_code(error)
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the operator reads it, the log keeps it
+        if node is not None:
+            node.log.error("node_stopped", code=code, why=str(error))
+            if code >= DUMP_FROM:
+                write_dump(node, code, str(error))
+        return code
+    return 0
+
+
+async def _until_signal(node: Node) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: later collections need not walk it
+    await node.run(stop)
+
+
+def exit_code(error: WattestError) -> int:
+    if isinstance(error, KeystoreError):
+        return 4
+    if isinstance(error, ConfigError | GenesisInvalid):
+        return 2
+    return int(getattr(error, "exit_code", 1))
+
+
+def write_dump(node: Node, code: int, why: str) -> None:
+    """One file with what an engineer needs first: where the engine stood, its votes and quorums, the stored tip."""
+    standing = node.engine.standing()
+    dump: Mapping[str, Any] = {
+        "schema": "dump/1",
+        "code": code,
+        "why": why,
+        "chain": node.chain.hex(),
+        "validator": node.index,
+        "epoch": standing.epoch,
+        "view": standing.view,
+        "final_view": standing.final_view,
+        "height": node.ledger.tip.height,
+        "block_hash": node.ledger.tip.hash.hex(),
+        "state_root": node.ledger.tip.header.state_root.hex(),
+        "own_votes": [_shown(vote) for vote in standing.own_votes],
+        "quorums": [_shown(quorum) for quorum in standing.quorums],
+    }
+    path = node.config.data / f"dump-{int(time.time())}-{code}.json"
+    path.write_text(json.dumps(dump, indent=1))
+
+
+def _shown(value: Any) -> dict[str, Any]:
+    names = ("kind", "epoch", "view", "parent_view", "block_hash", "signer", "bitmap")
+    found = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return {name: item.hex() if isinstance(item, bytes) else item for name, item in found.items()}
+
+
+def main() -> int:
+    """`python -m node.app HOME`: a bare node whose keys are of the test keyring, for tests and experiments."""
+    config = load_config(Path(sys.argv[1]))
+    try:
+        keys = load_keys(config)
+    except WattestError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return exit_code(error)
+    return run_node(config, keys)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Baseline profiles as this node computes them from the readings it holds itself.
+
+An organisation approves a profile proposal only if its own node arrives at the same hash; a judge uses a profile only
+if the hash signed on the ledger is that of its own bytes.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+from node.readings import ReadingStore
+from state.codec import decode, encode
+from state.errors import DecodeError, ProfileDiffers, ReadingRefusal
+from state.records import Device
+from state.units import DAY_S
+from verifier.device import (
+    HORIZONTAL,
+    IN_PLANE,
+    INDEPENDENT_CLIMATE,
+    NO_ANGLE,
+    NO_COORDINATE,
+    OWN_CLIMATE,
+    UNKNOWN_PLANE,
+    DeviceFacts,
+    require_usable,
+)
+from verifier.profile import NamedDay, Profile, build_profile, profile_hash
+from verifier.reading import Reading, parse_signed
+
+TECHNOLOGIES = {"T01": "solar", "T02": "wind"}  # EECS prefixes that the verifier has a model for
+PLANES = {"pyranometer": HORIZONTAL, "satellite": HORIZONTAL, "plane": IN_PLANE}  # by source of the irradiance
+UNKNOWN_UDEG = 2**31
+MICRODEGREES = 1_000_000
+CACHED = 16  # profiles computed lately: a proposal is asked about by several readers
+
+
+def facts_of(device: Device) -> DeviceFacts:
+    """What the verifier needs of the ledger's record. ReadingRefusal for a plant that it has no model for."""
+    facts = device.facts
+    technology = TECHNOLOGIES.get(facts.technology[:3])
+    if technology is None:
+        raise ReadingRefusal(why=f"technology {facts.technology} has no model in this verifier")
+    found = DeviceFacts(
+        technology=technology,  # type: ignore[arg-type]
+        nameplate_w=facts.capacity_w,
+        interval_s=facts.interval_s,
+        latitude_udeg=_coordinate(facts.latitude_udeg),
+        longitude_udeg=_coordinate(facts.longitude_udeg),
+        coordinates_estimated=facts.coordinates_estimated,
+        tilt_deg=_angle(facts.tilt_udeg),
+        azimuth_deg=_angle(facts.azimuth_udeg),
+        channels=facts.channels,
+        plane=PLANES.get(facts.insolation_source, UNKNOWN_PLANE),
+        climate_source=INDEPENDENT_CLIMATE if facts.insolation_source == "satellite" else OWN_CLIMATE,
+        hub_height_m=facts.hub_height_cm // 100,
+    )
+    require_usable(found)
+    return found
+
+
+def _coordinate(value_udeg: int) -> int:
+    return NO_COORDINATE if value_udeg == UNKNOWN_UDEG else value_udeg
+
+
+def _angle(value_udeg: int) -> int:
+    return NO_ANGLE if value_udeg < 0 else value_udeg // MICRODEGREES
+
+
+class Baselines:
+    """Computes, checks and keeps profiles. For a worker thread: a window of 13,000 readings takes a second or more."""
+
+    def __init__(self, store: ReadingStore) -> None:
+        self._store = store
+        self._computed: OrderedDict[tuple[DeviceFacts, int, int, int, int], tuple[Profile, int]] = OrderedDict()
+
+    def signed(self, device: Device) -> Profile:
+        """The profile that the ledger names for the device; ProfileDiffers where this node's readings give another."""
+        kept = self._store.profile(device.id, device.profile_hash)
+        if kept is not None:
+            try:
+                return decode(Profile, kept)
+            except DecodeError:
+                pass  # of an older version of the verifier: computed anew below
+        profile, _ = self._compute(device.id, facts_of(device), device.profile_from, device.profile_to)
+        if profile_hash(profile) != device.profile_hash:
+            raise ProfileDiffers(device=device.id)
+        self._store.put_profile(device.id, device.profile_hash, encode(profile))
+        return profile
+
+    def describe(self, device: Device, from_s: int, to_s: int) -> dict[str, Any]:
+        """The profile over [from_s, to_s) for people and for whoever votes on it."""
+        profile, count = self._compute(device.id, facts_of(device), from_s, to_s)
+        return {
+            "device": device.id,
+            "from": from_s,
+            "to": to_s,
+            "readings": count,
+            "profile_hash": profile_hash(profile).hex(),
+            "signed": profile_hash(profile) == device.profile_hash,
+            "days_used": profile.days_used,
+            "days_excluded": _by_day(profile.days_excluded),
+            "days_noted": _by_day(profile.days_noted),
+            "fit": list(profile.fit),
+            "scatter_ppm": profile.scatter_ppm,
+        }
+
+    def _compute(self, device: int, facts: DeviceFacts, from_s: int, to_s: int) -> tuple[Profile, int]:
+        head = self._store.head(device)
+        # Days of a chain never go back: once it is past the window, the window's readings are settled.
+        settled = 0 if head.day * DAY_S >= to_s else head.last_seq
+        key = (facts, device, from_s, to_s, settled)
+        found = self._computed.get(key)
+        if found is None:
+            readings = readings_between(self._store, device, from_s, to_s)
+            found = self._computed[key] = (build_profile(facts, readings), len(readings))
+            if len(self._computed) > CACHED:
+                self._computed.popitem(last=False)
+        return found
+
+
+def readings_between(store: ReadingStore, device: int, from_s: int, to_s: int) -> list[Reading]:
+    return [parse_signed(text.encode()).reading for text in store.between(device, from_s, to_s)]
+
+
+def _by_day(named: tuple[NamedDay, ...]) -> dict[str, list[str]]:
+    return {str(entry.day): list(entry.codes) for entry in named}

@@ -1,0 +1,334 @@
+"""The judge: whether this validator puts its name under a day, and what becomes of the names that come together.
+
+    a close is held completely -> verdict on a worker thread -> attestation, signed and sent to the other validators
+    attestations of others     -> counted where they are equal byte for byte
+    q equal ones               -> an issue of the days of that device and month, sent by one validator first
+
+Days of a device are judged in the order of its chain. Days of the commissioning window, and all days until a profile
+is signed on the ledger, wait. A held or rejected day is issued like an accepted one, with 0 Wh: refusals stand on the
+record. Valid is not willing: nothing here decides what a block may contain.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.calendar import month_of_day
+from contracts.context import BlockEnvironment
+from node.baselines import Baselines
+from node.issuing import MAX_DAYS, build_issue, issue_transaction
+from node.readings import ReadingStore
+from node.verdicts import Verdicts, attestation_of, first_judged_day
+from node.wire import AttestationMsg, DayClose
+from state.attestation import PROMPT, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
+from state.codec import encode
+from state.crypto import verify
+from state.errors import ReadingRefusal, ReadingSignature, Refusal, Unknown, WattestError
+from state.keyspace import device_key, release_key, scheme_key
+from state.overlay import Snapshot
+from state.records import Device, Scheme
+from state.transaction import AttestedDay
+from verifier.verdict import DayVerdict
+
+ALL_SIGNED_MS = 300  # how long a quorum waits for the rest of the signatures, so that the record shows who agreed
+OTHERS_MS = 2_000  # after which any validator sends the issue that was another one's turn
+RETRY_MS = 4_000  # an issue that was sent and is not in a block by then is built anew
+REPEAT_MS = 5_000  # own attestations of days without a record are sent again: a peer may have been away
+REPEAT_AT_ONCE = 200
+MAX_OPEN_DAYS = 5_000  # days attested by anybody that are not on the ledger yet; what comes beyond is sent again later
+
+DayKey = tuple[int, int]  # device, day
+Basis = tuple[object, ...]  # what a verdict takes from a device's record
+
+
+@dataclass
+class OpenDay:
+    """A day on its way to the ledger. `votes` by validator: its newest attestation and signature."""
+
+    votes: dict[int, tuple[Attestation, bytes]] = field(default_factory=dict)
+    own_sent_ms: int = 0
+    agreed: AttestedDay | None = None  # what q signed alike, with all the signatures there are
+    quorum_ms: int = 0  # since when q agree
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict of this node, kept so that a new epoch costs a signature and no second judgement."""
+
+    close: DayClose
+    profile_hash: bytes
+    verdict: DayVerdict
+
+
+@dataclass
+class Ports:
+    """What the judge is connected to. `tip` gives the committed state and the environment of the next block; `sign`
+    is the vote key's; `submit` takes a transaction and raises a Refusal."""
+
+    tip: Callable[[], tuple[Snapshot, BlockEnvironment]]
+    send: Callable[[AttestationMsg], None]
+    submit: Callable[[bytes], Awaitable[None]]
+    sign: Callable[[bytes], bytes]
+    now_ms: Callable[[], int]
+    announce: Callable[[dict[str, Any]], None] = lambda _: None
+    log: Callable[..., None] = lambda *_, **__: None
+
+
+class Judge:
+    """`index` is this validator's place in the set, None for an observer, which counts and never signs."""
+
+    def __init__(self, store: ReadingStore, baselines: Baselines, index: int | None, ports: Ports) -> None:
+        self._store = store
+        self._baselines = baselines
+        self._verdicts = Verdicts(store, baselines)
+        self._index = index
+        self._ports = ports
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="judge")
+        self._queue: asyncio.Queue[int] = asyncio.Queue()
+        self._queued: set[int] = set()
+        self._reached: dict[int, int] = {}  # by device: last seq of the newest close that was judged or passed over
+        self._waiting: dict[int, Basis] = {}  # what the ledger said of a device when its days were last looked at
+        self._judged: dict[DayKey, Judged] = {}
+        self._open: dict[DayKey, OpenDay] = {}
+        self._sent: dict[int, int] = {}  # by device: when an issue was last sent
+        self._epoch = -1
+
+    async def run(self) -> None:
+        """Judge what is held already, and then whatever `on_close` brings. Cancel to end it."""
+        for device, _ in self._store.heads():
+            self.on_close(device)
+        try:
+            while True:
+                device = await self._queue.get()
+                self._queued.discard(device)
+                await self._judge_device(device)
+        finally:
+            self._worker.shutdown(wait=False, cancel_futures=True)
+
+    async def profile(self, device: int, from_s: int, to_s: int) -> dict[str, Any]:
+        """The profile over this node's own readings of a window, for those who vote on it. Unknown, ReadingRefusal."""
+        record = self._device(device)
+        if record is None:
+            raise Unknown(what="device", id=device)
+        described: dict[str, Any] = await self._on_worker(self._baselines.describe, record, from_s, to_s)
+        return described
+
+    # --- what happens
+
+    def on_close(self, device: int, day: int = 0) -> None:
+        """A day of the device is held completely now."""
+        if device not in self._queued:
+            self._queued.add(device)
+            self._queue.put_nowait(device)
+
+    def on_attestation(self, message: AttestationMsg) -> bool:
+        """Count another validator's attestation; whether it was new, and so worth handing on.
+
+        ReadingSignature is the sender's fault. Other epochs and days on the ledger are ignored.
+        """
+        snapshot, environment = self._ports.tip()
+        attestation = message.attestation
+        key = (attestation.device, attestation.day)
+        if attestation.epoch != environment.epoch or message.validator >= len(environment.validators):
+            return False
+        if self._released(snapshot, attestation.device, attestation.day):
+            return False
+        known = self._open.get(key)
+        if known is None and len(self._open) >= MAX_OPEN_DAYS:
+            return False
+        vote = (attestation, message.signature)
+        if known is not None and known.votes.get(message.validator) == vote:
+            return False
+        public = environment.validators[message.validator].vote_key
+        if not verify(public, attestation_bytes(environment.chain, attestation), message.signature):
+            raise ReadingSignature(what="attestation", device=attestation.device)
+        self._count(key, message.validator, vote, environment)
+        return True
+
+    def on_block(self) -> None:
+        """A block was committed: forget what it recorded, and look again at what waited for it."""
+        snapshot, environment = self._ports.tip()
+        for key in [key for key in self._open if self._released(snapshot, *key)]:
+            del self._open[key]
+            self._judged.pop(key, None)
+            self._sent.pop(key[0], None)  # the account has moved: what is left can be built now
+        for device, seen in list(self._waiting.items()):
+            if _basis(self._device(device)) != seen:
+                del self._waiting[device]
+                self._reached.pop(device, None)
+                self.on_close(device)
+        if environment.epoch != self._epoch:
+            self._epoch = environment.epoch
+            self._begin_epoch(snapshot, environment)
+
+    async def on_tick(self) -> None:
+        """Send what is due; called a few times a second."""
+        now_ms = self._ports.now_ms()
+        self._repeat(now_ms)
+        snapshot, environment = self._ports.tip()
+        for device, days in sorted(self._ready().items()):
+            if now_ms - self._sent.get(device, -RETRY_MS) >= RETRY_MS and self._due(days, environment, now_ms):
+                self._sent[device] = now_ms
+                await self._send_issue(snapshot, environment, device, days)
+
+    # --- judging
+
+    async def _judge_device(self, device: int) -> None:
+        record = self._device(device)
+        if record is None or not record.profile_hash or self._index is None:
+            self._waiting[device] = _basis(record)
+            return
+        held_seq = self._store.head(device).held_seq
+        for signed in self._store.closes(device, self._reached.get(device, 0), held_seq):
+            snapshot, _ = self._ports.tip()
+            day = signed.close.day
+            if day >= first_judged_day(record) and not self._released(snapshot, device, day):
+                try:
+                    verdict = await self._on_worker(self._verdicts.judge, record, signed)
+                except ReadingRefusal as refusal:
+                    self._ports.log("not_judged", device=device, day=day, code=refusal.code, why=str(refusal))
+                    self._waiting[device] = _basis(record)
+                    return
+                if _basis(self._device(device)) != _basis(record):
+                    self.on_close(device)  # re-baselined meanwhile: begin again with the new record
+                    return
+                self._judged[device, day] = Judged(signed, record.profile_hash, verdict)
+                self._attest(*self._ports.tip(), record, self._judged[device, day])
+            self._reached[device] = signed.close.last_seq
+        # A new profile changes what is said of days that are not on the ledger yet.
+        self._waiting[device] = _basis(record)
+
+    def _attest(self, snapshot: Snapshot, environment: BlockEnvironment, device: Device, judged: Judged) -> None:
+        scheme = snapshot.get(scheme_key(device.scheme))
+        assert isinstance(scheme, Scheme)
+        assert self._index is not None
+        close = judged.close.close
+        attestation = attestation_of(device, scheme, close, judged.verdict, environment.epoch)
+        signature = self._ports.sign(attestation_bytes(environment.chain, attestation))
+        self._count((device.id, close.day), self._index, (attestation, signature), environment)
+        self._open[device.id, close.day].own_sent_ms = self._ports.now_ms()
+        self._ports.send(AttestationMsg(attestation, self._index, signature))
+
+    def _begin_epoch(self, snapshot: Snapshot, environment: BlockEnvironment) -> None:
+        """Attestations of another epoch count no more; own verdicts are signed again for this one."""
+        stale = [key for key, day in self._open.items() if any(a.epoch != self._epoch for a, _ in day.votes.values())]
+        for key in stale:
+            del self._open[key]
+            judged, device = self._judged.get(key), self._device(key[0])
+            if judged is not None and device is not None and device.profile_hash == judged.profile_hash:
+                self._attest(snapshot, environment, device, judged)
+
+    async def _on_worker(self, work: Callable[..., Any], *arguments: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
+
+    # --- counting
+
+    def _count(
+        self, key: DayKey, validator: int, vote: tuple[Attestation, bytes], environment: BlockEnvironment
+    ) -> None:
+        day = self._open.setdefault(key, OpenDay())
+        day.votes[validator] = vote
+        before, day.agreed = day.agreed, _agreeing(day, environment.quorum)
+        if day.agreed is None:
+            if len(day.votes) == len(environment.validators):
+                self._ports.log("no_agreement", device=key[0], day=key[1], **_differences(day))
+        elif before is None:
+            day.quorum_ms = self._ports.now_ms()
+        self._ports.announce(
+            {
+                "kind": "attestation",
+                "device": key[0],
+                "day": key[1],
+                "validator": validator,
+                "verdict": VERDICT_NAMES[min(vote[0].verdict, len(VERDICT_NAMES) - 1)],
+                "reasons": list(vote[0].reasons),
+            }
+        )
+
+    def _ready(self) -> dict[int, list[AttestedDay]]:
+        """By device: its attested days, ascending, of the month of the earliest one."""
+        found: dict[int, list[AttestedDay]] = {}
+        agreed = sorted((key, day.agreed) for key, day in self._open.items() if day.agreed is not None)
+        for (device, day), attested in agreed:
+            days = found.setdefault(device, [])
+            same_month = not days or month_of_day(days[0].attestation.day) == month_of_day(day)
+            if same_month and len(days) < MAX_DAYS:
+                days.append(attested)
+        return found
+
+    # --- issuing
+
+    def _due(self, days: list[AttestedDay], environment: BlockEnvironment, now_ms: int) -> bool:
+        """Whose turn it is: one validator by the first day's key, the others when it stays silent."""
+        first = days[0].attestation
+        since_ms = self._open[first.device, first.day].quorum_ms
+        count = len(environment.validators)
+        all_signed = all(len(day.signatures) == count for day in days)
+        wait_ms = 0 if all_signed else ALL_SIGNED_MS
+        if (first.device + first.day) % count != self._index:
+            wait_ms += OTHERS_MS
+        return now_ms - since_ms >= wait_ms
+
+    async def _send_issue(
+        self, snapshot: Snapshot, environment: BlockEnvironment, device: int, days: list[AttestedDay]
+    ) -> None:
+        try:
+            raw = issue_transaction(environment, build_issue(snapshot, environment, device, days))
+            await self._ports.submit(raw)
+        except Refusal as refusal:
+            # Another validator was faster, or the account moved: the next block shows which.
+            self._ports.log("issue_refused", device=device, code=refusal.code, why=str(refusal))
+        except WattestError as error:
+            self._ports.log("issue_failed", device=device, code=error.code, why=str(error))
+        else:
+            self._ports.log("issue_sent", device=device, days=len(days))
+
+    def _repeat(self, now_ms: int) -> None:
+        repeated = 0
+        for day in self._open.values():
+            own = None if self._index is None else day.votes.get(self._index)
+            if own is None or now_ms - day.own_sent_ms < REPEAT_MS:
+                continue
+            assert self._index is not None
+            day.own_sent_ms = now_ms
+            self._ports.send(AttestationMsg(own[0], self._index, own[1]))
+            repeated += 1
+            if repeated == REPEAT_AT_ONCE:
+                return
+
+    def _device(self, device: int) -> Device | None:
+        record = self._ports.tip()[0].get(device_key(device))
+        return record if isinstance(record, Device) else None
+
+    @staticmethod
+    def _released(snapshot: Snapshot, device: int, day: int) -> bool:
+        return snapshot.get(release_key(device, day, PROMPT, 0)) is not None
+
+
+def _basis(device: Device | None) -> Basis:
+    """A device's record but for its serial numbers, which move with every issue."""
+    if device is None:
+        return ()
+    return (device.scheme, device.facts, device.until, device.profile_hash, device.profile_from, device.profile_to)
+
+
+def _agreeing(day: OpenDay, quorum: int) -> AttestedDay | None:
+    """The attestation that at least `quorum` validators signed byte for byte, with all their signatures."""
+    groups: dict[bytes, list[int]] = {}
+    for validator, (attestation, _) in day.votes.items():
+        groups.setdefault(encode(attestation), []).append(validator)
+    for validators in groups.values():
+        if len(validators) >= quorum:
+            signatures = tuple(SignedBy(index, day.votes[index][1]) for index in sorted(validators))
+            return AttestedDay(day.votes[validators[0]][0], signatures)
+    return None
+
+
+def _differences(day: OpenDay) -> dict[str, list[str]]:
+    """Fields in which the attestations of one day differ, for the log."""
+    votes = [attestation for _, (attestation, _) in sorted(day.votes.items())]
+    names = Attestation.__struct_fields__
+    values = {name: [str(getattr(attestation, name)) for attestation in votes] for name in names}
+    return {name: texts for name, texts in values.items() if len(set(texts)) > 1}

@@ -1,0 +1,334 @@
+"""Transactions that wait for a block, in the order in which they came.
+
+    admit: decode -> screen (duplicate, conflict, limits) -> signatures, once per node, in chunks of 64
+           -> check against the tip and what already waits -> kept, gossiped once
+
+A transaction may spend what another waiting one creates: wallets chain, and transactions of one block may chain in
+order. For that the pool keeps the *outputs* that its transactions would create; their other effects (records,
+counters) count only once they are final. Two waiting transactions never share a conflict key, so at most one spends an
+output.
+
+After a block only what its conflict keys touch is looked at again. Whatever else has become invalid by then (a
+deadline passed, a limit reached) is found when a block is built with it, and dropped there.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from time import perf_counter
+from typing import Protocol
+
+from contracts.context import BlockEnvironment
+from contracts.transition import (
+    DecodedTx,
+    apply_transaction,
+    cache_key,
+    conflict_keys,
+    decode_signed,
+    verify_signatures,
+)
+from node.signatures import SignatureCache
+from state.errors import (
+    Conflict,
+    Duplicate,
+    Expired,
+    FormRefusal,
+    LimitReached,
+    MempoolFull,
+    Refusal,
+    Spent,
+    WattestError,
+)
+from state.keyspace import Entry, Space
+from state.overlay import Overlay, Snapshot
+from state.units import MAX_BLOCK_ACTIONS, MAX_BLOCK_BYTES, SIGNER_PER_BLOCK
+
+MAX_TRANSACTIONS = 20_000
+MAX_BYTES = 32 * 1024 * 1024
+MAX_PER_SIGNER = 64
+VERIFY_CHUNK = 64  # about 3.5 ms: one task per signature would lose half to the executor, more would starve the loop
+SLICE_S = 0.004  # work between two chances for votes and requests to be served
+REMEMBERED = 10_000  # refusals of dropped transactions, for who asks what became of them
+
+Admitted = DecodedTx | WattestError
+
+
+class Tip(Protocol):
+    """What the pool asks of the ledger."""
+
+    @property
+    def state(self) -> Snapshot:
+        """After the last final block, whichever that is when it is read."""
+
+    def next_environment(self) -> BlockEnvironment:
+        """Of a block right after the tip, made now."""
+
+    def is_final(self, txid: bytes) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    decoded: DecodedTx
+    keys: frozenset[bytes]
+    creates: tuple[tuple[bytes, Entry], ...]  # outputs by their keys in the state
+    local: bool  # came through this node's own door, or from an observer: ours to pass on
+
+
+class TipAndWaiting:
+    """The tip, with the outputs that waiting transactions would create. Which are spent the conflict keys say."""
+
+    def __init__(self, tip: Tip, created: dict[bytes, Entry]) -> None:
+        self._tip = tip
+        self._created = created
+
+    def get(self, key: bytes) -> Entry | None:
+        return self._created.get(key) or self._tip.state.get(key)
+
+    def scan(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, Entry]]:
+        return self._tip.state.scan(low, high)
+
+
+class Mempool:
+    """One owner: the node's loop. `verify_threads` 0 checks signatures on that loop, in slices."""
+
+    def __init__(self, tip: Tip, signatures: SignatureCache, verify_threads: int = 0) -> None:
+        self._tip = tip
+        self._signatures = signatures  # shared with the ledger
+        self._waiting: dict[bytes, Waiting] = {}  # txid ->, in order of arrival
+        self._by_conflict: dict[bytes, bytes] = {}  # conflict key -> txid
+        self._created: dict[bytes, Entry] = {}
+        self._signers: Counter[bytes] = Counter()
+        self._expiries: list[tuple[int, bytes]] = []
+        self._refused: OrderedDict[bytes, WattestError] = OrderedDict()
+        self._view = TipAndWaiting(tip, self._created)
+        self._pool = ThreadPoolExecutor(verify_threads, "verify") if verify_threads else None
+        self.bytes = 0
+        self.on_admitted: Callable[[Sequence[DecodedTx], bool], None] = lambda admitted, local: None
+
+    # --- coming in
+
+    async def admit(self, raws: Sequence[bytes], local: bool = True) -> list[Admitted]:
+        """For each raw transaction its decoded form, or why it is refused. Gives way to the loop every few ms."""
+        results: list[Admitted] = []
+        for start in range(0, len(raws), VERIFY_CHUNK):
+            results += await self._admit_chunk(raws[start : start + VERIFY_CHUNK], local)
+            await asyncio.sleep(0)
+        return results
+
+    async def _admit_chunk(self, raws: Sequence[bytes], local: bool) -> list[Admitted]:
+        results = [self._screened(raw) for raw in raws]
+        failures = await self._verify([result for result in results if isinstance(result, DecodedTx)])
+        admitted: list[DecodedTx] = []
+        for index, decoded in enumerate(results):
+            if isinstance(decoded, WattestError):
+                continue
+            try:
+                if decoded.key in failures:
+                    raise failures[decoded.key]
+                self._enter(decoded, local)
+                admitted.append(decoded)
+            except WattestError as refusal:
+                results[index] = refusal
+        if admitted:
+            self.on_admitted(admitted, local)
+        return results
+
+    def _screened(self, raw: bytes) -> Admitted:
+        """Everything that is cheap, before a signature is looked at."""
+        try:
+            decoded = self._signatures.get(cache_key(raw)) or decode_signed(raw)
+            self._screen(decoded)
+        except WattestError as refusal:
+            return refusal
+        return decoded
+
+    def _screen(self, decoded: DecodedTx) -> None:
+        if decoded.txid in self._waiting:
+            raise Duplicate(txid=decoded.txid.hex(), where="waiting")
+        if self._tip.is_final(decoded.txid):
+            raise Duplicate(txid=decoded.txid.hex(), where="final")
+        if len(self._waiting) >= MAX_TRANSACTIONS or self.bytes + len(decoded.raw) > MAX_BYTES:
+            raise MempoolFull(count=len(self._waiting))
+        for signer in decoded.transaction.body.signers:
+            if self._signers[signer] >= MAX_PER_SIGNER:
+                raise LimitReached(limit=MAX_PER_SIGNER, what=f"waiting transactions of signer {signer.hex()[:16]}")
+
+    def _enter(self, decoded: DecodedTx, local: bool) -> None:
+        """Check against the state and keep. Screened again: others came in while signatures were checked."""
+        self._screen(decoded)
+        keys = conflict_keys(decoded.transaction)
+        for key in keys:
+            if key in self._by_conflict:
+                raise Conflict(what=_in_words(key))
+        creates = self._check(decoded)
+        self._waiting[decoded.txid] = Waiting(decoded, keys, creates, local)
+        for key in keys:
+            self._by_conflict[key] = decoded.txid
+        self._created.update(creates)
+        self._signers.update(decoded.transaction.body.signers)
+        heappush(self._expiries, (decoded.transaction.body.expiry_height, decoded.txid))
+        self.bytes += len(decoded.raw)
+        self._refused.pop(decoded.txid, None)
+
+    def _check(self, decoded: DecodedTx) -> tuple[tuple[bytes, Entry], ...]:
+        """Refusal, or the outputs that the transaction would create."""
+        scratch = Overlay(self._view)
+        apply_transaction(scratch, self._tip.next_environment(), decoded)
+        return tuple((k, entry) for k, entry in scratch.changes.items() if entry is not None and k[0] == Space.OUTPUT)
+
+    # --- signatures
+
+    async def _verify(self, transactions: Sequence[DecodedTx]) -> dict[bytes, FormRefusal]:
+        """Check signatures that were not checked before, in slices; the failures by `DecodedTx.key`."""
+        failures: dict[bytes, FormRefusal] = {}
+        pending = [decoded for decoded in transactions if self._signatures.get(decoded.key) is None]
+        loop = asyncio.get_running_loop()
+        for start in range(0, len(pending), VERIFY_CHUNK):
+            chunk = pending[start : start + VERIFY_CHUNK]
+            if self._pool is not None:
+                found = await loop.run_in_executor(self._pool, _failures, chunk)
+            else:
+                found = _failures(chunk)
+                await asyncio.sleep(0)
+            failures.update(found)
+            for decoded in chunk:
+                if decoded.key not in found:
+                    self._signatures.add(decoded)
+        return failures
+
+    async def prepare(self, raws: Sequence[bytes]) -> None:
+        """Decode and verify a block's transactions in slices, so that its execution finds them all in the cache.
+
+        WattestError for the first bad one.
+        """
+        unseen: list[DecodedTx] = []
+        since = perf_counter()
+        for raw in raws:
+            if self._signatures.get(cache_key(raw)) is None:
+                unseen.append(decode_signed(raw))
+            if perf_counter() - since > SLICE_S:
+                await asyncio.sleep(0)
+                since = perf_counter()
+        failures = await self._verify(unseen)
+        if failures:
+            raise next(iter(failures.values()))
+
+    # --- going out
+
+    def take(
+        self,
+        exclude: Collection[bytes] = (),
+        max_bytes: int = MAX_BLOCK_BYTES,
+        max_actions: int = MAX_BLOCK_ACTIONS,
+        per_signer: int = SIGNER_PER_BLOCK,
+    ) -> list[DecodedTx]:
+        """What fits into one block, in order of arrival. `exclude`: txids of unfinalised ancestors."""
+        taken: list[DecodedTx] = []
+        signers: Counter[bytes] = Counter()
+        total_bytes = actions = 0
+        for txid, waiting in self._waiting.items():
+            decoded = waiting.decoded
+            body = decoded.transaction.body
+            if total_bytes + len(decoded.raw) > max_bytes or actions + len(body.actions) > max_actions:
+                break
+            if txid in exclude or any(signers[signer] >= per_signer for signer in body.signers):
+                continue
+            signers.update(body.signers)
+            total_bytes += len(decoded.raw)
+            actions += len(body.actions)
+            taken.append(decoded)
+        return taken
+
+    def reconsider(self, refused: Iterable[DecodedTx]) -> None:
+        """What a block could not be built with: dropped, unless it only waits for another waiting one."""
+        for decoded in refused:
+            if decoded.txid in self._waiting:
+                try:
+                    self._check(decoded)
+                except Refusal as refusal:
+                    self._drop(decoded.txid, refusal)
+
+    def committed(self, height: int, transactions: Sequence[DecodedTx]) -> None:
+        """A block is final: forget its transactions, and drop those that can never hold any more."""
+        for decoded in transactions:
+            self._remove(decoded.txid)
+        for decoded in transactions:
+            for key in conflict_keys(decoded.transaction):
+                loser = self._by_conflict.get(key)
+                if loser is not None:
+                    self._drop(loser, Conflict(what=_in_words(key)))
+        while self._expiries and self._expiries[0][0] <= height:
+            expiry_height, txid = heappop(self._expiries)
+            self._drop(txid, Expired(expiry_height=expiry_height, height=height + 1))
+
+    def _drop(self, txid: bytes, refusal: WattestError) -> None:
+        """Remove a transaction and what would spend its outputs."""
+        waiting = self._remove(txid)
+        if waiting is None:
+            return
+        self._refused[txid] = refusal
+        if len(self._refused) > REMEMBERED:
+            self._refused.popitem(last=False)
+        for key, _ in waiting.creates:
+            spender = self._by_conflict.get(key)
+            if spender is not None:
+                self._drop(spender, Spent(outpoint=key[1:]))
+
+    def _remove(self, txid: bytes) -> Waiting | None:
+        waiting = self._waiting.pop(txid, None)
+        if waiting is None:
+            return None
+        for key in waiting.keys:
+            del self._by_conflict[key]
+        for key, _ in waiting.creates:
+            self._created.pop(key, None)
+        for signer in waiting.decoded.transaction.body.signers:
+            self._signers[signer] -= 1
+            if not self._signers[signer]:
+                del self._signers[signer]
+        self.bytes -= len(waiting.decoded.raw)
+        return waiting
+
+    # --- asking
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, txid: bytes) -> bool:
+        return txid in self._waiting
+
+    def get(self, txid: bytes) -> DecodedTx | None:
+        waiting = self._waiting.get(txid)
+        return waiting.decoded if waiting else None
+
+    def refusal(self, txid: bytes) -> WattestError | None:
+        """Why a transaction that once waited here was dropped, as long as that is remembered."""
+        return self._refused.get(txid)
+
+    def local(self) -> list[bytes]:
+        """Raw transactions that this node has to pass on, oldest first: what a peer that comes back may have missed."""
+        return [waiting.decoded.raw for waiting in self._waiting.values() if waiting.local]
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _failures(chunk: Sequence[DecodedTx]) -> dict[bytes, FormRefusal]:
+    """Pure, so that it can run on any thread."""
+    failures: dict[bytes, FormRefusal] = {}
+    for decoded in chunk:
+        try:
+            verify_signatures(decoded)
+        except FormRefusal as refusal:
+            failures[decoded.key] = refusal
+    return failures
+
+
+def _in_words(key: bytes) -> str:
+    if key[0] == Space.OUTPUT:
+        return f"output {key[1:].hex()}"
+    return f"key {key.hex()}"

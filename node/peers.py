@@ -1,0 +1,474 @@
+"""Connections to other nodes: WebSocket over TLS 1.3, one connection per pair of validators.
+
+Each validator listens and dials every other one; the one with the smaller node key dials at once, the other only where
+it is left alone, so that normally one connection comes into being. Where two do, both ends keep the one that the
+smaller key dialled. A connection of another *session* always wins: its peer was restarted, and the old one is a corpse
+that has not been noticed yet.
+
+What is sent waits in a bounded queue per peer; when a slow peer lets it fill, transactions give way first and votes
+last. Every second each side pings; three seconds without a frame end the connection. Silence is counted in ticks of
+our own loop, not by a clock: a loop that was starved must not mistake its own pause for the peer's.
+"""
+
+import asyncio
+import secrets
+import ssl
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+
+import aiohttp
+from aiohttp import WSMsgType, web
+from structlog.typing import FilteringBoundLogger
+
+from node.config import ConfigError, parse_address
+from node.faults import Clock
+from node.gossip import MALFORMED, Buckets, Conduct, Ignore, Reject, Sender
+from node.transport import NodeKey, certificate_key, transcript
+from node.wire import (
+    OBSERVER,
+    PROTOCOL,
+    VALIDATOR,
+    Frame,
+    Hello,
+    HelloProof,
+    Ping,
+    Pong,
+    Priority,
+    decode_frame,
+    encode_frame,
+    node_id,
+)
+from state.crypto import sign, verify
+from state.errors import DecodeError
+from state.records import Validator
+from state.units import MAX_FRAME_BYTES
+
+PATH = "/p2p"
+HANDSHAKE_S = 5.0
+PING_S = 1.0
+SILENT_TICKS = 3
+BACKOFF_S = (0.1, 0.2, 0.5, 1.0)  # at most a second: after a partition heals everybody is back within the next view
+YIELD_S = 0.5  # the larger key waits this long before it dials, to leave the dialling to the smaller
+CLOSE_S = 1.0
+QUEUE_BYTES = 32 * 1024 * 1024  # per peer: eight frames of the largest size
+QUEUE_FRAMES = 20_000
+MAX_OBSERVERS = 64
+MAX_OBSERVERS_PER_ADDRESS = 2
+
+WebSocket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+Received = TypeVar("Received", Hello, HelloProof)
+
+
+class Listener(Protocol):
+    """What the node does about its peers. All are called on the loop and must return at once."""
+
+    def frame_received(self, sender: Sender, frame: Frame) -> None: ...
+
+    def peer_up(self, sender: Sender) -> None: ...
+
+    def peer_down(self, sender: Sender) -> None: ...
+
+
+class SendQueue:
+    """Frames that wait for one peer, by priority; bounded in bytes and number."""
+
+    def __init__(self, limit_bytes: int = QUEUE_BYTES, limit_frames: int = QUEUE_FRAMES) -> None:
+        self._waiting: tuple[deque[bytes], ...] = tuple(deque() for _ in Priority)
+        self._limits = (limit_bytes, limit_frames)
+        self.bytes = 0
+        self.frames = 0
+        self.dropped = 0
+        self._ready = asyncio.Event()
+
+    def push(self, data: bytes, priority: Priority) -> None:
+        """Queue a frame; over the limit the oldest frames of the lowest priority give way, perhaps this one itself."""
+        self._waiting[priority].append(data)
+        self.bytes += len(data)
+        self.frames += 1
+        while self.bytes > self._limits[0] or self.frames > self._limits[1]:
+            lowest = next(queue for queue in self._waiting if queue)
+            self.bytes -= len(lowest.popleft())
+            self.frames -= 1
+            self.dropped += 1
+        self._ready.set()
+
+    async def pop(self) -> bytes:
+        """The oldest frame of the highest priority."""
+        while not self.frames:
+            self._ready.clear()
+            await self._ready.wait()
+        highest = next(queue for queue in reversed(self._waiting) if queue)
+        data = highest.popleft()
+        self.bytes -= len(data)
+        self.frames -= 1
+        return data
+
+
+class Connection:
+    """One live, authenticated connection."""
+
+    def __init__(self, socket: WebSocket, hello: Hello, sender: Sender, dialled: bool, address: str) -> None:
+        self.socket = socket
+        self.hello = hello
+        self.sender = sender
+        self.dialled = dialled
+        self.address = address
+        self.queue = SendQueue()
+        self.silent_ticks = 0
+        self.round_trip_ms = 0
+        self.closing = asyncio.Event()
+        self._ping: tuple[int, int] = (0, 0)  # nonce, sent at
+
+    def ping(self, now_ms: int) -> None:
+        self._ping = (self._ping[0] + 1, now_ms)
+        self.queue.push(encode_frame(Ping(self._ping[0])), Priority.VOTES)
+
+    def pong(self, nonce: int, now_ms: int) -> None:
+        if nonce == self._ping[0]:
+            self.round_trip_ms = now_ms - self._ping[1]
+
+
+class HandshakeFailed(Exception):
+    """The other side is not who it should be, or does not speak our protocol."""
+
+
+class Peers:
+    """All connections of one node. `validators` are the chain's records, fixed for the epoch."""
+
+    def __init__(
+        self,
+        key: NodeKey,
+        chain: bytes,
+        validators: Iterable[Validator],
+        listen: str,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        overrides: Mapping[int, str] | None = None,
+    ) -> None:
+        self.key = key
+        self.listen_address = listen
+        self._chain = chain
+        self._validators = {validator.node_key: validator for validator in validators}
+        self._addresses = {v.node_key: (overrides or {}).get(v.index, v.address) for v in self._validators.values()}
+        self.role = VALIDATOR if key.public in self._validators else OBSERVER
+        self._session = secrets.token_bytes(8)
+        self._clock = clock
+        self._log = log
+        self._conduct = Conduct()
+        self._connections: dict[str, Connection] = {}
+        self._observers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._gone: dict[str, asyncio.Event] = {}
+        self.listener: Listener | None = None
+        self.final_height: Callable[[], int] = lambda: 0
+
+    # --- life
+
+    async def start(self) -> None:
+        """Listen and begin to dial. ConfigError where the port is taken."""
+        application = web.Application()
+        application.router.add_get(PATH, self._accept)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_S)
+        await self._runner.setup()
+        host, port = parse_address(self.listen_address)
+        site = web.TCPSite(self._runner, host, port, ssl_context=self.key.server_context(self._validators))
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigError(
+                why=f"cannot listen for nodes on {self.listen_address}: {error.strerror or error}; is another node "
+                "running there? Set p2p_listen in config.toml or WATTEST_P2P_LISTEN to a free port"
+            ) from error
+        bound = self._runner.addresses[0]
+        self.listen_address = f"{bound[0]}:{bound[1]}"
+        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=HANDSHAKE_S))
+        for validator in self._validators.values():
+            if validator.node_key != self.key.public:
+                self._spawn(self._keep_dialling(validator), f"dial {validator.index}")
+
+    async def stop(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.close()
+        await self._runner.cleanup()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # --- sending
+
+    def send(self, to: str, data: bytes, priority: Priority) -> bool:
+        """Queue an encoded frame for one peer; False where it is not connected."""
+        connection = self._connections.get(to)
+        if connection is None:
+            return False
+        connection.queue.push(data, priority)
+        return True
+
+    def broadcast(self, data: bytes, priority: Priority, observers: bool = True) -> None:
+        """Queue an encoded frame for every connected validator and, unless it is not for them, observer."""
+        for connection in self._connections.values():
+            if observers or connection.sender.role == VALIDATOR:
+                connection.queue.push(data, priority)
+
+    def blame(self, name: str, points: int, why: str) -> None:
+        """Hold something against a peer; with enough of it the connection ends and none is made for a while."""
+        self._log.warning("peer_blamed", peer=name, points=points, why=why)
+        if self._conduct.blame(name, points, self._clock.monotonic_ms()) and name in self._connections:
+            self._log.warning("peer_banned", peer=name)
+            self._connections[name].closing.set()
+
+    # --- who is there
+
+    @property
+    def validator_count(self) -> int:
+        return len(self._validators)
+
+    @property
+    def connected(self) -> list[Connection]:
+        return list(self._connections.values())
+
+    @property
+    def connected_validators(self) -> list[Connection]:
+        return [c for c in self._connections.values() if c.sender.role == VALIDATOR]
+
+    # --- dialling
+
+    async def _keep_dialling(self, validator: Validator) -> None:
+        """Hold a connection to one validator for as long as the node lives."""
+        name = node_id(validator.node_key).hex()
+        gone = self._gone.setdefault(name, asyncio.Event())
+        failures = 0
+        while True:
+            if self.key.public > validator.node_key:
+                await asyncio.sleep(YIELD_S)
+            if name in self._connections:
+                failures = 0
+                gone.clear()
+                await gone.wait()
+                continue
+            if not self._conduct.banned(name, self._clock.monotonic_ms()):
+                try:
+                    await self._dial(validator)
+                    failures = 0
+                except (OSError, aiohttp.ClientError, TimeoutError, HandshakeFailed) as error:
+                    self._log.debug("dial_failed", validator=validator.index, why=str(error)[:200])
+            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+            failures += 1
+
+    async def _dial(self, validator: Validator) -> None:
+        context = self.key.client_context(validator.node_key, show_certificate=self.role == VALIDATOR)
+        address = self._addresses[validator.node_key]
+        async with asyncio.timeout(HANDSHAKE_S):
+            socket = await self._client.ws_connect(
+                f"wss://{address}{PATH}",
+                ssl=context,
+                compress=0,
+                max_msg_size=MAX_FRAME_BYTES,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
+            )
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                hello = await self._greet_listener(socket, validator)
+            sender = Sender(node_id(hello.node_key).hex(), VALIDATOR, validator.index)
+            await self._serve(Connection(socket, hello, sender, True, address))
+        finally:
+            await socket.close()
+
+    async def _greet_listener(self, socket: aiohttp.ClientWebSocketResponse, validator: Validator) -> Hello:
+        mine = self._hello()
+        await socket.send_bytes(encode_frame(mine))
+        theirs = await _receive(socket, Hello)
+        self._check_hello(theirs)
+        if theirs.node_key != validator.node_key:
+            raise HandshakeFailed("the listener is another node")
+        certificate = _shown_certificate(socket.get_extra_info("ssl_object"))
+        if certificate is None:
+            raise HandshakeFailed("the listener showed no certificate")
+        await socket.send_bytes(encode_frame(self._proof(certificate, mine, theirs, True)))
+        proof = await _receive(socket, HelloProof)
+        if not verify(theirs.node_key, transcript(self._chain, certificate, mine, theirs, False), proof.signature):
+            raise HandshakeFailed("the listener's proof does not hold")
+        return theirs
+
+    # --- listening
+
+    async def _accept(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(timeout=CLOSE_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
+        await socket.prepare(request)
+        assert request.transport is not None
+        address = str(request.remote)
+        shown = _shown_certificate(request.transport.get_extra_info("ssl_object"))
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                hello = await self._greet_dialler(socket, shown, address)
+        except (TimeoutError, HandshakeFailed, OSError) as error:
+            self._log.info("handshake_refused", address=address, why=str(error)[:200])
+            await socket.close()
+            return socket
+        validator = self._validators.get(hello.node_key) if hello.role == VALIDATOR else None
+        sender = Sender(node_id(hello.node_key).hex(), hello.role, validator.index if validator else None)
+        await self._serve(Connection(socket, hello, sender, False, address))
+        await socket.close()
+        return socket
+
+    async def _greet_dialler(self, socket: web.WebSocketResponse, shown: bytes | None, address: str) -> Hello:
+        theirs = await _receive(socket, Hello)
+        self._check_hello(theirs)
+        if theirs.role == VALIDATOR:
+            if theirs.node_key not in self._validators:
+                raise HandshakeFailed("not a validator of this chain")
+            if shown is None or certificate_key(shown) != theirs.node_key:
+                raise HandshakeFailed("a validator must show the certificate of its node key")
+        else:
+            self._check_room(address)
+        mine = self._hello()
+        await socket.send_bytes(encode_frame(mine))
+        proof = await _receive(socket, HelloProof)
+        certificate = self.key.certificate_der
+        if not verify(theirs.node_key, transcript(self._chain, certificate, theirs, mine, True), proof.signature):
+            raise HandshakeFailed("the dialler's proof does not hold")
+        await socket.send_bytes(encode_frame(self._proof(certificate, theirs, mine, False)))
+        return theirs
+
+    def _check_room(self, address: str) -> None:
+        observers = [c for c in self._connections.values() if c.sender.role == OBSERVER]
+        if len(observers) >= MAX_OBSERVERS or sum(c.address == address for c in observers) >= MAX_OBSERVERS_PER_ADDRESS:
+            raise HandshakeFailed("no room for another observer from there")
+
+    def _check_hello(self, hello: Hello) -> None:
+        if hello.protocol != PROTOCOL:
+            raise HandshakeFailed(f"protocol {hello.protocol}, this node speaks {PROTOCOL}")
+        if hello.chain != self._chain:
+            raise HandshakeFailed(f"chain {hello.chain.hex()[:16]}, this network is {self._chain.hex()[:16]}")
+        if hello.node_key == self.key.public:
+            raise HandshakeFailed("that is this node itself")
+        if self._conduct.banned(node_id(hello.node_key).hex(), self._clock.monotonic_ms()):
+            raise HandshakeFailed("banned for a while")
+
+    def _hello(self) -> Hello:
+        return Hello(
+            protocol=PROTOCOL,
+            chain=self._chain,
+            role=self.role,
+            node_key=self.key.public,
+            nonce=secrets.token_bytes(32),
+            session=self._session,
+            address=self.listen_address,
+            height=self.final_height(),
+        )
+
+    def _proof(self, certificate: bytes, dialler: Hello, listener: Hello, by_dialler: bool) -> HelloProof:
+        return HelloProof(sign(self.key.seed, transcript(self._chain, certificate, dialler, listener, by_dialler)))
+
+    # --- one connection
+
+    async def _serve(self, connection: Connection) -> None:
+        """Until it ends: take its frames, send what is queued, ping."""
+        name = connection.sender.name
+        if not self._register(connection):
+            return
+        self._log.info("peer_up", peer=name, validator=connection.sender.index, dialled=connection.dialled)
+        workers = [
+            self._spawn(self._write(connection), "write"),
+            self._spawn(self._tick(connection), "tick"),
+            self._spawn(self._read(connection), "read"),
+            self._spawn(_wait(connection.closing), "closing"),
+        ]
+        try:
+            if self.listener is not None:
+                self.listener.peer_up(connection.sender)
+            await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            if self._connections.get(name) is connection:
+                del self._connections[name]
+                self._log.info("peer_down", peer=name, validator=connection.sender.index)
+                if self.listener is not None:
+                    self.listener.peer_down(connection.sender)
+                if name in self._gone:
+                    self._gone[name].set()
+
+    def _register(self, new: Connection) -> bool:
+        """Whether the connection is the one to keep; the one it replaces is closed."""
+        old = self._connections.get(new.sender.name)
+        if old is not None and old.hello.session == new.hello.session:
+            smaller_dials = self.key.public < new.hello.node_key
+            if old.dialled == smaller_dials and new.dialled != smaller_dials:
+                return False
+        if old is not None:
+            old.closing.set()
+        self._connections[new.sender.name] = new
+        return True
+
+    async def _read(self, connection: Connection) -> None:
+        buckets = Buckets(connection.sender.role, self._clock.monotonic_ms())
+        async for message in connection.socket:
+            connection.silent_ticks = 0
+            now_ms = self._clock.monotonic_ms()
+            if message.type is not WSMsgType.BINARY:
+                self.blame(connection.sender.name, MALFORMED, "a message that is not binary")
+                continue
+            try:
+                frame = decode_frame(message.data)
+                buckets.take(type(frame), now_ms)
+                self._deliver(connection, frame, now_ms)
+            except DecodeError as error:
+                self.blame(connection.sender.name, MALFORMED, str(error))
+            except Reject as rejected:
+                self.blame(connection.sender.name, rejected.points, rejected.why)
+            except Ignore as ignored:
+                self._log.debug("frame_ignored", peer=connection.sender.name, why=str(ignored))
+
+    def _deliver(self, connection: Connection, frame: Frame, now_ms: int) -> None:
+        if isinstance(frame, Ping):
+            connection.queue.push(encode_frame(Pong(frame.nonce)), Priority.VOTES)
+        elif isinstance(frame, Pong):
+            connection.pong(frame.nonce, now_ms)
+        elif self.listener is not None:
+            self.listener.frame_received(connection.sender, frame)
+
+    async def _write(self, connection: Connection) -> None:
+        with suppress(OSError, aiohttp.ClientError):
+            while True:
+                await connection.socket.send_bytes(await connection.queue.pop())
+
+    async def _tick(self, connection: Connection) -> None:
+        while connection.silent_ticks < SILENT_TICKS:
+            connection.silent_ticks += 1
+            connection.ping(self._clock.monotonic_ms())
+            await asyncio.sleep(PING_S)
+        self._log.info("peer_silent", peer=connection.sender.name)
+
+
+# --- frames of the handshake
+
+
+async def _receive(socket: WebSocket, kind: type[Received]) -> Received:
+    message = await socket.receive()
+    if message.type is not WSMsgType.BINARY:
+        raise HandshakeFailed("the connection ended within the handshake")
+    try:
+        frame = decode_frame(message.data)
+    except DecodeError as error:
+        raise HandshakeFailed(str(error)) from None
+    if not isinstance(frame, kind):
+        raise HandshakeFailed(f"a {type(frame).__name__} frame within the handshake")
+    return frame
+
+
+def _shown_certificate(tls: ssl.SSLObject | None) -> bytes | None:
+    """The other side's certificate in DER, which OpenSSL has checked against the validators' anchors."""
+    return tls.getpeercert(binary_form=True) if tls is not None else None
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

@@ -1,0 +1,183 @@
+"""Who and what is registered: participants, devices, schemes, validators, proposals, and the days of a device."""
+
+from typing import Any
+
+from contracts.calendar import date_of_day
+from contracts.issue import accounts_of
+from node.queries.certificates import bundle_dict, number_text
+from node.queries.pages import Page, bounds, records, take
+from node.queries.values import plain
+from state.attestation import VERDICT_NAMES
+from state.codec import decode
+from state.errors import Unknown
+from state.history import holdings, lot_of
+from state.keyspace import (
+    Space,
+    device_key,
+    gateway_key,
+    key_owner_key,
+    meter_key,
+    participant_key,
+    proposal_key,
+    release_key,
+    role_key,
+    scheme_key,
+    space_end,
+)
+from state.outputs import Output, quantity
+from state.records import (
+    Device,
+    Gateway,
+    KeyOwner,
+    Meter,
+    Participant,
+    Proposal,
+    Release,
+    RoleGrant,
+    Scheme,
+    Validator,
+)
+from state.store import Store
+from state.transaction import ProposalContent
+
+STATUS_OF_KIND = {"bundle": "active", "offer": "locked", "delivery": "reserved", "bid": "locked", "funds": "active"}
+
+# --- participants
+
+
+def participant_dict(store: Store, participant: int) -> dict[str, Any]:
+    found = store.get(participant_key(participant))
+    if not isinstance(found, Participant):
+        raise Unknown(what="participant", id=participant)
+    low = role_key(participant, "")
+    roles = [entry for _, entry in store.scan(low, space_end(low)) if isinstance(entry, RoleGrant)]
+    return {**_bare(found), "roles": [{"role": grant.role, "until": str(grant.until)} for grant in roles]}
+
+
+def participants_page(store: Store, cursor: bytes | None, limit: int) -> Page:
+    return records(store, Space.PARTICIPANT, cursor, limit, lambda _, found: participant_dict(store, found.id))
+
+
+def participant_of_key(store: Store, key: bytes) -> dict[str, Any]:
+    owner = store.get(key_owner_key(key))
+    if not isinstance(owner, KeyOwner):
+        raise Unknown(what="participant with the key", id=key.hex())
+    return participant_dict(store, owner.participant)
+
+
+def outputs_page(store: Store, participant: int, kind: str, cursor: bytes | None, limit: int) -> Page:
+    """Live outputs of a participant in the order of their outpoints; the cursor is the last outpoint."""
+    participant_dict(store, participant)
+    found = holdings(store, participant, kind, cursor or b"", limit)
+    items = [output_dict(store, outpoint, output) for outpoint, output in found]
+    return items, found[-1][0] if len(found) == limit else None
+
+
+def output_dict(store: Store, outpoint: bytes, output: Output) -> dict[str, Any]:
+    """The output's fields, where it lies, and for certificates their numbers."""
+    shown = plain(output)
+    shown["outpoint"] = outpoint.hex()
+    shown["status"] = STATUS_OF_KIND[shown["kind"]]
+    lot = lot_of(output)
+    if lot is not None:
+        shown["number"] = number_text(store, lot.issuance, lot.start, lot.end)
+        shown["quantity"] = str(quantity(lot))
+        if lot is not output:
+            shown["lot"] = bundle_dict(store, lot)
+    return shown
+
+
+# --- devices
+
+
+def device_dict(store: Store, device: int) -> dict[str, Any]:
+    found = store.get(device_key(device))
+    if not isinstance(found, Device):
+        raise Unknown(what="device", id=device)
+    scheme = store.get(scheme_key(found.scheme))
+    return {
+        **_bare(found),
+        "scheme_name": scheme.name if isinstance(scheme, Scheme) else "",
+        "credential": _credential(store, device),
+        "months": [_bare(account) for account in accounts_of(store, device)],
+    }
+
+
+def devices_page(store: Store, owner: int | None, cursor: bytes | None, limit: int) -> Page:
+    def show(_: bytes, found: Device) -> dict[str, Any] | None:
+        return device_dict(store, found.id) if owner in (None, found.owner) else None
+
+    return records(store, Space.DEVICE, cursor, limit, show)
+
+
+def _credential(store: Store, device: int) -> dict[str, Any] | None:
+    """Whose signature the device's readings carry: the meter's own key, or its gateway's."""
+    meter = store.get(meter_key(device))
+    if not isinstance(meter, Meter):
+        return None
+    gateway = store.get(gateway_key(meter.gateway)) if meter.gateway else None
+    key = gateway.key if isinstance(gateway, Gateway) else meter.key
+    return {"key": key.hex(), "gateway": meter.gateway, "until": str(meter.until)}
+
+
+def days_page(store: Store, device: int, first: int, last: int, cursor: bytes | None, limit: int) -> Page:
+    """Verdicts of the days first..last of a device, oldest first; the cursor is the last key."""
+    if not isinstance(store.get(device_key(device)), Device):
+        raise Unknown(what="device", id=device)
+    low, high = bounds(release_key(device, 0, 0, 0)[:5], cursor)
+    low, high = max(low, release_key(device, first, 0, 0)), min(high, release_key(device, last, 255, 255) + b"\x00")
+    return take(store.scan(low, max(low, high)), limit, lambda _, found: release_dict(found))
+
+
+def release_dict(found: Any) -> dict[str, Any]:
+    assert isinstance(found, Release)
+    return {
+        **_bare(found),
+        "date": date_of_day(found.day).isoformat(),
+        "verdict": VERDICT_NAMES[found.verdict],
+    }
+
+
+# --- the network
+
+
+def schemes_list(store: Store) -> list[dict[str, Any]]:
+    return [_bare(entry) for entry in _all(store, Space.SCHEME)]
+
+
+def validators_list(store: Store) -> list[dict[str, Any]]:
+    return [_bare(entry) for entry in _all(store, Space.VALIDATOR) if isinstance(entry, Validator)]
+
+
+def _all(store: Store, space: Space) -> list[Any]:
+    low = bytes((space,))
+    return [entry for _, entry in store.scan(low, space_end(low))]
+
+
+# --- proposals
+
+
+def proposal_dict(store: Store, proposal: int) -> dict[str, Any]:
+    found = store.get(proposal_key(proposal))
+    if not isinstance(found, Proposal):
+        raise Unknown(what="proposal", id=proposal)
+    return _proposal(found)
+
+
+def proposals_page(store: Store, status: str | None, cursor: bytes | None, limit: int) -> Page:
+    def show(_: bytes, found: Proposal) -> dict[str, Any] | None:
+        return _proposal(found) if status in (None, found.status) else None
+
+    return records(store, Space.PROPOSAL, cursor, limit, show)
+
+
+def _proposal(found: Proposal) -> dict[str, Any]:
+    content = decode(ProposalContent, found.content)  # type: ignore[arg-type, var-annotated]
+    return {**_bare(found), "content": plain(content)}
+
+
+def _bare(record: Any) -> dict[str, Any]:
+    """A record's fields without its tag: the list that it stands in already says what it is."""
+    shown = plain(record)
+    shown.pop("kind", None)
+    return shown

@@ -1,0 +1,96 @@
+"""Retirement statements: the facts that the hash on chain vouches for, rebuilt from the ledger."""
+
+from typing import Any
+
+from contracts.statement import StatementFacts, statement_facts, statement_hash
+from node.queries.certificates import issuance_of, name_of
+from node.queries.chain import find_transaction, meta_of, parameters_of
+from node.queries.pages import Page, records
+from node.queries.values import plain
+from state.errors import StoreMismatch, Unknown
+from state.keyspace import Space, device_key, participant_key, scheme_key, statement_key
+from state.numbering import CertificateNumber, format_number
+from state.records import Device, Issuance, Participant, Scheme, Statement
+from state.store import Store
+from state.transaction import Retire
+
+
+def statement_of(store: Store, identity: bytes) -> Statement:
+    found = store.get(statement_key(identity))
+    if not isinstance(found, Statement):
+        raise Unknown(what="statement", id=identity.hex())
+    return found
+
+
+def facts_of(store: Store, statement: Statement) -> StatementFacts:
+    """The facts of a statement; nothing in them can have changed since, so their hash must be the one on chain."""
+    _, _, transaction = find_transaction(store, statement.txid)
+    action = transaction.body.actions[statement.action_index]
+    holder = store.get(participant_key(statement.holder))
+    assert isinstance(action, Retire)
+    assert isinstance(holder, Participant)
+    sources = [_source(store, retired.issuance) for retired in action.ranges]
+    facts = statement_facts(meta_of(store).chain, parameters_of(store), holder, action, sources)
+    if statement_hash(facts) != statement.statement_hash:
+        raise StoreMismatch(why=f"the facts of statement {statement.id.hex()} do not give its hash")
+    return facts
+
+
+def _source(store: Store, number: int) -> tuple[Issuance, Device, Scheme]:
+    issuance = issuance_of(store, number)
+    device, scheme = store.get(device_key(issuance.device)), store.get(scheme_key(issuance.scheme))
+    assert isinstance(device, Device)
+    assert isinstance(scheme, Scheme)
+    return issuance, device, scheme
+
+
+# --- JSON
+
+
+def statement_dict(store: Store, identity: bytes) -> dict[str, Any]:
+    """The whole statement, with the numbers as people read them."""
+    statement = statement_of(store, identity)
+    facts = facts_of(store, statement)
+    block, _, _ = find_transaction(store, statement.txid)
+    shown = plain(facts)
+    for bundle, item in zip(facts.bundles, shown["bundles"], strict=True):
+        item["quantity"] = str(bundle.end - bundle.start + 1)
+        item["number"] = format_number(
+            CertificateNumber(
+                facts.registry_code,
+                bundle.facts.country,
+                bundle.device,
+                bundle.month,
+                bundle.start,
+                bundle.end,
+                bundle.serial_digits,
+            )
+        )
+    return {
+        **_head(store, statement),
+        "height": block.header.height,
+        "time_ms": block.header.timestamp_ms,
+        "facts": shown,
+    }
+
+
+def statements_page(store: Store, holder: int | None, cursor: bytes | None, limit: int) -> Page:
+    def show(_: bytes, found: Statement) -> dict[str, Any] | None:
+        return _head(store, found) if holder in (None, found.holder) else None
+
+    return records(store, Space.STATEMENT, cursor, limit, show)
+
+
+def _head(store: Store, statement: Statement) -> dict[str, Any]:
+    """A statement exists only once its retirement is final, so its status is always `completed`."""
+    return {
+        "id": statement.id.hex(),
+        "status": "completed",
+        "holder": statement.holder,
+        "holder_name": name_of(store, statement.holder),
+        "txid": statement.txid.hex(),
+        "action_index": statement.action_index,
+        "statement_hash": statement.statement_hash.hex(),
+        "quantity": str(statement.quantity),
+        "retired_at": str(statement.retired_at),
+    }

@@ -1,0 +1,465 @@
+"""The one loop: inputs go to the engine one at a time, and what it asks for is performed in order.
+
+The driver rule (consensus.md section 4): all that one turn wants to persist is appended and synced once, and only then
+is anything sent. A turn is every input that waits when the loop comes round, so under load several votes share a sync.
+
+Executing and building blocks are tasks of their own, because checking signatures gives way to the loop; their answers
+come back as inputs. Commits are performed in place: they must keep their order.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from consensus.effects import (
+    Blame,
+    BuildBlock,
+    CheckBlock,
+    Commit,
+    Effect,
+    EvidenceFound,
+    Fetch,
+    Halt,
+    Persist,
+    Send,
+    ServeBlock,
+    ServeBlocks,
+    ServeBoundary,
+    SetTimer,
+)
+from consensus.engine import Engine
+from consensus.inputs import BlockBuilt, BlockChecked, Input, MessageReceived, PeerUp, Start, TimerFired, WorkWaits
+from consensus.messages import BlockBody, ConsensusMessage, GetBlock, GetBlocks, GetQuorums, Status
+from consensus.records import JournalRecord, prunable
+from consensus.votes import Quorum, Vote
+from contracts.context import BlockOutput
+from contracts.expire import due_at_ms
+from contracts.transition import DecodedTx
+from node.faults import Clock, reach
+from node.gossip import IMPROPER, MALFORMED, Ignore, Sender, check_frame, consensus_message, priority_of
+from node.journal import SEGMENT_BYTES, Journal
+from node.ledger import Ledger
+from node.mempool import Mempool
+from node.peers import Peers
+from node.signer import Signer
+from node.sync import blocks_from, peer_to_ask
+from node.wire import (
+    MAX_FRAME_TRANSACTIONS,
+    OBSERVER,
+    VALIDATOR,
+    Consensus,
+    Frame,
+    Priority,
+    Transactions,
+    encode_frame,
+)
+from state.block import Block, header_hash
+from state.codec import encode
+from state.errors import BadSignature, DecodeError, ExecutionDiffers, Refusal, SignerMismatch, WattestError
+
+MAX_TURN = 64  # inputs that may share one sync
+MAX_INBOX = 20_000  # beyond it peers' messages are dropped; own answers and timers never are
+MAX_ADMISSIONS = 256  # transaction frames that wait for admission
+GOSSIP_DELAY_S = 0.005  # single transactions that come in within it share a frame
+GOSSIP_BYTES = 1024 * 1024
+BLAME = 34  # three lies within a minute, and a peer is left alone for a while
+FAR_DUE_S = 60.0
+
+
+class NodeHalted(WattestError):
+    """An invariant does not hold: the node writes a dump and ends with `exit_code` (assurance.md section 9)."""
+
+    code = "halted"
+    sentence = "The node stops for safety: {why}."
+
+    def __init__(self, exit_code: int, why: str) -> None:
+        super().__init__(why=why)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class FinalBlock:
+    """One block that became final here, for whoever watches."""
+
+    block: Block
+    block_hash: bytes
+    transactions: tuple[DecodedTx, ...]
+    output: BlockOutput
+    finalization: Quorum
+
+
+class Watcher(Protocol):
+    """Told on the loop, after the fact; must return at once."""
+
+    def committed(self, final: FinalBlock) -> None: ...
+
+    def live(self, kind: str, fields: dict[str, Any]) -> None:
+        """Something that no block records: `peer`, `view`, `evidence`, and what the readings' side announces."""
+
+
+FrameHandler = Callable[[Sender, Any], None]
+
+
+class Runtime:
+    """Joins engine, ledger, mempool, journal and peers. `journal` and `signer` None: an observer."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        ledger: Ledger,
+        mempool: Mempool,
+        peers: Peers,
+        journal: Journal | None,
+        signer: Signer | None,
+        records: Iterable[JournalRecord],
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self.engine, self.ledger, self.mempool, self.peers = engine, ledger, mempool, peers
+        self.clock, self.log = clock, log
+        self._journal, self._signer = journal, signer
+        self._live_records = [(record, encode(record)) for record in records]
+        self._inbox: asyncio.Queue[tuple[type[Input], dict[str, Any]] | BaseException] = asyncio.Queue()
+        self._admissions: asyncio.Queue[tuple[Sender, Transactions]] = asyncio.Queue(MAX_ADMISSIONS)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._due_timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._gossip: list[bytes] = []
+        self._handlers: dict[type, FrameHandler] = {}
+        self._told_work = False
+        self._seen = (0, 0)  # epoch and view last told to watchers
+        self._claimed: dict[str, int] = {}  # peer -> height it says it has
+        self.watchers: list[Watcher] = []
+        self.byzantine: set[int] = set()
+        peers.listener = self
+        peers.final_height = lambda: ledger.tip.height
+        mempool.on_admitted = self._admitted
+
+    # --- the loop
+
+    async def run(self) -> None:
+        """Until cancelled; raises what the node must stop for."""
+        self._spawn(self._admit_loop())
+        self._put(Start)
+        self._watch_deadlines()
+        self._tell_work()
+        try:
+            while True:
+                await self._perform(self._turn(await self._inbox.get()))
+        finally:
+            for task in list(self._tasks):
+                task.cancel()
+            for timer in (*self._timers.values(), self._due_timer):
+                if timer is not None:
+                    timer.cancel()
+
+    def _turn(self, first: tuple[type[Input], dict[str, Any]] | BaseException) -> list[Effect]:
+        """Step the engine with everything that waits. Persists are made durable here, before anything is returned."""
+        effects: list[Effect] = []
+        records: list[JournalRecord] = []
+        sync = False
+        given: tuple[type[Input], dict[str, Any]] | BaseException = first
+        for _ in range(MAX_TURN):
+            if isinstance(given, BaseException):
+                raise given
+            kind, fields = given
+            step = self.engine.step(kind(self.clock.monotonic_ms(), self.clock.wall_ms(), **fields))
+            for effect in step:
+                if isinstance(effect, Persist):
+                    records += effect.records
+                    sync = sync or effect.sync
+                else:
+                    effects.append(effect)
+            if self._inbox.empty():
+                break
+            given = self._inbox.get_nowait()
+        self._persist(records, sync)
+        return effects
+
+    def _persist(self, records: list[JournalRecord], sync: bool) -> None:
+        if self._journal is None or not records:
+            return
+        encoded = [encode(record) for record in records]
+        self._live_records += zip(records, encoded, strict=True)
+        self._journal.append(encoded)
+        if sync:
+            self._journal.sync()
+
+    async def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if (effect.epoch, effect.view) != self._seen:
+                self._announce_view(effect.epoch, effect.view)
+            match effect:
+                case Send():
+                    self._send(effect.message, effect.to)
+                case SetTimer():
+                    self._set_timer(effect)
+                case Commit():
+                    await self._commit(effect)
+                case BuildBlock():
+                    self._spawn(self._build(effect))
+                case CheckBlock():
+                    self._spawn(self._check(effect))
+                case Fetch():
+                    self._fetch(effect)
+                case ServeBlocks():
+                    answer = blocks_from(self.ledger, effect.from_height, effect.count)
+                    if answer is not None:
+                        self._send(answer, effect.peer)
+                case ServeBlock():
+                    block = self.ledger.block(effect.block_hash)
+                    if block is not None:
+                        self._send(BlockBody(block), effect.peer)
+                case ServeBoundary():
+                    self.log.info("other_epoch", peer=effect.peer, epoch=effect.of_epoch)
+                case EvidenceFound():
+                    self._evidence(effect.evidence.first)
+                case Blame():
+                    self.peers.blame(effect.peer, BLAME, effect.why)
+                case Halt():
+                    raise NodeHalted(effect.code, effect.why)
+                case _:
+                    raise AssertionError(f"unknown effect {type(effect).__name__}")
+
+    def _put(self, kind: type[Input], **fields: Any) -> None:
+        self._inbox.put_nowait((kind, fields))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """A task whose failure is the node's failure."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.fail_with(task)
+
+    def fail_with(self, task: asyncio.Task[None]) -> None:
+        """For tasks beside the loop: what they did not expect is the node's failure too."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._inbox.put_nowait(error)
+
+    # --- sending
+
+    def _send(self, message: ConsensusMessage, to: str | None) -> None:
+        """Observers only ask; they are sent what proves itself, and fetch the bodies that they want."""
+        asks = isinstance(message, GetQuorums | GetBlocks | GetBlock | Status)
+        if self.peers.role == OBSERVER and not asks:
+            return
+        data = encode_frame(Consensus(encode(message)))
+        priority = priority_of(message)
+        if to is None:
+            self.peers.broadcast(data, priority, observers=priority is Priority.QUORUMS)
+        else:
+            self.peers.send(to, data, priority)
+        reach("send")
+
+    def _fetch(self, effect: Fetch) -> None:
+        wanted = effect.request.from_height if isinstance(effect.request, GetBlocks) else 0
+        peers = [(c.sender.name, self._claimed.get(c.sender.name, 0)) for c in self.peers.connected_validators]
+        peer = peer_to_ask(peers, wanted, effect.attempt)
+        if peer is not None:
+            self._send(effect.request, peer)
+
+    # --- timers
+
+    def _set_timer(self, effect: SetTimer) -> None:
+        old = self._timers.get(effect.purpose)
+        if old is not None:
+            old.cancel()
+        delay_s = max(0, effect.at_ms - self.clock.monotonic_ms()) / 1000
+        self._timers[effect.purpose] = asyncio.get_running_loop().call_later(
+            delay_s, lambda: self._put(TimerFired, epoch=effect.epoch, view=effect.view, purpose=effect.purpose)
+        )
+
+    def _watch_deadlines(self) -> None:
+        """The next deadline of the ledger is work too: a block must come to sweep what is due."""
+        if self._due_timer is not None:
+            self._due_timer.cancel()
+            self._due_timer = None
+        due_ms = due_at_ms(self.ledger.store)
+        self._due = due_ms is not None and due_ms <= self.clock.wall_ms()
+        if due_ms is not None and not self._due:
+            delay_s = min((due_ms - self.clock.wall_ms()) / 1000, FAR_DUE_S)
+            self._due_timer = asyncio.get_running_loop().call_later(delay_s, self._deadline_reached)
+
+    def _deadline_reached(self) -> None:
+        self._watch_deadlines()
+        self._tell_work()
+
+    def _tell_work(self) -> None:
+        work = len(self.mempool) > 0 or self._due
+        if work != self._told_work:
+            self._told_work = work
+            self._put(WorkWaits, waiting=work)
+
+    # --- blocks
+
+    async def _build(self, effect: BuildBlock) -> None:
+        candidates = self.mempool.take(exclude=self._pending_txids(effect.parent_hash))
+        block: Block | None = None
+        try:
+            block, refused = self.ledger.build_with_refused(
+                effect.parent_hash, candidates, effect.timestamp_ms, effect.proposer
+            )
+        except Refusal as refusal:
+            self.log.warning("build_failed", view=effect.view, why=str(refusal))
+        else:
+            self.mempool.reconsider(decoded for decoded, _ in refused)
+            self._tell_work()
+        self._put(BlockBuilt, epoch=effect.epoch, view=effect.view, block=block)
+
+    async def _check(self, effect: CheckBlock) -> None:
+        ok = False
+        try:
+            await self.mempool.prepare(effect.block.transactions)
+            self.ledger.check(effect.block)
+            ok = True
+        except (Refusal, DecodeError) as refusal:
+            self.log.warning("block_refused", height=effect.block.header.height, why=str(refusal))
+        self._put(BlockChecked, epoch=effect.epoch, view=effect.view, block_hash=effect.block_hash, ok=ok)
+
+    async def _commit(self, effect: Commit) -> None:
+        block, finalization = effect.block, effect.finalization
+        if not self.ledger.knows(effect.block_hash):
+            await self._execute_final(block)
+        transactions = self.ledger.transactions(effect.block_hash)
+        own = finalization.block_hash == effect.block_hash
+        output = self.ledger.commit(block, encode(finalization) if own else b"", finalization.view)
+        self.mempool.committed(block.header.height, transactions)
+        if own:
+            self._prune(finalization, block.header.height)
+        self._watch_deadlines()
+        self._tell_work()
+        self.log.info(
+            "final", height=block.header.height, transactions=len(transactions), view=finalization.view, own=own
+        )
+        final = FinalBlock(block, effect.block_hash, transactions, output, finalization)
+        for watcher in self.watchers:
+            watcher.committed(final)
+        await asyncio.sleep(0)  # a late node commits many blocks in a row, and must still answer pings
+
+    async def _execute_final(self, block: Block) -> None:
+        """A final block that this node did not check before; it must hold here too, or nothing can be trusted."""
+        try:
+            await self.mempool.prepare(block.transactions)
+            self.ledger.check(block)
+        except (Refusal, DecodeError) as refusal:
+            raise ExecutionDiffers(
+                height=block.header.height, block=header_hash(block.header), why=str(refusal)
+            ) from refusal
+
+    def _pending_txids(self, block_hash: bytes) -> Collection[bytes]:
+        """Transactions of the block and its unfinalised ancestors: they wait, but not for the next block."""
+        txids: set[bytes] = set()
+        while block_hash != self.ledger.tip.hash and self.ledger.knows(block_hash):
+            txids.update(decoded.txid for decoded in self.ledger.transactions(block_hash))
+            block_hash = self.ledger.header(block_hash).parent_hash
+        return txids
+
+    def _prune(self, finalization: Quorum, height: int) -> None:
+        """What lies below the Finalization of a stored block can never matter again."""
+        epoch, view = finalization.epoch, finalization.view
+        self._live_records = [kept for kept in self._live_records if not prunable(kept[0], epoch, view)]
+        if self._signer is not None:
+            self._signer.forget_below(epoch, view)
+        if self._journal is not None and self._journal.size_bytes > SEGMENT_BYTES:
+            survivors = [encoded for _, encoded in self._live_records]
+            self._journal.rotate(epoch, height, view, finalization.block_hash, survivors)
+
+    # --- transactions
+
+    async def _admit_loop(self) -> None:
+        """Transactions of other nodes, frame by frame; who sends bad ones is to blame."""
+        while True:
+            sender, frame = await self._admissions.get()
+            # what a validator sends it has sent to every other one itself
+            for result in await self.mempool.admit(frame.raws, local=sender.role == OBSERVER):
+                if isinstance(result, DecodeError | BadSignature | SignerMismatch):
+                    points = MALFORMED if isinstance(result, DecodeError) else IMPROPER
+                    self.peers.blame(sender.name, points, f"transaction: {result}")
+
+    def _admitted(self, admitted: Iterable[DecodedTx], local: bool) -> None:
+        self._tell_work()
+        if local:
+            if not self._gossip:
+                asyncio.get_running_loop().call_later(GOSSIP_DELAY_S, self._flush_gossip)
+            self._gossip += [decoded.raw for decoded in admitted]
+
+    def _flush_gossip(self) -> None:
+        raws, self._gossip = self._gossip, []
+        for frame in transaction_frames(raws):
+            self.peers.broadcast(frame, Priority.TRANSACTIONS, observers=False)
+
+    # --- what peers do (node.peers.Listener)
+
+    def handle(self, kind: type[Frame], handler: FrameHandler) -> None:
+        """Frames of `kind` (readings, closes, attestations) go to `handler`, on the loop. It may raise Reject."""
+        self._handlers[kind] = handler
+
+    def frame_received(self, sender: Sender, frame: Frame) -> None:
+        check_frame(frame, sender, self.peers.validator_count)
+        match frame:
+            case Consensus():
+                message = consensus_message(frame, sender)
+                if isinstance(message, Status):
+                    self._claimed[sender.name] = message.height
+                if self._inbox.qsize() >= MAX_INBOX:
+                    raise Ignore("the engine is busy")
+                self._put(MessageReceived, peer=sender.name, message=message)
+            case Transactions():
+                if self._admissions.full():
+                    raise Ignore("too many transactions wait for admission")
+                self._admissions.put_nowait((sender, frame))
+            case _:
+                handler = self._handlers.get(type(frame))
+                if handler is not None:
+                    handler(sender, frame)
+
+    def peer_up(self, sender: Sender) -> None:
+        self._put(PeerUp, peer=sender.name)
+        if sender.role == VALIDATOR:
+            for frame in transaction_frames(self.mempool.local()):
+                self.peers.send(sender.name, frame, Priority.TRANSACTIONS)
+        self.announce("peer", index=sender.index, connected=True)
+
+    def peer_down(self, sender: Sender) -> None:
+        self._claimed.pop(sender.name, None)
+        self.announce("peer", index=sender.index, connected=False)
+
+    # --- telling
+
+    def announce(self, kind: str, **fields: Any) -> None:
+        for watcher in self.watchers:
+            watcher.live(kind, fields)
+
+    def claimed_height(self, peer: str) -> int:
+        """What a connected peer last said it has; 0 before it spoke. For display: nothing is decided by it."""
+        return self._claimed.get(peer, 0)
+
+    def _announce_view(self, epoch: int, view: int) -> None:
+        self._seen = (epoch, view)
+        self.announce("view", epoch=epoch, view=view, leader=view % self.peers.validator_count)
+
+    def _evidence(self, vote: Vote) -> None:
+        self.byzantine.add(vote.signer)
+        self.log.error("equivocation", validator=vote.signer, epoch=vote.epoch, view=vote.view)
+        self.announce("evidence", validator=vote.signer, epoch=vote.epoch, view=vote.view)
+
+
+def transaction_frames(raws: list[bytes]) -> Iterable[bytes]:
+    """Encoded frames of at most 1,000 transactions and about 1 MiB each, so that votes can pass between them."""
+    batch: list[bytes] = []
+    size = 0
+    for raw in raws:
+        if batch and (len(batch) == MAX_FRAME_TRANSACTIONS or size + len(raw) > GOSSIP_BYTES):
+            yield encode_frame(Transactions(tuple(batch)))
+            batch, size = [], 0
+        batch.append(raw)
+        size += len(raw)
+    if batch:
+        yield encode_frame(Transactions(tuple(batch)))

@@ -1,0 +1,102 @@
+"""The public side of a running node: its HTTP API, its event stream and its metrics."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+
+from aiohttp import web
+
+from node.api.limits import PROFILES
+from node.api.server import serve
+from node.api.services import Live, Peer, Services, Standing
+from node.app import Node
+from node.config import ConfigError, parse_address
+from node.feed import Feed
+from node.measuring import Measuring
+from node.metrics import Metrics
+from node.queries.chain import block_message
+from node.version import VERSION
+
+
+class Serving:
+    """A part of the node (`node.app.Part`)."""
+
+    def __init__(self, node: Node, measuring: Measuring) -> None:
+        self._node = node
+        self._measuring = measuring
+        self._host, self._port = parse_address(node.config.text("node.api_listen"))
+        self._feed = Feed(partial(block_message, node.ledger.store))
+        self._metrics = Metrics(node.chain, len(node.ledger.validators))
+        self._runner: web.AppRunner | None = None
+        node.runtime.watchers += [self._metrics, self._feed]
+
+    async def start(self) -> None:
+        try:
+            self._runner = await serve(self._services(), self._host, self._port)
+        except OSError as error:
+            address = f"{self._host}:{self._port}"
+            raise ConfigError(
+                why=f"the API cannot listen at {address} ({error.strerror}): stop what is there, or set node.api_listen"
+            ) from None
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _services(self) -> Services:
+        node, measuring = self._node, self._measuring
+        return Services(
+            store=node.ledger.store,
+            chain=node.chain,
+            genesis=canonical_json(node.config.genesis.read_bytes()),
+            node_index=node.index,
+            version=VERSION,
+            public_url=node.config.text("node.public_url") or f"http://{self._host}:{self._port}",
+            feed=self._feed,
+            metrics=self._metrics,
+            live=self._live,
+            admit=node.mempool.admit,
+            standing=self._standing,
+            take_readings=measuring.intake.accept_batch,
+            take_close=measuring.intake.accept_close,
+            readings_of_day=self._readings_of_day,
+            profile=measuring.judge.profile,
+            limits=PROFILES[node.config.text("node.profile")],
+        )
+
+    def _live(self) -> Live:
+        node = self._node
+        standing = node.engine.standing()
+        connected = {connection.sender.index: connection.sender.name for connection in node.peers.connected_validators}
+        peers = tuple(
+            Peer(
+                validator.index,
+                validator.index in connected,
+                node.runtime.claimed_height(connected.get(validator.index, "")),
+            )
+            for validator in node.ledger.validators
+            if validator.index != node.index
+        )
+        return Live(
+            view=standing.view,
+            leader=standing.view % len(node.ledger.validators),
+            peers=peers,
+            mempool=len(node.mempool),
+            syncing=any(peer.height > node.ledger.tip.height + 2 for peer in peers if peer.connected),
+            byzantine=len(node.runtime.byzantine),
+        )
+
+    def _standing(self, txid: bytes) -> Standing | None:
+        if self._node.mempool.get(txid) is not None:
+            return Standing("waiting")
+        refusal = self._node.mempool.refusal(txid)
+        return None if refusal is None else Standing("refused", refusal)
+
+    def _readings_of_day(self, device: int, day: int) -> Sequence[str]:
+        return self._measuring.store.day(device, day)
+
+
+def canonical_json(genesis: bytes) -> bytes:
+    """The text whose hash is the chain id."""
+    text = json.dumps(json.loads(genesis), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return text.encode("ascii")

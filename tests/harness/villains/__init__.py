@@ -1,0 +1,1 @@
+"""Validators that lie, one behaviour a file."""

@@ -1,0 +1,100 @@
+"""Does the plant's clock agree with the sun?
+
+Some loggers follow daylight saving under a label that does not, and their honest evenings then look like nights. The
+middle of a plant's daily energy, against the middle of its daylight, gives the lag of its clock. Only whole hours that
+persist for weeks are believed: a single shifted day is a claim, a season of one hour is a logger.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
+from verifier.intake import MISSING, DayReadings, Ints, Series, series_of
+from verifier.solar import Sun, incidence, light_mw, plane_light_mw, sun_at
+
+HOUR_S = 3_600
+WEEKS_DAYS = 21  # how far back the lag is looked for
+FEWEST_DAYS = 14  # generating days that must agree
+LIVELY_PPM = 20_000  # of nameplate over the day: a day that says something about the sun
+OFF_HOUR_S = 1_200  # further from a whole hour than this is weather or the season, no clock
+MOST_HOURS = 2
+WHOLE_HOURS = (0, 1, -1, 2, -2)  # tried in this order on a window whose nights generate
+
+
+def aligned(device: DeviceFacts, day: DayReadings, before: DayReadings | None, lag_s: int) -> Series:
+    """The day as its clock would show it without `lag_s`; labels stay, what they are compared with moves.
+
+    The plant's own sensors share its clock, so only the sun moves. Independent climate keeps true time and moves too;
+    intervals whose climate lies in the next day are left out of the comparison.
+    """
+    series = series_of(device, [day])
+    if lag_s == 0:
+        return series
+    series = replace(series, times=series.times - lag_s)
+    if device.climate_source != INDEPENDENT_CLIMATE:
+        return series
+    shift = lag_s // device.interval_s
+    earlier = series_of(device, [before]) if before is not None and before.day == day.day - 1 else None
+    power = series.power_ppm.copy()
+    power[:shift] = MISSING if shift > 0 and earlier is None else power[:shift]
+    power[len(power) + shift :] = MISSING if shift < 0 else power[len(power) + shift :]
+    return replace(
+        series,
+        power_ppm=power,
+        temperature_centi_c=_moved(series.temperature_centi_c, _column(earlier, "temperature_centi_c"), shift),
+        insolation_mwh_m2=_moved(series.insolation_mwh_m2, _column(earlier, "insolation_mwh_m2"), shift),
+        wind_mm_s=_moved(series.wind_mm_s, _column(earlier, "wind_mm_s"), shift),
+    )
+
+
+def _column(series: Series | None, name: str) -> Ints | None:
+    return None if series is None else getattr(series, name)
+
+
+def _moved(values: Ints, earlier: Ints | None, shift: int) -> Ints:
+    gap = np.full(abs(shift), MISSING, dtype=np.int64)
+    if shift > 0:
+        return np.concatenate([gap if earlier is None else earlier[-shift:], values[:-shift]])
+    return np.concatenate([values[-shift:], gap])
+
+
+def offset_s(device: DeviceFacts, days: Sequence[DayReadings]) -> int | None:
+    """Seconds by which the middle of the energy lies after the middle of the light; None without enough lively days."""
+    chosen = [day for day in days if lively(device, day)]
+    if device.technology != "solar" or len(chosen) < FEWEST_DAYS:
+        return None
+    series = series_of(device, chosen)
+    sun = sun_at(series.times, device.latitude_udeg, device.longitude_udeg)
+    middle = _middle_s(device, series.times, np.maximum(series.power_ppm, 0))
+    return middle - _middle_s(device, series.times, _reference(device, series, sun))
+
+
+def lag_of(offset: int | None, usual: int) -> int | None:
+    """The whole hours (in s) that explain an offset against the plant's usual one; None if none does."""
+    if offset is None:
+        return None
+    hours = (offset - usual + HOUR_S // 2) // HOUR_S
+    if abs(hours) > MOST_HOURS or abs(offset - usual - hours * HOUR_S) > OFF_HOUR_S:
+        return None
+    return hours * HOUR_S
+
+
+def lively(device: DeviceFacts, day: DayReadings) -> bool:
+    """Whether the day generated enough to say something about the sun."""
+    return int(day.watts.sum()) * 1_000_000 > LIVELY_PPM * device.nameplate_w * device.slots
+
+
+def _reference(device: DeviceFacts, series: Series, sun: Sun) -> Ints:
+    """Light that knows the true time: independent measurement, else the bare geometry."""
+    if device.climate_source == INDEPENDENT_CLIMATE:
+        light = light_mw(device, series.insolation_mwh_m2)
+        return plane_light_mw(device, sun, light) if device.plane_known else light
+    return np.maximum(incidence(device, sun) if device.plane_known else sun.up, 0) * (sun.up > 0)
+
+
+def _middle_s(device: DeviceFacts, times: Ints, weights: Ints) -> int:
+    """Weighted mean of the local solar time of day, in s after noon."""
+    local = (times + device.longitude_udeg * 240 // 1_000_000) % 86_400 - 43_200
+    return int((local * weights).sum()) // max(1, int(weights.sum()))

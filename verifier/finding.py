@@ -1,0 +1,47 @@
+"""One reason of a verdict: its code, where in the day it was seen, and the numbers behind it."""
+
+from collections.abc import Iterable
+
+from state.codec import Wire
+
+INFO = frozenset(
+    {"bad_number", "bad_time", "truncated", "duplicate", "conflict", "gap", "clock_shift", "single_source"}
+)
+HOLD = frozenset(
+    {
+        "clock_unknown",
+        "climate_missing",
+        "climate_dead",
+        "climate_stuck",
+        "climate_range",
+        "climate_replay",
+        "too_perfect",
+        "baseline_poor",
+        "baseline_missing",
+        "baseline_range",
+    }
+)
+PHYSICS = frozenset({"over_nameplate", "night_power", "over_sky", "night_light", "flat", "power_replay"})
+MODEL = frozenset({"model_day", "time_shift"})
+
+
+class Finding(Wire, frozen=True):
+    """`value` against `limit` in the unit of the code's sentence; `at_s` is 0 where the whole day is meant.
+
+    `info` marks a fault that the verdict does not depend on, of a code that otherwise holds.
+    """
+
+    code: str
+    at_s: int = 0
+    value: int = 0
+    limit: int = 0
+    info: bool = False
+
+
+def codes(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(sorted({finding.code for finding in findings}))
+
+
+def any_of(findings: Iterable[Finding], kind: frozenset[str]) -> bool:
+    """Whether a finding that counts is of one of these codes."""
+    return any(finding.code in kind and not finding.info for finding in findings)

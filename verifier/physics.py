@@ -1,0 +1,117 @@
+"""Claims that no weather allows: more than the machine has, light or power without sun, readings that were made up."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from verifier.device import HORIZONTAL, DeviceFacts
+from verifier.finding import Finding
+from verifier.intake import MISSING, MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, longest_run
+from verifier.solar import Sun, light_mw, sun_at
+from verifier.tables import sine_of_degrees
+
+NAMEPLATE_PPM = 1_020_000  # honest readings reach 1.005
+NIGHT_PPM = 10_000  # of nameplate: inverters and meters idle below it
+NIGHT_DEGREES, NIGHT_DEGREES_ESTIMATED = -2, -6  # below the horizon; wider where coordinates are estimated
+NIGHT_LIGHT_MW = 60_000
+CLOUD_EDGE_PERCENT = 150  # light on a facing plane against outside the atmosphere; 1,360 W/m2 occurs
+CLOUD_EDGE_MW = 100_000
+FLAT_READINGS = 6
+FLAT_LOW_PPM, FLAT_HIGH_PPM = 50_000, 950_000
+REPLAY_LOW_PPM = 20_000
+REPLAY_READINGS = 12  # active intervals; fewer have too little shape to compare
+SATURATED_PPM = 950_000
+NEARLY = 10**7  # cosine above 1 - 1e-7; honest clear days reach .99998
+
+
+def check(
+    device: DeviceFacts,
+    day: DayReadings,
+    series: Series,
+    sun: Sun | None,
+    earlier: Sequence[DayReadings],
+) -> list[Finding]:
+    """Findings of one day; every one of them contradicts the claim. `sun` is None for wind."""
+    found = _over_nameplate(device, day) + _flat(device, series) + _power_replay(device, day, earlier)
+    return found if sun is None else found + _night(device, series, sun) + _over_sky(device, series, sun)
+
+
+def _over_nameplate(device: DeviceFacts, day: DayReadings) -> list[Finding]:
+    slot = int(np.argmax(day.power_w))
+    highest = int(day.power_w[slot])
+    if highest * 1_000_000 <= NAMEPLATE_PPM * device.nameplate_w:
+        return []
+    return [Finding("over_nameplate", _at(device, day, slot), highest, device.nameplate_w)]
+
+
+def _night(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
+    """Whether a label is the start or the end of its interval is not known, so the sun is tried at both sides."""
+    dark = dark_intervals(device, series, sun)
+    found: list[Finding] = []
+    power = np.where(dark, series.power_ppm, 0)
+    slot = int(np.argmax(power))
+    if int(power[slot]) > NIGHT_PPM:
+        watts = int(power[slot]) * device.nameplate_w // 1_000_000
+        found.append(
+            Finding("night_power", int(series.times[slot]), watts, NIGHT_PPM * device.nameplate_w // 1_000_000)
+        )
+    light = np.where(dark, light_mw(device, series.insolation_mwh_m2), 0)
+    slot = int(np.argmax(light))
+    if int(light[slot]) > NIGHT_LIGHT_MW:
+        found.append(Finding("night_light", int(series.times[slot]), int(light[slot]), NIGHT_LIGHT_MW))
+    return found
+
+
+def dark_intervals(device: DeviceFacts, series: Series, sun: Sun) -> Flags:
+    """Intervals in which the sun is below the margin from one interval before the label to one after it."""
+    margin = sine_of_degrees(NIGHT_DEGREES_ESTIMATED if device.coordinates_estimated else NIGHT_DEGREES)
+    before = sun_at(series.times - device.interval_s, device.latitude_udeg, device.longitude_udeg)
+    after = sun_at(series.times + device.interval_s, device.latitude_udeg, device.longitude_udeg)
+    return np.maximum(np.maximum(before.up, after.up), sun.up) < margin
+
+
+def _over_sky(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
+    light = light_mw(device, series.insolation_mwh_m2)
+    bound = sun.outside_mw * CLOUD_EDGE_PERCENT // 100
+    if device.plane == HORIZONTAL and not device.coordinates_estimated:
+        bound = (bound * np.maximum(sun.up, 0) >> 30) + CLOUD_EDGE_MW * 2
+    over = light - bound
+    slot = int(np.argmax(over))
+    return [Finding("over_sky", int(series.times[slot]), int(light[slot]), int(bound[slot]))] if over[slot] > 0 else []
+
+
+def _flat(device: DeviceFacts, series: Series) -> list[Finding]:
+    power = series.power_ppm
+    run, start = longest_run(power, (power >= FLAT_LOW_PPM) & (power <= FLAT_HIGH_PPM))
+    if run < FLAT_READINGS:
+        return []
+    watts = int(power[start]) * device.nameplate_w // 1_000_000
+    return [Finding("flat", int(series.times[start]), watts, run)]
+
+
+def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayReadings]) -> list[Finding]:
+    """An earlier day again, at any scale. Q20 of nameplate, cut at 4: dot products stay under 2^44 x 1,440."""
+    if not earlier:
+        return []
+    ours = _shape(device, day)
+    active = ours > REPLAY_LOW_PPM * (1 << 20) // 1_000_000
+    saturated = ours > SATURATED_PPM * (1 << 20) // 1_000_000
+    if int(active.sum()) < REPLAY_READINGS or int(saturated.sum()) * 2 > int(active.sum()):
+        return []
+    others = np.stack([_shape(device, other) for other in earlier])
+    dots = (others @ ours).tolist()
+    squares = (others * others).sum(axis=1).tolist()
+    own = int(ours @ ours)
+    for other, dot, square in zip(reversed(earlier), reversed(dots), reversed(squares), strict=True):
+        if square and dot * dot * NEARLY**2 > (NEARLY - 1) ** 2 * own * square:
+            return [Finding("power_replay", 0, other.day)]
+    return []
+
+
+def _shape(device: DeviceFacts, day: DayReadings) -> Ints:
+    capped = np.where(day.power_w == MISSING, 0, np.clip(day.power_w, 0, MOST_NAMEPLATES * device.nameplate_w))
+    return (capped << 20) // device.nameplate_w
+
+
+def _at(device: DeviceFacts, day: DayReadings, slot: int) -> int:
+    return day.day * 86_400 + slot * device.interval_s

@@ -1,0 +1,71 @@
+"""How far a day's claim exceeds what the model allows: four one-sided scores, each with a tolerance from the baseline.
+
+Only over-claim is fraud: curtailment, soiling and outages must pass, so nothing here looks at missing energy.
+
+    total   claimed less expected energy of the day: scale, busy generators
+    over    the sum of the excesses of single intervals: shifts, replays, flat blocks
+    idle    excess where next to nothing is expected: a generator in calm or dusk
+    low     excess where little is expected
+
+A score is taken relative to its expected energy plus 2 % of nameplate, so that dull days do not divide by nothing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from state.codec import Wire
+from verifier.intake import MISSING, Flags, Ints
+
+IDLE_PPM, LOW_PPM = 10_000, 100_000  # expected power, of nameplate
+NAMES = ("total", "over", "idle", "low")
+FLOOR_PPM = 20_000  # of nameplate over the day
+RESERVE_PERCENT = 115  # the next day may pass the highest of n honest ones; a seventh on top makes that rare
+# Tolerances never fall below these shares (ppm), because a baseline of one season has not seen the others: a nacelle
+# anemometer reads wind to 3 to 4 %, which is 10 to 14 % of energy; dusk and heavy cloud defeat any model of light.
+LEAST_PPM = {"wind": (140_000, 150_000, 50_000, 250_000), "solar": (120_000, 150_000, 500_000, 1_000_000)}
+
+
+class DayScore(Wire, frozen=True):
+    """Claimed excess and expected energy of each score, in ppm of nameplate x intervals."""
+
+    excess: tuple[int, ...]
+    base: tuple[int, ...]
+
+
+def score(power_ppm: Ints, expected_ppm: Ints, known: Flags) -> DayScore:
+    """Intervals without power neither claim nor lend; intervals without climate allow nothing."""
+    present = power_ppm != MISSING
+    power = np.where(present, power_ppm, 0)
+    allowed = np.where(present & known, expected_ppm, 0)
+    over = np.maximum(power - allowed, 0)
+    idle = present & (allowed <= IDLE_PPM)
+    low = present & ~idle & (allowed <= LOW_PPM)
+    whole = int(allowed.sum())
+    return DayScore(
+        (int(power.sum()) - whole, int(over.sum()), int(over[idle].sum()), int(over[low].sum())),
+        (whole, whole, int(idle.sum()) * IDLE_PPM, int(allowed[low].sum())),
+    )
+
+
+def fit_tolerances(technology: str, days: Sequence[DayScore], slots: int) -> tuple[int, ...]:
+    """For each score the share (ppm) that the highest honest day reached, with its reserve, at least the least."""
+    shares: list[int] = []
+    for index, least in enumerate(LEAST_PPM[technology]):
+        highest = max(max(0, day.excess[index]) * 1_000_000 // (day.base[index] + FLOOR_PPM * slots) for day in days)
+        shares.append(max(least, highest * RESERVE_PERCENT // 100))
+    return tuple(shares)
+
+
+def allowances(day: DayScore, tolerances: Sequence[int], slots: int) -> tuple[int, ...]:
+    """What each score may reach on this day."""
+    return tuple(
+        share * (base + FLOOR_PPM * slots) // 1_000_000 for base, share in zip(day.base, tolerances, strict=True)
+    )
+
+
+def exceeded(day: DayScore, tolerances: Sequence[int], slots: int) -> int | None:
+    """Which score is furthest beyond its tolerance, or None."""
+    limits = allowances(day, tolerances, slots)
+    worst = max(range(len(NAMES)), key=lambda i: day.excess[i] * 1_000 // max(1, limits[i]))
+    return worst if day.excess[worst] > limits[worst] else None

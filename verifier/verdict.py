@@ -1,0 +1,205 @@
+"""One day of one plant: accept, hold or reject, with its reasons and its energy.
+
+    accept   the evidence supports the energy
+    hold     evidence is missing or broken; the energy waits and nobody is accused
+    reject   the evidence contradicts the energy
+
+Precedence: a contradiction by physics beats a hold, a hold beats a contradiction by the model, because a model that
+stands on broken evidence proves nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from state.codec import Wire
+from verifier import clock, scores
+from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
+from verifier.finding import HOLD, INFO, MODEL, PHYSICS, Finding, any_of, codes
+from verifier.intake import DayReadings
+from verifier.profile import Profile, View, examine, expected, noon_centi, score_of, view_of, without_night
+from verifier.wind import BIN_MM_S, WindCurve, corrected_mm_s
+
+HISTORY_DAYS = 40  # earlier days that a node hands to `judge_day`; an audit of a file may hand over more
+RANGE_CENTI, RANGE_KNOWN_CENTI = 600, 2_300  # sun heights beyond the baseline's: without, and with known geometry
+STRONG_PERCENT = 20  # of a day's energy in winds that the baseline never saw
+SHIFT_S = 3_600
+SHIFTS = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)  # hours tried to tell a shifted day from any other excess
+
+Outcome = Literal["accept", "hold", "reject"]
+VERDICT_NUMBERS: dict[Outcome, int] = {"accept": 0, "hold": 1, "reject": 2}
+
+
+class DayVerdict(Wire, frozen=True):
+    """`accepted_wh + withheld_wh + refused_wh = energy_wh`; the tuples have one entry for each interval of the day.
+
+    `allowed_w` is what the model would at most let pass in an interval (-1 where it knows nothing), for charts only.
+    """
+
+    verdict: Outcome
+    reasons: tuple[str, ...]
+    energy_wh: int
+    accepted_wh: int
+    expected_wh: int
+    expected_w: tuple[int, ...]
+    allowed_w: tuple[int, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def withheld_wh(self) -> int:
+        return self.energy_wh if self.verdict == "hold" else 0
+
+    @property
+    def refused_wh(self) -> int:
+        return self.energy_wh if self.verdict == "reject" else 0
+
+
+def judge_day(
+    device: DeviceFacts, profile: Profile | None, day: int, day_readings: DayReadings, earlier: Sequence[DayReadings]
+) -> DayVerdict:
+    """The verdict on UTC day `day`. `earlier`: the device's days before it, in order, commissioning included.
+
+    Validators must hand over the same earlier days, or their attestations differ: the last `HISTORY_DAYS` that have
+    readings.
+    """
+    assert day == day_readings.day
+    before = [other for other in earlier if other.day < day]
+    lags = _lags(device, profile, before)
+    tried = [_under_lag(device, profile, day_readings, before, lag) for lag in lags]
+    view, found = min(tried, key=lambda pair: VERDICT_NUMBERS[_combine(pair[1])])
+    usual_lag = 0 if profile is None else profile.lag_s
+    if lags[tried.index((view, found))] != usual_lag:
+        found = [*found, Finding("clock_shift", 0, lags[tried.index((view, found))] - usual_lag)]
+    elif device.technology == "solar" and _clock_explains(device, profile, day_readings, before, found, usual_lag):
+        found = [finding for finding in found if finding.code in INFO or finding.info]
+        found.append(Finding("clock_unknown"))
+    found += [Finding(code) for code in day_readings.notes]
+    if device.climate_source != INDEPENDENT_CLIMATE:
+        found.append(Finding("single_source"))
+    return _verdict(device, profile, view, found)
+
+
+def _lags(device: DeviceFacts, profile: Profile | None, before: Sequence[DayReadings]) -> list[int]:
+    """Clocks under which the day may be read: the trailing weeks' and the baseline's."""
+    if profile is None or device.technology != "solar":
+        return [0]
+    trailing = clock.lag_of(clock.offset_s(device, before[-clock.WEEKS_DAYS :]), profile.offset_s)
+    return list(dict.fromkeys([profile.lag_s, profile.lag_s if trailing is None else trailing]))
+
+
+def _under_lag(
+    device: DeviceFacts, profile: Profile | None, day: DayReadings, before: Sequence[DayReadings], lag_s: int
+) -> tuple[View, list[Finding]]:
+    view = view_of(device, day, before[-1] if before else None, lag_s)
+    found = examine(device, view, before)
+    if profile is not None and "clock_unknown" in profile.fit:
+        found = without_night(found)
+    elif any(finding.code in ("climate_dead", "climate_stuck") for finding in found):
+        # A stuck sensor glows in the dark: that is its fault, not the plant's claim.
+        found = [f for f in found if f.code not in ("night_light", "over_sky")]
+    return view, found + _against_baseline(device, profile, view)
+
+
+def _against_baseline(device: DeviceFacts, profile: Profile | None, view: View) -> list[Finding]:
+    if profile is None:
+        return [Finding("baseline_missing")]
+    found = [Finding(code, 0, profile.scatter_ppm // 10_000) for code in profile.fit]
+    if profile.model is None:
+        return found
+    found += _outside_range(device, profile, view)
+    score = score_of(device, profile.model, view)
+    index = scores.exceeded(score, profile.tolerances, device.slots)
+    if index is not None:
+        limit = scores.allowances(score, profile.tolerances, device.slots)[index]
+        hours = _shift_hours(device, profile, view)
+        code = "model_day" if hours == 0 else "time_shift"
+        to_wh = device.nameplate_w * device.interval_s
+        values = (score.excess[index] * to_wh // 3_600_000_000, limit * to_wh // 3_600_000_000)
+        found.append(Finding(code, 0, *(values if hours == 0 else (hours, values[0]))))
+    return found
+
+
+def _outside_range(device: DeviceFacts, profile: Profile, view: View) -> list[Finding]:
+    """Whether the baseline has seen this day's sun, or these winds."""
+    if view.sun is not None:
+        noon = noon_centi(view.sun)
+        margin = RANGE_KNOWN_CENTI if device.plane_known else RANGE_CENTI
+        outside = not profile.noon_low_centi - margin <= noon <= profile.noon_high_centi + margin
+        return [Finding("baseline_range", 0, noon // 100, profile.noon_low_centi // 100)] if outside else []
+    assert isinstance(profile.model, WindCurve)
+    wind = corrected_mm_s(view.series.wind_mm_s, view.series.temperature_centi_c)
+    power = np.maximum(view.series.power_ppm, 0)
+    strong = wind >= (profile.model.strongest + 2) * BIN_MM_S
+    if int(power[strong].sum()) * 100 <= STRONG_PERCENT * int(power.sum()):
+        return []
+    return [Finding("baseline_range", 0, int(wind.max()) // 1_000, profile.model.strongest * BIN_MM_S // 1_000)]
+
+
+def _shift_hours(device: DeviceFacts, profile: Profile, view: View) -> int:
+    """The smallest shift of power within the day that would make it honest, or 0."""
+    assert profile.model is not None
+    allowed, known = expected(device, profile.model, view)
+    for hours in sorted(SHIFTS, key=lambda hours: (abs(hours), hours)):
+        moved = np.roll(view.series.power_ppm, -hours * SHIFT_S // device.interval_s)
+        if scores.exceeded(scores.score(moved, allowed, known), profile.tolerances, device.slots) is None:
+            return hours
+    return 0
+
+
+def _clock_explains(
+    device: DeviceFacts,
+    profile: Profile | None,
+    day: DayReadings,
+    before: Sequence[DayReadings],
+    found: Sequence[Finding],
+    usual_lag: int,
+) -> bool:
+    """Whether a night or model contradiction vanishes on a clock one hour off: daylight saving may just have begun."""
+    suspects = {finding.code for finding in found if finding.code in PHYSICS | MODEL}
+    shifted = any(finding.code == "time_shift" and abs(finding.value) == 1 for finding in found)
+    if not (suspects & {"night_power", "night_light"} or (shifted and device.climate_source == INDEPENDENT_CLIMATE)):
+        return False
+    if not suspects <= {"night_power", "night_light", "model_day", "time_shift"}:
+        return False
+    return any(
+        not any_of(_under_lag(device, profile, day, before, usual_lag + hour)[1], PHYSICS | MODEL)
+        for hour in (SHIFT_S, -SHIFT_S)
+    )
+
+
+def _combine(found: Sequence[Finding]) -> Outcome:
+    if any_of(found, PHYSICS):
+        return "reject"
+    if any_of(found, HOLD):
+        return "hold"
+    return "reject" if any_of(found, MODEL) else "accept"
+
+
+def _verdict(device: DeviceFacts, profile: Profile | None, view: View, found: Sequence[Finding]) -> DayVerdict:
+    outcome = _combine(found)
+    energy_wh = view.day.energy_wh
+    expected_w, allowed_w = _curves(device, profile, view)
+    return DayVerdict(
+        verdict=outcome,
+        reasons=codes(found),
+        energy_wh=energy_wh,
+        accepted_wh=energy_wh if outcome == "accept" else 0,
+        expected_wh=sum(max(0, watts) for watts in expected_w) * device.interval_s // 3600,
+        expected_w=expected_w,
+        allowed_w=allowed_w,
+        findings=tuple(sorted(found, key=lambda finding: (finding.code, finding.at_s, finding.value))),
+    )
+
+
+def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Expected and allowed W of each interval, -1 where the model knows nothing."""
+    if profile is None or profile.model is None:
+        nothing = (-1,) * device.slots
+        return nothing, nothing
+    power, known = expected(device, profile.model, view)
+    room = profile.tolerances[1] * (power + scores.FLOOR_PPM) // 1_000_000
+    ceiling = np.minimum(power + room, 1_020_000)
+    watts = [np.where(known, curve, -1).tolist() for curve in (power, ceiling)]
+    scaled = [tuple(v if v < 0 else v * device.nameplate_w // 1_000_000 for v in curve) for curve in watts]
+    return scaled[0], scaled[1]
