@@ -22,7 +22,7 @@ SECTIONS = {
         "status": ("cli.node:status", "Height, state root, validators and peers of a node."),
         "gateway": ("cli.gateway:gateway", "Take raw readings by HTTP, sign them, hand them to nodes."),
         "dashboard": ("cli.dashboard:dashboard", "The running network in the terminal."),
-        "demo": ("cli.demo:demo", "Four validators, three real plants, the whole story."),
+        "demo": ("cli.demo.command:demo", "Four validators, three real plants, the whole story."),
     },
     "Registry": {
         "keys": ("cli.keys:keys", "Keys: add, list, show, export, import, passwd."),

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.client import NodeClient
-
 from cli.cast import CAST, GATEWAY_KEY, enrol
 from cli.demo.report import EVENT_OF_KIND, judged_days
 from cli.demo.stage import Stage, open_stage
@@ -28,6 +26,7 @@ from cli.demo.stream import Streams, gateway_status, wait_until_sent
 from cli.demo.units import Unit, demo_units
 from cli.processes import Processes
 from cli.testnet import free_port, make_testnet, read_testnet, reference_genesis
+from node.client import NodeClient
 from state.units import DAY_S
 
 VALIDATORS = 4

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.client import NodeClient
-
 from cli.demo.stage import Stage
 from cli.demo.story import Outcome
 from cli.demo.units import Unit
 from cli.verify_statement import NotProven, verify_proof
+from node.client import NodeClient
 
 AGREE_S = 30.0
 KINDS = ("issue", "bid", "settle", "transfer", "retire")  # the five native kinds, by the events they announce

@@ -10,15 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.failures import RefusedByNode
-from node.wallet import transfer as transfers
-
 from cli.claims import retirement
 from cli.demo.stage import Answer, Stage, found
 from cli.demo.stream import post_commissioning, wait_until_sent
 from cli.demo.units import CHANNEL_NAMES, Unit
 from cli.holdings import chosen_certificates, chosen_funds
 from cli.people import Acting
+from node.wallet import transfer as transfers
 from state.records import AuctionClass
 from state.transaction import (
     Deposit,
@@ -95,35 +93,32 @@ def commission(stage: Stage, gateway: str, units: list[Unit], devices: dict[str,
         post_commissioning(gateway, unit, unit.commissioning())
     wait_until_sent(gateway, [unit.id for unit in units], SENT_S)
     say("the commissioning windows are on the validators; each computes the baseline of each plant by itself")
-    hashes = {unit.id: _profiles(stage, devices[unit.id], unit) for unit in units}
-    contents = []
-    for unit in units:
-        agreed = hashes[unit.id]
-        if len(agreed) != 1:
-            raise RuntimeError(f"the validators disagree on the baseline of unit {unit.id}: {agreed}")
-        content = ProfileContent(devices[unit.id], bytes.fromhex(agreed.pop()), unit.window_from, unit.window_to)
-        contents.append((unit.owner, content))
+    contents = [
+        (
+            unit.owner,
+            ProfileContent(
+                devices[unit.id], agreed_profile(stage, devices[unit.id], unit), unit.window_from, unit.window_to
+            ),
+        )
+        for unit in units
+    ]
     stage.accredit(contents)
     say(f"{len(units)} baseline profiles are signed on chain, the same on every validator")
 
 
-def _profiles(stage: Stage, device: int, unit: Unit) -> set[str]:
-    """The hashes that the nodes compute, each by itself; one if they agree."""
-    with ThreadPoolExecutor(len(stage.clients)) as pool:
-        return set(pool.map(lambda client: _profile(client, device, unit), stage.clients))
-
-
-def _profile(client: Any, device: int, unit: Unit) -> str:
-    """The profile's hash as one node computes it, once it holds the whole window."""
-    deadline = time.monotonic() + PROFILE_S
+def agreed_profile(stage: Stage, device: int, unit: Unit) -> bytes:
+    """The profile's hash, once every node holds the window and computes the same."""
     query = {"from": unit.window_from, "to": unit.window_to}
-    while True:
-        try:
-            return str(client.get(f"/v1/devices/{device}/profile", **query)["profile_hash"])
-        except RefusedByNode:
+    deadline = time.monotonic() + PROFILE_S
+    with ThreadPoolExecutor(len(stage.clients)) as pool:
+        while True:
+            answers = list(pool.map(lambda client: client.get(f"/v1/devices/{device}/profile", **query), stage.clients))
+            hashes = {answer["profile_hash"] for answer in answers}
+            if len(hashes) == 1:
+                return bytes.fromhex(hashes.pop())
             if time.monotonic() > deadline:
-                raise
-            time.sleep(0.3)
+                raise TimeoutError(f"the validators disagree on the baseline of unit {unit.id}: {hashes}")
+            time.sleep(0.3)  # a node that is behind still fetches what it missed
 
 
 # --- act three: the market
