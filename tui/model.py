@@ -18,11 +18,11 @@ NAMING = frozenset({"registered", "enacted"})  # after these the node's lists ho
 
 
 class NetworkModel:
-    """`nodes`: how many API addresses are asked for their status; `public_url`: where statements are looked up."""
+    """`public_url`: where anybody looks up a statement; part of its QR code."""
 
-    def __init__(self, nodes: int, public_url: str = "") -> None:
+    def __init__(self, public_url: str = "") -> None:
         self.names = Names()
-        self.chain = Chain(nodes)
+        self.chain = Chain()
         self.plants = Plants(self.names)
         self.certificates = Certificates(self.names)
         self.market = Market(self.names)

@@ -52,7 +52,6 @@ class Final:
 class Chain:
     """`statuses[i]` is what the i-th node of the command line last answered; None = it does not answer."""
 
-    nodes: int
     chain_id: str = ""
     name: str = ""
     height: int = -1
