@@ -47,7 +47,7 @@ REFUSAL = {
 
 def operation(route: Route) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "operationId": f"{route.method.lower()}_{route.handler.__name__}_{len(route.where)}",
+        "operationId": f"{route.handler.__module__.removeprefix('node.api.')}_{route.handler.__name__}",
         "summary": summary_of(route),
         "parameters": [
             *(_parameter(parameter, "path") for parameter in route.where),

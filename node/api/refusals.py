@@ -4,11 +4,19 @@ from typing import Any, ClassVar
 
 from state.errors import (
     AuthorityRefusal,
+    CloseConflict,
+    CredentialOver,
+    IntakeBusy,
+    LateReading,
     MempoolFull,
+    NoCredential,
+    OutOfOrder,
+    ReadingConflict,
     StateRefusal,
     StoreError,
     Unknown,
     WattestError,
+    WrongCredential,
 )
 
 SCHEMA = "error/1"
@@ -89,6 +97,12 @@ def status_of(error: WattestError) -> int:
             return 409
         case StoreError():
             return 500
+        case IntakeBusy():
+            return 503
+        case NoCredential() | WrongCredential() | CredentialOver():
+            return 403
+        case OutOfOrder() | ReadingConflict() | LateReading() | CloseConflict():
+            return 409
         case _:
             return 400
 

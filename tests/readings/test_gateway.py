@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -436,8 +437,10 @@ async def test_appends_that_come_together_share_a_sync(tmp_path: Path, monkeypat
     writes: list[bytes] = []
     real = spool._write
     monkeypatch.setattr(spool, "_write", lambda data: (writes.append(data), real(data)))
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
     await asyncio.gather(*(spool.append([b"%d" % number]) for number in range(100)))
-    assert len(writes) < 5
+    assert len(writes) == len(synced) < 5
     spool.close()
     assert Spool(tmp_path / "log").records == [b"%d" % number for number in range(100)]
 
