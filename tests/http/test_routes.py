@@ -114,7 +114,7 @@ REFUSED = [
     ("GET", "/v1/participants/7/outputs?kind=gold", 400, "bad_parameter"),
     ("GET", "/v1/devices/1/readings", 400, "bad_parameter"),
     ("GET", "/v1/devices/1/readings?day=2014-02-30", 400, "bad_parameter"),
-    ("GET", "/v1/devices/1/profile?from=5&to=9", 400, "bad_parameter"),
+    ("GET", "/v1/devices/1/profile?from=9&to=5", 400, "bad_parameter"),
     ("GET", "/v1/devices/1/profile?from=1388534400&to=1388620800", 404, "unknown"),
     ("GET", "/v1/transactions/ABCD", 400, "bad_parameter"),
     ("GET", "/v1/blocks/999", 404, "unknown"),
