@@ -133,8 +133,8 @@ class Node:
         self.data = DataDirectory(config)
         try:
             self._open(keys, log)
-        except BaseException:
-            self.data.__exit__(None, None, None)
+        except BaseException as error:
+            self.data.__exit__(type(error), error, None)
             raise
 
     def _open(self, keys: NodeKeys, log: FilteringBoundLogger | None) -> None:

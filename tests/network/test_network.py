@@ -116,6 +116,21 @@ async def test_all_stop_and_go_on_where_they_were(tmp_path: Path) -> None:
         one_chain(nodes)
 
 
+async def test_votes_survive_a_journal_that_rotates_at_every_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.runtime.SEGMENT_BYTES", 1)
+    homes = make_homes(tmp_path, 4)
+    for run in range(1, 4):
+        async with running(homes) as nodes:
+            for each in nodes:
+                await each.height(3 * run)
+            one_chain(nodes)
+            assert not any(each.node.runtime.byzantine for each in nodes)
+    assert all(each.node.journal.header.sequence > 6 for each in nodes)
+    assert all(len(list((home / "data" / "journal").iterdir())) == 2 for home in homes)
+
+
 async def test_a_latecomer_fetches_more_blocks_than_one_answer_holds(tmp_path: Path) -> None:
     homes = make_homes(tmp_path, 4, idle_interval_ms=100, min_interval_ms=1, delta_ms=300)
     async with running(homes[:3]) as nodes:
