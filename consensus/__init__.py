@@ -13,12 +13,12 @@ no view-change messages and no fork choice.
 
 The clauses, as `engine.py` has them
 ------------------------------------
-start       Replay the journal: quorums, blocks, own votes. Enter the view after the highest quorum. Count every own vote
-            above the best Finalization again (or a restart of everybody is a deadlock), and vote to finalise where the
-            journal kept a Notarization and lost the vote that belongs to it.
+start       Replay the journal: quorums, blocks, own votes. Enter the view after the highest quorum. Count every own
+            vote above the best Finalization again (or a restart of everybody is a deadlock), and vote to finalise where
+            the journal kept a Notarization and lost the vote that belongs to it.
 vote        The only place where a vote is made. Only a validator that may vote, only above the best Finalization (the
-            journal is pruned below it), and never: NOTARIZE after NOTARIZE or NULLIFY of the view, NULLIFY after NULLIFY
-            or FINALIZE, FINALIZE after FINALIZE or NULLIFY. Persist, send, count.
+            journal is pruned below it), and never: NOTARIZE after NOTARIZE or NULLIFY of the view, NULLIFY after
+            NULLIFY or FINALIZE, FINALIZE after FINALIZE or NULLIFY. Persist, send, count.
 enter       Go to view v, holding a quorum of v-1. Start its timer. A leader that restarted in its own view sends the
             proposal of its journal again.
 try_propose The leader looks for the parent: the highest notarised view below, every view between nullified; it asks for
@@ -36,8 +36,8 @@ on_vote     Verify and count the first vote of each (kind, view, signer), from t
 on_quorum   The first of its kind and view: keep, relay once, go on to the next view. A Notarization is answered with
             FINALIZE, even if the block is unknown here, unless this node voted to nullify the view; it is left either
             way. A Finalization raises final_view and forgets everything below.
-on_timer    Only for the current view. Send again the quorums since the best Finalization, the own proposal and own votes
-            that have no quorum yet; then vote NULLIFY.
+on_timer    Only for the current view. Send again the quorums since the best Finalization, the own proposal and own
+            votes that have no quorum yet; then vote NULLIFY.
 on_peer_up  Send the peer at once what a timer would send. No vote, the timer stays.
 on_work_waits  A timer that waits for a heartbeat is shortened to min_interval + patience, never lengthened.
 commit      The best Finalization's block and its ancestors, oldest first, as soon as all bodies are here. Missing ones
@@ -45,8 +45,8 @@ commit      The best Finalization's block and its ancestors, oldest first, as so
 halt        Two Notarizations of one view or a Nullification beside a Finalization (exit 73), or a vote with the own
             signature that the journal does not hold (exit 74): stop for good.
 
-Timers (`timers.py`): T(v) = wait + 4 delta min(1.5^k, 8), k = views since the last finalised one less two. A leader that
-was silent for 2n views while a quorum of others spoke gets no time.
+Timers (`timers.py`): T(v) = wait + 4 delta min(1.5^k, 8), k = views since the last finalised one less two. A leader
+that was silent for 2n views while a quorum of others spoke gets no time.
 
 Why it is safe
 --------------
@@ -75,8 +75,8 @@ Where this departs from the written protocol
 
 Seams
 -----
-One engine lives for one epoch. Every vote, effect and record names it; messages of an older epoch ask the shell for that
-epoch's end (`ServeBoundary`), those of a newer one make the engine ask for the end of its own. With `epoch_length` 0
-there is one epoch for ever. The last block of an epoch, which leaders will repeat (`Again`) until it is final, changes
-`Proposals.valid` and `try_propose`, and nothing else here.
+One engine lives for one epoch. Every vote, effect and record names it; messages of an older epoch ask the shell for
+that epoch's end (`ServeBoundary`), those of a newer one make the engine ask for the end of its own. With `epoch_length`
+0 there is one epoch for ever. The last block of an epoch, which leaders will repeat (`Again`) until it is final,
+changes `Proposals.valid` and `try_propose`, and nothing else here.
 """

@@ -10,22 +10,21 @@ is not a validator's, makes an observer: it follows and commits but never votes.
 
 from typing import assert_never
 
-import msgspec
-
 from consensus import inputs
+from consensus.accusing import Accusing
 from consensus.clock import Clock
-from consensus.effects import Blame, BuildBlock, Effect, EvidenceFound, ServeBlocks, ServeBoundary
+from consensus.effects import Effect, ServeBlocks, ServeBoundary
 from consensus.evidence import check_evidence, make_evidence
 from consensus.follower import Follower
 from consensus.held import HeldQuorums
 from consensus.inputs import VIEW, WAKE, Input, Peer
+from consensus.leading import Leading
 from consensus.messages import (
     MAX_JUST,
     BlockBody,
     Blocks,
     ConsensusMessage,
     Evidence,
-    Full,
     GetBlock,
     GetBlocks,
     GetQuorums,
@@ -34,12 +33,14 @@ from consensus.messages import (
     Quorums,
     Status,
     VoteMessage,
+    epoch_of,
 )
 from consensus.outbox import Outbox
 from consensus.own_votes import OwnVotes, Signer
-from consensus.proposals import Proposals, block_time_ms, hold_back_ms
+from consensus.proposals import Proposals
 from consensus.records import HeldQuorum, OwnVote, Recovered, VotedBlock
 from consensus.safety import SafetyBroken, require_consistent
+from consensus.standing import Standing
 from consensus.tally import Counted, Tally
 from consensus.timers import Presence, Timing
 from consensus.validators import ValidatorSet
@@ -58,25 +59,7 @@ from consensus.votes import (
 from state.block import Block
 from state.errors import ConsensusRefusal
 
-Just = tuple[Quorum, ...]  # why a proposal may have its parent
-
 VIEWS_AHEAD = 2  # votes are counted this far above the current view: bounded memory
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """Where the engine stands, for status pages and dumps; nothing is decided by it."""
-
-    epoch: int
-    view: int
-    leader: int
-    final_view: int
-    height: int
-    block_hash: bytes
-    me: int | None
-    may_vote: bool
-    last_seen: tuple[int, ...]  # by validator: the view of its last vote
-    own_votes: tuple[Vote, ...]
-    quorums: tuple[Quorum, ...]
 
 
 class Engine:
@@ -102,12 +85,12 @@ class Engine:
         self._follower = Follower(recovered.header, self._out, self._clock, timing.delta_ms)
         base_hash = None if recovered.finalization else self._follower.committed_hash
         self._proposals = Proposals(validators, self._held, self._follower, self._clock, base_hash)
+        self._leading = Leading(validators, timing, self._held, self._proposals, self._follower, self._clock, self._out)
+        self._accusing = Accusing(self._out)
         self._tally = Tally(validators)
         self._presence = Presence(validators.n, validators.quorum, 0)
 
         self._view = 0
-        self._building: int | None = None  # parent's view of the block that is being built for the current view
-        self._evidenced: set[tuple[int, int]] = set()  # (signer, view) already told
         self._work_waits = False
         self._halted = False
         self._replay(recovered)
@@ -232,19 +215,16 @@ class Engine:
 
     # --- votes
 
-    def _vote(self, kind: int, position: Position, block: Block | None = None, just: Just | None = None) -> None:
-        """Vote if this node may: keep the vote and its block, send it, count it.
-
-        With `just` the vote is sent as this leader's proposal of the block.
-        """
+    def _vote(self, kind: int, position: Position, block: Block | None = None, propose: bool = False) -> None:
+        """Vote if this node may: keep the vote and its block, send it (a leader: as its proposal), count it."""
         vote = self._own.make(kind, position, self._held.final_view)
         if vote is None:
             return
         if block is not None:
             self._out.persist(VotedBlock(self._epoch, position.view, block))
         self._out.persist(OwnVote(vote))
-        if block is not None and just is not None:
-            self._out.send(Propose(Full(block), vote, just))
+        if block is not None and propose:
+            self._out.send(self._leading.proposal(block, vote))
         else:
             self._out.send(VoteMessage(vote))
         self._count(vote)
@@ -259,7 +239,7 @@ class Engine:
         if not self._in_window(vote.view) or self._tally.first(vote.kind, vote.view, vote.signer) == vote:
             return
         if not vote_holds(vote, self._validators, self._chain, self._verify):
-            self._blame(peer, "a vote whose signature does not hold")
+            self._accusing.blame(peer, "a vote whose signature does not hold")
             return
         self._own.require_own(vote.signer, vote.kind, vote.position, self._held.final_view)
         self._count(vote)
@@ -268,7 +248,7 @@ class Engine:
         """Count a verified vote; q equal ones make a quorum."""
         counted, earlier = self._tally.add(vote)
         if counted is Counted.CONFLICTING and earlier is not None:
-            self._tell_evidence(make_evidence(earlier, vote))
+            self._accusing.tell(make_evidence(earlier, vote))
             return
         self._presence.saw(vote.signer, vote.view)
         if self._held.get(vote.kind, vote.view) is None:
@@ -291,7 +271,7 @@ class Engine:
         try:
             check_quorum(quorum, self._validators, self._chain, self._verify)
         except ConsensusRefusal as refusal:
-            self._blame(peer, str(refusal))
+            self._accusing.blame(peer, str(refusal))
             return
         self._on_quorum(quorum)
 
@@ -318,7 +298,7 @@ class Engine:
         self._tally.prune(final_view)
         self._own.forget(final_view)
         self._proposals.forget(final_view)
-        self._evidenced = {key for key in self._evidenced if key[1] > final_view}
+        self._accusing.forget(final_view)
 
     # --- views
 
@@ -327,7 +307,7 @@ class Engine:
         if view <= self._view:
             return
         self._view = self._out.view = view
-        self._building = None
+        self._leading.enter_view()
         leader = self._leader(view)
         if leader != self._me and self._presence.skipped(leader, view):
             self._clock.enter_view(0, idle=False)
@@ -356,43 +336,22 @@ class Engine:
     # --- proposing
 
     def _try_propose(self) -> None:
-        """Ask for a block once this node leads the view, knows its parent, has the state, and the time has come."""
-        view = self._view
-        if self._leader(view) != self._me or not self._own.may_vote or self._building is not None:
+        """Ask for a block when this node leads the view and has not voted in it."""
+        if self._leader(self._view) != self._me or not self._own.may_vote:
             return
-        if self._own.made(view, NOTARIZE, NULLIFY):
+        if self._own.made(self._view, NOTARIZE, NULLIFY):
             return
-        parent_view = self._held.open_parent(view)
-        parent_hash = None if parent_view is None else self._proposals.parent_hash(parent_view)
-        if parent_view is None or parent_hash is None:
-            self._follower.ask_quorums(None, self._held.final_view)  # the view was entered by one far quorum
-            return
-        executed = self._follower.executed(parent_hash)
-        if executed is False:
-            self._give_up(view)
-        parent = self._follower.bodies.header(parent_hash)
-        if not executed or parent is None:
-            return
-        hold_ms = hold_back_ms(parent, self._clock.entered_time_ms, self._timing, self._work_waits)
-        if self._clock.now_ms < self._clock.entered_ms + hold_ms:
-            self._clock.wake_at(self._clock.entered_ms + hold_ms)
-            return
-        self._building = parent_view
-        timestamp_ms = block_time_ms(parent, self._clock.time_ms)
-        self._out.ask(BuildBlock(self._epoch, view, parent, parent_hash, timestamp_ms, self._me, self._validators.hash))
+        if not self._leading.try_build(self._view, self._work_waits):
+            self._give_up(self._view)
 
     def _on_built(self, view: int, block: Block | None) -> None:
-        """Vote for the own block and propose it; it was executed while it was built."""
-        if self._building is None:
-            return
+        """Vote for the own block, which makes it a proposal."""
         if block is None:
             self._give_up(view)
             return
-        block_hash = self._follower.bodies.add(block)
-        assert block_hash is not None, "an own block has the body of its header"
-        self._follower.on_checked(block_hash, ok=True)
-        position = Position(self._epoch, view, self._building, block_hash)
-        self._vote(NOTARIZE, position, block, self._held.just(position.parent_view, view))
+        position = self._leading.built(view, block)
+        if position is not None:
+            self._vote(NOTARIZE, position, block, propose=True)
 
     def _propose_again(self, to: Peer | None) -> None:
         """Send the very proposal of the journal again: building twice for one view would be voting twice."""
@@ -401,7 +360,7 @@ class Engine:
             return
         held = self._follower.bodies.get(vote.block_hash)
         if held is not None:
-            self._out.send(Propose(Full(held.block), vote, self._held.just(vote.parent_view, vote.view)), to)
+            self._out.send(self._leading.proposal(held.block, vote), to)
 
     # --- judging proposals
 
@@ -412,11 +371,11 @@ class Engine:
         if not self._in_window(vote.view):
             return
         if vote.kind != NOTARIZE or vote.signer != self._leader(vote.view):
-            self._blame(peer, "a proposal that is not of the view's leader")
+            self._accusing.blame(peer, "a proposal that is not of the view's leader")
             return
         known = self._tally.first(NOTARIZE, vote.view, vote.signer) == vote
         if not known and not vote_holds(vote, self._validators, self._chain, self._verify):
-            self._blame(peer, "a proposal whose signature does not hold")
+            self._accusing.blame(peer, "a proposal whose signature does not hold")
             return
         for quorum in message.just:
             self._learn(peer, quorum)
@@ -479,7 +438,7 @@ class Engine:
             if self._follower.commit_batch(batch, self._validators, self._chain, self._verify):
                 self._learn(peer, batch.finalization)
         except ConsensusRefusal as refusal:
-            self._blame(peer, str(refusal))
+            self._accusing.blame(peer, str(refusal))
 
     def _on_quorums(self, peer: Peer, message: Quorums) -> None:
         before = self._view
@@ -498,20 +457,14 @@ class Engine:
 
     def _same_epoch(self, peer: Peer, message: ConsensusMessage) -> bool:
         """An older epoch is answered with its end, never dropped; for a newer one the end of our own is asked for."""
-        match message:
-            case Propose(vote=vote) | VoteMessage(vote=vote):
-                epoch = vote.epoch
-            case QuorumMessage(quorum=quorum):
-                epoch = quorum.epoch
-            case GetQuorums(epoch=epoch) | Quorums(epoch=epoch) | Status(epoch=epoch):
-                pass
-            case _:
-                return True
+        epoch = epoch_of(message)
+        if epoch is None or epoch == self._epoch:
+            return True
         if epoch < self._epoch:
             self._out.ask(ServeBoundary(self._epoch, self._view, peer, epoch))
-        elif epoch > self._epoch:
+        else:
             self._follower.ask_quorums(peer, self._held.final_view)
-        return epoch == self._epoch
+        return False
 
     # --- misbehaviour
 
@@ -521,16 +474,6 @@ class Engine:
         try:
             check_evidence(evidence, self._validators, self._chain, self._verify)
         except ConsensusRefusal as refusal:
-            self._blame(peer, str(refusal))
+            self._accusing.blame(peer, str(refusal))
             return
-        self._tell_evidence(evidence)
-
-    def _tell_evidence(self, evidence: Evidence) -> None:
-        key = (evidence.first.signer, evidence.first.view)
-        if key not in self._evidenced:
-            self._evidenced.add(key)
-            self._out.send(evidence)
-            self._out.ask(EvidenceFound(self._epoch, self._view, evidence))
-
-    def _blame(self, peer: Peer, why: str) -> None:
-        self._out.ask(Blame(self._epoch, self._view, peer, why))
+        self._accusing.tell(evidence)

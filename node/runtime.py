@@ -332,7 +332,11 @@ class Runtime:
         self._watch_deadlines()
         self._tell_work()
         self.log.info(
-            "final", height=block.header.height, transactions=len(transactions), view=finalization.view, own=own
+            "final",
+            height=block.header.height,
+            transactions=len(transactions),
+            view=finalization.view,
+            signers=finalization.signers if own else (),  # of a descendant's Finalization they say nothing here
         )
         final = FinalBlock(block, effect.block_hash, transactions, output, finalization)
         for watcher in self.watchers:

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-import consensus.engine
-import consensus.light
-from consensus import own_votes
+from consensus import engine, light, own_votes
 from consensus.engine import Engine
 from consensus.messages import Full, Propose
 from consensus.outbox import Outbox
@@ -118,8 +116,8 @@ def signer_counted_twice(patch: pytest.MonkeyPatch) -> dict[str, Any]:
             if self._in_window(vote.view) and vote_holds(vote, self._validators, self._chain, self._verify):
                 self._count(vote)
 
-    patch.setattr(consensus.engine, "check_quorum", lambda *_: None)
-    patch.setattr(consensus.light, "check_quorum", lambda *_: None)
+    patch.setattr(engine, "check_quorum", lambda *_: None)
+    patch.setattr(light, "check_quorum", lambda *_: None)
     return {"engine_type": CountsTwice}
 
 
