@@ -136,15 +136,16 @@ def joint_replay(scene: Scene) -> DayReadings | None:
     if not best:
         return None
     other = best[int(scene.dice.integers(len(best)))]
-    noisy = {
-        name: np.where(getattr(other, name) == MISSING, MISSING, _noisy(scene, getattr(other, name), 0.02))
-        for name in ("wind_mm_s", "insolation_mwh_m2")
-    }
+    wind, light = (
+        np.where(values == MISSING, MISSING, _noisy(scene, values, 0.02))
+        for values in (other.wind_mm_s, other.insolation_mwh_m2)
+    )
     return replace(
         scene.day,
         power_w=_shown(scene, _noisy(scene, other.watts, 0.02)),
         temperature_centi_c=other.temperature_centi_c,
-        **noisy,
+        wind_mm_s=wind,
+        insolation_mwh_m2=light,
     )
 
 
@@ -219,12 +220,14 @@ def _noisy(scene: Scene, values: Array, noise: float) -> Array:
 def _idle(scene: Scene) -> npt.NDArray[np.bool_]:
     if scene.device.technology == "solar":
         return ~_sun_up(scene)
-    return (scene.day.wind_mm_s != MISSING) & (scene.day.wind_mm_s < CALM_MM_S)
+    calm: npt.NDArray[np.bool_] = (scene.day.wind_mm_s != MISSING) & (scene.day.wind_mm_s < CALM_MM_S)
+    return calm
 
 
 def _sun_up(scene: Scene) -> npt.NDArray[np.bool_]:
     times = scene.day.day * DAY_S + np.arange(scene.device.slots, dtype=np.int64) * scene.device.interval_s
-    up: npt.NDArray[np.bool_] = sun_at(times, scene.device.latitude_udeg, scene.device.longitude_udeg).up > 0
+    sun = sun_at(times, scene.device.latitude_udeg, scene.device.longitude_udeg)
+    up: npt.NDArray[np.bool_] = sun.up > 0
     return up
 
 

@@ -1,9 +1,10 @@
-"""Load for the ledger's measurements: holders with one bundle each who hand it on, signed beforehand from fixed seeds.
+"""Load for the ledger's measurements: bundles that their holders hand on, signed beforehand from fixed seeds.
 
 Every transaction is used once; a transfer of block k spends what the transfer of block k - 1 created.
 """
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from state.transaction import (
 from state.units import REGISTER_PER_BLOCK, Outpoint
 
 VALIDATORS = 4
+SEED = 1
 START_S = 1_700_000_000
 FAR = 4_000_000_000
 DAY, MONTH = 16_162, 201_404  # 2014-04-02
@@ -69,7 +71,7 @@ PLANT = DeviceFacts(
 
 
 class Load:
-    """A network in memory that is brought to the point where `holders` participants hold one bundle each.
+    """A network in memory that is brought to the point where `holders` participants hold one certificate each.
 
     `preparation` are its blocks so far; `transfers()` gives the signed transactions of the next block.
     """
@@ -84,24 +86,24 @@ class Load:
         self._register()
         self._accredit()
         self._points = self._split(self._issue())
+        self._held_by = [self._owner + index for index in range(holders)]
+        self._draw = random.Random(SEED)
 
     def transfers(self) -> list[bytes]:
-        """Each holder hands the bundle to the next one: `holders` signed single-action transactions."""
-        made, points = [], self._points
-        for index, point in enumerate(points):
-            holder, serial = self._holder_of(index), index + 1
-            receiver = self._owner + (holder - self._owner + 1) % self._holders
+        """Each bundle goes to somebody drawn by the seed: as many signed single-action transactions as holders."""
+        made = []
+        for index, point in enumerate(self._points):
+            sender, serial = self._held_by[index], index + 1
+            receiver = self._owner + self._draw.randrange(self._holders)
             pieces = (Piece(receiver, serial, serial),)
-            decoded = self._signed(Transfer(holder, (point,), pieces, None), self._seed(holder))
-            made.append(decoded)
-        self._points = [outpoint(decoded.txid, 0) for decoded in made]
-        self._shift += 1
-        return [decoded.raw for decoded in made]
+            decoded = self._signed(Transfer(sender, (point,), pieces, None), self._seed(sender))
+            self._points[index], self._held_by[index] = outpoint(decoded.txid, 0), receiver
+            made.append(decoded.raw)
+        return made
 
-    _shift = 0  # how often all bundles moved one holder further
-
-    def _holder_of(self, index: int) -> int:
-        return self._owner + (index + self._shift) % self._holders
+    def holder_of(self, serial: int) -> int:
+        """Who must hold a certificate once all transfers so far are final."""
+        return self._held_by[serial - 1]
 
     # --- preparation
 

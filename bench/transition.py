@@ -55,7 +55,7 @@ def measure(blocks: int, size: int, profile: bool = False) -> dict[str, object]:
         gc.collect()
         gc.freeze()
         runs = [_timed(node, block, sample, profiler) for block in proposals]
-        _check(leader, node, size)
+        _check(load, leader, node, size)
         node.audit()
     if profiler is not None:
         pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(40)
@@ -146,14 +146,14 @@ def _cpu(work: Callable[[], T]) -> tuple[float, T]:
     return process_time() - start, result
 
 
-def _check(leader: Ledger, node: Ledger, certificates: int) -> None:
+def _check(load: Load, leader: Ledger, node: Ledger, certificates: int) -> None:
     """Both nodes have one state, and each certificate is where the last transfer put it."""
     assert (leader.tip.hash, leader.tip.header.state_root) == (node.tip.hash, node.tip.header.state_root)
     for serial in range(1, certificates + 1):
         one, other = where(leader.store, 1, serial), where(node.store, 1, serial)
         assert one is not None
         assert one == other
-        assert one.status == "active"
+        assert (one.status, one.holder) == ("active", load.holder_of(serial))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Exit codes: one table for `--help`, the documentation and `run` in `cli/main.py`."""
 
-from state.errors import Refusal, WattestError
+from state.errors import Refusal, StoreError, WattestError
 
 DONE = 0
 REFUSED = 1
@@ -43,6 +43,8 @@ def exit_code(error: WattestError) -> int:
             return TIMED_OUT
         case VerificationFailed():
             return FAILED_VERIFICATION
+        case StoreError():
+            return error.exit_code
         case _:
             return USAGE
 

@@ -1,62 +1,116 @@
-"""`wattest gateway`: takes raw readings of units that have no keys, signs them, hands them to validators."""
+"""`wattest gateway`: raw posts of units without keys become signed readings on the validators."""
 
-import contextlib
+import asyncio
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.options import Command, signing
+from cli.options import Command
 from cli.session import Session, with_session
+
+if TYPE_CHECKING:
+    from node.gateway import Gateway
+    from node.keystore import PrivateKey
+
+ASK_S, PATIENCE_S = 0.5, 60  # between tries to learn the network from a node, and in all
 
 
 @click.command(cls=Command)
-@click.option("--listen", default="127.0.0.1:27690", show_default=True, metavar="ADDRESS:PORT", help="Where to listen.")
+@click.option("--listen", default="127.0.0.1:8600", show_default=True, metavar="ADDRESS:PORT", help="Where units post.")
+@click.option("--units", "units_file", required=True, metavar="FILE", help="units.json: which device each unit is.")
+@click.option("--key", "key_name", required=True, metavar="NAME", help="Key of the home, or key file, that signs.")
 @click.option(
-    "--units",
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="units.json: which device each raw id is, its interval and channels, and the number of this gateway.",
+    "--node", "nodes", multiple=True, metavar="URL", help="A validator's API; repeat it for others to turn to."
 )
-@click.option("--to", "nodes", multiple=True, metavar="URL", help="A validator's API; repeat it. Default: --node.")
-@click.option(
-    "--data", type=click.Path(path_type=Path), metavar="DIR", help="The durable log; HOME/gateway if not given."
-)
-@signing
+@click.option("--data", metavar="DIR", help="Where readings wait for a validator. [HOME/gateway]")
+@click.option("--passphrase-file", metavar="FILE", help="Read the passphrase from a file of mode 0600.")
+@click.option("--passphrase-fd", type=int, metavar="N", help="Read the passphrase from this open file.")
 @with_session
 def gateway(
-    session: Session, listen: str, units: Path, nodes: tuple[str, ...], data: Path | None, key_name: str | None
+    session: Session, listen: str, units_file: str, key_name: str, nodes: tuple[str, ...], data: str | None
 ) -> None:
-    """Take raw posts {timestamp, id, pwr_avg, wind_spd, t, insolation} until Ctrl-C.
+    """Take raw readings {timestamp, id, pwr_avg, wind_spd, t, insolation} by HTTP POST and hand them to validators.
 
-    A post is answered once it is on this gateway's disk. What a validator has not acknowledged is sent again, also
-    after a restart. --from names the gateway's own key, the credential that the meters' records name.
+    One object or an array of up to 1,440, integers or decimals; an answer of 200 means that they are on disk here. The
+    gateway signs with its own key, which the meters' records name, closes each UTC day when the next one begins, and
+    sends on until a validator has acknowledged. POST /flush closes the last day; GET /status tells where each unit is.
+
+    \b
+    units.json: {"gateway": 1, "units": {"3": {"device": 7, "interval_s": 600, "channels": ["wind", "temperature"]}}}
     """
-    import asyncio
+    from node.gateway import Gateway, open_spool, read_units
 
-    from node.config import ConfigError, parse_address
-    from node.gateway import Gateway, open_spool, read_units, serve
+    host, port = _address(listen)
+    units = read_units(Path(units_file))
+    key = _unlock(session, key_name)
+    urls = list(nodes) or [session.node_url]
+    chain = session.named_chain() or _ask_chain(session, urls)
+    spool = open_spool(Path(data) if data else session.home / "gateway", chain)
+    try:
+        asyncio.run(_serve(session, lambda: Gateway(units, key.seed, chain, urls, spool), host, port))
+    finally:
+        spool.close()
 
-    settings = read_units(units)
-    host, port = parse_address(listen)
-    key = session.unlock(session.key_name(key_name))
-    chain, _ = session.network()
-    spool = open_spool(data or session.home / "gateway", chain)
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise click.UsageError(f"--listen needs ADDRESS:PORT, not {text!r}.")
+    return host.strip("[]"), int(port)
+
+
+def _unlock(session: Session, name: str) -> "PrivateKey":
+    from node.keystore import open_key_file, read_key_file
+
+    path = Path(name)
+    if path.suffix != ".json" or not path.is_file():
+        return session.unlock(name)
+    content = read_key_file(path)
+    passphrase = session.passphrase(f"Passphrase of {name}") if content.needs_passphrase else None
+    return open_key_file(content, passphrase, path)
+
+
+def _ask_chain(session: Session, urls: list[str]) -> bytes:
+    """The network's id, from whichever of the nodes answers first; they may still be starting."""
+    import time
+
+    from node.client import NodeClient
+    from node.failures import NodeUnreachable
+
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        for url in urls:
+            try:
+                return bytes.fromhex(str(NodeClient(url).status()["chain_id"]))
+            except NodeUnreachable as failure:
+                if time.monotonic() > deadline:
+                    raise
+                unreachable = failure
+        session.say(f"{unreachable} Trying again.")
+        time.sleep(ASK_S)
+
+
+async def _serve(session: Session, make: "Callable[[], Gateway]", host: str, port: int) -> None:
+    """Until SIGINT or SIGTERM; what was acknowledged stays in the log and goes out after the next start."""
+    from node.gateway import serve
 
     def started(bound: int) -> None:
         session.answer(
-            "gateway_running/1",
-            {"listen": f"{host}:{bound}", "units": sorted(settings.units)},
-            f"listening at http://{host}:{bound} for units {', '.join(sorted(settings.units))}",
+            "gateway_listening/1",
+            {"host": host, "port": bound},
+            f"The gateway takes readings at http://{host}:{bound}/readings",
         )
 
-    async def run() -> None:
-        running = Gateway(settings, key.seed, chain, list(nodes) or [session.node_url], spool)
-        await serve(running, host, port, started)
-
+    task = asyncio.ensure_future(serve(make(), host, port, started))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(run())
+        await task
+    except asyncio.CancelledError:
+        session.say("The gateway has stopped; what it acknowledged is on its disk.")
     except OSError as error:
-        raise ConfigError(why=f"the gateway cannot listen at {listen} ({error.strerror})") from None
-    finally:
-        spool.close()
+        raise click.UsageError(f"{host}:{port}: {error.strerror}; is another gateway running there?") from None

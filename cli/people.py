@@ -74,7 +74,7 @@ def _by_name(session: Session, text: str) -> int:
         raise click.UsageError(f"{len(exact)} participants are called {text!r}: name one by its number ({numbers}).")
     names: dict[str, Any] = {item["name"]: item["id"] for item in everybody}
     own = [name for name, _ in _keys(session)]
-    near = get_close_matches(text, [*names, *own], n=3, cutoff=0.5)
+    near = get_close_matches(text, {*names, *own}, n=3, cutoff=0.5)
     hint = f" Did you mean {', '.join(map(repr, near))}?" if near else " See `wattest participant list`."
     raise click.UsageError(f"There is no participant {text!r}.{hint}")
 

@@ -34,7 +34,7 @@ def testnet() -> None:
 @click.option("-v", "--validators", "count", default=4, show_default=True, type=click.IntRange(1, MAX_VALIDATORS))
 @click.option("--genesis", metavar="FILE", help="Reference genesis to fill the validators into.")
 @click.option("--base-port", type=click.IntRange(1024, 65_000), help="Ports from here on, two a node; else free ones.")
-@click.option("--profile", type=click.Choice(["standard", "demo", "bench"]), default="demo", show_default=True)
+@click.option("--profile", type=click.Choice(["default", "demo", "bench"]), default="demo", show_default=True)
 @with_session
 def init(
     session: Session, directory: Path, count: int, genesis: str | None, base_port: int | None, profile: str
@@ -43,7 +43,7 @@ def init(
     if directory.exists() and any(directory.iterdir()):
         raise click.UsageError(f"{directory} is not empty; a network is never made over another.")
     made = make_testnet(directory, count, reference_genesis(genesis), base_port, profile)
-    if profile != "standard":
+    if profile != "default":
         session.say(f"Profile {profile}: the request rates of the API are raised, for this machine only.")
     rows = [(node["index"], node["name"], node["api"], node["home"]) for node in made["nodes"]]
     text = "\n".join(
@@ -89,8 +89,8 @@ def start(session: Session, directory: Path, no_cast: bool) -> None:
         session.answer("testnet_running/1", value, text)
         try:
             processes.watch()
-        finally:
-            session.say(f"Stopping {len(nodes)} nodes. The data stays in {directory}; start again with the same line.")
+        except KeyboardInterrupt:
+            session.say(f"Stopping {len(nodes)} nodes; the data stays in {directory}. The same line starts them again.")
 
 
 def read_testnet(directory: Path) -> dict[str, Any]:

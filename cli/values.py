@@ -78,6 +78,24 @@ class HexKey(click.ParamType[bytes]):
         return key
 
 
+class Scaled(click.ParamType[int]):
+    """A plain decimal in units of 10**-digits: with 6 digits `48.4569` becomes 48,456,900."""
+
+    name = "decimal"
+
+    def __init__(self, digits: int) -> None:
+        self.digits = digits
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(rf"(-?)([0-9]{{1,12}})(?:\.([0-9]{{1,{self.digits}}}))?", str(value))
+        if match is None:
+            self.fail(f"{value!r} is no decimal number with at most {self.digits} decimals.", param, ctx)
+        number: int = int(match[2]) * 10**self.digits + int((match[3] or "").ljust(self.digits, "0"))
+        return -number if match[1] else number
+
+
 AMOUNT = Amount()
 MOMENT = Moment()
 NUMBER = Number()

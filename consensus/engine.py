@@ -10,22 +10,21 @@ is not a validator's, makes an observer: it follows and commits but never votes.
 
 from typing import assert_never
 
-import msgspec
-
 from consensus import inputs
+from consensus.accusing import Accusing
 from consensus.clock import Clock
-from consensus.effects import Blame, BuildBlock, Effect, EvidenceFound, ServeBlocks, ServeBoundary
+from consensus.effects import Effect, ServeBlocks, ServeBoundary
 from consensus.evidence import check_evidence, make_evidence
 from consensus.follower import Follower
 from consensus.held import HeldQuorums
 from consensus.inputs import VIEW, WAKE, Input, Peer
+from consensus.leading import Leading
 from consensus.messages import (
     MAX_JUST,
     BlockBody,
     Blocks,
     ConsensusMessage,
     Evidence,
-    Full,
     GetBlock,
     GetBlocks,
     GetQuorums,
@@ -34,12 +33,14 @@ from consensus.messages import (
     Quorums,
     Status,
     VoteMessage,
+    epoch_of,
 )
 from consensus.outbox import Outbox
 from consensus.own_votes import OwnVotes, Signer
-from consensus.proposals import Proposals, block_time_ms, hold_back_ms
+from consensus.proposals import Proposals
 from consensus.records import HeldQuorum, OwnVote, Recovered, VotedBlock
 from consensus.safety import SafetyBroken, require_consistent
+from consensus.standing import Standing
 from consensus.tally import Counted, Tally
 from consensus.timers import Presence, Timing
 from consensus.validators import ValidatorSet
@@ -59,22 +60,6 @@ from state.block import Block
 from state.errors import ConsensusRefusal
 
 VIEWS_AHEAD = 2  # votes are counted this far above the current view: bounded memory
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """Where the engine stands, for status pages and dumps; nothing is decided by it."""
-
-    epoch: int
-    view: int
-    leader: int
-    final_view: int
-    height: int
-    block_hash: bytes
-    me: int | None
-    may_vote: bool
-    last_seen: tuple[int, ...]  # by validator: the view of its last vote
-    own_votes: tuple[Vote, ...]
-    quorums: tuple[Quorum, ...]
 
 
 class Engine:
@@ -100,12 +85,12 @@ class Engine:
         self._follower = Follower(recovered.header, self._out, self._clock, timing.delta_ms)
         base_hash = None if recovered.finalization else self._follower.committed_hash
         self._proposals = Proposals(validators, self._held, self._follower, self._clock, base_hash)
+        self._leading = Leading(validators, timing, self._held, self._proposals, self._follower, self._clock, self._out)
+        self._accusing = Accusing(self._out)
         self._tally = Tally(validators)
         self._presence = Presence(validators.n, validators.quorum, 0)
 
         self._view = 0
-        self._building: int | None = None  # parent's view of the block that is being built for the current view
-        self._evidenced: set[tuple[int, int]] = set()  # (signer, view) already told
         self._work_waits = False
         self._halted = False
         self._replay(recovered)
@@ -230,17 +215,19 @@ class Engine:
 
     # --- votes
 
-    def _vote(self, kind: int, position: Position, block: Block | None = None) -> Vote | None:
-        """Vote if this node may: keep the vote and its block, send it, count it. None if it may not."""
+    def _vote(self, kind: int, position: Position, block: Block | None = None, propose: bool = False) -> None:
+        """Vote if this node may: keep the vote and its block, send it (a leader: as its proposal), count it."""
         vote = self._own.make(kind, position, self._held.final_view)
         if vote is None:
-            return None
+            return
         if block is not None:
             self._out.persist(VotedBlock(self._epoch, position.view, block))
         self._out.persist(OwnVote(vote))
-        self._out.send(VoteMessage(vote))
+        if block is not None and propose:
+            self._out.send(self._leading.proposal(block, vote))
+        else:
+            self._out.send(VoteMessage(vote))
         self._count(vote)
-        return vote
 
     def _give_up(self, view: int) -> None:
         """The view's time is over, or its leader gave it up, or its block is bad: vote to nullify it."""
@@ -252,7 +239,7 @@ class Engine:
         if not self._in_window(vote.view) or self._tally.first(vote.kind, vote.view, vote.signer) == vote:
             return
         if not vote_holds(vote, self._validators, self._chain, self._verify):
-            self._blame(peer, "a vote whose signature does not hold")
+            self._accusing.blame(peer, "a vote whose signature does not hold")
             return
         self._own.require_own(vote.signer, vote.kind, vote.position, self._held.final_view)
         self._count(vote)
@@ -261,7 +248,7 @@ class Engine:
         """Count a verified vote; q equal ones make a quorum."""
         counted, earlier = self._tally.add(vote)
         if counted is Counted.CONFLICTING and earlier is not None:
-            self._tell_evidence(make_evidence(earlier, vote))
+            self._accusing.tell(make_evidence(earlier, vote))
             return
         self._presence.saw(vote.signer, vote.view)
         if self._held.get(vote.kind, vote.view) is None:
@@ -284,7 +271,7 @@ class Engine:
         try:
             check_quorum(quorum, self._validators, self._chain, self._verify)
         except ConsensusRefusal as refusal:
-            self._blame(peer, str(refusal))
+            self._accusing.blame(peer, str(refusal))
             return
         self._on_quorum(quorum)
 
@@ -311,7 +298,7 @@ class Engine:
         self._tally.prune(final_view)
         self._own.forget(final_view)
         self._proposals.forget(final_view)
-        self._evidenced = {key for key in self._evidenced if key[1] > final_view}
+        self._accusing.forget(final_view)
 
     # --- views
 
@@ -320,7 +307,7 @@ class Engine:
         if view <= self._view:
             return
         self._view = self._out.view = view
-        self._building = None
+        self._leading.enter_view()
         leader = self._leader(view)
         if leader != self._me and self._presence.skipped(leader, view):
             self._clock.enter_view(0, idle=False)
@@ -334,8 +321,9 @@ class Engine:
         before = None
         while before != (before := (self._view, self._held.final_view, len(self._own))):
             self._follower.commit(self._held.final)
-            self._try_propose()
-            self._try_notarize()
+            if self._follower.reached(self._held.final):  # every lawful block descends from the final one
+                self._try_propose()
+                self._try_notarize()
             if self._tally.first(NULLIFY, self._view, self._leader(self._view)):
                 self._give_up(self._view)
 
@@ -348,46 +336,22 @@ class Engine:
     # --- proposing
 
     def _try_propose(self) -> None:
-        """Ask for a block once this node leads the view, knows its parent, has the state, and the time has come."""
-        view = self._view
-        if self._leader(view) != self._me or not self._own.may_vote or self._building is not None:
+        """Ask for a block when this node leads the view and has not voted in it."""
+        if self._leader(self._view) != self._me or not self._own.may_vote:
             return
-        if self._own.made(view, NOTARIZE, NULLIFY):
+        if self._own.made(self._view, NOTARIZE, NULLIFY):
             return
-        parent_view = self._held.open_parent(view)
-        parent_hash = None if parent_view is None else self._proposals.parent_hash(parent_view)
-        if parent_view is None or parent_hash is None:
-            self._follower.ask_quorums(None, self._held.final_view)  # the view was entered by one far quorum
-            return
-        executed = self._follower.executed(parent_hash)
-        if executed is False:
-            self._give_up(view)
-        parent = self._follower.bodies.header(parent_hash)
-        if not executed or parent is None:
-            return
-        hold_ms = hold_back_ms(parent, self._clock.entered_time_ms, self._timing, self._work_waits)
-        if self._clock.now_ms < self._clock.entered_ms + hold_ms:
-            self._clock.wake_at(self._clock.entered_ms + hold_ms)
-            return
-        self._building = parent_view
-        timestamp_ms = block_time_ms(parent, self._clock.time_ms)
-        self._out.ask(BuildBlock(self._epoch, view, parent, parent_hash, timestamp_ms, self._me, self._validators.hash))
+        if not self._leading.try_build(self._view, self._work_waits):
+            self._give_up(self._view)
 
     def _on_built(self, view: int, block: Block | None) -> None:
-        """Vote for the own block and propose it; it was executed while it was built."""
-        if self._building is None:
-            return
+        """Vote for the own block, which makes it a proposal."""
         if block is None:
             self._give_up(view)
             return
-        block_hash = self._follower.bodies.add(block)
-        assert block_hash is not None, "an own block has the body of its header"
-        self._follower.on_checked(block_hash, ok=True)
-        position = Position(self._epoch, view, self._building, block_hash)
-        just = self._held.just(position.parent_view, view)  # before the vote, which may finalise at once
-        vote = self._vote(NOTARIZE, position, block)
-        if vote is not None:
-            self._out.send(Propose(Full(block), vote, just))
+        position = self._leading.built(view, block)
+        if position is not None:
+            self._vote(NOTARIZE, position, block, propose=True)
 
     def _propose_again(self, to: Peer | None) -> None:
         """Send the very proposal of the journal again: building twice for one view would be voting twice."""
@@ -396,9 +360,9 @@ class Engine:
             return
         held = self._follower.bodies.get(vote.block_hash)
         if held is not None:
-            self._out.send(Propose(Full(held.block), vote, self._held.just(vote.parent_view, vote.view)), to)
+            self._out.send(self._leading.proposal(held.block, vote), to)
 
-    # --- judging a proposal
+    # --- judging proposals
 
     def _on_propose(self, peer: Peer, message: Propose) -> None:
         vote = message.vote
@@ -407,11 +371,11 @@ class Engine:
         if not self._in_window(vote.view):
             return
         if vote.kind != NOTARIZE or vote.signer != self._leader(vote.view):
-            self._blame(peer, "a proposal that is not of the view's leader")
+            self._accusing.blame(peer, "a proposal that is not of the view's leader")
             return
         known = self._tally.first(NOTARIZE, vote.view, vote.signer) == vote
         if not known and not vote_holds(vote, self._validators, self._chain, self._verify):
-            self._blame(peer, "a proposal whose signature does not hold")
+            self._accusing.blame(peer, "a proposal whose signature does not hold")
             return
         for quorum in message.just:
             self._learn(peer, quorum)
@@ -440,12 +404,11 @@ class Engine:
         """Progress goes by view, not by the order of events: a stale timer is ignored."""
         if view != self._view or not self._clock.view_is_over():
             return
+        # from now on nothing is waited for but lost messages, so the interval for a block is left out
+        self._clock.arm(self._patience_ms(), idle=False)
+        self._send_again(None)
+        self._recount_own_votes()
         self._give_up(view)
-        if self._view == view:
-            # from now on nothing is waited for but lost messages, so the interval for a block is left out
-            self._clock.arm(self._patience_ms(), idle=False)
-            self._recount_own_votes()
-            self._send_again(None)
 
     def _send_again(self, to: Peer | None) -> None:
         """Quorums first, so that the receiver is in the view of the votes that follow."""
@@ -475,7 +438,7 @@ class Engine:
             if self._follower.commit_batch(batch, self._validators, self._chain, self._verify):
                 self._learn(peer, batch.finalization)
         except ConsensusRefusal as refusal:
-            self._blame(peer, str(refusal))
+            self._accusing.blame(peer, str(refusal))
 
     def _on_quorums(self, peer: Peer, message: Quorums) -> None:
         before = self._view
@@ -494,20 +457,14 @@ class Engine:
 
     def _same_epoch(self, peer: Peer, message: ConsensusMessage) -> bool:
         """An older epoch is answered with its end, never dropped; for a newer one the end of our own is asked for."""
-        match message:
-            case Propose(vote=vote) | VoteMessage(vote=vote):
-                epoch = vote.epoch
-            case QuorumMessage(quorum=quorum):
-                epoch = quorum.epoch
-            case GetQuorums(epoch=epoch) | Quorums(epoch=epoch) | Status(epoch=epoch):
-                pass
-            case _:
-                return True
+        epoch = epoch_of(message)
+        if epoch is None or epoch == self._epoch:
+            return True
         if epoch < self._epoch:
             self._out.ask(ServeBoundary(self._epoch, self._view, peer, epoch))
-        elif epoch > self._epoch:
+        else:
             self._follower.ask_quorums(peer, self._held.final_view)
-        return epoch == self._epoch
+        return False
 
     # --- misbehaviour
 
@@ -517,16 +474,6 @@ class Engine:
         try:
             check_evidence(evidence, self._validators, self._chain, self._verify)
         except ConsensusRefusal as refusal:
-            self._blame(peer, str(refusal))
+            self._accusing.blame(peer, str(refusal))
             return
-        self._tell_evidence(evidence)
-
-    def _tell_evidence(self, evidence: Evidence) -> None:
-        key = (evidence.first.signer, evidence.first.view)
-        if key not in self._evidenced:
-            self._evidenced.add(key)
-            self._out.send(evidence)
-            self._out.ask(EvidenceFound(self._epoch, self._view, evidence))
-
-    def _blame(self, peer: Peer, why: str) -> None:
-        self._out.ask(Blame(self._epoch, self._view, peer, why))
+        self._accusing.tell(evidence)

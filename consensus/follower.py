@@ -33,7 +33,7 @@ class Follower:
 
     def commit(self, final: Finalization | None) -> None:
         """Commit the block of the best Finalization and its ancestors, as soon as all their bodies are here."""
-        if final is None or final.block_hash == self.committed_hash:
+        if final is None or self.reached(final):
             return
         path = self.bodies.path(final.block_hash)
         if path.astray:
@@ -46,6 +46,10 @@ class Follower:
             return
         for block_hash, held in reversed(path.blocks):
             self._commit(block_hash, held.block, final)
+
+    def reached(self, final: Finalization | None) -> bool:
+        """Whether the final block is committed, so that nothing is missing below the blocks of today."""
+        return final is None or final.block_hash == self.committed_hash
 
     def commit_batch(self, batch: Blocks, validators: ValidatorSet, chain: bytes, verify: Verify) -> bool:
         """Commit a peer's batch; False if it begins elsewhere (an answer that came too late).

@@ -129,3 +129,15 @@ ConsensusMessage = (
     | Status
     | Evidence
 )
+
+
+def epoch_of(message: ConsensusMessage) -> int | None:
+    """The epoch that a message speaks about; None for those that speak about blocks or prove themselves anywhere."""
+    match message:
+        case Propose(vote=vote) | VoteMessage(vote=vote):
+            return vote.epoch
+        case QuorumMessage(quorum=quorum):
+            return quorum.epoch
+        case GetQuorums(epoch=epoch) | Quorums(epoch=epoch) | Status(epoch=epoch):
+            return epoch
+    return None

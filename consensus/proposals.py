@@ -6,7 +6,6 @@ from consensus.clock import Clock
 from consensus.follower import Follower
 from consensus.held import HeldQuorums
 from consensus.messages import Again, Compact, Full, GetBlock
-from consensus.timers import Timing
 from consensus.validators import ValidatorSet
 from consensus.votes import Position
 from state.block import VERSION, Block, Header, header_hash
@@ -103,18 +102,3 @@ class Proposals:
             and header.timestamp_ms > parent.timestamp_ms
             and header.validators_hash == self._validators.hash
         )
-
-
-def hold_back_ms(parent: Header, entered_time_ms: int, timing: Timing, work_waits: bool) -> int:
-    """How long after it entered the view a leader waits before it builds, in ms.
-
-    Counted from the parent's time, so that blocks keep their rhythm; never longer than the interval itself, or a leader
-    with a slow clock would sleep through its view.
-    """
-    interval = timing.wait_ms(work_waits)
-    return max(0, min(parent.timestamp_ms + interval - entered_time_ms, interval))
-
-
-def block_time_ms(parent: Header, time_ms: int) -> int:
-    """The time of a new block: the leader's clock, but always after the parent."""
-    return max(time_ms, parent.timestamp_ms + 1)

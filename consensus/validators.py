@@ -2,6 +2,8 @@
 
 from state.block import validators_hash
 
+MAX_VALIDATORS = 256  # bounds a quorum of signatures to 17 kB before any of them is verified
+
 
 class ValidatorSet:
     """`n` validators of which `f` may lie; `quorum` equal votes decide; a signer is a position in the list.
@@ -12,6 +14,8 @@ class ValidatorSet:
     def __init__(self, vote_keys: tuple[bytes, ...]) -> None:
         if not vote_keys:
             raise ValueError("a validator set has at least one member")
+        if len(vote_keys) > MAX_VALIDATORS:
+            raise ValueError(f"a validator set has at most {MAX_VALIDATORS} members")
         if len(set(vote_keys)) != len(vote_keys):
             raise ValueError("a validator set holds no key twice")
         self.vote_keys = tuple(vote_keys)

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from consensus.validators import ValidatorSet
+from consensus.validators import MAX_VALIDATORS, ValidatorSet
 from state.codec import Wire
 from state.errors import ConsensusRefusal
 from state.units import U16, U64, Hash, Signature
@@ -24,7 +24,6 @@ NO_BLOCK = bytes(32)
 
 VOTE_TAG = b"wattest/vote/1\0"
 _LAYOUT = struct.Struct(">15s32sBQQQ32s")
-MAX_VALIDATORS = 256  # bounds a quorum to 17 kB before anything is verified
 
 Kind = Annotated[int, Meta(ge=1, le=3)]
 Verify = Callable[[bytes, bytes, bytes], bool]  # (public key, message, signature)

@@ -188,10 +188,10 @@ class Context:
     def create(self, output: Output) -> Outpoint:
         point = outpoint(self.txid, self.index)
         self.index += 1
-        self.overlay.put(output_key(point), output)
+        self.overlay.put_new(output_key(point), output)
         until = retire_until(output)
         if until != NEVER:
-            self.overlay.put(expiry_key(until, point), Pointer(point))
+            self.overlay.put_new(expiry_key(until, point), Pointer(point))
         holder = holder_of(output)
         self._counts[holder] = self._counts.get(holder, 0) + 1
         assert self._movement is not None

@@ -19,10 +19,11 @@ def check(context: Context, action: Transfer) -> None:
     context.require_signature(action.sender)
     bundles = _inputs(context, action)
     _check_ranges(bundles, action.pieces)
-    if any(piece.to != action.sender for piece in action.pieces):
+    receivers = {piece.to for piece in action.pieces}
+    if receivers != {action.sender}:
         require_tradable(context, bundles[0], action.inputs[0])
-    for to in {piece.to for piece in action.pieces}:
-        context.participant(to)
+    for receiver in receivers:
+        context.participant(receiver)
     if action.payment is not None:
         payment = action.payment
         context.require_signature(payment.payer)
@@ -33,9 +34,9 @@ def check(context: Context, action: Transfer) -> None:
 
 
 def apply(context: Context, action: Transfer) -> None:
-    first = _inputs(context, action)[0]
-    for point in action.inputs:
-        context.spend(point)
+    spent = [context.spend(point) for point in action.inputs]
+    first = spent[0]
+    assert isinstance(first, Bundle)
     for piece in action.pieces:
         moved = moved_bundle(first, piece.to, piece.start, piece.end)
         context.create(moved)

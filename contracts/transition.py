@@ -7,11 +7,12 @@ entry is a file of this package with the same shape: `check` raises each refusal
 announces, `describe` says it in words.
 """
 
-from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+
+import msgspec
 
 from contracts import accredit, auction, bid, deposit, issue, offer, register, retire, settle, transfer
 from contracts.context import BlockEnvironment, BlockOutput, Context
@@ -94,8 +95,7 @@ KINDS: dict[type[Action], Kind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedTx:
+class DecodedTx(msgspec.Struct, frozen=True, gc=False):
     """A signed transaction beside the bytes it came in. `key` names those bytes, signatures included."""
 
     raw: bytes
@@ -108,10 +108,10 @@ class DecodedTx:
         return self.transaction.body.actions
 
 
-def decode_signed(raw: bytes) -> DecodedTx:
-    """DecodeError unless `raw` is one canonical signed transaction."""
+def decode_signed(raw: bytes, key: bytes | None = None) -> DecodedTx:
+    """DecodeError unless `raw` is one canonical signed transaction. `key` is its cache key, where it is known."""
     transaction = decode_transaction(raw)
-    return DecodedTx(raw, transaction, transaction_id(transaction.body), cache_key(raw))
+    return DecodedTx(raw, transaction, transaction_id(transaction.body), key or cache_key(raw))
 
 
 def cache_key(raw: bytes) -> bytes:
@@ -184,29 +184,35 @@ class BlockLimits:
         self.bytes = self.BODY_RESERVE
         self.actions = 0
         self.registrations = 0
-        self.signers: Tally[bytes] = Tally()
-
-    def fits(self, decoded: DecodedTx) -> bool:
-        body = decoded.transaction.body
-        registrations = sum(isinstance(action, Register) for action in body.actions)
-        return (
-            self.bytes + len(decoded.raw) + 8 <= MAX_BLOCK_BYTES
-            and self.actions + len(body.actions) <= MAX_BLOCK_ACTIONS
-            and self.registrations + registrations <= REGISTER_PER_BLOCK
-            and all(self.signers[signer] < SIGNER_PER_BLOCK for signer in body.signers)
-        )
+        self.signers: dict[bytes, int] = {}
 
     def admit(self, decoded: DecodedTx) -> bool:
         """Count it in; False and nothing counted if it does not fit."""
         if not self.fits(decoded):
             return False
-        body = decoded.transaction.body
+        body, signers = decoded.transaction.body, self.signers
         self.bytes += len(decoded.raw) + 8
         self.actions += len(body.actions)
-        self.registrations += sum(isinstance(action, Register) for action in body.actions)
+        self.registrations += _registrations(body.actions)
         for signer in body.signers:
-            self.signers[signer] += 1
+            signers[signer] = signers.get(signer, 0) + 1
         return True
+
+    def fits(self, decoded: DecodedTx) -> bool:
+        body = decoded.transaction.body
+        if self.bytes + len(decoded.raw) + 8 > MAX_BLOCK_BYTES or self.actions + len(body.actions) > MAX_BLOCK_ACTIONS:
+            return False
+        if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
+            return False
+        return all(self.signers.get(signer, 0) < SIGNER_PER_BLOCK for signer in body.signers)
+
+
+def _registrations(actions: tuple[Action, ...]) -> int:
+    count = 0
+    for action in actions:
+        if type(action) is Register:
+            count += 1
+    return count
 
 
 # --- transaction

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from consensus import engine as simplex
+from consensus.engine import Engine
+from consensus.own_votes import Signer as VoteSigner
 from consensus.records import HeldQuorum, JournalRecord, OwnVote, Recovered
 from consensus.timers import Timing
 from consensus.validators import ValidatorSet
@@ -199,15 +200,15 @@ class Node:
         self.data.mark_vote_key_started()
         return journal
 
-    def _engine(self, records: tuple[JournalRecord, ...], may_vote: bool) -> simplex.Engine:
-        finalization = _newest_finalization(self.ledger, records)
+    def _engine(self, records: tuple[JournalRecord, ...], may_vote: bool) -> Engine:
+        finalization = _newest_finalization(records)
         meta_view = self.ledger.tip.view
         if self.ledger.tip.height and (finalization is None or finalization.view < meta_view):
             raise VoteStateLost(why=f"the state is at view {meta_view}, the journal is older: it was restored or cut")
         parameters = self.ledger.parameters
         timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
-        signer = simplex.Signer(self.signer.public, self.signer.sign_vote) if self.signer is not None else None
-        return simplex.Engine(
+        signer = VoteSigner(self.signer.public, self.signer.sign_vote) if self.signer is not None else None
+        return Engine(
             chain=self.chain,
             epoch=EPOCH,
             validators=ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators)),
@@ -307,12 +308,9 @@ def _recovered_records(journal: Journal) -> tuple[JournalRecord, ...]:
     return tuple(decode(JournalRecord, record) for record in journal.recovered)  # type: ignore[arg-type]
 
 
-def _newest_finalization(ledger: Ledger, records: tuple[JournalRecord, ...]) -> Quorum | None:
-    """The best one that is held: in the journal, where it was synced before its block was stored, or in the store."""
+def _newest_finalization(records: tuple[JournalRecord, ...]) -> Quorum | None:
+    """The best one of the journal: it was synced there before its block was stored, so the state is never ahead."""
     held = [r.quorum for r in records if isinstance(r, HeldQuorum) and r.quorum.kind == FINALIZE and r.epoch == EPOCH]
-    stored = ledger.finalization_at(ledger.tip.height)
-    if stored is not None:
-        held.append(decode(Quorum, stored))
     return max(held, key=lambda quorum: quorum.view, default=None)
 
 

@@ -18,6 +18,7 @@ FIRST_PAUSE_S = 0.1  # doubled with every further attempt
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 PAGE = 200
 WAITING = ("waiting", "unknown")
+BUSY = (429, 503)  # come again: too many requests, or too much waits
 
 Answer = dict[str, Any]
 
@@ -131,8 +132,9 @@ class NodeClient:
             raise _refusal(status, body, self.url)
         return body
 
-    def post_json(self, path: str, value: Any) -> Answer:
-        return self._json("POST", path, json.dumps(value).encode(), "application/json")
+    def post(self, path: str, body: bytes, content_type: str = "application/json") -> Answer:
+        """The JSON object that answers a POST, here or at a gateway."""
+        return self._json("POST", path, body, content_type)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -154,7 +156,7 @@ class NodeClient:
     def request(
         self, method: str, path: str, body: bytes | None, content_type: str | None
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        """One request, tried again over lost connections and 429; `(status, headers, body)`."""
+        """One request, tried again over lost connections and a busy node; `(status, headers, body)`."""
         pause = FIRST_PAUSE_S
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -164,7 +166,7 @@ class NodeClient:
                 if attempt == ATTEMPTS:
                     raise NodeUnreachable(url=self.url, why=_reason(error)) from None
             else:
-                if status != 429 or attempt == ATTEMPTS:
+                if status not in BUSY or attempt == ATTEMPTS:
                     return status, headers, data
                 pause = max(pause, _retry_after_s(headers))
             time.sleep(pause)

@@ -27,6 +27,7 @@ from state.errors import (
     NoCredential,
     OutOfOrder,
     ReadingSignature,
+    StoreError,
     WrongCredential,
 )
 from state.keyspace import device_key, gateway_key, meter_key
@@ -70,12 +71,13 @@ def _ignore(*_: object) -> None:
 @dataclass
 class Listeners:
     """Who is told, on the event loop: peers of what is new, streams of readings, the judge of complete days, the
-    fetcher of gaps."""
+    fetcher of gaps, the node of a disk that failed."""
 
     gossip: Callable[[Readings | DayClose], None] = _ignore
     reading: Callable[[Accepted], None] = _ignore
     day_held: Callable[[int, int], None] = _ignore
     gap: Callable[[int], None] = _ignore
+    failed: Callable[[BaseException], None] = _ignore
 
 
 @dataclass
@@ -198,6 +200,9 @@ class Intake:
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._writer, work, *arguments)
+        except StoreError as error:
+            self.listeners.failed(error)
+            raise
         finally:
             self._waiting -= 1
 
@@ -284,11 +289,9 @@ class Intake:
 
     def _completed(self, close: Close, head: Head) -> Head | None:
         if head.last_seq < close.last_seq:
-            return complete(close, head, (), None, None)
+            return complete(close, head, (), None)
         texts = self.store.day(close.device, close.day)
-        behind = self.store.raw(close.device, close.last_seq + 1)
-        next_day = None if behind is None else parse_signed(behind.encode()).reading.timestamp // 86_400
-        return complete(close, head, texts, self.store.raw(close.device, close.last_seq), next_day)
+        return complete(close, head, texts, self.store.raw(close.device, close.last_seq))
 
 
 def credential_of(snapshot: Snapshot, time_ms: int, device: int) -> Credential:

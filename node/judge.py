@@ -10,6 +10,7 @@ record. Valid is not willing: nothing here decides what a block may contain.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ OTHERS_MS = 2_000  # after which any validator sends the issue that was another 
 RETRY_MS = 4_000  # an issue that was sent and is not in a block by then is built anew
 REPEAT_MS = 5_000  # own attestations of days without a record are sent again: a peer may have been away
 REPEAT_AT_ONCE = 200
+SWITCH_INTERVAL_S = 0.001  # how long the worker may keep the interpreter from the event loop: by default 5 ms each time
 MAX_OPEN_DAYS = 5_000  # days attested by anybody that are not on the ledger yet; what comes beyond is sent again later
 
 DayKey = tuple[int, int]  # device, day
@@ -97,6 +99,7 @@ class Judge:
 
     async def run(self) -> None:
         """Judge what is held already, and then whatever `on_close` brings. Cancel to end it."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         for device, _ in self._store.heads():
             self.on_close(device)
         try:
@@ -167,11 +170,23 @@ class Judge:
         """Send what is due; called a few times a second."""
         now_ms = self._ports.now_ms()
         self._repeat(now_ms)
-        snapshot, environment = self._ports.tip()
-        for device, days in sorted(self._ready().items()):
+        for device in sorted(self._ready()):
+            days = self._ready().get(device)  # again: a block may have come while the last issue was handed in
+            if days is None:
+                continue
+            snapshot, environment = self._ports.tip()
             if now_ms - self._sent.get(device, -RETRY_MS) >= RETRY_MS and self._due(days, environment, now_ms):
                 self._sent[device] = now_ms
                 await self._send_issue(snapshot, environment, device, days)
+
+    def devices_behind(self) -> set[int]:
+        """Devices of which a quorum has attested a day that this validator does not hold, or not judge, by now."""
+        latest_ms = self._ports.now_ms() - OTHERS_MS
+        return {
+            device
+            for (device, _), day in self._open.items()
+            if day.agreed is not None and self._index not in day.votes and day.quorum_ms <= latest_ms
+        }
 
     # --- judging
 

@@ -122,9 +122,13 @@ class Mempool:
         results = [self._screened(raw) for raw in raws]
         failures = await self._verify([result for result in results if isinstance(result, DecodedTx)])
         admitted: list[DecodedTx] = []
+        since = perf_counter()
         for index, decoded in enumerate(results):
             if isinstance(decoded, WattestError):
                 continue
+            if perf_counter() - since > SLICE_S:
+                await asyncio.sleep(0)
+                since = perf_counter()
             try:
                 if decoded.key in failures:
                     raise failures[decoded.key]

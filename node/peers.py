@@ -168,6 +168,7 @@ class Peers:
 
     async def start(self) -> None:
         """Listen and begin to dial. ConfigError where the port is taken."""
+        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=HANDSHAKE_S))
         application = web.Application()
         application.router.add_get(PATH, self._accept)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_S)
@@ -177,14 +178,12 @@ class Peers:
         try:
             await site.start()
         except OSError as error:
-            await self._runner.cleanup()
             raise ConfigError(
                 why=f"cannot listen for nodes on {self.listen_address}: {error.strerror or error}; is another node "
                 "running there? Set p2p_listen in config.toml or WATTEST_P2P_LISTEN to a free port"
             ) from error
         bound = self._runner.addresses[0]
         self.listen_address = f"{bound[0]}:{bound[1]}"
-        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=HANDSHAKE_S))
         for validator in self._validators.values():
             if validator.node_key != self.key.public:
                 self._spawn(self._keep_dialling(validator), f"dial {validator.index}")

@@ -236,10 +236,6 @@ class Runtime:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.fail_with(task)
-
-    def fail_with(self, task: asyncio.Task[None]) -> None:
-        """For tasks beside the loop: what they did not expect is the node's failure too."""
         if not task.cancelled() and (error := task.exception()) is not None:
             self._inbox.put_nowait(error)
 
@@ -336,7 +332,11 @@ class Runtime:
         self._watch_deadlines()
         self._tell_work()
         self.log.info(
-            "final", height=block.header.height, transactions=len(transactions), view=finalization.view, own=own
+            "final",
+            height=block.header.height,
+            transactions=len(transactions),
+            view=finalization.view,
+            signers=finalization.signers if own else (),  # of a descendant's Finalization they say nothing here
         )
         final = FinalBlock(block, effect.block_hash, transactions, output, finalization)
         for watcher in self.watchers:
@@ -400,6 +400,10 @@ class Runtime:
     def handle(self, kind: type[Frame], handler: FrameHandler) -> None:
         """Frames of `kind` (readings, closes, attestations) go to `handler`, on the loop. It may raise Reject."""
         self._handlers[kind] = handler
+
+    def fail(self, error: BaseException) -> None:
+        """Something beside the loop broke that the node must stop for."""
+        self._inbox.put_nowait(error)
 
     def frame_received(self, sender: Sender, frame: Frame) -> None:
         check_frame(frame, sender, self.peers.validator_count)

@@ -6,6 +6,7 @@ error, because something acknowledged would be lost. `rewrite` replaces the log 
 """
 
 import asyncio
+import fcntl
 import os
 import zlib
 from collections.abc import Iterable
@@ -25,8 +26,13 @@ class Spool:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             data = path.read_bytes()
+            self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(why=f"{path} does not open ({error.strerror})") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreError(why=f"{path} is in use by another gateway; stop that one first") from None
         self.records, end = read_records(data, path)
         os.ftruncate(self._descriptor, end)
         os.lseek(self._descriptor, end, os.SEEK_SET)
@@ -78,6 +84,7 @@ class Spool:
 
     def close(self) -> None:
         os.close(self._descriptor)
+        os.close(self._lock)
 
 
 def read_records(data: bytes, path: Path) -> tuple[list[bytes], int]:

@@ -199,7 +199,9 @@ def _number_row(end: int, outpoint: bytes) -> bytes:
 
 
 def where(store: Store, device: int, serial: int) -> Whereabouts | None:
-    """Where a certificate is now, or how it ended; None if that number was never issued."""
+    """Where a certificate is now, or how it ended; None if that number was never issued (or can be none)."""
+    if not _possible(device, serial):
+        return None
     row = _row_below(store, number_key(device, 0), number_key(device, serial))
     if row is None:
         return None
@@ -224,6 +226,8 @@ def history(store: Store, device: int, serial: int) -> list[Step]:
 
     The cost is one read for each of its own movements, however much happened around it.
     """
+    if not _possible(device, serial):
+        return []
     row = _row_below(store, issued_key(device, 0), issued_key(device, serial))
     if row is None:
         return []
@@ -290,6 +294,10 @@ def height_of(store: Store, block_hash: bytes) -> int | None:
     """Height of a final block."""
     data = store.get_raw(block_hash_key(block_hash))
     return None if data is None else int.from_bytes(data, "big")
+
+
+def _possible(device: int, serial: int) -> bool:
+    return 0 <= device < 2**32 and 0 <= serial < 2**64
 
 
 def _row_below(store: Store, low: bytes, key: bytes) -> tuple[bytes, bytes] | None:

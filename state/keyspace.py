@@ -57,163 +57,185 @@ def committed(key: bytes) -> bool:
     return key[0] < 0x80
 
 
-def _key(space: Space, *parts: bytes) -> bytes:
-    return bytes((space,)) + b"".join(parts)
-
-
-def _u16(value: int) -> bytes:
-    return value.to_bytes(2, "big")
-
-
-def _u32(value: int) -> bytes:
-    return value.to_bytes(4, "big")
-
-
-def _u64(value: int) -> bytes:
-    return value.to_bytes(8, "big")
+# One prefix for each space, made once: keys are built several times for every action.
+_OUTPUT = bytes((Space.OUTPUT,))
+_PARAMETERS = bytes((Space.PARAMETERS,))
+_META = bytes((Space.META,))
+_VALIDATOR = bytes((Space.VALIDATOR,))
+_SCHEME = bytes((Space.SCHEME,))
+_PARTICIPANT = bytes((Space.PARTICIPANT,))
+_KEY_OWNER = bytes((Space.KEY_OWNER,))
+_ROLE = bytes((Space.ROLE,))
+_DEVICE = bytes((Space.DEVICE,))
+_METER = bytes((Space.METER,))
+_GATEWAY = bytes((Space.GATEWAY,))
+_PROPOSAL = bytes((Space.PROPOSAL,))
+_AUCTION = bytes((Space.AUCTION,))
+_AUCTION_ORDER = bytes((Space.AUCTION_ORDER,))
+_AUCTION_MEMBER = bytes((Space.AUCTION_MEMBER,))
+_ISSUANCE = bytes((Space.ISSUANCE,))
+_MONTH_ENERGY = bytes((Space.MONTH_ENERGY,))
+_RELEASE = bytes((Space.RELEASE,))
+_STATEMENT = bytes((Space.STATEMENT,))
+_REFERENCE = bytes((Space.REFERENCE,))
+_OUTPUT_COUNT = bytes((Space.OUTPUT_COUNT,))
+_GSRN = bytes((Space.GSRN,))
+_COUNTER = bytes((Space.COUNTER,))
+_EXPIRY = bytes((Space.EXPIRY,))
+_AUCTION_CLOSE = bytes((Space.AUCTION_CLOSE,))
+_DELIVERY = bytes((Space.DELIVERY,))
+_NUMBER = bytes((Space.NUMBER,))
+_ISSUED = bytes((Space.ISSUED,))
+_SPENT = bytes((Space.SPENT,))
+_TRANSACTION = bytes((Space.TRANSACTION,))
+_EVENTS = bytes((Space.EVENTS,))
+_HOLDING = bytes((Space.HOLDING,))
+_BLOCK = bytes((Space.BLOCK,))
+_FINALIZATION = bytes((Space.FINALIZATION,))
+_BLOCK_HASH = bytes((Space.BLOCK_HASH,))
 
 
 def output_key(outpoint: Outpoint) -> bytes:
-    return b"\x01" + outpoint
+    return _OUTPUT + outpoint
 
 
-PARAMETERS_KEY = _key(Space.PARAMETERS)
-META_KEY = _key(Space.META)
+PARAMETERS_KEY = _PARAMETERS
+META_KEY = _META
 
 
 def validator_key(index: int) -> bytes:
-    return _key(Space.VALIDATOR, _u16(index))
+    return _VALIDATOR + index.to_bytes(2, "big")
 
 
 def scheme_key(scheme: int) -> bytes:
-    return _key(Space.SCHEME, _u32(scheme))
+    return _SCHEME + scheme.to_bytes(4, "big")
 
 
 def participant_key(participant: int) -> bytes:
-    return _key(Space.PARTICIPANT, _u32(participant))
+    return _PARTICIPANT + participant.to_bytes(4, "big")
 
 
 def key_owner_key(public: bytes) -> bytes:
-    return _key(Space.KEY_OWNER, public)
+    return _KEY_OWNER + public
 
 
 def role_key(participant: int, role: str) -> bytes:
-    return _key(Space.ROLE, _u32(participant), role.encode())
+    return _ROLE + participant.to_bytes(4, "big") + role.encode()
 
 
 def device_key(device: int) -> bytes:
-    return _key(Space.DEVICE, _u32(device))
+    return _DEVICE + device.to_bytes(4, "big")
 
 
 def meter_key(device: int) -> bytes:
-    return _key(Space.METER, _u32(device))
+    return _METER + device.to_bytes(4, "big")
 
 
 def gateway_key(gateway: int) -> bytes:
-    return _key(Space.GATEWAY, _u32(gateway))
+    return _GATEWAY + gateway.to_bytes(4, "big")
 
 
 def proposal_key(proposal: int) -> bytes:
-    return _key(Space.PROPOSAL, _u32(proposal))
+    return _PROPOSAL + proposal.to_bytes(4, "big")
 
 
 def auction_key(auction: int) -> bytes:
-    return _key(Space.AUCTION, _u32(auction))
+    return _AUCTION + auction.to_bytes(4, "big")
 
 
 def auction_order_key(auction: int, number: int) -> bytes:
-    return _key(Space.AUCTION_ORDER, _u32(auction), _u32(number))
+    return _AUCTION_ORDER + auction.to_bytes(4, "big") + number.to_bytes(4, "big")
 
 
 def auction_member_key(auction: int, participant: int) -> bytes:
-    return _key(Space.AUCTION_MEMBER, _u32(auction), _u32(participant))
+    return _AUCTION_MEMBER + auction.to_bytes(4, "big") + participant.to_bytes(4, "big")
 
 
 def issuance_key(issuance: int) -> bytes:
-    return _key(Space.ISSUANCE, _u64(issuance))
+    return _ISSUANCE + issuance.to_bytes(8, "big")
 
 
 def month_energy_key(device: int, month: int) -> bytes:
-    return _key(Space.MONTH_ENERGY, _u32(device), _u32(month))
+    return _MONTH_ENERGY + device.to_bytes(4, "big") + month.to_bytes(4, "big")
 
 
 def release_key(device: int, day: int, step: int, revision: int) -> bytes:
-    return _key(Space.RELEASE, _u32(device), _u32(day), bytes((step, revision)))
+    return _RELEASE + device.to_bytes(4, "big") + day.to_bytes(4, "big") + bytes((step, revision))
 
 
 def statement_key(statement: bytes) -> bytes:
-    return _key(Space.STATEMENT, statement)
+    return _STATEMENT + statement
 
 
 def reference_key(kind: str, operator: int, reference: str) -> bytes:
     """`kind` is deposit or payout; a reference is unique per operator and kind."""
-    return _key(Space.REFERENCE, kind[:1].encode(), _u32(operator), reference.encode())
+    return _REFERENCE + kind[:1].encode() + operator.to_bytes(4, "big") + reference.encode()
 
 
 def once_key(txid: bytes, action_index: int) -> bytes:
     """For actions that would otherwise create only the next number of a sequence, and could be replayed."""
-    return _key(Space.REFERENCE, b"o", txid, _u16(action_index))
+    return _REFERENCE + b"o" + txid + action_index.to_bytes(2, "big")
 
 
 def output_count_key(participant: int) -> bytes:
-    return _key(Space.OUTPUT_COUNT, _u32(participant))
+    return _OUTPUT_COUNT + participant.to_bytes(4, "big")
 
 
 def gsrn_key(gsrn: str) -> bytes:
-    return _key(Space.GSRN, gsrn.encode())
+    return _GSRN + gsrn.encode()
 
 
 def counter_key(name: str) -> bytes:
     """Sequences: participant, device, gateway, proposal, auction, issuance, delivery."""
-    return _key(Space.COUNTER, name.encode())
+    return _COUNTER + name.encode()
 
 
 def expiry_key(retire_until: int, outpoint: Outpoint) -> bytes:
-    return _key(Space.EXPIRY, _u64(retire_until), outpoint)
+    return _EXPIRY + retire_until.to_bytes(8, "big") + outpoint
 
 
 def auction_close_key(closes_at: int, auction: int) -> bytes:
-    return _key(Space.AUCTION_CLOSE, _u64(closes_at), _u32(auction))
+    return _AUCTION_CLOSE + closes_at.to_bytes(8, "big") + auction.to_bytes(4, "big")
 
 
 def delivery_key(sequence: int) -> bytes:
-    return _key(Space.DELIVERY, _u64(sequence))
+    return _DELIVERY + sequence.to_bytes(8, "big")
 
 
 def number_key(device: int, start: int) -> bytes:
-    return _key(Space.NUMBER, _u32(device), _u64(start))
+    return _NUMBER + device.to_bytes(4, "big") + start.to_bytes(8, "big")
 
 
 def issued_key(device: int, start: int) -> bytes:
-    return _key(Space.ISSUED, _u32(device), _u64(start))
+    return _ISSUED + device.to_bytes(4, "big") + start.to_bytes(8, "big")
 
 
 def spent_key(outpoint: Outpoint) -> bytes:
-    return _key(Space.SPENT, outpoint)
+    return _SPENT + outpoint
 
 
 def transaction_key(txid: bytes) -> bytes:
-    return _key(Space.TRANSACTION, txid)
+    return _TRANSACTION + txid
 
 
 def events_key(height: int) -> bytes:
-    return _key(Space.EVENTS, _u64(height))
+    return _EVENTS + height.to_bytes(8, "big")
 
 
 def holding_key(participant: int, outpoint: Outpoint) -> bytes:
-    return _key(Space.HOLDING, _u32(participant), outpoint)
+    return _HOLDING + participant.to_bytes(4, "big") + outpoint
 
 
 def block_key(height: int) -> bytes:
-    return _key(Space.BLOCK, _u64(height))
+    return _BLOCK + height.to_bytes(8, "big")
 
 
 def finalization_key(height: int) -> bytes:
-    return _key(Space.FINALIZATION, _u64(height))
+    return _FINALIZATION + height.to_bytes(8, "big")
 
 
 def block_hash_key(block_hash: bytes) -> bytes:
-    return _key(Space.BLOCK_HASH, block_hash)
+    return _BLOCK_HASH + block_hash
 
 
 def space_end(prefix: bytes) -> bytes:

@@ -7,7 +7,7 @@ transaction is bracketed by `begin` and `commit` or `rollback`, which undoes exa
 from collections.abc import Iterator
 from typing import Protocol
 
-from state.keyspace import Entry, committed
+from state.keyspace import Entry
 
 
 class Snapshot(Protocol):
@@ -26,24 +26,30 @@ class Overlay:
     def __init__(self, base: Snapshot) -> None:
         self.base = base
         self.changes: dict[bytes, Entry | None] = {}
+        self._new: set[bytes] = set()  # keys that the base cannot hold, so that nothing looks for them there
         self._undo: list[tuple[bytes, bool, Entry | None]] | None = None
 
     def get(self, key: bytes) -> Entry | None:
-        if key in self.changes:
-            return self.changes[key]
-        return self.base.get(key)
+        changes = self.changes
+        return changes[key] if key in changes else self.base.get(key)
 
     def put(self, key: bytes, entry: Entry) -> None:
+        self._write(key, entry)
+
+    def put_new(self, key: bytes, entry: Entry) -> None:
+        """Put what cannot exist below: its key holds the id of the transaction that creates it."""
+        self._new.add(key)
         self._write(key, entry)
 
     def delete(self, key: bytes) -> None:
         self._write(key, None)
 
     def _write(self, key: bytes, entry: Entry | None) -> None:
-        assert committed(key), "derived spaces are written by the ledger's indexes, not by rules"
+        assert key[0] < 0x80, "derived spaces are written by the ledger's indexes, not by rules"
+        changes = self.changes
         if self._undo is not None:
-            self._undo.append((key, key in self.changes, self.changes.get(key)))
-        self.changes[key] = entry
+            self._undo.append((key, key in changes, changes.get(key)))
+        changes[key] = entry
 
     def scan(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, Entry]]:
         """Merge of the base's entries and the changes, in the order of the keys."""
@@ -90,8 +96,9 @@ class Overlay:
     def difference(self) -> list[tuple[bytes, Entry | None, Entry | None]]:
         """(key, before, after) of every entry that really changed against the base, in the order of the keys."""
         found = []
-        for key in sorted(self.changes):
-            before, after = self.base.get(key), self.changes[key]
+        below, changes, new = self.base.get, self.changes, self._new
+        for key in sorted(changes):
+            before, after = None if key in new else below(key), changes[key]
             if before != after:
                 found.append((key, before, after))
         return found

@@ -53,13 +53,13 @@ import msgspec
 import plyvel
 
 from state.codec import Wire, decode, encode
-from state.errors import DecodeError, StoreError, StoreMismatch
+from state.errors import DecodeError, DiskFailed, StoreError, StoreMismatch
 from state.keyspace import META_KEY, Entry
 from state.units import U16, U64, Hash
 
 FORMAT = 1  # of everything above; a node refuses data of another one
 
-WRITE_BUFFER_BYTES = 16 * 1024 * 1024  # LevelDB holds up to two of these
+WRITE_BUFFER_BYTES = 4 * 1024 * 1024  # up to two of these; a larger one falls out of the processor's caches
 BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 BLOOM_BITS = 10  # 1 % false positives: most lookups of new ids miss without touching the disk
 DECODED_ENTRIES = 65_536  # per generation, about 30 MB: recent outputs are the ones that move next
@@ -123,13 +123,17 @@ class Store:
             yield key, decode_entry(key, data)
 
     def write(self, batch: Batch, sync: bool = True, decoded: Mapping[bytes, Entry] | None = None) -> None:
-        """One batch. `decoded` may give entries of the batch as objects, so that the next reads need no decoding."""
+        """One batch. `decoded` may give entries that it puts as objects, so that the next reads need no decoding."""
         self._rows.write(batch, sync)
+        fresh = decoded or {}
+        recent, older = self._recent, self._older
         for key in batch:
-            self._recent.pop(key, None)
-            self._older.pop(key, None)
-        for key, entry in (decoded or {}).items():
-            self._remember(key, entry)
+            if key[0] < 0x80 and key not in fresh:
+                recent.pop(key, None)
+                older.pop(key, None)
+        if len(recent) + len(fresh) > DECODED_ENTRIES:
+            self._older, self._recent = recent, {}
+        self._recent.update(fresh)
 
     def meta(self) -> Meta | None:
         """None in a store that was never written; StoreMismatch where it cannot be read."""
@@ -204,6 +208,7 @@ class LevelRows:
                 bloom_filter_bits=BLOOM_BITS,
                 write_buffer_size=WRITE_BUFFER_BYTES,
                 lru_cache_size=BLOCK_CACHE_BYTES,
+                compression=None,  # keys and values are mostly hashes and signatures, which do not compress
             )
         except (plyvel.Error, OSError) as error:
             raise _why_not_opened(path, error) from None
@@ -233,7 +238,7 @@ class LevelRows:
                     else:
                         rows.put(key, value)
         except (plyvel.Error, OSError) as error:
-            raise StoreError(why=f"writing to {self._path} failed ({error}); check the disk, then restart") from None
+            raise DiskFailed(why=f"writing to {self._path} ({error})") from None
         if sync and self._around_sync is not None:
             self._around_sync()
 

@@ -16,5 +16,3 @@
 
 Every validator computes the same bytes from the same readings, so nothing here knows a float, a clock or a file.
 """
-
-VERIFIER_VERSION = 1

@@ -11,15 +11,11 @@ from state.codec import Wire
 from state.errors import ReadingRefusal
 from state.units import DAY_S
 from verifier.device import (
-    HORIZONTAL,
-    IN_PLANE,
-    INDEPENDENT_CLIMATE,
     INSOLATION_CHANNEL,
     NO_ANGLE,
     NO_COORDINATE,
-    OWN_CLIMATE,
+    SOURCES,
     TEMPERATURE_CHANNEL,
-    UNKNOWN_PLANE,
     WIND_CHANNEL,
     DeviceFacts,
     require_usable,
@@ -32,7 +28,6 @@ from verifier.verdict import DayVerdict, judge_day
 MAX_DEVICES_BYTES = 16 * 1024 * 1024
 AUDIT_DAYS = 400  # a file has its whole past at hand, so copies of last year are found too
 HEADER = ("timestamp", "id", *MEASURED)
-PLANES = {"horizontal": HORIZONTAL, "plane": IN_PLANE}
 
 
 class DeviceEntry(Wire, frozen=True):
@@ -149,23 +144,20 @@ def _build_entry(name: str, fields: Mapping[str, Any]) -> DeviceEntry:
     window = fields.get("commissioning")
     if not isinstance(window, dict):
         raise ReadingRefusal(why="no commissioning window")
-    nameplate_w, interval_s = _number(fields, "nameplate_kw", 3), _number(fields, "interval_s", 0)
-    if not (0 < nameplate_w <= 10**12 and 60 <= interval_s <= 3_600):
-        raise ReadingRefusal(why="nameplate_kw or interval_s is out of range")
+    source = fields.get("insolation_source")
+    plane, owner = SOURCES.get(str(source), SOURCES["none"])
     facts = DeviceFacts(
         technology=technology,
-        nameplate_w=nameplate_w,
-        interval_s=interval_s,
+        nameplate_w=_number(fields, "nameplate_kw", 3),
+        interval_s=_number(fields, "interval_s", 0),
         latitude_udeg=_number(fields, "latitude", 6, NO_COORDINATE),
         longitude_udeg=_number(fields, "longitude", 6, NO_COORDINATE),
         coordinates_estimated=fields.get("coordinates_estimated") is True,
-        tilt_deg=_number(fields, "tilt", 0, NO_ANGLE),
-        azimuth_deg=_number(fields, "azimuth", 0, NO_ANGLE),
+        tilt_udeg=_number(fields, "tilt", 6, NO_ANGLE),
+        azimuth_udeg=_number(fields, "azimuth", 6, NO_ANGLE),
         channels=_channels(fields),
-        plane=PLANES.get(str(fields.get("insolation_plane")), UNKNOWN_PLANE),
-        climate_source=INDEPENDENT_CLIMATE if fields.get("insolation_source") == "satellite" else OWN_CLIMATE,
-        hub_height_m=_number(fields, "hub_height_m", 0, -1),
-        rotor_m=_number(fields, "rotor_m", 0, -1),
+        plane=plane,
+        climate_source=owner,
     )
     climate = fields.get("climate") or []
     if not isinstance(climate, list) or not all(isinstance(item, str) for item in climate):

@@ -32,7 +32,7 @@ def check(
     earlier: Sequence[DayReadings],
 ) -> list[Finding]:
     """Findings of one day; every one of them contradicts the claim. `sun` is None for wind."""
-    found = _over_nameplate(device, day) + _flat(device, series) + _power_replay(device, day, earlier)
+    found = _over_nameplate(device, day) + _flat(device, day) + _power_replay(device, day, earlier)
     return found if sun is None else found + _night(device, series, sun) + _over_sky(device, series, sun)
 
 
@@ -80,13 +80,12 @@ def _over_sky(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
     return [Finding("over_sky", int(series.times[slot]), int(light[slot]), int(bound[slot]))] if over[slot] > 0 else []
 
 
-def _flat(device: DeviceFacts, series: Series) -> list[Finding]:
-    power = series.power_ppm
-    run, start = longest_run(power, (power >= FLAT_LOW_PPM) & (power <= FLAT_HIGH_PPM))
+def _flat(device: DeviceFacts, day: DayReadings) -> list[Finding]:
+    low, high = (share * device.nameplate_w // 1_000_000 for share in (FLAT_LOW_PPM, FLAT_HIGH_PPM))
+    run, start = longest_run(day.power_w, (day.power_w >= low) & (day.power_w <= high))
     if run < FLAT_READINGS:
         return []
-    watts = int(power[start]) * device.nameplate_w // 1_000_000
-    return [Finding("flat", int(series.times[start]), watts, run)]
+    return [Finding("flat", _at(device, day, start), int(day.power_w[start]), run)]
 
 
 def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayReadings]) -> list[Finding]:

@@ -16,7 +16,7 @@ from verifier.device import HORIZONTAL, IN_PLANE, DeviceFacts
 from verifier.finding import Finding, codes
 from verifier.intake import MISSING, DayReadings, Flags, Ints, Series, days_of
 from verifier.reading import Reading
-from verifier.scores import DayScore
+from verifier.scores import NOTHING_TOLERATED, DayScore, Tolerances
 from verifier.solar import SolarYield, Sun
 from verifier.tables import arcsine_centi_degrees
 from verifier.wind import WindCurve
@@ -47,7 +47,7 @@ class Profile(Wire, frozen=True):
     fit: tuple[str, ...]
     scatter_ppm: int
     model: WindCurve | SolarYield | None
-    tolerances: tuple[int, ...]  # ppm, one for each of `scores.NAMES`
+    tolerances: Tolerances
     noon_low_centi: int  # lowest and highest sun at its highest point on the days used, 0.01 degrees
     noon_high_centi: int
     offset_s: int  # usual lag of the energy's middle after the light's
@@ -96,7 +96,20 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
     lag_s = sorted(lags)[len(lags) // 2] if lags else 0
     facts = (device, from_s, to_s)
     if not views:
-        return Profile(*facts, 0, tuple(excluded), tuple(noted), ("baseline_poor",), 0, None, (), 0, 0, offset, lag_s)
+        return Profile(
+            *facts,
+            0,
+            tuple(excluded),
+            tuple(noted),
+            ("baseline_poor",),
+            0,
+            None,
+            NOTHING_TOLERATED,
+            0,
+            0,
+            offset,
+            lag_s,
+        )
     model = _fit_model(device, views)
     views, strange = _without_outliers(device, model, views)
     if strange:

@@ -19,6 +19,8 @@ from state.units import U32, U64, Hash
 READING_TAG = "wattest/reading"
 MAX_READING_BYTES = 1_024  # a signed reading with every field at its longest has 420
 MAX_NESTING = 16  # a reading is flat; the limit only keeps the parser's stack out of reach
+LARGEST_EXPONENT = 308
+MAX_TIMESTAMP = 9 * 10**9  # the year 2255; the sun's formulas stay inside 64 bits up to here
 NO_PREVIOUS = bytes(32)  # `prev` of a device's first reading
 
 SEED_KEYS = frozenset({"timestamp", "id", "pwr_avg", "wind_spd", "t", "insolation"})
@@ -140,7 +142,7 @@ def guarded_json(raw: bytes, limit: int = MAX_READING_BYTES) -> Any:
         text = raw.decode("utf-8", "strict")
         _refuse_deep_nesting(text)
         return json.loads(
-            text, parse_float=str, parse_int=str, parse_constant=_refuse_constant, object_pairs_hook=_no_duplicates
+            text, parse_float=_decimal, parse_int=str, parse_constant=_refuse_constant, object_pairs_hook=_no_duplicates
         )
     except (ValueError, RecursionError) as error:
         raise DecodeError(why=str(error)[:200]) from None
@@ -158,7 +160,7 @@ def scaled(text: str, digits: int) -> int | None:
 
 def time_of(text: str) -> int | None:
     """Seconds since 1970, or None if the text is not a timestamp."""
-    return int(text) if _TIMESTAMP.fullmatch(text) else None
+    return int(text) if _TIMESTAMP.fullmatch(text) and int(text) <= MAX_TIMESTAMP else None
 
 
 def decimal_text(value: int | None, digits: int) -> str | None:
@@ -177,8 +179,10 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _reading(fields: dict[str, Any]) -> Reading:
-    text = _text(fields, "timestamp", _TIMESTAMP)
-    return Reading(int(text), *(_measured(fields, name) for name in MEASURED))
+    timestamp = time_of(_text(fields, "timestamp", _TIMESTAMP))
+    if timestamp is None:
+        raise ReadingRefusal(why="timestamp is too far in the future")
+    return Reading(timestamp, *(_measured(fields, name) for name in MEASURED))
 
 
 def _measured(fields: dict[str, Any], name: str) -> int | None:
@@ -214,6 +218,14 @@ def _refuse_deep_nesting(text: str) -> None:
                 raise ValueError(f"nested deeper than {MAX_NESTING}")
         elif mark in "]}":
             depth -= 1
+
+
+def _decimal(text: str) -> str:
+    """The number's own text; one that a strict reader of doubles would call infinite is refused."""
+    _, _, exponent = text.lower().partition("e")
+    if exponent and not exponent.startswith("-") and int(exponent[:6]) > LARGEST_EXPONENT:
+        raise ValueError("a number is too large")
+    return text
 
 
 def _refuse_constant(name: str) -> NoReturn:

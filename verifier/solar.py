@@ -95,7 +95,7 @@ def plane_light_mw(device: DeviceFacts, sun: Sun, horizontal_mw: Ints) -> Ints:
     facing = np.maximum(incidence(device, sun), 0)
     gain = np.minimum((facing << 15) // up, 8 << 15)  # Q15: direct light on the plane over direct light on the ground
     circumsolar = np.minimum((direct << 15) // above, 1 << 15)  # Q15: share of diffuse light that comes from the sun
-    tilt = np.array([brads(device.tilt_deg * 1_000_000)], dtype=np.int64)
+    tilt = np.array([brads(device.tilt_udeg)], dtype=np.int64)
     sky = (ONE + cosine(tilt)) >> 16  # Q15 of 2: half the sky's cosine, kept in Q14
     ground = (ONE - cosine(tilt)) >> 16
     from_sky = diffuse * (circumsolar * gain + ((1 << 15) - circumsolar) * sky >> 15) >> 15
@@ -106,7 +106,7 @@ def plane_light_mw(device: DeviceFacts, sun: Sun, horizontal_mw: Ints) -> Ints:
 
 def incidence(device: DeviceFacts, sun: Sun) -> Ints:
     """Q30 cosine between the sun and the normal of the modules."""
-    tilt, azimuth = (np.array([brads(d * 1_000_000)], dtype=np.int64) for d in (device.tilt_deg, device.azimuth_deg))
+    tilt, azimuth = (np.array([brads(angle)], dtype=np.int64) for angle in (device.tilt_udeg, device.azimuth_udeg))
     flat = sun.east * sine(azimuth) + sun.north * cosine(azimuth) >> 30
     return flat * sine(tilt) + sun.up * cosine(tilt) >> 30
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from state.attestation import VERDICT_NAMES
 from state.codec import Wire
 from verifier import clock, scores
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
@@ -21,6 +22,7 @@ from verifier.intake import DayReadings
 from verifier.profile import Profile, View, examine, expected, noon_centi, score_of, view_of, without_night
 from verifier.wind import BIN_MM_S, WindCurve, corrected_mm_s
 
+VERIFIER_VERSION = 1  # of the rules: any change that can change a verdict raises it
 HISTORY_DAYS = 40  # earlier days that a node hands to `judge_day`; an audit of a file may hand over more
 RANGE_CENTI, RANGE_KNOWN_CENTI = 600, 2_300  # sun heights beyond the baseline's: without, and with known geometry
 STRONG_PERCENT = 20  # of a day's energy in winds that the baseline never saw
@@ -28,7 +30,6 @@ SHIFT_S = 3_600
 SHIFTS = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)  # hours tried to tell a shifted day from any other excess
 
 Outcome = Literal["accept", "hold", "reject"]
-VERDICT_NUMBERS: dict[Outcome, int] = {"accept": 0, "hold": 1, "reject": 2}
 
 
 class DayVerdict(Wire, frozen=True):
@@ -67,7 +68,7 @@ def judge_day(
     before = [other for other in earlier if other.day < day]
     lags = _lags(device, profile, before)
     tried = [_under_lag(device, profile, day_readings, before, lag) for lag in lags]
-    view, found = min(tried, key=lambda pair: VERDICT_NUMBERS[_combine(pair[1])])
+    view, found = min(tried, key=lambda pair: VERDICT_NAMES.index(_combine(pair[1])))
     usual_lag = 0 if profile is None else profile.lag_s
     if lags[tried.index((view, found))] != usual_lag:
         found = [*found, Finding("clock_shift", 0, lags[tried.index((view, found))] - usual_lag)]
@@ -110,6 +111,8 @@ def _against_baseline(device: DeviceFacts, profile: Profile | None, view: View) 
     found += _outside_range(device, profile, view)
     score = score_of(device, profile.model, view)
     index = scores.exceeded(score, profile.tolerances, device.slots)
+    if index is None and _unseen_exceeds(device, profile, view):
+        found.append(Finding("climate_missing"))
     if index is not None:
         limit = scores.allowances(score, profile.tolerances, device.slots)[index]
         hours = _shift_hours(device, profile, view)
@@ -118,6 +121,15 @@ def _against_baseline(device: DeviceFacts, profile: Profile | None, view: View) 
         values = (score.excess[index] * to_wh // 3_600_000_000, limit * to_wh // 3_600_000_000)
         found.append(Finding(code, 0, *(values if hours == 0 else (hours, values[0]))))
     return found
+
+
+def _unseen_exceeds(device: DeviceFacts, profile: Profile, view: View) -> bool:
+    """Whether the day fits its weather only as long as nobody asks for the energy of intervals without weather."""
+    assert profile.model is not None
+    allowed, known = expected(device, profile.model, view)
+    score = scores.score(view.series.power_ppm, allowed, known, unseen_claims=True)
+    whole, over = scores.allowances(score, profile.tolerances, device.slots)[:2]
+    return score.excess[0] > whole or score.excess[1] > over
 
 
 def _outside_range(device: DeviceFacts, profile: Profile, view: View) -> list[Finding]:
@@ -198,7 +210,7 @@ def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[t
         nothing = (-1,) * device.slots
         return nothing, nothing
     power, known = expected(device, profile.model, view)
-    room = profile.tolerances[1] * (power + scores.FLOOR_PPM) // 1_000_000
+    room = profile.tolerances.usual[1] * (power + scores.FLOOR_PPM) // 1_000_000
     ceiling = np.minimum(power + room, 1_020_000)
     watts = [np.where(known, curve, -1).tolist() for curve in (power, ceiling)]
     scaled = [tuple(v if v < 0 else v * device.nameplate_w // 1_000_000 for v in curve) for curve in watts]

@@ -1,5 +1,6 @@
 """Handlers of the chain itself: status, blocks, transactions, the network's records."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -109,7 +110,7 @@ def _unsettled(txid: bytes, status: str) -> dict[str, Any]:
 async def submit(call: Call) -> Answer:
     """Hand in one signed transaction; the answer does not wait for a block."""
     raw = await _raw_transaction(call)
-    (result,) = await call.services.admit([raw])
+    (result,) = await _admit(call, [raw])
     if isinstance(result, WattestError):
         raise result
     return {"txid": result.txid.hex()}
@@ -130,8 +131,14 @@ async def submit_batch(call: Call) -> Answer:
         raws = _batch_decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DecodeError(why=str(error)[:200]) from None
-    results = await call.services.admit(raws)
+    results = await _admit(call, raws)
     return {"results": [_result(result) for result in results]}
+
+
+async def _admit(call: Call, raws: Sequence[bytes]) -> Sequence[DecodedTx | WattestError]:
+    results = await call.services.admit(raws)
+    call.services.metrics.mempool_failed_txs.inc(sum(isinstance(result, WattestError) for result in results))
+    return results
 
 
 def _result(result: DecodedTx | WattestError) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from state.keyspace import participant_key, statement_key
 from state.store import Store
 
 CHAIN_PREFIX_DIGITS = 8
+BASE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 async def home(call: Call) -> Answer:
@@ -96,7 +99,5 @@ def _refused(call: Call, error: WattestError, title: str) -> web.Response:
 
 def _html(text: str, status: int = 200, nonce: str = "") -> web.Response:
     script = f"; script-src 'nonce-{nonce}'; connect-src 'self'" if nonce else ""
-    policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    policy += script
+    policy = BASE_POLICY + script
+    return web.Response(text=text, status=status, content_type="text/html", headers={"Content-Security-Policy": policy})

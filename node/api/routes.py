@@ -49,130 +49,33 @@ CLOSE = Body(
     '{"close": [device, day, last_seq, count, head_hash, readings_root], "signature": hex, "key": hex}',
 )
 
-BLOCK_FIELDS = [
-    "version",
-    "epoch",
-    "height",
-    "parent_hash",
-    "timestamp_ms",
-    "proposer",
-    "tx_root",
-    "state_root",
-    "validators_hash",
-    "next_validators_hash",
-    "hash",
-    "view",
-    "signers",
-    "transactions",
-    "bytes",
-]
-TRANSACTION_FIELDS = [
-    "txid",
-    "status",
-    "height",
-    "index",
-    "time_ms",
-    "signers",
-    "actions",
-    "content",
-    "events",
-    "code",
-    "message",
-    "params",
-    "action_index",
-]
-STATUS_FIELDS = [
-    "chain_id",
-    "name",
-    "height",
-    "hash",
-    "state_root",
-    "time_ms",
-    "epoch",
-    "view",
-    "leader",
-    "validators",
-    "peers",
-    "mempool",
-    "syncing",
-    "version",
-    "node_index",
-]
+BLOCK_FIELDS = names(
+    "version epoch height parent_hash timestamp_ms proposer tx_root state_root validators_hash next_validators_hash "
+    "hash view signers transactions bytes"
+)
+TRANSACTION_FIELDS = names(
+    "txid status height index time_ms signers actions content events code message params action_index"
+)
+STATUS_FIELDS = names(
+    "chain_id name height hash state_root time_ms epoch view leader validators peers mempool syncing version node_index"
+)
 PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles")
-DEVICE_FIELDS = [
-    "id",
-    "owner",
-    "scheme",
-    "facts",
-    "until",
-    "next_serial",
-    "profile_hash",
-    "profile_from",
-    "profile_to",
-    "scheme_name",
-    "credential",
-    "months",
-]
-CERTIFICATE_FIELDS = [
-    "number",
-    "device",
-    "start",
-    "end",
-    "status",
-    "holder",
-    "holder_name",
-    "statement",
-    "issuance",
-    "facts",
-    "scheme",
-    "ranges",
-    "history",
-]
-AUCTION_FIELDS = [
-    "id",
-    "operator",
-    "title",
-    "lot_class",
-    "currency",
-    "floor",
-    "ceiling",
-    "opened_at",
-    "opened_height",
-    "closes_at",
-    "orders",
-    "status",
-    "seed",
-    "price",
-    "quantity",
-    "result_root",
-    "live_orders",
-]
-PROPOSAL_FIELDS = [
-    "id",
-    "proposer",
-    "content",
-    "proposed_at",
-    "proposed_height",
-    "lapses_height",
-    "approvals",
-    "refusals",
-    "status",
-    "enacted_id",
-]
-STATEMENT_FIELDS = [
-    "id",
-    "status",
-    "holder",
-    "holder_name",
-    "txid",
-    "action_index",
-    "statement_hash",
-    "quantity",
-    "retired_at",
-    "height",
-    "time_ms",
-    "facts",
-]
+DEVICE_FIELDS = names(
+    "id owner scheme facts until next_serial profile_hash profile_from profile_to scheme_name credential months"
+)
+CERTIFICATE_FIELDS = names(
+    "number device start end status holder holder_name statement issuance facts scheme ranges history"
+)
+AUCTION_FIELDS = names(
+    "id operator title lot_class currency floor ceiling opened_at opened_height closes_at orders status seed price "
+    "quantity result_root live_orders"
+)
+PROPOSAL_FIELDS = names(
+    "id proposer content proposed_at proposed_height lapses_height approvals refusals status enacted_id"
+)
+STATEMENT_FIELDS = names(
+    "id status holder holder_name txid action_index statement_hash quantity retired_at height time_ms facts"
+)
 
 ROUTES: tuple[Route, ...] = (
     # pages for people

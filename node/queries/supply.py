@@ -15,6 +15,7 @@ from state.store import Store
 
 @dataclass
 class Count:
+    issuances: int = 0
     issued: int = 0
     retired: int = 0
     expired: int = 0
@@ -48,6 +49,7 @@ class Supply:
         quantity = event.end - event.start + 1
         match event:
             case Issued():
+                count.issuances += 1
                 count.issued += quantity
             case Retired():
                 count.retired += quantity
@@ -65,6 +67,7 @@ def _line(scheme: dict[str, Any], count: Count) -> dict[str, Any]:
         "name": scheme["name"],
         "unit": scheme["unit"],
         "face_value": scheme["face_value"],
+        "issuances": str(count.issuances),
         "issued": str(count.issued),
         "live": str(count.live),
         "retired": str(count.retired),

@@ -6,7 +6,7 @@ It watches every message that an honest node sends and every block that it commi
     one chain           no two honest nodes commit different blocks at one height
     one notarization    no two Notarizations of one view, no Finalization beside a Nullification
     one vote            no honest node ever sends two votes that contradict each other
-    time                after the faults end every node finalises a new block within (f+1) T_max + 16 delta and f+4 views
+    time                the faults over, every node finalises a new block in (f+1) T_max + 16 delta and f+4 views
 """
 
 import heapq
@@ -62,14 +62,16 @@ class Options:
     timing: Timing = field(default_factory=lambda: Timing(500, 1_000, 200))
 
     @classmethod
-    def draw(cls, seed: int, n: int | None = None, villain: str | None = None, dense: bool = False) -> "Options":
+    def draw(
+        cls, seed: int, n: int | None = None, villain: str | None = None, dense: bool = False, long: bool = False
+    ) -> "Options":
         random = Random(seed)
         n = n or random.choice((1, 2, 3, 4, 4, 4, 4, 5, 6, 7))
         f = (n - 1) // 3
         liars = random.sample(range(n), f if random.random() < 0.8 else 0)
         kind = villain or random.choice(("equivocator", "sign_everything", "sign_everything"))
         crash = random.choice((0.01, 0.03)) if dense else random.choice((0.0, 0.0, 0.002, 0.01, 0.03))
-        faults_end_ms = random.choice((8_000, 15_000, 25_000))
+        faults_end_ms = 200_000 if long else random.choice((8_000, 15_000, 25_000))
         spare = f - len(liars)
         honest = [i for i in range(n) if i not in liars]
         frozen = random.sample(honest, spare) if random.random() < 0.5 else []

@@ -186,7 +186,7 @@ class Certificates(RuleBasedStateMachine):
                 assert (start, end >= start) == (expected, True), "the ranges leave a hole or overlap"
                 expected = end + 1
             assert expected == self.next_serial[device]
-            for outside in (0, expected, 2**64 - 1):
+            for outside in (-1, 0, expected, 2**64 - 1, 2**64):
                 assert where(store, device, outside) is None
                 assert history(store, device, outside) == []
         for (device, serial), fate in self.numbers.items():

@@ -1,4 +1,4 @@
-"""The cloned key: two honest engines with one key, each talking to one half of the network.
+"""The cloned key: two honest engines with one key, each talking to its part of the network.
 
 The Attack of the Clones, which makes Clique and AuRa pay twice. Each twin keeps its own journal and proposes its own
 blocks, so the key signs two NOTARIZE votes for every view it leads.
@@ -44,10 +44,9 @@ class Equivocator:
             )
             for which in (0, 1)
         ]
-        others = [i for i in range(keys.validators.n) if i != index]
-        world.random.shuffle(others)
-        half = len(others) // 2
-        self.sides = (set(others[:half]), set(others[half:]))
+        # some hear both twins, and make evidence of what they say
+        sides = [world.random.choice((1, 2, 3)) for _ in range(keys.validators.n)]
+        self.sides = tuple({i for i, side in enumerate(sides) if side & bit and i != index} for bit in (1, 2))
 
     def start(self) -> None:
         for which, twin in enumerate(self._twins):

@@ -1,0 +1,263 @@
+"""`wattest proposal`: what the consortium is asked to admit, and how its members answer."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import show
+from cli.options import Group, sending
+from cli.people import Acting, acting, find_participant
+from cli.sending import perform
+from cli.session import Session, with_session
+from cli.values import KEY, MOMENT
+
+if TYPE_CHECKING:
+    from state.transaction import ProposalContent
+
+TERM_S = 5 * 365 * 86_400
+GOVERNANCE_KEY = "governance"
+
+
+@click.group(cls=Group)
+def proposal() -> None:
+    """Accreditation: anybody registered proposes, a quorum of validator organisations approves."""
+
+
+@proposal.command("list")
+@click.option("--status", type=click.Choice(["open", "enacted", "refused"]), help="Only these.")
+@with_session
+def list_(session: Session, status: str | None) -> None:
+    """Proposals and how they stand."""
+    found = list(session.client.pages("/v1/proposals", "proposals", status=status))
+    rows = [
+        (item["id"], _words(item["content"]), item["proposer"], item["status"], item["approvals"], item["refusals"])
+        for item in found
+    ]
+    head = ("id", "proposal", "by", "status", "approved by", "refused by")
+    session.answer("proposals/1", {"proposals": found}, show.table(head, rows, "no proposals"))
+
+
+@proposal.command("show")
+@click.argument("number", type=int)
+@with_session
+def show_(session: Session, number: int) -> None:
+    """One proposal with everything that it says."""
+    found = session.client.get(f"/v1/proposals/{number}")
+    text = show.fields(
+        [
+            ("proposal", f"{found['id']}  {_words(found['content'])}"),
+            ("by", found["proposer"]),
+            ("status", found["status"]),
+            ("lapses at height", found["lapses_height"]),
+            ("approved by", found["approvals"]),
+            ("refused by", found["refusals"]),
+            *_flat(found["content"]),
+        ]
+    )
+    session.answer("proposal/1", {k: v for k, v in found.items() if k != "schema"}, text)
+
+
+@proposal.command()
+@click.argument("numbers", nargs=-1, required=True, type=int, metavar="NUMBER…")
+@click.option("--reason", default="", help="Goes on record with the vote.")
+@sending
+@with_session
+def approve(
+    session: Session, numbers: tuple[int, ...], reason: str, key_name: str | None, no_wait: bool, timeout_s: int
+) -> None:
+    """Approve with the organisation's governance key.
+
+    A baseline profile is computed again by your own node from its own readings first; where its hash differs, nothing
+    is signed and the exit code is 6.
+    """
+    _vote(session, numbers, True, reason, key_name, no_wait, timeout_s)
+
+
+@proposal.command()
+@click.argument("numbers", nargs=-1, required=True, type=int, metavar="NUMBER…")
+@click.option("--reason", required=True, help="Goes on record with the vote.")
+@sending
+@with_session
+def refuse(
+    session: Session, numbers: tuple[int, ...], reason: str, key_name: str | None, no_wait: bool, timeout_s: int
+) -> None:
+    """Refuse with the organisation's governance key."""
+    _vote(session, numbers, False, reason, key_name, no_wait, timeout_s)
+
+
+@proposal.command()
+@click.option("--participant", "who", metavar="WHO", help="Who gets the role; you, if not given.")
+@click.option("--role", type=click.Choice(["payment_operator", "market_operator"]), required=True)
+@click.option("--until", type=MOMENT, help="End of the term; five years, if not given.")
+@sending
+@with_session
+def role(
+    session: Session,
+    who: str | None,
+    role: str,
+    until: int | None,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Propose a participant for a role."""
+    from state.transaction import RoleContent
+
+    me = acting(session, key_name)
+    subject = find_participant(session, who) if who else me.id
+    _propose(session, me, RoleContent(subject, role, until or _term()), no_wait, timeout_s)
+
+
+@proposal.command()
+@click.option("--key", type=KEY, metavar="HEX", help="Public key of the gateway; that of key `gateway`, if not given.")
+@click.option("--until", type=MOMENT, help="End of the term; five years, if not given.")
+@sending
+@with_session
+def gateway(
+    session: Session, key: bytes | None, until: int | None, key_name: str | None, no_wait: bool, timeout_s: int
+) -> None:
+    """Propose an own gateway, which signs readings for meters without keys."""
+    from state.transaction import GatewayContent
+
+    me = acting(session, key_name)
+    public = key or bytes.fromhex(session.key_file("gateway").pubkey)
+    _propose(session, me, GatewayContent(me.id, public, until or _term()), no_wait, timeout_s)
+
+
+@proposal.command()
+@click.option("--device", type=int, required=True, metavar="N", help="The plant.")
+@click.option("--window-from", type=MOMENT, required=True, help="Start of the commissioning window.")
+@click.option("--window-to", type=MOMENT, required=True, help="End of the commissioning window, exclusive.")
+@sending
+@with_session
+def profile(
+    session: Session,
+    device: int,
+    window_from: int,
+    window_to: int,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Propose the baseline profile of an own plant, as the node computes it from the readings of the window."""
+    from state.transaction import ProfileContent
+
+    me = acting(session, key_name)
+    computed = _computed_profile(session, device, window_from, window_to)
+    content = ProfileContent(device, bytes.fromhex(computed), window_from, window_to)
+    _propose(session, me, content, no_wait, timeout_s)
+
+
+@proposal.command()
+@click.argument("kind", metavar="KIND")
+@click.argument("subject", type=int)
+@click.option("--until", type=MOMENT, required=True, help="End of the new term; 0 revokes.")
+@sending
+@with_session
+def renew(
+    session: Session,
+    kind: str,
+    subject: int,
+    until: int,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Propose a new term for what is accredited: KIND is role:NAME, device, meter or gateway, SUBJECT its number."""
+    from state.transaction import RenewContent
+
+    me = acting(session, key_name)
+    _propose(session, me, RenewContent(kind, subject, until), no_wait, timeout_s)
+
+
+def _vote(
+    session: Session,
+    numbers: tuple[int, ...],
+    approve: bool,
+    reason: str,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    from state.transaction import Vote
+
+    index, signer = _organisation(session, key_name or GOVERNANCE_KEY)
+    notes = []
+    for number in numbers:
+        found = session.client.get(f"/v1/proposals/{number}")
+        if approve:
+            _check_profile(session, found)
+        notes.append(f"proposal {number}: {_words(found['content'])}")
+    actions = [Vote(number, index, approve, reason) for number in numbers]
+    perform(session, actions, [signer], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
+
+
+def _organisation(session: Session, name: str) -> tuple[int, Acting]:
+    """The validator whose governance key this is."""
+    from state.errors import NotGovernance
+
+    public = session.key_file(name).pubkey
+    for item in session.client.get("/v1/validators")["validators"]:
+        if item["governance_key"] == public:
+            return item["index"], Acting(name, bytes.fromhex(public), item["participant"], item["name"], "")
+    raise NotGovernance(validator=f"of key {name}")
+
+
+def _check_profile(session: Session, found: dict[str, Any]) -> None:
+    """VerificationFailed unless the own node computes the same profile from its own readings."""
+    from node.failures import VerificationFailed
+
+    content = found["content"]
+    if content["kind"] != "profile":
+        return
+    window = int(content["window_from"]), int(content["window_to"])
+    computed = _computed_profile(session, content["device"], *window)
+    if computed != content["profile_hash"]:
+        raise VerificationFailed(
+            why=f"proposal {found['id']} claims profile {content['profile_hash'][:16]}…, "
+            f"this node computes {computed[:16]}… from its readings of plant {content['device']}"
+        )
+    session.say(f"proposal {found['id']}: this node computes the same profile {computed[:16]}…")
+
+
+def _computed_profile(session: Session, device: int, start: int, end: int) -> str:
+    session.say(f"The node computes the profile of plant {device} from its own readings…")
+    answer = session.client.get(f"/v1/devices/{device}/profile", from_=start, to=end)
+    return str(answer["profile_hash"])
+
+
+def _propose(session: Session, me: Acting, content: "ProposalContent", no_wait: bool, timeout_s: int) -> None:
+    from state.transaction import Propose
+
+    perform(session, [Propose(me.id, content)], [me], no_wait=no_wait, timeout_s=timeout_s, ask=False)
+
+
+def _term() -> int:
+    return int(time.time()) + TERM_S
+
+
+def _words(content: dict[str, Any]) -> str:
+    """The proposal in the ledger's own sentence."""
+    from typing import get_args
+
+    from contracts.accredit import describe_content
+    from node.answers import struct_of
+    from state.transaction import ProposalContent, RenewContent
+
+    if "subject" in content:  # a renewal's own field `kind` stands where others have their tag
+        return describe_content(struct_of(RenewContent, content))
+    kind = next(kind for kind in get_args(ProposalContent) if kind.__struct_config__.tag == content["kind"])
+    return describe_content(struct_of(kind, content))
+
+
+def _flat(content: dict[str, Any]) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for name, value in content.items():
+        if isinstance(value, dict):
+            pairs += _flat(value)
+        elif name in ("until", "window_from", "window_to"):
+            pairs.append((name.replace("_", " "), show.moment(value)))
+        else:
+            pairs.append((name.replace("_", " "), value))
+    return pairs

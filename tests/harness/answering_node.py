@@ -1,0 +1,136 @@
+"""A node that answers: the real HTTP API over a world's ledger, every admitted transaction a block of its own.
+
+No consensus and no peers, so what wallets and commands do is tested against the real rules in milliseconds.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.chain import LedgerWorld
+from harness.world import genesis_json
+
+from contracts.events import Event
+from contracts.transition import DecodedTx, decode_signed
+from node.api.limits import PROFILES
+from node.api.server import serve
+from node.api.services import Live, Services, Standing
+from node.feed import Feed
+from node.keystore import generate_key, save_key
+from node.metrics import Metrics
+from node.queries.chain import block_message
+from state.crypto import H
+from state.errors import WattestError
+
+
+class AskedWorld(LedgerWorld):
+    """A world that a node can show: canonical genesis text, and blocks without votes where nobody votes."""
+
+    def __init__(self) -> None:
+        data = genesis_json()
+        super().__init__(genesis=data)
+        self.genesis_text = json.dumps(json.loads(data), sort_keys=True, separators=(",", ":")).encode()
+
+    def block(self, *transactions: DecodedTx, seconds: int = 1) -> list[Event]:
+        self.time_ms += seconds * 1000
+        tip = self.ledger.tip
+        block, refused = self.ledger.build_with_refused(tip.hash, transactions, self.time_ms, proposer=0)
+        if refused:
+            raise refused[0][1]
+        output = self.ledger.commit(block, b"", tip.view + 1)
+        self.height, self.time_ms = self.ledger.tip.height, block.header.timestamp_ms
+        self.outputs.append(output)
+        return [record.event for record in output.events]
+
+
+def market_town() -> AskedWorld:
+    """A bank, an exchange, a plant with 3 MWh of certificates, a trader with 1,000 EUR."""
+    world = AskedWorld()
+    world.operators()
+    world.register("owner")
+    world.register("trader")
+    world.fund("trader", 1_000)
+    world.issue(world.device("owner"), 3_400_000)
+    return world
+
+
+class AnsweringNode:
+    """`url` answers between `start` and `stop`. `profile_hash` is what it computes for any plant and window."""
+
+    def __init__(self, chain: AskedWorld) -> None:
+        self.chain = chain
+        self.url = ""
+        self.profile_hash = H("test/profile", (1,)).hex()
+        self.finalises = True
+        self.waiting: list[bytes] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def start(self) -> "AnsweringNode":
+        self._thread.start()
+        runner = asyncio.run_coroutine_threadsafe(serve(self._services(), "127.0.0.1", 0), self._loop).result(10)
+        self._runner = runner
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        return self
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _admit(self, raws: Sequence[bytes]) -> Sequence[DecodedTx | WattestError]:
+        results: list[DecodedTx | WattestError] = []
+        for raw in raws:
+            try:
+                decoded = decode_signed(raw)
+                if self.finalises:
+                    self.chain.block(decoded)
+                else:
+                    self.waiting.append(decoded.txid)
+                results.append(decoded)
+            except WattestError as error:
+                results.append(error)
+        return results
+
+    def _standing(self, txid: bytes) -> Standing | None:
+        return Standing("waiting") if txid in self.waiting else None
+
+    async def _profile(self, device: int, start: int, end: int) -> dict[str, Any]:
+        return {"profile_hash": self.profile_hash, "days_used": 90, "days_excluded": 0}
+
+    def _services(self) -> Services:
+        chain = self.chain
+        return Services(
+            store=chain.ledger.store,
+            chain=chain.chain,
+            genesis=chain.genesis_text,
+            node_index=0,
+            version="0.0-test",
+            public_url="http://test",
+            feed=Feed(lambda height: block_message(chain.ledger.store, height)),
+            metrics=Metrics(chain.chain, len(chain.validators)),
+            live=lambda: Live(1, 0, (), len(self.waiting), False),
+            admit=self._admit,
+            standing=self._standing,
+            take_readings=_nobody,
+            take_close=_nobody,
+            readings_of_day=lambda device, day: (),
+            profile=self._profile,
+            limits=PROFILES["bench"],
+        )
+
+
+async def _nobody(*arguments: object) -> Any:
+    raise AssertionError("no test of the commands posts readings to this node")
+
+
+def wallet_of(directory: Path, chain: AskedWorld, *names: str, purpose: str = "wallet") -> Path:
+    """A home with the keys of people of the world (`test` keyring), each under its own name."""
+    for name in names:
+        key = generate_key(purpose, chain.chain.hex(), chain.seed(name))
+        save_key(directory / "keys", name.replace(" ", "-"), key, None, "test")
+    return directory

@@ -1,0 +1,79 @@
+"""The people of `World` on a real ledger whose blocks carry real Finalizations: for proofs and readers."""
+
+import json
+
+from harness.chain import LedgerWorld
+from harness.world import genesis_json, seed_of
+
+from consensus.validators import ValidatorSet
+from consensus.votes import FINALIZE, Position, Quorum, make_quorum, make_vote
+from contracts.events import Event
+from contracts.transition import DecodedTx
+from state.block import header_hash
+from state.codec import encode
+from state.crypto import sign
+from state.outputs import Bundle
+from state.store import Store
+from state.units import MICRO
+
+
+class FinalizedWorld(LedgerWorld):
+    """Every block is signed by the first q validators, or, while `finalizes` is off, covered by a later one."""
+
+    def __init__(self, validators: int = 4, **parameters: int) -> None:
+        data = genesis_json(validators, **parameters)
+        super().__init__(genesis=data)
+        self.genesis_text = json.dumps(
+            json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=True
+        ).encode()
+        self.set = ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators))
+        self.finalizes = True
+
+    @property
+    def store(self) -> Store:
+        return self.ledger.store
+
+    def block(self, *transactions: DecodedTx, seconds: int = 1) -> list[Event]:
+        self.time_ms += seconds * 1000
+        tip = self.ledger.tip
+        proposer = (tip.header.height + 1) % self.set.n
+        block, refused = self.ledger.build_with_refused(tip.hash, transactions, self.time_ms, proposer=proposer)
+        if refused:
+            raise refused[0][1]
+        height = block.header.height
+        votes = encode(self.finalization(header_hash(block.header), height)) if self.finalizes else b""
+        output = self.ledger.commit(block, votes, height)
+        self.height, self.time_ms = height, block.header.timestamp_ms
+        self.outputs.append(output)
+        return [record.event for record in output.events]
+
+    def finalization(self, block_hash: bytes, view: int, epoch: int = 0) -> Quorum:
+        """By the first q validators, whatever the block says."""
+        position = Position(epoch, view, view - 1, block_hash)
+        votes = [
+            make_vote(
+                self.chain, FINALIZE, position, index, lambda data, name=f"vote_key{index}": sign(seed_of(name), data)
+            )
+            for index in range(self.set.quorum)
+        ]
+        return make_quorum(votes, self.set)
+
+    def last_txid(self) -> bytes:
+        """Of the newest transaction that moved something."""
+        return self.outputs[-1].movements[-1].txid
+
+
+def lively_world() -> FinalizedWorld:
+    """Of certificates 1..3 number 1 is offered in auction 1, 2 retired, 3 held; and there is a bid."""
+    world = FinalizedWorld()
+    world.operators()
+    world.register("owner")
+    world.register("trader")
+    world.device("owner")
+    bundle = world.issue(1, 3_400_000)
+    assert bundle is not None
+    world.do(world.retire_action("owner", bundle, 2, 2), by=("owner",))
+    auction = world.auction(seconds=3_600)
+    world.offer("owner", auction, world.outputs_of("owner", Bundle)[0], 1, 1, 40 * MICRO)
+    world.bid("trader", auction, 1, 30 * MICRO, world.fund("trader", 1_000))
+    return world

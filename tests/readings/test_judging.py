@@ -1,0 +1,488 @@
+"""From closed days to issued certificates: four validators that hold the same days say the same."""
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from harness.metering import Meter, Plant, give, record_of
+from harness.world import World, seed_of
+
+from contracts.calendar import month_of_day
+from contracts.events import DayJudged, Issued
+from contracts.transition import decode_signed
+from node.baselines import Baselines
+from node.fetching import GIVE_UP_AFTER, RETRY_MS, Fetching, answer
+from node.intake import Intake
+from node.judge import ALL_SIGNED_MS, OTHERS_MS, REPEAT_MS, Judge, Ports
+from node.judge import RETRY_MS as ISSUE_RETRY_MS
+from node.readings import ReadingStore
+from node.wire import AttestationMsg, DayClose, GetReadings, Readings
+from state.attestation import Attestation, attestation_bytes
+from state.codec import encode
+from state.crypto import sign
+from state.errors import ProfileDiffers, ReadingSignature, Refusal, Unknown
+from state.keyspace import device_key, month_energy_key, release_key
+from state.records import Device, MonthEnergy, Release
+from state.transaction import Issue, ProfileContent
+from state.units import DAY_S
+from verifier.reading import parse_seed, reading_hash
+
+FIRST_DAY = 16_071  # 2014-01-01
+COMMISSIONING_DAYS = 24
+JUDGED_DAYS = 10  # they cross from January into February
+FROM_S = FIRST_DAY * DAY_S
+TO_S = FROM_S + COMMISSIONING_DAYS * DAY_S - 3_600  # within a day: verdicts begin with the first whole one after it
+
+
+def frames_of(plant: Plant, days: int, tamper: Callable[[int, dict[str, Any]], None] = lambda *_: None) -> list[Any]:
+    """The record of unit 3, signed: for each day its batch and its close."""
+    meter = plant.meter()
+    by_day: dict[int, list[str]] = {}
+    for row in record_of("unit3_wind_lhb_2014", days * 144):
+        tamper(int(row["timestamp"]) // DAY_S - FIRST_DAY, row)
+        reading = parse_seed(json.dumps(row).encode()).reading
+        text = meter.text(
+            reading.timestamp,
+            reading.power_w,
+            wind_spd=row["wind_spd"],
+            t=row["t"],
+            insolation=row["insolation"],
+        )
+        by_day.setdefault(reading.timestamp // DAY_S, []).append(text)
+    return _framed(meter, by_day)
+
+
+def _framed(meter: Meter, by_day: dict[int, list[str]]) -> list[Any]:
+    frames: list[Any] = []
+    seq, last = 0, {}
+    for day, texts in by_day.items():
+        seq += len(texts)
+        last[day] = seq
+    for day, texts in by_day.items():
+        meter.seq, meter.prev = last[day], reading_hash(texts[-1].encode())
+        frames += [meter.batch(texts), meter.close(day)]
+    return frames
+
+
+class Validators:
+    """Four judges on one ledger. `clock` is moved by hand; what they send is delivered by `exchange`."""
+
+    def __init__(self, plant: Plant, stores: list[ReadingStore]) -> None:
+        self.world: World = plant.world
+        self.plant = plant
+        self.now_ms = 0
+        self.sent: list[AttestationMsg] = []
+        self.submitted: list[tuple[int, bytes]] = []
+        self.announced: list[dict[str, Any]] = []
+        self.judges = [self._judge(index, store) for index, store in enumerate(stores)]
+
+    def _judge(self, index: int, store: ReadingStore) -> Judge:
+        async def submit(raw: bytes) -> None:
+            self.submitted.append((index, raw))
+
+        ports = Ports(
+            tip=lambda: (self.world.state, self.world.environment()),
+            send=self.sent.append,
+            submit=submit,
+            sign=lambda message: sign(seed_of(f"vote_key{index}"), message),
+            now_ms=lambda: self.now_ms,
+            announce=self.announced.append,
+        )
+        return Judge(store, Baselines(store), index, ports)
+
+    async def running(self, scenario: Callable[[], Awaitable[None]]) -> None:
+        tasks = [asyncio.create_task(judge.run()) for judge in self.judges]
+        try:
+            await scenario()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def judged(self, days: int, judges: int = 4) -> None:
+        """Wait until so many attestations were sent."""
+        for _ in range(3_000):
+            if len(self.sent) >= days * judges:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{len(self.sent)} attestations")
+
+    def exchange(self) -> None:
+        for message in self.sent:
+            for index, judge in enumerate(self.judges):
+                if index != message.validator:
+                    judge.on_attestation(message)
+
+    async def tick(self, milliseconds: int) -> list[tuple[int, bytes]]:
+        self.now_ms += milliseconds
+        self.submitted = []
+        for judge in self.judges:
+            await judge.on_tick()
+        return self.submitted
+
+    def block(self, *raws: bytes) -> list[Any]:
+        events = self.world.block(*(decode_signed(raw) for raw in raws))
+        for judge in self.judges:
+            judge.on_block()
+        return events
+
+
+def sign_profile(plant: Plant, store: ReadingStore) -> dict[str, Any]:
+    record = plant.world.state.get(device_key(plant.device))
+    assert isinstance(record, Device)
+    described = Baselines(store).describe(record, FROM_S, TO_S)
+    content = ProfileContent(plant.device, bytes.fromhex(described["profile_hash"]), FROM_S, TO_S)
+    plant.world.accredit(content, by="owner")
+    return described
+
+
+@pytest.fixture(scope="module")
+def plant_frames() -> tuple[list[Any], bytes]:
+    plant = Plant()
+    return frames_of(plant, COMMISSIONING_DAYS + JUDGED_DAYS), plant.world.chain
+
+
+async def held_by_two(plant: Plant, frames: list[Any]) -> list[ReadingStore]:
+    """Two intakes that were told the same in another order: as it came, and as gossip brings it after an outage."""
+    in_order, shuffled = plant.intake(), plant.intake()
+    await give(in_order, *frames)
+    mixed = list(frames)
+    random.Random(7).shuffle(mixed)
+    for _ in range(3):  # what did not fit at once is brought again
+        for frame in mixed:
+            await (shuffled.on_readings(frame) if isinstance(frame, Readings) else shuffled.on_day_close(frame))
+    assert in_order.store.head(plant.device) == shuffled.store.head(plant.device)
+    return [in_order.store, shuffled.store, in_order.store, shuffled.store]
+
+
+@pytest.fixture
+async def validators(plant_frames: tuple[list[Any], bytes]) -> Validators:
+    frames, chain = plant_frames
+    plant = Plant()
+    assert plant.world.chain == chain
+    stores = await held_by_two(plant, frames)
+    sign_profile(plant, stores[0])
+    return Validators(plant, stores)
+
+
+FIRST_JUDGED = FIRST_DAY + COMMISSIONING_DAYS
+
+
+# --- verdicts and attestations
+
+
+async def test_validators_told_in_another_order_attest_the_same_bytes(validators: Validators) -> None:
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        by_day: dict[int, set[bytes]] = {}
+        for message in validators.sent:
+            by_day.setdefault(message.attestation.day, set()).add(encode(message.attestation))
+        assert sorted(by_day) == list(range(FIRST_JUDGED, FIRST_JUDGED + JUDGED_DAYS))
+        assert all(len(spellings) == 1 for spellings in by_day.values())
+
+    await validators.running(scenario)
+
+
+async def test_honest_days_become_certificates_of_their_month(validators: Validators) -> None:
+    world, device = validators.world, validators.plant.device
+
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        validators.exchange()
+        events: list[Any] = []
+        for _ in range(4):
+            for _, raw in await validators.tick(OTHERS_MS + ALL_SIGNED_MS + ISSUE_RETRY_MS):
+                events += _tried(lambda raw=raw: validators.block(raw))
+        judged = [event for event in events if isinstance(event, DayJudged)]
+        assert sorted(event.day for event in judged) == list(range(FIRST_JUDGED, FIRST_JUDGED + JUDGED_DAYS))
+        assert all(event.validators == (0, 1, 2, 3) for event in judged)
+        months = {month_of_day(event.day) for event in judged}
+        assert len(months) == 2
+        accepted_wh = sum(event.release_wh for event in judged)
+        assert accepted_wh > 50_000_000
+        issued = [event for event in events if isinstance(event, Issued)]
+        accounts = [world.state.get(month_energy_key(device, month)) for month in sorted(months)]
+        carry_wh = sum(account.carry_wh for account in accounts if isinstance(account, MonthEnergy))
+        assert sum(event.end - event.start + 1 for event in issued) * 1_000_000 + carry_wh == accepted_wh
+        assert await validators.tick(60_000) == []
+
+    await validators.running(scenario)
+
+
+def _tried(block: Callable[[], list[Any]]) -> list[Any]:
+    """As the mempool would: what another validator's issue made stale is refused."""
+    try:
+        return block()
+    except Refusal:
+        return []
+
+
+async def test_a_tampered_day_is_on_the_record_and_brings_nothing() -> None:
+    def diesel(day: int, row: dict[str, Any]) -> None:
+        if day == COMMISSIONING_DAYS + 1:
+            row["pwr_avg"] = "2500"
+
+    plant = Plant()
+    intake = plant.intake()
+    await give(intake, *frames_of(plant, COMMISSIONING_DAYS + 3, diesel))
+    sign_profile(plant, intake.store)
+    validators = Validators(plant, [intake.store] * 4)
+
+    async def scenario() -> None:
+        await validators.judged(3)
+        validators.exchange()
+        sent = await validators.tick(OTHERS_MS + ALL_SIGNED_MS)
+        validators.block(sent[0][1])
+        record = plant.world.state.get(release_key(plant.device, FIRST_JUDGED + 1, 0, 0))
+        assert isinstance(record, Release)
+        assert (record.verdict, record.release_wh) == (2, 0)
+        assert "over_nameplate" in record.reasons
+        honest = plant.world.state.get(release_key(plant.device, FIRST_JUDGED, 0, 0))
+        assert isinstance(honest, Release)
+        assert honest.verdict == 0
+
+    await validators.running(scenario)
+
+
+async def test_nothing_is_attested_before_a_profile_is_signed(plant_frames: tuple[list[Any], bytes]) -> None:
+    plant = Plant()
+    intake = plant.intake()
+    await give(intake, *plant_frames[0])
+    validators = Validators(plant, [intake.store])
+
+    async def scenario() -> None:
+        await asyncio.sleep(0.1)
+        assert validators.sent == []
+        sign_profile(plant, intake.store)
+        validators.block()
+        await validators.judged(JUDGED_DAYS, judges=1)
+        assert min(message.attestation.day for message in validators.sent) == FIRST_JUDGED
+
+    await validators.running(scenario)
+
+
+async def test_a_restarted_validator_says_the_same_again(validators: Validators) -> None:
+    async def first() -> None:
+        await validators.judged(JUDGED_DAYS)
+
+    await validators.running(first)
+    before = list(validators.sent)
+    again = Validators(validators.plant, [ReadingStore(validators.judges[0]._store._rows)])
+
+    async def second() -> None:
+        await again.judged(JUDGED_DAYS, judges=1)
+
+    await again.running(second)
+    own = [message for message in before if message.validator == 0]
+    assert sorted(map(encode, again.sent)) == sorted(map(encode, own))
+
+
+async def test_the_loop_keeps_its_pace_while_days_are_judged(validators: Validators) -> None:
+    gaps: list[float] = []
+    del validators.judges[1:]
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        while len(validators.sent) < JUDGED_DAYS:
+            await asyncio.sleep(0.001)
+            gaps.append(loop.time() - before)
+            before = loop.time()
+
+    await validators.running(scenario)
+    gaps.sort()
+    print(f"loop gaps ms: median {gaps[len(gaps) // 2] * 1e3:.1f}, longest {gaps[-1] * 1e3:.1f}")
+    assert gaps[len(gaps) // 2] < 0.02  # about 2 ms on an idle machine
+
+
+async def test_a_profile_that_this_nodes_readings_do_not_give_is_not_used(
+    plant_frames: tuple[list[Any], bytes],
+) -> None:
+    plant = Plant()
+    intake = plant.intake()
+    await give(intake, *plant_frames[0])
+    plant.world.accredit(ProfileContent(plant.device, bytes(32), FROM_S, TO_S), by="owner")
+    record = plant.world.state.get(device_key(plant.device))
+    assert isinstance(record, Device)
+    with pytest.raises(ProfileDiffers):
+        Baselines(intake.store).signed(record)
+    validators = Validators(plant, [intake.store])
+
+    async def scenario() -> None:
+        await asyncio.sleep(0.3)
+        assert validators.sent == []
+
+    await validators.running(scenario)
+
+
+async def test_profile_is_described_for_those_who_vote(validators: Validators) -> None:
+    judge = validators.judges[1]
+
+    async def scenario() -> None:
+        described = await judge.profile(validators.plant.device, FROM_S, TO_S)
+        assert described["signed"] is True
+        assert described["readings"] == COMMISSIONING_DAYS * 144 - 6
+        assert described["days_used"] + len(described["days_excluded"]) == COMMISSIONING_DAYS
+        assert json.dumps(described)
+        other = await judge.profile(validators.plant.device, FROM_S, TO_S - DAY_S)
+        assert other["signed"] is False
+        with pytest.raises(Unknown):
+            await judge.profile(99, FROM_S, TO_S)
+
+    await validators.running(scenario)
+
+
+# --- counting and issuing
+
+
+async def test_one_validator_sends_first_and_the_others_after_two_seconds(validators: Validators) -> None:
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        validators.exchange()
+        first = await validators.tick(1)
+        assert [index for index, _ in first] == [(validators.plant.device + FIRST_JUDGED) % 4]
+        rest = await validators.tick(OTHERS_MS)
+        assert sorted(index for index, _ in rest) == sorted({0, 1, 2, 3} - {first[0][0]})
+        assert {raw for _, raw in rest} == {first[0][1]}, "whoever sends it, it is one transaction"
+        assert await validators.tick(1) == []
+
+    await validators.running(scenario)
+
+
+async def test_a_quorum_waits_a_moment_for_the_last_signature(validators: Validators) -> None:
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        owner = (validators.plant.device + FIRST_JUDGED) % 4
+        silent = (owner + 1) % 4
+        validators.sent = [message for message in validators.sent if message.validator != silent]
+        validators.exchange()
+        assert await validators.tick(1) == []
+        sent = await validators.tick(ALL_SIGNED_MS)
+        assert [index for index, _ in sent] == [owner]
+        action = decode_signed(sent[0][1]).transaction.body.actions[0]
+        assert isinstance(action, Issue)
+        assert len(action.days[0].signatures) == 3
+        validators.block(sent[0][1])
+
+    await validators.running(scenario)
+
+
+async def test_without_a_quorum_nothing_is_sent(validators: Validators) -> None:
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        validators.sent = [message for message in validators.sent if message.validator == 0]
+        validators.exchange()  # at most two names under each day: one's own, and validator 0's
+        assert await validators.tick(60_000) == []
+
+    await validators.running(scenario)
+
+
+async def test_attestations_that_differ_do_not_add_up(validators: Validators) -> None:
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        lied: list[AttestationMsg] = []
+        for message in validators.sent:
+            if message.validator < 2:
+                fields = {name: getattr(message.attestation, name) for name in Attestation.__struct_fields__}
+                other = Attestation(**{**fields, "release_wh": 1, "energy_wh": 1})
+                signature = sign(
+                    seed_of(f"vote_key{message.validator}"), attestation_bytes(validators.world.chain, other)
+                )
+                message = AttestationMsg(other, message.validator, signature)
+            lied.append(message)
+        validators.sent = lied
+        validators.exchange()
+        # Validators 0 and 1 know what they said themselves, so each of them still counts three equal ones.
+        assert {index for index, _ in await validators.tick(60_000)} <= {0, 1}
+
+    await validators.running(scenario)
+
+
+async def test_own_attestations_are_repeated_until_the_day_is_recorded(validators: Validators) -> None:
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        validators.sent.clear()
+        await validators.tick(REPEAT_MS)
+        assert len(validators.sent) == JUDGED_DAYS * 4
+        validators.exchange()
+        for _ in range(4):
+            for _, raw in await validators.tick(OTHERS_MS + ISSUE_RETRY_MS):
+                _tried(lambda raw=raw: validators.block(raw))
+        validators.sent.clear()
+        await validators.tick(REPEAT_MS)
+        assert validators.sent == []
+
+    await validators.running(scenario)
+
+
+async def test_attestations_of_recorded_days_and_other_epochs_are_ignored(validators: Validators) -> None:
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        message = next(message for message in validators.sent if message.validator == 1)
+        assert validators.judges[0].on_attestation(message) is True
+        assert validators.judges[0].on_attestation(message) is False
+        fields = {name: getattr(message.attestation, name) for name in Attestation.__struct_fields__}
+        other = AttestationMsg(Attestation(**{**fields, "epoch": 5}), 1, message.signature)
+        assert validators.judges[0].on_attestation(other) is False
+        nobody = AttestationMsg(message.attestation, 9, message.signature)
+        assert validators.judges[0].on_attestation(nobody) is False
+
+    await validators.running(scenario)
+
+
+async def test_refuses_an_attestation_that_the_vote_key_did_not_sign(validators: Validators) -> None:
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        message = next(message for message in validators.sent if message.validator == 1)
+        with pytest.raises(ReadingSignature):
+            validators.judges[0].on_attestation(AttestationMsg(message.attestation, 2, message.signature))
+
+    await validators.running(scenario)
+
+
+# --- fetching
+
+
+async def test_a_validator_that_was_away_fetches_what_it_missed(plant_frames: tuple[list[Any], bytes]) -> None:
+    plant = Plant()
+    frames = plant_frames[0]
+    full, late = plant.intake(), plant.intake()
+    await give(full, *frames)
+    await give(late, *frames[:7])  # three days and a half
+    asked: list[GetReadings] = []
+    clock = [0]
+    fetching = Fetching(late.store, asked.append, lambda: clock[0])
+    late.listeners.gap = fetching.missed
+    await late.on_readings(frames[-2])
+    for _ in range(20):
+        clock[0] += RETRY_MS
+        fetching.on_tick()
+        while asked:
+            for frame in answer(full.store, asked.pop()):
+                await _deliver(late, frame)
+    assert late.store.head(plant.device) == full.store.head(plant.device)
+    assert late.store.head(plant.device).held_days == COMMISSIONING_DAYS + JUDGED_DAYS
+    fetching.on_tick()
+    assert asked == [], "who has everything asks no more"
+
+
+async def test_asking_in_vain_ends(plant_frames: tuple[list[Any], bytes]) -> None:
+    plant = Plant()
+    asked: list[GetReadings] = []
+    clock = [0]
+    fetching = Fetching(plant.intake().store, asked.append, lambda: clock[0])
+    fetching.missed(plant.device)
+    for _ in range(100):
+        clock[0] += RETRY_MS // 2
+        fetching.on_tick()
+    assert 1 <= len(asked) <= GIVE_UP_AFTER
+
+
+async def _deliver(intake: Intake, frame: Readings | DayClose) -> None:
+    if isinstance(frame, Readings):
+        await intake.on_readings(frame)
+    else:
+        await intake.on_day_close(frame)
