@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from tui.pictures import CertificatesPicture, MovePicture, SchemeCount
-from tui.widgets.columns import QUIET, STRONG, cell, cut, fitted, folded, row
+from tui.widgets.columns import QUIET, STRONG, cell, cut, fitted, folded, row, width_of
 from tui.widgets.panel import Panel
 
 COLUMN = 8
@@ -53,4 +53,7 @@ def _count(scheme: SchemeCount, width: int) -> Content:
 
 def _move(found: MovePicture, width: int) -> Content:
     parts = [("⇄ ", "$text-accent"), (f"{found.quantity:,} {found.unit} ", STRONG)]
-    return fitted([*parts, (f"{found.sender} → {found.receiver}", QUIET)], width)
+    way = f"{found.sender} → {found.receiver}"
+    if width_of(parts) + len(way) > width:
+        way = f"to {found.receiver}"
+    return fitted([*parts, (way, QUIET)], width)

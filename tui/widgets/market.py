@@ -34,7 +34,7 @@ class MarketPanel(Panel):
         left = height - len(lines) - len(gap)
         if picture.deliveries and left >= 2:
             lines += gap
-            lines.append(row(("delivered against payment", QUIET)))
+            lines.append(row((f"delivered, paid in {picture.deliveries[0].currency}", QUIET)))
             lines += [_delivery(found, width) for found in picture.deliveries[: left - 1]]
         return lines
 
@@ -78,6 +78,6 @@ def _settlement(found: SettlementPicture, width: int) -> list[Content]:
 
 
 def _delivery(found: DeliveryPicture, width: int) -> Content:
-    right = f"{found.quantity:,} {found.unit}  {money(found.amount, found.currency)}"
+    right = f"{found.quantity:,} {found.unit} {money(found.amount, '')}"
     name = max(4, width - 2 - len(right) - 1)
     return row(("→ ", GOOD), cell(found.buyer, name), cell(right, len(right) + 1, right=True))
