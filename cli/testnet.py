@@ -89,8 +89,8 @@ def start(session: Session, directory: Path, no_cast: bool) -> None:
         session.answer("testnet_running/1", value, text)
         try:
             processes.watch()
-        finally:
-            session.say(f"Stopping {len(nodes)} nodes. The data stays in {directory}; start again with the same line.")
+        except KeyboardInterrupt:
+            session.say(f"Stopping {len(nodes)} nodes; the data stays in {directory}. The same line starts them again.")
 
 
 def read_testnet(directory: Path) -> dict[str, Any]:

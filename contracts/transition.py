@@ -108,10 +108,10 @@ class DecodedTx(msgspec.Struct, frozen=True, gc=False):
         return self.transaction.body.actions
 
 
-def decode_signed(raw: bytes) -> DecodedTx:
-    """DecodeError unless `raw` is one canonical signed transaction."""
+def decode_signed(raw: bytes, key: bytes | None = None) -> DecodedTx:
+    """DecodeError unless `raw` is one canonical signed transaction. `key` is its cache key, where it is known."""
     transaction = decode_transaction(raw)
-    return DecodedTx(raw, transaction, transaction_id(transaction.body), cache_key(raw))
+    return DecodedTx(raw, transaction, transaction_id(transaction.body), key or cache_key(raw))
 
 
 def cache_key(raw: bytes) -> bytes:

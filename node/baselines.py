@@ -9,60 +9,19 @@ from typing import Any
 
 from node.readings import ReadingStore
 from state.codec import decode, encode
-from state.errors import DecodeError, ProfileDiffers, ReadingRefusal
+from state.errors import DecodeError, ProfileDiffers
 from state.records import Device
 from state.units import DAY_S
-from verifier.device import (
-    HORIZONTAL,
-    IN_PLANE,
-    INDEPENDENT_CLIMATE,
-    NO_ANGLE,
-    NO_COORDINATE,
-    OWN_CLIMATE,
-    UNKNOWN_PLANE,
-    DeviceFacts,
-    require_usable,
-)
+from verifier.device import DeviceFacts, facts_of_record
 from verifier.profile import NamedDay, Profile, build_profile, profile_hash
 from verifier.reading import Reading, parse_signed
 
-TECHNOLOGIES = {"T01": "solar", "T02": "wind"}  # EECS prefixes that the verifier has a model for
-PLANES = {"pyranometer": HORIZONTAL, "satellite": HORIZONTAL, "plane": IN_PLANE}  # by source of the irradiance
-UNKNOWN_UDEG = 2**31
-MICRODEGREES = 1_000_000
 CACHED = 16  # profiles computed lately: a proposal is asked about by several readers
 
 
 def facts_of(device: Device) -> DeviceFacts:
     """What the verifier needs of the ledger's record. ReadingRefusal for a plant that it has no model for."""
-    facts = device.facts
-    technology = TECHNOLOGIES.get(facts.technology[:3])
-    if technology is None:
-        raise ReadingRefusal(why=f"technology {facts.technology} has no model in this verifier")
-    found = DeviceFacts(
-        technology=technology,  # type: ignore[arg-type]
-        nameplate_w=facts.capacity_w,
-        interval_s=facts.interval_s,
-        latitude_udeg=_coordinate(facts.latitude_udeg),
-        longitude_udeg=_coordinate(facts.longitude_udeg),
-        coordinates_estimated=facts.coordinates_estimated,
-        tilt_deg=_angle(facts.tilt_udeg),
-        azimuth_deg=_angle(facts.azimuth_udeg),
-        channels=facts.channels,
-        plane=PLANES.get(facts.insolation_source, UNKNOWN_PLANE),
-        climate_source=INDEPENDENT_CLIMATE if facts.insolation_source == "satellite" else OWN_CLIMATE,
-        hub_height_m=facts.hub_height_cm // 100,
-    )
-    require_usable(found)
-    return found
-
-
-def _coordinate(value_udeg: int) -> int:
-    return NO_COORDINATE if value_udeg == UNKNOWN_UDEG else value_udeg
-
-
-def _angle(value_udeg: int) -> int:
-    return NO_ANGLE if value_udeg < 0 else value_udeg // MICRODEGREES
+    return facts_of_record(device.facts)
 
 
 class Baselines:

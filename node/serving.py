@@ -12,7 +12,7 @@ from node.api.services import Live, Peer, Services, Standing
 from node.app import Node
 from node.config import ConfigError, parse_address
 from node.feed import Feed
-from node.measuring import Measuring
+from node.metering import Metering
 from node.metrics import Metrics
 from node.queries.chain import block_message
 from node.version import VERSION
@@ -21,9 +21,9 @@ from node.version import VERSION
 class Serving:
     """A part of the node (`node.app.Part`)."""
 
-    def __init__(self, node: Node, measuring: Measuring) -> None:
+    def __init__(self, node: Node, metering: Metering) -> None:
         self._node = node
-        self._measuring = measuring
+        self._metering = metering
         self._host, self._port = parse_address(node.config.text("node.api_listen"))
         self._feed = Feed(partial(block_message, node.ledger.store))
         self._metrics = Metrics(node.chain, len(node.ledger.validators))
@@ -44,7 +44,7 @@ class Serving:
             await self._runner.cleanup()
 
     def _services(self) -> Services:
-        node, measuring = self._node, self._measuring
+        node, metering = self._node, self._metering
         return Services(
             store=node.ledger.store,
             chain=node.chain,
@@ -57,10 +57,10 @@ class Serving:
             live=self._live,
             admit=node.mempool.admit,
             standing=self._standing,
-            take_readings=measuring.intake.accept_batch,
-            take_close=measuring.intake.accept_close,
+            take_readings=metering.intake.accept_batch,
+            take_close=metering.intake.accept_close,
             readings_of_day=self._readings_of_day,
-            profile=measuring.judge.profile,
+            profile=metering.judge.profile,
             limits=PROFILES[node.config.text("node.profile")],
         )
 
@@ -93,7 +93,7 @@ class Serving:
         return None if refusal is None else Standing("refused", refusal)
 
     def _readings_of_day(self, device: int, day: int) -> Sequence[str]:
-        return self._measuring.store.day(device, day)
+        return self._metering.store.day(device, day)
 
 
 def canonical_json(genesis: bytes) -> bytes:

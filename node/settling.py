@@ -11,12 +11,11 @@ from typing import Any
 from contracts.expire import closed_auctions
 from contracts.settle import build_settle
 from node.app import LedgerTip, Node
-from node.measuring import submit
 from node.runtime import FinalBlock
 from state.codec import encode
-from state.errors import Refusal
+from state.errors import WattestError
 from state.records import Auction
-from state.transaction import Body, Transaction
+from state.transaction import Body, Settle, Transaction
 
 OTHERS_S = 2.0
 EXPIRY_BLOCKS = 100
@@ -51,7 +50,8 @@ class Settling:
             self._tasks.pop(number).cancel()
         for number, auction in closed.items():
             if number not in self._tasks:
-                self._tasks[number] = asyncio.create_task(self._settle(auction))
+                task = self._tasks[number] = asyncio.create_task(self._settle(auction))
+                task.add_done_callback(self._ended)
 
     async def _settle(self, auction: Auction) -> None:
         """Send the settlement, now or after the one whose turn it is; again while it is not in a block."""
@@ -60,11 +60,16 @@ class Settling:
         await asyncio.sleep(0 if mine else OTHERS_S)
         while True:
             settle = await asyncio.to_thread(build_settle, self._node.ledger.store, auction)
-            environment = self._tip.next_environment()
-            expiry = environment.height + EXPIRY_BLOCKS
-            body = Body(environment.chain, (), (settle,), expiry, secrets.token_bytes(8))
-            try:
-                await submit(self._node, encode(Transaction(body, ())))
-            except Refusal as refusal:
-                self._node.log.info("settle_refused", auction=auction.id, code=refusal.code)
+            for result in await self._node.mempool.admit([self._transaction(settle)]):
+                if isinstance(result, WattestError):  # another validator was faster
+                    self._node.log.info("settle_refused", auction=auction.id, code=result.code)
             await asyncio.sleep(OTHERS_S)
+
+    def _transaction(self, settle: Settle) -> bytes:
+        environment = self._tip.next_environment()
+        expiry = environment.height + EXPIRY_BLOCKS
+        return encode(Transaction(Body(environment.chain, (), (settle,), expiry, secrets.token_bytes(8)), ()))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._node.runtime.fail(error)

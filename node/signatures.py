@@ -53,9 +53,10 @@ class SignatureVerifier:
         found: list[DecodedTx] = []
         unseen: list[DecodedTx] = []
         for raw in raws:
-            decoded = self.cache.get(cache_key(raw))
+            key = cache_key(raw)
+            decoded = self.cache.get(key)
             if decoded is None:
-                decoded = decode_signed(raw)
+                decoded = decode_signed(raw, key)
                 unseen.append(decoded)
             found.append(decoded)
         chunks = [unseen[start : start + CHUNK] for start in range(0, len(unseen), CHUNK)]

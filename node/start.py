@@ -5,7 +5,7 @@ from pathlib import Path
 
 from node.app import Node, Part, load_keys, run_node
 from node.config import load_config
-from node.measuring import Measuring
+from node.metering import Metering
 from node.serving import Serving
 from node.settling import Settling
 
@@ -18,5 +18,5 @@ def run(home: Path, passphrase: Callable[[Path], bytes | None] = lambda path: No
 
 def parts(node: Node) -> list[Part]:
     """Readings before the API that takes them in; on the way down the API goes first."""
-    measuring = Measuring(node)
-    return [measuring, Settling(node), Serving(node, measuring)]
+    metering = Metering(node)
+    return [metering, Settling(node), Serving(node, metering)]

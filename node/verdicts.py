@@ -10,14 +10,13 @@ from contracts.issue import BASIS_POINTS, NO_INPUTS
 from node.baselines import Baselines, facts_of
 from node.readings import ReadingStore
 from node.wire import Close, DayClose
-from state.attestation import PROMPT, Attestation
+from state.attestation import PROMPT, VERDICT_NAMES, Attestation
 from state.records import Device, Scheme
 from state.units import DAY_S
-from verifier import VERIFIER_VERSION
 from verifier.device import DeviceFacts
 from verifier.intake import DayReadings, read_day
 from verifier.reading import parse_signed
-from verifier.verdict import HISTORY_DAYS, VERDICT_NUMBERS, DayVerdict, judge_day
+from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, judge_day
 
 GRIDS = 512  # days kept on their grid, some 10 kB each: the history of a dozen devices
 
@@ -67,7 +66,7 @@ def attestation_of(device: Device, scheme: Scheme, close: Close, verdict: DayVer
         inputs_root=NO_INPUTS,
         profile_hash=device.profile_hash,
         verifier_version=VERIFIER_VERSION,
-        verdict=VERDICT_NUMBERS[verdict.verdict],
+        verdict=VERDICT_NAMES.index(verdict.verdict),
         reasons=verdict.reasons,
         release_wh=verdict.accepted_wh * scheme.release_shares[PROMPT] // BASIS_POINTS,
         energy_wh=verdict.energy_wh,

@@ -55,13 +55,11 @@ def root_of(total: bytes) -> bytes:
     return H("wattest/state", total)
 
 
-def element(key: bytes, value: bytes) -> bytes:
-    """The 2,048 bytes that one entry adds."""
-    return blake3(len(key).to_bytes(2, "big") + key + value).digest(length=SUM_BYTES)
-
-
 def _chunk_sums(rows: Iterable[Row]) -> Iterable[Lanes]:
     remaining = iter(rows)
-    while chunk := [element(key, value) for key, value in islice(remaining, CHUNK)]:
+    while chunk := [
+        blake3(len(key).to_bytes(2, "big") + key + value).digest(length=SUM_BYTES)
+        for key, value in islice(remaining, CHUNK)
+    ]:
         lanes = np.frombuffer(b"".join(chunk), dtype="<u2").reshape(-1, LANES)
         yield np.add.reduce(lanes, axis=0, dtype=np.uint16)

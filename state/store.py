@@ -53,7 +53,7 @@ import msgspec
 import plyvel
 
 from state.codec import Wire, decode, encode
-from state.errors import DecodeError, StoreError, StoreMismatch
+from state.errors import DecodeError, DiskFailed, StoreError, StoreMismatch
 from state.keyspace import META_KEY, Entry
 from state.units import U16, U64, Hash
 
@@ -238,7 +238,7 @@ class LevelRows:
                     else:
                         rows.put(key, value)
         except (plyvel.Error, OSError) as error:
-            raise StoreError(why=f"writing to {self._path} failed ({error}); check the disk, then restart") from None
+            raise DiskFailed(why=f"writing to {self._path} ({error})") from None
         if sync and self._around_sync is not None:
             self._around_sync()
 

@@ -201,7 +201,7 @@ def metrics() -> list[tuple[str, ...]]:
     module = _module("node.metrics")
     if module is None:
         return []
-    families = module.Metrics(bytes(32)).registry.collect()
+    families = module.Metrics(bytes(32), validators=4).registry.collect()
     ends = {"counter": "_total"}
     return sorted((f"`{family.name}{ends.get(family.type, '')}`", family.documentation) for family in families)
 

@@ -116,8 +116,8 @@ class Performance:
         processes.start_command(
             home,
             ["gateway", "--listen", f"127.0.0.1:{port}", "--units", str(self.directory / "units.json"),
-             "--from", GATEWAY_KEY, "--data", str(self.directory / "gateway"),
-             *(part for url in self.stage.urls for part in ("--to", url))],
+             "--key", GATEWAY_KEY, "--data", str(self.directory / "gateway"),
+             *(part for url in self.stage.urls for part in ("--node", url))],
         )  # fmt: skip
         url = f"http://127.0.0.1:{port}"
         _wait_for(lambda: bool(gateway_status(url)), READY_S, "the gateway")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from harness.world import ROOT, genesis_json, key_of, seed_of
 
 from node.app import Node, NodeKeys
 from node.config import load_config, render_config
-from node.keystore import PrivateKey, save_key
+from node.keystore import generate_key, save_key
 from node.log import open_log
 from state.crypto import sign
 from state.transaction import Action, Body, Register, Transaction, encode_transaction, signing_bytes
@@ -61,7 +62,7 @@ def make_home(home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: Nod
     (home / "config.toml").write_text(render_config(settings))
     for purpose, seed in (("node", keys.node), ("vote", keys.vote)):
         if seed is not None:
-            save_key(home / "keys", purpose, PrivateKey(seed, b"", purpose), None, "test")
+            save_key(home / "keys", purpose, generate_key(purpose, seed=seed), None, "test")
     return home
 
 
@@ -106,13 +107,19 @@ async def running(homes: Sequence[Path]) -> Any:
 class Process:
     """A node in a process of its own: `python -m node.app HOME`."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, largest_file: int = 0, **environment: str) -> None:
         self.home = home
+
+        def limit() -> None:
+            if largest_file:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
         self._child = subprocess.Popen(
             [sys.executable, "-m", "node.app", str(home)],
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdin=subprocess.DEVNULL,
             stderr=(home / "stderr").open("ab"),
+            preexec_fn=limit,
         )
 
     def kill(self) -> int:
@@ -133,18 +140,26 @@ class Process:
 
     def finals(self) -> list[dict[str, Any]]:
         """Log lines of final blocks, oldest first, over all runs of this home."""
+        return [entry for entry in self.logged() if entry["event"] == "final"]
+
+    def logged(self) -> list[dict[str, Any]]:
         lines = (self.home / "node.log").read_text().splitlines() if (self.home / "node.log").exists() else []
         found = []
         for line in lines:
             with suppress(ValueError):  # the last line of a killed node may be torn
-                entry = json.loads(line)
-                if entry["event"] == "final":
-                    found.append(entry)
+                found.append(json.loads(line))
         return found
 
     def height(self) -> int:
         finals = self.finals()
         return int(finals[-1]["height"]) if finals else 0
+
+    def await_event(self, event: str, timeout_s: float = 20.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not any(entry["event"] == event for entry in self.logged()):
+            assert self.alive, (self.home / "stderr").read_text()
+            assert time.monotonic() < deadline, f"{self.home.name} never logged {event}"
+            time.sleep(0.05)
 
     def await_height(self, wanted: int, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s

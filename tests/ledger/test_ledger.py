@@ -17,6 +17,7 @@ from state.errors import BlockInvalid, ExecutionDiffers, UnknownBlock
 from state.history import height_of, history, ranges, transaction_position, where
 from state.keyspace import auction_key, device_key
 from state.outputs import Bundle
+from state.overlay import Overlay
 from state.records import Auction, Device
 from state.store import MemoryStore
 from state.transaction import Piece, Transaction, Transfer
@@ -138,6 +139,9 @@ def test_unfinalised_blocks_chain_and_a_dropped_branch_is_forgotten() -> None:
     for dropped in (sibling, nephew):
         with pytest.raises(UnknownBlock):
             ledger.view(hash_of(dropped))
+    nearest = ledger.view(hash_of(child))
+    assert isinstance(nearest, Overlay)
+    assert nearest.base is ledger.store, "the overlay of what is final would be held for ever"
     for kept in (child, grandchild):
         assert summed_root(ledger.view(hash_of(kept))) == kept.header.state_root
     ledger.commit(child, FINALIZATION, 8)

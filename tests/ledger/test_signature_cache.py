@@ -3,7 +3,6 @@
 import pytest
 from harness.world import World
 
-import node.signatures
 from contracts.transition import DecodedTx, verify_signatures
 from node.signatures import CHUNK, SignatureCache, SignatureVerifier
 from state.codec import encode
@@ -25,7 +24,7 @@ def _verified(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         seen.append(decoded.key)
         verify_signatures(decoded)
 
-    monkeypatch.setattr(node.signatures, "verify_signatures", counting)
+    monkeypatch.setattr("node.signatures.verify_signatures", counting)
     return seen
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import re
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from state import store as store_module
 from state.codec import encode
-from state.errors import StoreError, StoreMismatch
+from state.errors import DiskFailed, StoreError, StoreMismatch
 from state.keyspace import META_KEY, Space, committed, counter_key
 from state.records import Counter
 from state.store import LevelRows, MemoryRows, MemoryStore, Meta, Rows, Store, count_committed, encode_entry, open_store
@@ -183,6 +184,21 @@ def test_refuses_a_damaged_table_when_it_is_read(tmp_path: Path) -> None:
     with pytest.raises(StoreMismatch, match="damaged"):
         list(store.scan_raw(b"\x80", b"\x81"))
     store.close()
+
+
+def test_a_failing_disk_is_said_and_leaves_the_old_rows(tmp_path: Path) -> None:
+    opened = open_store(tmp_path / "state")
+    opened.write({KEY: encode_entry(Counter(1))})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, hard))  # as a full disk would, further writes to the log fail
+    try:
+        with pytest.raises(DiskFailed, match="free or replace the disk") as failed:
+            opened.write({KEY: encode_entry(Counter(2)), b"\x80": bytes(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert failed.value.exit_code == 70
+    assert opened.get(KEY) == Counter(1)
+    opened.close()
 
 
 def test_refuses_a_row_that_is_no_entry(store: Store) -> None:
