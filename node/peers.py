@@ -16,6 +16,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
@@ -107,6 +108,14 @@ class SendQueue:
         return data
 
 
+@dataclass
+class Traffic:
+    """Payload bytes exchanged with one peer, over all its connections."""
+
+    received: int = 0
+    sent: int = 0
+
+
 class Connection:
     """One live, authenticated connection."""
 
@@ -119,6 +128,7 @@ class Connection:
         self.queue = SendQueue()
         self.silent_ticks = 0
         self.round_trip_ms = 0
+        self.traffic = Traffic()
         self.closing = asyncio.Event()
         self._ping: tuple[int, int] = (0, 0)  # nonce, sent at
 
@@ -159,6 +169,7 @@ class Peers:
         self._log = log
         self._conduct = Conduct()
         self._connections: dict[str, Connection] = {}
+        self.traffic: dict[int, Traffic] = {}  # by validator index
         self._handshakes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone: dict[str, asyncio.Event] = {}
@@ -414,12 +425,15 @@ class Peers:
         if old is not None:
             old.closing.set()
         self._connections[new.sender.name] = new
+        if new.sender.index is not None:
+            new.traffic = self.traffic.setdefault(new.sender.index, new.traffic)
         return True
 
     async def _read(self, connection: Connection) -> None:
         buckets = Buckets(connection.sender.role, self._clock.monotonic_ms())
         async for message in connection.socket:
             connection.silent_ticks = 0
+            connection.traffic.received += len(message.data) if message.type is WSMsgType.BINARY else 0
             now_ms = self._clock.monotonic_ms()
             if message.type is not WSMsgType.BINARY:
                 self.blame(connection.sender.name, MALFORMED, "a message that is not binary")
@@ -446,7 +460,9 @@ class Peers:
     async def _write(self, connection: Connection) -> None:
         with suppress(OSError, aiohttp.ClientError):
             while True:
-                await connection.socket.send_bytes(await connection.queue.pop())
+                data = await connection.queue.pop()
+                await connection.socket.send_bytes(data)
+                connection.traffic.sent += len(data)
 
     async def _tick(self, connection: Connection) -> None:
         while connection.silent_ticks < SILENT_TICKS:

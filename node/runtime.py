@@ -91,6 +91,7 @@ class FinalBlock:
     transactions: tuple[DecodedTx, ...]
     output: BlockOutput
     finalization: Quorum
+    commit_ms: int = 0
 
 
 class Watcher(Protocol):
@@ -324,6 +325,7 @@ class Runtime:
 
     async def _commit(self, effect: Commit) -> None:
         block, finalization = effect.block, effect.finalization
+        began_ms = self.clock.monotonic_ms()
         if not self.ledger.knows(effect.block_hash):
             await self._execute_final(block)
         transactions = self.ledger.transactions(effect.block_hash)
@@ -341,7 +343,9 @@ class Runtime:
             view=finalization.view,
             signers=finalization.signers if own else (),  # of a descendant's Finalization they say nothing here
         )
-        final = FinalBlock(block, effect.block_hash, transactions, output, finalization)
+        final = FinalBlock(
+            block, effect.block_hash, transactions, output, finalization, self.clock.monotonic_ms() - began_ms
+        )
         for watcher in self.watchers:
             watcher.committed(final)
         await asyncio.sleep(0)  # a late node commits many blocks in a row, and must still answer pings
