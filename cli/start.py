@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cli import show
-from cli.options import Command, signing
+from cli.options import Command, unlocking
 from cli.session import Session, with_session
 from cli.settings import CONFIG
 
@@ -18,7 +18,7 @@ VALIDATOR_KEYS = ("vote", "node", "escrow", "governance")
 @click.option("--address", metavar="HOST:PORT", help="Where other validators reach this one.")
 @click.option("--country", metavar="CC", default="", help="Country of the organisation, two letters.")
 @click.option("--keyring", type=click.Choice(["file", "test"]), default="file", show_default=True)
-@signing
+@unlocking
 @with_session
 def init(
     session: Session,
@@ -27,7 +27,6 @@ def init(
     address: str | None,
     country: str,
     keyring: str,
-    key_name: str | None,
 ) -> None:
     """Make a home with its configuration and keys at --home.
 
