@@ -80,13 +80,13 @@ def export(session: Session, identity: str, out: str) -> None:
 @with_session
 def verify(session: Session, file: Path, genesis: str | None) -> None:
     """Check a proof file without any node: hashes, validators' votes, inclusion, every fact. Exit code 6 if wrong."""
-    from cli.verify_statement import ProofRefused, in_words, verify_proof
+    from cli.verify_statement import NotProven, in_words, verify_proof
     from node.failures import VerificationFailed
 
     trusted = _trusted_genesis(session, genesis)
     try:
         proven = verify_proof(file.read_bytes(), trusted)
-    except ProofRefused as error:
+    except NotProven as error:
         raise VerificationFailed(why=str(error)) from None
     if trusted is None:
         session.say("No genesis was given: compare the chain id below with the one that you trust.")

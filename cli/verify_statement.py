@@ -86,22 +86,22 @@ MISSHAPEN = (
 )
 
 
-class ProofRefused(Exception):
+class NotProven(Exception):
     """Why the file does not prove its statement."""
 
 
 def verify_proof(data: bytes, genesis: bytes | None = None) -> dict[str, Any]:
-    """The proven statement as JSON-able values; ProofRefused with the reason otherwise.
+    """The proven statement as JSON-able values; NotProven with the reason otherwise.
 
     `genesis` is the JSON of the network that is trusted. Without it the genesis inside the file is taken, and whoever
     reads the answer must compare `chain_id` with the one that he trusts.
     """
     try:
         return _verify(data, genesis)
-    except ProofRefused:
+    except NotProven:
         raise
     except MISSHAPEN as error:
-        raise ProofRefused(f"the file is not of the form that is expected ({type(error).__name__}: {error})") from None
+        raise NotProven(f"the file is not of the form that is expected ({type(error).__name__}: {error})") from None
 
 
 def _verify(data: bytes, genesis: bytes | None) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def signed_by(key: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def fail(why: str) -> NoReturn:
-    raise ProofRefused(why)
+    raise NotProven(why)
 
 
 # --- the network: its genesis, its validators, what they made final
@@ -509,7 +509,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         answer = verify_proof(data, genesis)
-    except ProofRefused as reason:
+    except NotProven as reason:
         if given.json:
             print(json.dumps({"schema": "verified_statement/1", "verified": False, "reason": str(reason)}))
         print(f"NOT VERIFIED: {reason}", file=sys.stderr)

@@ -55,6 +55,7 @@ CLOSE_S = 1.0
 QUEUE_BYTES = 32 * 1024 * 1024  # per peer: eight frames of the largest size
 QUEUE_FRAMES = 20_000
 MAX_OBSERVERS = 64
+MAX_HANDSHAKES = 64  # under way at one time, or strangers could hold any number of connections for five seconds each
 MAX_OBSERVERS_PER_ADDRESS = 2
 
 WebSocket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
@@ -158,7 +159,7 @@ class Peers:
         self._log = log
         self._conduct = Conduct()
         self._connections: dict[str, Connection] = {}
-        self._observers = 0
+        self._handshakes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone: dict[str, asyncio.Event] = {}
         self.listener: Listener | None = None
@@ -305,13 +306,18 @@ class Peers:
         assert request.transport is not None
         address = str(request.remote)
         shown = _shown_certificate(request.transport.get_extra_info("ssl_object"))
+        self._handshakes += 1
         try:
+            if self._handshakes > MAX_HANDSHAKES:
+                raise HandshakeFailed("too many handshakes at once")
             async with asyncio.timeout(HANDSHAKE_S):
                 hello = await self._greet_dialler(socket, shown, address)
         except (TimeoutError, HandshakeFailed, OSError) as error:
             self._log.info("handshake_refused", address=address, why=str(error)[:200])
             await socket.close()
             return socket
+        finally:
+            self._handshakes -= 1
         validator = self._validators.get(hello.node_key) if hello.role == VALIDATOR else None
         sender = Sender(node_id(hello.node_key).hex(), hello.role, validator.index if validator else None)
         await self._serve(Connection(socket, hello, sender, False, address))
@@ -388,6 +394,8 @@ class Peers:
         finally:
             for worker in workers:
                 worker.cancel()
+                if worker.done() and not worker.cancelled() and (error := worker.exception()) is not None:
+                    self._log.error("connection_failed", peer=name, why=repr(error))
             if self._connections.get(name) is connection:
                 del self._connections[name]
                 self._log.info("peer_down", peer=name, validator=connection.sender.index)

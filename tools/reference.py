@@ -182,9 +182,7 @@ def endpoints() -> list[tuple[str, ...]]:
     """(method, path, summary, schema of the answer) of the table of routes."""
     routes = _module("node.api.routes")
     table = routes.ROUTES if routes else ()
-    rows = [
-        (r.path, r.method, _first_line(r.handler.__doc__), f"`{r.answer}`" if r.answer else r.produces) for r in table
-    ]
+    rows = [(r.path, r.method, r.summary, f"`{r.answer}`" if r.answer else r.produces) for r in table]
     return [(method, f"`{path}`", summary, answer) for path, method, summary, answer in sorted(rows)]
 
 
@@ -203,7 +201,7 @@ def metrics() -> list[tuple[str, ...]]:
     module = _module("node.metrics")
     if module is None:
         return []
-    families = module.Metrics(bytes(32), 4).registry.collect()
+    families = module.Metrics(bytes(32), validators=4).registry.collect()
     ends = {"counter": "_total"}
     return sorted((f"`{family.name}{ends.get(family.type, '')}`", family.documentation) for family in families)
 

@@ -33,7 +33,7 @@ def shots() -> list[Shot]:
     return [
         Shot("dashboard", wide),
         Shot("killed-validator", wide, down=3),
-        Shot("plants-maximised", wide, ("2", "down")),
+        Shot("plants-maximised", wide, ("2",)),
         *(Shot(f"small-{name}", small, (str(number),)) for number, name in enumerate(NAMES, 1)),
         Shot("help", wide, ("question_mark",)),
     ]
@@ -42,8 +42,8 @@ def shots() -> list[Shot]:
 async def take(shot: Shot) -> str:
     """The SVG text of one picture."""
     told = StillStory(DOWN if shot.down is not None else CAPTION, shot.down is not None)
-    app = Dashboard(["https://registry.example.org"], told)
-    app.source = Recording(app.model, story(), shot.down)
+    app = Dashboard(["https://wattest.example"], told)
+    app.source = Recording(app.model, story(shot.down), shot.down)
     async with app.run_test(size=shot.size) as pilot:
         await pilot.pause(SETTLE_S)
         await pilot.press(*shot.keys)

@@ -109,7 +109,12 @@ class JudgedDay:
 class PlantsPicture:
     plants: tuple[PlantPicture, ...] = ()
     latest: JudgedDay | None = None
-    refused: JudgedDay | None = None  # the latest day that brought no certificate
+    refused: JudgedDay | None = None  # the latest that was rejected, else the latest that is held
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Of the records that are played."""
+        return tuple(sorted({plant.recorded for plant in self.plants if plant.recorded}))
 
 
 # --- certificates

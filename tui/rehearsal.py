@@ -32,19 +32,21 @@ SCHEMES = [
     {"id": 1, "name": "WIND-MWH", "unit": "MWh", "face_value": "1000000", "serial_digits": 9},
     {"id": 2, "name": "SOLAR-KWH", "unit": "kWh", "face_value": "1000", "serial_digits": 12},
 ]
-PLANTS = {  # device: name, country, technology, owner, scheme, first production day, days played, nameplate W, interval s
+# device: name, country, technology, owner, scheme, first production day, days played, nameplate W, interval s
+PLANTS = {
     1: ("SERF East roof", "US", "T010100", SUN, 2, 17_045, 26, 6_000, 900),
     2: ("RSF II roof", "US", "T010100", SUN, 2, 18_998, 1, 408_000, 900),
     3: ("La Haute Borne R80711", "FR", "T020001", WIND, 1, 16_161, 22, 2_050_000, 600),
     4: ("Twin roof", "US", "T010100", CHEAT, 2, 17_045, 8, 6_000, 900),
 }
+WIND_ISSUE = 2  # the second issue of the first day is the turbine's
 BAD_DAYS = {  # (device, day since the first): verdict, reasons
     (2, 0): (1, ["baseline_poor"]),
     (3, 6): (1, ["climate_missing"]),
     (4, 3): (2, ["night_power"]),
     (4, 5): (2, ["power_replay"]),
 }
-CAPTION = "Harbour Steel retired 5 certificates: they are gone for good, and the QR code leads anybody to the statement"
+CAPTION = "Harbour Steel retired 3 certificates: they are gone for good, and the QR code leads anybody to the statement"
 SECOND_TERMINAL = ".venv/bin/wattest --home demo/wallets certificate list --from trader"
 
 
@@ -88,13 +90,14 @@ def status(node: int, block: Message | None, down: int | None = None) -> Message
     }
 
 
-def story() -> list[Message]:
-    """Blocks and live messages in the order in which a node sends them."""
-    return list(_Player().play())
+def story(killed: int | None = None) -> list[Message]:
+    """Blocks and live messages in the order in which a node sends them; `killed` signs nothing at the end."""
+    return list(_Player(killed).play())
 
 
 class _Player:
-    def __init__(self) -> None:
+    def __init__(self, killed: int | None) -> None:
+        self._killed = killed
         self._random = Random(11)
         self._height = 0
         self._down: int | None = None
@@ -196,33 +199,32 @@ class _Player:
     # --- the market and after
 
     def _auction(self) -> Iterator[Message]:
-        wind = next(number for number in range(1, 100) if number % 3 == 0)
+        lot = self._range(3, 1, 9, WIND_ISSUE)
         yield self._block([self._opened(1, "Wind, 1 MWh", 1, "T02", 4)])
-        lot = self._range(3, 1, 9, wind)
         yield self._block([_event("offered", auction=1, seller=WIND, outpoint="a1", limit="2500000", **lot)])
         bids = ((TRADER, 6, 4_200_000), (CONSUMER, 5, 3_100_000))
         yield self._block([self._bid(1, who, count, limit) for who, count, limit in bids])
         yield self._block([_event("auction_closed", auction=1, orders=3)])
-        settled = _event("settled", auction=1, price="3100000", quantity="9", technology="T02", currency="EUR", buyers=2, sellers=1)  # fmt: skip
+        result = {"price": "3100000", "quantity": "9", "technology": "T02", "buyers": 2, "sellers": 1}
         pieces = ((TRADER, 1, 6), (CONSUMER, 7, 3))
-        delivered = [
-            _event("delivered", auction=1, seller=WIND, buyer=who, currency="EUR", amount=str(count * 3_100_000), **self._range(3, start, count, wind))
-            for who, start, count in pieces
-        ]  # fmt: skip
-        yield self._block([settled, *delivered])
+        delivered = [self._delivered(who, start, count) for who, start, count in pieces]
+        yield self._block([_event("settled", auction=1, currency="EUR", **result), *delivered])
+
+    def _delivered(self, buyer: int, start: int, count: int) -> Message:
+        lot = self._range(3, start, count, WIND_ISSUE)
+        amount = str(count * 3_100_000)
+        return _event("delivered", auction=1, seller=WIND, buyer=buyer, currency="EUR", amount=amount, **lot)
 
     def _afterlife(self) -> Iterator[Message]:
-        yield self._block([_event("transferred", sender=TRADER, to=CONSUMER, **self._range(3, 1, 2, 3))])
+        yield self._block([_event("transferred", sender=TRADER, to=CONSUMER, **self._range(3, 1, 2, WIND_ISSUE))])
         ended = {"statement": "c4fe21a09be477d1a8356f0e92d7bb10", "holder": CONSUMER, "beneficiary": "Harbour Steel"}
-        yield self._block([_event("retired", **ended, **self._range(3, 7, 3, 3))])
-        yield self._block([_event("retired", **ended, **self._range(3, 1, 2, 3))])
+        yield self._block([_event("retired", **ended, **self._range(3, 7, 3, WIND_ISSUE))])
 
     def _running_auction(self) -> Iterator[Message]:
-        self._down = 3
+        self._down = self._killed
         yield self._block([self._opened(2, "Solar, 1 kWh", 2, "T01", 6)])
         lot = self._range(1, 1, 40, 1)
         yield self._block([_event("offered", auction=2, seller=SUN, outpoint="b1", limit="20000", **lot)])
-        self._down = None
         bids = ((TRADER, 30, 50_000), (CONSUMER, 20, 30_000))
         yield self._block([self._bid(2, who, count, limit) for who, count, limit in bids])
         for _ in range(3):

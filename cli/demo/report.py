@@ -8,7 +8,7 @@ from typing import Any
 from cli.demo.stage import Stage
 from cli.demo.story import Outcome
 from cli.demo.units import Unit
-from cli.verify_statement import ProofRefused, verify_proof
+from cli.verify_statement import NotProven, verify_proof
 from node.client import NodeClient
 
 AGREE_S = 30.0
@@ -68,7 +68,7 @@ def fetch_proof(stage: Stage, statement: str, to: Path) -> bool:
     to.write_bytes(data)
     try:
         verify_proof(data, (stage.directory / "genesis.json").read_bytes())
-    except ProofRefused:
+    except NotProven:
         return False
     return True
 

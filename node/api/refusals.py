@@ -4,7 +4,9 @@ from typing import Any, ClassVar
 
 from state.errors import (
     AuthorityRefusal,
+    ChainBreak,
     CloseConflict,
+    CloseDiffers,
     CredentialOver,
     IntakeBusy,
     LateReading,
@@ -58,6 +60,12 @@ class BodyTimeout(RequestRefusal):
     sentence = "The body did not arrive within {seconds} seconds."
 
 
+class LengthRequired(RequestRefusal):
+    status = 411
+    code = "length_required"
+    sentence = "The body needs a Content-Length; bodies in chunks are not taken."
+
+
 class BodyTooLarge(RequestRefusal):
     status = 413
     code = "body_too_large"
@@ -78,7 +86,7 @@ class RateLimited(RequestRefusal):
 
 class Busy(RequestRefusal):
     status = 429
-    code = "busy"
+    code = "overloaded"
     sentence = "This node serves {limit} {what} at a time; try again in {retry_after_s} seconds."
 
 
@@ -91,18 +99,16 @@ def status_of(error: WattestError) -> int:
             return 404
         case AuthorityRefusal():
             return 403
-        case MempoolFull():
+        case MempoolFull() | IntakeBusy():
             return 429
+        case NoCredential() | WrongCredential() | CredentialOver():
+            return 403
+        case OutOfOrder() | ChainBreak() | ReadingConflict() | LateReading() | CloseConflict() | CloseDiffers():
+            return 409
         case StateRefusal():
             return 409
         case StoreError():
             return 500
-        case IntakeBusy():
-            return 503
-        case NoCredential() | WrongCredential() | CredentialOver():
-            return 403
-        case OutOfOrder() | ReadingConflict() | LateReading() | CloseConflict():
-            return 409
         case _:
             return 400
 

@@ -86,7 +86,7 @@ async def test_refuses_more_requests_at_once_than_it_serves() -> None:
         await asyncio.sleep(0.1)
         second = await client.get("/v1/status")
         gate.set()
-        assert (second.status, (await second.json())["code"]) == (429, "busy")
+        assert (second.status, (await second.json())["code"]) == (429, "overloaded")
         assert (await first).status == 200
 
 

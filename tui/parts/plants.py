@@ -80,10 +80,9 @@ class Plants:
         for old in [known for known in plant.attested if known < plant.newest - 40]:
             del plant.attested[old]
         shown = JudgedDay(device, self._names.device(device).name, judged, len(event["validators"]))
-        if verdict == ACCEPT:
-            self._latest = shown
-        else:
-            self._latest = self._refused = shown
+        self._latest = shown
+        if verdict > ACCEPT and (self._refused is None or verdict >= self._refused.day.verdict):
+            self._refused = shown
 
     def apply_issued(self, event: dict[str, Any]) -> None:
         self._of(event["device"]).issued += int(event["end"]) - int(event["start"]) + 1

@@ -85,7 +85,8 @@ class NetworkScreen(Screen[None]):
     def _show(self, picture: Picture) -> None:
         for part, panel in zip(fields(picture), PANELS, strict=True):
             self.query_one(panel).picture = getattr(picture, part.name)
-        self.query_one(TitleLine).picture = picture.network
+        title = self.query_one(TitleLine)
+        title.picture, title.years = picture.network, picture.plants.years
         self.query_one(MarketPanel).now_s = picture.network.time_ms // 1_000
 
     def _show_story(self, state: StoryState) -> None:
@@ -119,6 +120,8 @@ class NetworkScreen(Screen[None]):
         front = self.query_one(PANELS[self.chosen - 1])
         for panel in self.query(Panel):
             panel.display = panel is front or not single
+        for line in self.query(TerminalLine):
+            line.display = not (self.small and self.chosen == len(PANELS))  # the QR code needs its row
         for box in self.query("#middle, #left, #lower"):
             box.display = not single or front in box.query(Panel)
 

@@ -11,6 +11,7 @@ from tui.widgets.columns import BAD, GOOD, QUIET, WARN, Part, cell, row
 from tui.words import MONTHS
 
 MARKS: dict[int, Part] = {ACCEPT: ("■", GOOD), HOLD: ("▤", WARN), REJECT: ("✖", BAD), PENDING: ("□", QUIET)}
+CHOSEN = "$text-primary"
 LABEL = 9
 
 
@@ -58,4 +59,4 @@ def _cells(month: dict[int, DayPicture], marked: DayPicture | None) -> list[Part
 
 def _mark(day: DayPicture, marked: DayPicture | None) -> Part:
     text, style = MARKS[day.verdict]
-    return text, f"{style} reverse" if day is marked else style
+    return ("◆", f"bold {CHOSEN}") if day is marked else (text, style)

@@ -4,10 +4,11 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from tui.pictures import CertificatesPicture, MovePicture, SchemeCount
-from tui.widgets.columns import QUIET, STRONG, cell, cut, fitted, folded, row
+from tui.widgets.columns import QUIET, STRONG, cell, cut, fitted, folded, row, width_of
 from tui.widgets.panel import Panel
 
 COLUMN = 8
+READABLE = 64  # cells
 
 
 class CertificatesPanel(Panel):
@@ -16,6 +17,7 @@ class CertificatesPanel(Panel):
     picture = reactive(CertificatesPicture())
 
     def lines(self, width: int, height: int) -> list[Content]:
+        width = min(width, READABLE)
         lines = [*self._born(width), Content("")]
         lines += [_head(width), *(_count(scheme, width) for scheme in self.picture.schemes)]
         moves = self.picture.moves[: max(0, height - len(lines) - 1)]
@@ -32,8 +34,8 @@ class CertificatesPanel(Panel):
             row((f"last issued, in block {born.height}", QUIET)),
             row((born.number if whole else born.first, "bold $text-accent")),
         ]
-        rest = "" if whole or born.quantity == 1 else " in a row"
-        what = f"{born.quantity:,} × 1 {born.unit}{rest}, {born.month}" if born.unit else f"{born.quantity:,}{rest}"
+        first = "" if whole or born.quantity == 1 else "first of "
+        what = f"{first}{born.quantity:,} × 1 {born.unit}, {born.month}"
         return [*lines, row(what), row((cut(born.plant, width), QUIET))]
 
 
@@ -51,4 +53,7 @@ def _count(scheme: SchemeCount, width: int) -> Content:
 
 def _move(found: MovePicture, width: int) -> Content:
     parts = [("⇄ ", "$text-accent"), (f"{found.quantity:,} {found.unit} ", STRONG)]
-    return fitted([*parts, (f"{found.sender} → {found.receiver}", QUIET)], width)
+    way = f"{found.sender} → {found.receiver}"
+    if width_of(parts) + len(way) > width:
+        way = f"to {found.receiver}"
+    return fitted([*parts, (way, QUIET)], width)

@@ -8,12 +8,11 @@ from textual.content import Content
 
 Part = tuple[str, str]  # text and its style; theme colours by name, e.g. "bold $success"
 
-QUIET = "$text-muted"
+QUIET = "$foreground 58%"
 GOOD = "$text-success"
 WARN = "$text-warning"
 BAD = "bold $text-error"
 STRONG = "bold"
-BORDER_AND_PADDING = 4
 
 
 def cut(text: str, width: int) -> str:

@@ -8,8 +8,8 @@ from textual.widget import Widget
 from tui.messages import ChoosePanel
 from tui.pictures import NetworkPicture
 from tui.story import StoryState
-from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, cut, folded, row, spread
-from tui.words import ledger_time, year_of
+from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, cut, folded, row, spread, width_of
+from tui.words import ledger_time
 
 TABS = ("Network", "Plants", "Certificates", "Market", "Statements")
 
@@ -18,6 +18,7 @@ class TitleLine(Widget):
     """`freshness` is what the feed says of itself: `live`, or how long nothing was heard."""
 
     picture = reactive(NetworkPicture())
+    years: reactive[tuple[int, ...]] = reactive(())  # that the played records are from
     freshness = reactive("connecting")
     stale = reactive(True)
 
@@ -26,12 +27,12 @@ class TitleLine(Widget):
         state: Part = (f"▲ {self.freshness}", f"bold {WARN}") if self.stale else (f"● {self.freshness}", GOOD)
         left: list[Part] = [("wattest", "bold $text-primary")]
         if picture.height >= 0:
-            time = f"ledger time {ledger_time(picture.time_ms)}"
-            left += [(f"  block {picture.height}", STRONG), (f"  {time}", "")]
-        if width >= 100 and picture.chain:
-            left += [(f"  {picture.name}", QUIET), (f"  chain {picture.chain}", QUIET)]
+            time = ledger_time(picture.time_ms)
+            left += [(f"  block {picture.height}", STRONG), ("  ledger time ", QUIET), (time, "")]
         if picture.down:
             left.append((f"  {picture.down} down", BAD))
+        if self.years and width >= 100:
+            left += [("  production time ", QUIET), (f"{', '.join(map(str, self.years))} as recorded", "")]
         return spread(left, [state], width)
 
 
@@ -75,7 +76,7 @@ class TerminalLine(Widget):
 
 
 class StatusLine(Widget):
-    """Where production time stands beside ledger time, the pace, and the keys that do something now."""
+    """The pace, and the keys that do something now."""
 
     state: reactive[StoryState | None] = reactive(None)
 
@@ -83,27 +84,19 @@ class StatusLine(Widget):
         width = self.content_size.width
         keys = [("q", "quit"), ("1-5", "panel")]
         left: list[Part] = []
-        if self.state is not None:
-            keys += [("+ -", "pace"), ("space", "go on" if self.state.paused else "pause")]
-            keys += [("k", "start validator" if self.state.validator_down else "kill validator")]
-            left = self._story(self.state, width)
+        if (state := self.state) is not None:
+            left = [("paused", f"bold {WARN}") if state.paused else (state.pace, STRONG)]
+            keys += [("+ -", "pace"), ("space", "go on" if state.paused else "pause")]
+            keys += [("k", "start validator" if state.validator_down else "kill validator")]
         keys.append(("?", "help"))
-        right: list[Part] = []
-        for key, word in keys:
-            right += [(f"  {key}", "bold $text-primary"), (f" {word}", QUIET)]
-        if sum(len(text) for text, _ in left + right) >= width:
-            left = left[:1]
-        if sum(len(text) for text, _ in left + right) >= width:
-            right = [
-                part
-                for key, word in keys
-                for part in ((f" {key}", "bold $text-primary"), (f" {word.split()[0]}", QUIET))
-            ]
+        right = _keys(keys)
+        if width_of(left + right) >= width:  # the tabs above say 1-5 already
+            right = _keys([(key, word.split()[0]) for key, word in keys if key != "1-5"])
         return spread(left, right, width)
 
-    def _story(self, state: StoryState, width: int) -> list[Part]:
-        pace: Part = ("paused", f"bold {WARN}") if state.paused else (state.pace, STRONG)
-        years = sorted({year_of(played.timestamp) for played in state.production if played.timestamp})
-        if not years:
-            return [pace]
-        return [pace, (f"  production time: recorded {', '.join(map(str, years))}", QUIET)]
+
+def _keys(keys: list[tuple[str, str]]) -> list[Part]:
+    parts: list[Part] = []
+    for key, word in keys:
+        parts += [(f"  {key}" if parts else key, "bold $text-primary"), (f" {word}", QUIET)]
+    return parts

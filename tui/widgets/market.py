@@ -8,6 +8,7 @@ from tui.widgets.columns import GOOD, QUIET, STRONG, WARN, Part, cell, cut, fitt
 from tui.widgets.panel import Panel
 from tui.words import money, remaining
 
+READABLE = 64  # cells; wider, a name and its numbers would lie too far apart
 ORDERS = 4  # of each side, beside the rest of the panel
 
 
@@ -20,7 +21,8 @@ class MarketPanel(Panel):
     now_s = reactive(0)
 
     def lines(self, width: int, height: int) -> list[Content]:
-        picture = self.picture
+        picture, width = self.picture, min(width, READABLE)
+        gap = [Content("")] if height > 14 else []
         if picture.running is None and not picture.settled:
             return [row((text, QUIET)) for text in folded("No auction was opened yet.", width, 2)]
         lines = self._auction(picture.running, width, height) if picture.running is not None else []
@@ -28,10 +30,11 @@ class MarketPanel(Panel):
             rest = height - len(lines)
             shown = picture.settled[: 1 if lines else max(1, rest // 4)]
             for found in shown:
-                lines += _settlement(found, width)
-        left = height - len(lines)
+                lines += [*(gap if lines else []), *_settlement(found, width)]
+        left = height - len(lines) - len(gap)
         if picture.deliveries and left >= 2:
-            lines.append(row(("delivered against payment", QUIET)))
+            lines += gap
+            lines.append(row((f"delivered, paid in {picture.deliveries[0].currency}", QUIET)))
             lines += [_delivery(found, width) for found in picture.deliveries[: left - 1]]
         return lines
 
@@ -75,6 +78,6 @@ def _settlement(found: SettlementPicture, width: int) -> list[Content]:
 
 
 def _delivery(found: DeliveryPicture, width: int) -> Content:
-    right = f"{found.quantity:,} {found.unit}  {money(found.amount, found.currency)}"
+    right = f"{found.quantity:,} {found.unit} {money(found.amount, '')}"
     name = max(4, width - 2 - len(right) - 1)
     return row(("→ ", GOOD), cell(found.buyer, name), cell(right, len(right) + 1, right=True))

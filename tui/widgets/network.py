@@ -13,7 +13,7 @@ from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, beside, ce
 from tui.widgets.panel import Panel
 from tui.words import clock, short
 
-NAME, HEIGHT, ROOT, MARKS, GAP = 14, 8, 9, 12, 3
+NAME, HEIGHT, ROOT, MARKS, GAP = 14, 7, 10, 12, 3
 TABLE = 4 + NAME + HEIGHT + 2 + ROOT + 2 + MARKS
 SIDE_BY_SIDE = 100  # cells; narrower, the blocks stand under the validators
 MARK = {"proposed": ("◆", "$text-accent"), "signed": ("■", GOOD), "absent": ("·", QUIET)}
@@ -68,8 +68,13 @@ class NetworkPanel(Panel):
         if known:
             waiting = max(found.waiting or 0 for found in known)
             peers = min(found.peers or 0 for found in known)
-            parts.append((f"   {waiting} waiting in the mempool   {peers} peers each", QUIET))
+            if not _roomy(width):
+                parts.append((f"   {waiting} waiting in the mempool   {peers} peers each", QUIET))
         return fitted(parts, width)
+
+    def watch_picture(self, picture: NetworkPicture) -> None:
+        if picture.chain:
+            self.border_title = f"1 Network: {picture.name}, chain {picture.chain}"
 
     # --- blocks
 
@@ -129,7 +134,7 @@ def _head(width: int) -> Content:
         cell("  last blocks", MARKS + 2, QUIET),
     ]
     if _roomy(width):
-        parts += [cell("  peers", 9, QUIET), cell("waiting", 9, QUIET)]
+        parts += [cell("peers", 8, QUIET, right=True), cell("waiting", 10, QUIET, right=True)]
     return row(*parts)
 
 
@@ -140,13 +145,13 @@ def _validator(found: ValidatorPicture, width: int) -> Content:
     marks = [(" ", ""), (" ", "")] + [("·", QUIET)] * (MARKS - len(found.marks)) + [MARK[mark] for mark in found.marks]
     parts = [leader, lamp, name, *_standing(found), *marks]
     if _roomy(width):
-        parts += [cell("  " + _known(found.peers), 9), cell(_known(found.waiting), 9)]
+        parts += [cell(_known(found.peers), 8, right=True), cell(_known(found.waiting), 10, right=True)]
     return row(*parts)
 
 
 def _standing(found: ValidatorPicture) -> list[Part]:
     if found.alive is False:
-        return [cell("down", HEIGHT, BAD, right=True), cell(f"  from {found.last_signed}", ROOT + 2, QUIET)]
+        return [cell("down", HEIGHT, BAD, right=True), cell(f"  since {found.last_signed}", ROOT + 2, QUIET)]
     if found.other_chain:
         return [cell("another", HEIGHT, BAD, right=True), cell("  chain", ROOT + 2, BAD)]
     style = WARN if found.syncing else ""

@@ -20,7 +20,6 @@ WORDS: dict[int, tuple[str, str]] = {
     REJECT: ("rejected", BAD),
     PENDING: ("attested, not yet on chain", QUIET),
 }
-SIGNED = 4  # rows under the plants: a gap and up to three lines
 
 
 class PlantsPanel(Panel):
@@ -41,14 +40,40 @@ class PlantsPanel(Panel):
         plants = self.picture.plants
         if not plants:
             return [row(("No plant is accredited yet.", QUIET))]
-        each = max(2, min(2 + 12, (height - 1 - SIGNED) // len(plants)))
-        room = max(1, (height - 1 - SIGNED) // each)
+        told = self._told(width, height - 1 - 2 * len(plants))
+        each = self._rows_each(height - 1 - len(told))
+        room = max(1, (height - 1 - len(told)) // each)
         first = max(0, min((self.chosen or (0, 0))[0] - room + 1, len(plants) - room))
         lines = [_head(width)]
         for index, plant in enumerate(plants[first : first + room], first):
             lines += _plant(plant, width, each, self._marked(index))
-        lines += [Content("")] * (height - SIGNED + 1 - len(lines))
-        return lines + self._told(width)
+        spare = height - len(lines) - len(told)
+        rest = self._refusals(width, spare - 2) if spare > 3 else []
+        return [*lines, *[Content("")] * (min(spare, 1)), *told, *rest]
+
+    def _rows_each(self, room: int) -> int:
+        """Two, or two and a calendar of months where all plants have room for one."""
+        months = max(len({date(day.day)[:7] for day in plant.days}) for plant in self.picture.plants)
+        each = room // len(self.picture.plants)
+        return min(each, 3 + max(1, months)) if each >= 4 else 2
+
+    def _refusals(self, width: int, room: int) -> list[Content]:
+        """Below everything, where there is room: all days without a certificate that are not told above."""
+        told = (self.picture.latest, self.picture.refused) if self.chosen is None else ()
+        days = [
+            JudgedDay(plant.device, plant.name, day, 0)
+            for plant in self.picture.plants
+            for day in plant.days
+            if day.verdict in (HOLD, REJECT) and all(known is None or known.day != day for known in told)
+        ]
+        days.sort(key=lambda judged: (-judged.day.verdict, -judged.day.day))
+        lines: list[Content] = []
+        for judged in days:
+            more = _sentence(judged, width, 2)
+            if len(lines) + len(more) > room:
+                break
+            lines += more
+        return lines
 
     def _marked(self, index: int) -> DayPicture | None:
         """The chosen day of a plant, where it is the chosen plant."""
@@ -59,7 +84,8 @@ class PlantsPanel(Panel):
 
     # --- the sentence
 
-    def _told(self, width: int) -> list[Content]:
+    def _told(self, width: int, room: int) -> list[Content]:
+        """Of the chosen day; else of the latest, and of the latest that brought no certificate."""
         if self.chosen is not None and self.chosen[0] < len(self.picture.plants):
             plant, day = self.picture.plants[self.chosen[0]], self._marked(self.chosen[0])
             if day is None:
@@ -70,7 +96,7 @@ class PlantsPanel(Panel):
             return [row(("No day is judged yet: a day is closed first, then every validator judges it.", QUIET))]
         if refused is None or refused == latest:
             return _sentence(latest, width, 3)
-        return _sentence(latest, width, 1) + _sentence(refused, width, 2)
+        return (_sentence(latest, width, 2) + _sentence(refused, width, 3))[: max(3, room)]
 
     # --- keys
 
@@ -95,7 +121,7 @@ def _sentence(judged: JudgedDay, width: int, lines: int) -> list[Content]:
     head = f"{date(day.day)} {judged.plant}: {word}"
     if day.verdict == ACCEPT:
         signed = f", {counted(judged.signatures, 'signature')}" if judged.signatures else ""
-        rest = f", {energy(day.release_wh)} certified of {energy(day.energy_wh)}{signed}."
+        rest = f", {energy(day.release_wh)} certified{signed}."
     elif day.verdict == PENDING:
         rest = "."
     else:
