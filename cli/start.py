@@ -86,7 +86,7 @@ def _make_keys(session: Session, genesis: bytes | None, passphrase: bytes | None
 
 
 @click.command(cls=Command)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the completion script: `wattest completion bash > ~/.local/share/bash-completion/completions/wattest`."""
