@@ -37,6 +37,7 @@ SECTIONS = {
         "transfer": ("cli.certificates:transfer", "Hand certificates to another participant."),
         "retire": ("cli.certificates:retire", "End certificates with a claim, for ever."),
         "statement": ("cli.statements:statement", "Retirement statements: show, verify, export."),
+        "audit": ("cli.audit:audit", "Add the books up again: energy against certificates, plant by plant."),
         "reading": ("cli.readings:reading", "Meter readings: post, replay."),
         "verify": ("cli.verify:verify", "Does the weather allow this energy? Verdicts of a file of readings."),
     },
