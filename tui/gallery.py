@@ -16,7 +16,7 @@ SIZES = ((120, 40), (80, 24))
 SETTLE_S = 0.4  # two paints
 FONT_FACES = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 FONTS = "Fira Code, DejaVu Sans Mono, Menlo, Consolas, monospace"  # of the reader's machine: nothing is fetched
-NAMES = ("network", "plants", "certificates", "market", "statements")
+SMALL = {"network": "1", "plants": "2", "statements": "5"}  # panel and its key
 DOWN = "validator 3 was killed (kill -9): three of four are a quorum and go on; k starts it again"
 
 
@@ -33,8 +33,8 @@ def shots() -> list[Shot]:
     return [
         Shot("dashboard", wide),
         Shot("killed-validator", wide, down=3),
-        Shot("plants-maximised", wide, ("2",)),
-        *(Shot(f"small-{name}", small, (str(number),)) for number, name in enumerate(NAMES, 1)),
+        Shot("plants", wide, ("2",)),
+        *(Shot(f"small-{name}", small, (key,)) for name, key in SMALL.items()),
         Shot("help", wide, ("question_mark",)),
     ]
 

@@ -29,6 +29,7 @@ SIGNS: tuple[tuple[Part, str], ...] = (
     (("●", BAD), "it does not: it is down"),
     (("▶", "bold $text-accent"), "leads the current view"),
     (("◆", "$text-accent"), "proposed that block"),
+    (("·", QUIET), "its vote is not among those that made that block final: late, or not needed"),
     (("■", GOOD), "signed that block; a day that was accepted"),
     (("▤", WARN), "a day that is held: no certificate until its reason is settled"),
     (("✖", BAD), "a day that was rejected: no certificate"),

@@ -8,10 +8,12 @@ from textual.widget import Widget
 from tui.messages import ChoosePanel
 from tui.pictures import NetworkPicture
 from tui.story import StoryState
-from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, cut, folded, row, spread, width_of
+from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, folded, row, spread, width_of
 from tui.words import ledger_time
 
 TABS = ("Network", "Plants", "Certificates", "Market", "Statements")
+FOLDED = 2  # rows
+LABELS = ("second terminal  ", "$ ")
 
 
 class TitleLine(Widget):
@@ -57,22 +59,41 @@ class PanelTabs(Widget):
                 return
 
 
-class CaptionLine(Widget):
+class FoldedLine(Widget):
+    """A text that takes a second row where it needs one: a line to be copied must not be cut."""
+
+    text = reactive("")
+
+    def rows(self, width: int) -> list[Content]:
+        raise NotImplementedError
+
+    def render(self) -> Content:
+        return Content("\n").join(self.rows(self.content_size.width))
+
+    def watch_text(self) -> None:
+        self._fit()
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        self.styles.height = max(1, len(self.rows(self.content_size.width)))
+
+
+class CaptionLine(FoldedLine):
     """The story in one sentence."""
 
-    text = reactive("")
-
-    def render(self) -> Content:
-        lines = folded(self.text, self.content_size.width - 2, max(1, self.content_size.height))
-        return Content("\n").join(row(("▌ ", "$text-accent"), (line, STRONG)) for line in lines)
+    def rows(self, width: int) -> list[Content]:
+        return [row(("▌ ", "$text-accent"), (line, STRONG)) for line in folded(self.text, width - 2, FOLDED)]
 
 
-class TerminalLine(Widget):
-    text = reactive("")
+class TerminalLine(FoldedLine):
+    """What to type in a second terminal."""
 
-    def render(self) -> Content:
-        label = "second terminal  " if self.content_size.width >= 100 else "$ "
-        return row((label, QUIET), (cut(self.text, self.content_size.width - len(label)), "$text-primary"))
+    def rows(self, width: int) -> list[Content]:
+        label = next((label for label in LABELS if len(label) + len(self.text) <= width), "")
+        first, *rest = folded(self.text, width - len(label), FOLDED)
+        return [row((label, QUIET), (first, "$text-primary")), *(row((line, "$text-primary")) for line in rest)]
 
 
 class StatusLine(Widget):

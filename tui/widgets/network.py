@@ -14,6 +14,7 @@ from tui.widgets.panel import Panel
 from tui.words import clock, short
 
 NAME, HEIGHT, ROOT, MARKS, GAP = 14, 7, 10, 12, 3
+BLOCK = 36  # cells of a block's height, proposer, transactions and time
 TABLE = 4 + NAME + HEIGHT + 2 + ROOT + 2 + MARKS
 SIDE_BY_SIDE = 100  # cells; narrower, the blocks stand under the validators
 MARK = {"proposed": ("◆", "$text-accent"), "signed": ("■", GOOD), "absent": ("·", QUIET)}
@@ -86,7 +87,7 @@ class NetworkPanel(Panel):
         return lines
 
     def _block(self, block: BlockPicture, width: int) -> Content:
-        what = block.what or "heartbeat"
+        what = _told(block.what or "heartbeat", width - BLOCK - 3)
         text, _ = _block_cells(str(block.height), block.proposer, str(block.transactions), clock(block.time_ms))
         if block.height == self.chosen:
             return fitted([(text, "reverse"), (f"   {what}", "reverse")], width)
@@ -116,6 +117,14 @@ class NetworkPanel(Panel):
 
     def on_blur(self) -> None:
         self.chosen = None
+
+
+def _told(what: str, width: int) -> str:
+    """The weightiest of what a block did, whole words only."""
+    parts = what.split(", ")
+    while len(parts) > 1 and len(", ".join(parts)) > width:
+        parts = [*parts[:-2], "…"] if parts[-1] == "…" else [*parts[:-1], "…"]
+    return ", ".join(parts)
 
 
 def _block_cells(height: str, proposer: str, transactions: str, time: str) -> Part:

@@ -69,7 +69,7 @@ class PlantsPanel(Panel):
         days.sort(key=lambda judged: (-judged.day.verdict, -judged.day.day))
         lines: list[Content] = []
         for judged in days:
-            more = _sentence(judged, width, 2)
+            more = _sentence(judged, width, 3)
             if len(lines) + len(more) > room:
                 break
             lines += more
@@ -120,12 +120,13 @@ def _sentence(judged: JudgedDay, width: int, lines: int) -> list[Content]:
     word, style = WORDS[day.verdict]
     head = f"{date(day.day)} {judged.plant}: {word}"
     if day.verdict == ACCEPT:
-        signed = f", {counted(judged.signatures, 'signature')}" if judged.signatures else ""
-        rest = f", {energy(day.release_wh)} certified{signed}."
+        signed = f" by {counted(judged.signatures, 'validator')}" if judged.signatures else ""
+        rest = f"{signed}, {energy(day.release_wh)} certified."
     elif day.verdict == PENDING:
         rest = "."
     else:
-        rest = f", {energy(day.energy_wh)} without certificate. {day.sentence}"
+        claimed = f", {energy(day.energy_wh)} without certificate" if day.energy_wh else ""
+        rest = f"{claimed}. {day.sentence}"
     told = folded(head + rest, width - 2, lines)
     first = cut(head, len(told[0]))
     parts: list[Part] = [("■ ", style), (first, style), (told[0][len(first) :], "")]
