@@ -87,11 +87,7 @@ class ProfileContent(Wire, frozen=True, tag="profile"):
 class RenewContent(Wire, frozen=True, tag="renew"):
     """A new term for what was accredited: `kind` is role:NAME, device, meter or gateway; `until` 0 revokes."""
 
-<<<<<<< HEAD
     kind: Name  # role:payment_operator is longer than a code
-=======
-    kind: Name  # longer than a Code: `role:payment_operator`
->>>>>>> rules
     subject: U32
     until: U64
 
