@@ -5,7 +5,7 @@ import sys
 import click
 
 from cli import show
-from cli.options import Command, Group, signing
+from cli.options import Command, Group, unlocking
 from cli.session import Session, with_session
 
 
@@ -15,9 +15,9 @@ def node() -> None:
 
 
 @node.command()
-@signing
+@unlocking
 @with_session
-def start(session: Session, key_name: str | None) -> None:
+def start(session: Session) -> None:
     """Run the node of --home until Ctrl-C or SIGTERM.
 
     The keys `vote` and `node` of the home sign; both are of one passphrase. Ends with 70 to 74 when the node must not

@@ -115,7 +115,7 @@ def show_(session: Session, what: str) -> None:
         "missing": missing,
         "expiry_height": body.expiry_height,
     }
-    session.answer("transaction_file/1", value, "\n".join([f"transaction {value['txid']}", *_lines(content)]))
+    session.answer("transaction_words/1", value, "\n".join([f"transaction {value['txid']}", *_lines(content)]))
 
 
 def _show_sent(session: Session, txid: str) -> None:

@@ -7,12 +7,16 @@ refused when the quorum cannot be reached any more, and lapses after two epochs.
 
 from typing import assert_never
 
+from msgspec.structs import replace
+
+from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
-from contracts.register import require_country, require_key, require_text
+from contracts.register import require_country, require_key, require_line, require_text
 from state.codec import decode, encode
 from state.errors import AlreadyExists, BadField, NotGovernance, ProposalClosed, RoleNeeded, TermOver, Unknown
 from state.keyspace import (
+    accredited_key,
     device_key,
     gateway_key,
     gsrn_key,
@@ -24,6 +28,7 @@ from state.keyspace import (
     validator_key,
 )
 from state.records import (
+    Counter,
     Device,
     DeviceFacts,
     EnergyCode,
@@ -52,6 +57,8 @@ from state.units import DAY_S
 LAPSE_EPOCHS = 2
 LAPSE_BLOCKS_WITHOUT_EPOCHS = 17_280  # two epochs of the default length, where a network has one epoch for ever
 MAX_INTERVAL_S = 3_600
+MAX_CAPACITY_W = 10**12  # forty times the largest power station, so that no account of energy leaves a u64
+UNKNOWN_UDEG = 2**31
 
 
 # --- propose
@@ -63,37 +70,59 @@ def check_propose(context: Context, action: Propose) -> None:
     content = action.content
     match content:
         case RoleContent():
-            context.participant(content.participant)
-            if content.role not in tuple(Role):
-                raise BadField(field="role", why=f"one of {', '.join(Role)}")
+            _check_role(context, content)
         case DeviceContent():
-            if content.owner != action.proposer:
-                raise BadField(field="owner", why="a device is proposed by its owner")
-            context.record(scheme_key(content.scheme), Scheme, "scheme", content.scheme)
-            _check_facts(content.facts, context.environment.parameters.energy_codes)
-            if content.facts.gsrn and context.overlay.get(gsrn_key(content.facts.gsrn)) is not None:
-                raise AlreadyExists(what="a device with the GSRN", id=content.facts.gsrn)
+            _check_device(context, content, action.proposer)
         case GatewayContent():
             if content.operator != action.proposer:
                 raise BadField(field="operator", why="a gateway is proposed by its operator")
             require_key("key", content.key)
         case MeterContent():
-            _require_owner(context, content.device, action.proposer)
-            if bool(content.key) == bool(content.gateway):
-                raise BadField(field="key", why="either a key of the meter or a gateway signs for it")
-            if content.key:
-                require_key("key", content.key)
-            else:
-                context.record(gateway_key(content.gateway), Gateway, "gateway", content.gateway)
+            _check_meter(context, content, action.proposer)
         case ProfileContent():
             _require_owner(context, content.device, action.proposer)
-            if content.window_from >= content.window_to:
-                raise BadField(field="window", why="it ends before it begins")
+            if not content.window_from < content.window_to <= LAST_SECOND:
+                raise BadField(field="window", why="it ends before it begins, or after the year 9999")
         case RenewContent():
             _renewed(context, content)
         case _:
             assert_never(content)
-    if not isinstance(content, ProfileContent | RenewContent) and not context.environment.before(content.until):
+    _check_term(context, content)
+
+
+def _check_role(context: Context, content: RoleContent) -> None:
+    context.participant(content.participant)
+    if content.role not in tuple(Role):
+        raise BadField(field="role", why=f"one of {', '.join(Role)}")
+
+
+def _check_device(context: Context, content: DeviceContent, proposer: int) -> None:
+    if content.owner != proposer:
+        raise BadField(field="owner", why="a device is proposed by its owner")
+    context.record(scheme_key(content.scheme), Scheme, "scheme", content.scheme)
+    _check_facts(content.facts, context.environment.parameters.energy_codes)
+    _check_place(content.facts)
+    if content.facts.gsrn and context.overlay.get(gsrn_key(content.facts.gsrn)) is not None:
+        raise AlreadyExists(what="a device with the GSRN", id=content.facts.gsrn)
+
+
+def _check_meter(context: Context, content: MeterContent, proposer: int) -> None:
+    _require_owner(context, content.device, proposer)
+    if bool(content.key) == bool(content.gateway):
+        raise BadField(field="key", why="either a key of the meter or a gateway signs for it")
+    if content.key:
+        require_key("key", content.key)
+    else:
+        context.record(gateway_key(content.gateway), Gateway, "gateway", content.gateway)
+
+
+def _check_term(context: Context, content: ProposalContent) -> None:
+    """A first term lies ahead; a renewal may also end one (`until` 0); all end before calendars do."""
+    if isinstance(content, ProfileContent):
+        return
+    if content.until > LAST_SECOND:
+        raise BadField(field="until", why="after the year 9999")
+    if not isinstance(content, RenewContent) and not context.environment.before(content.until):
         raise TermOver(what=kind_of(content), id="(new)", until=content.until, now=context.environment.time_s)
 
 
@@ -134,6 +163,9 @@ def check_vote(context: Context, action: Vote) -> None:
         raise ProposalClosed(proposal=proposal.id, status="lapsed")
     if action.validator in proposal.approvals or action.validator in proposal.refusals:
         raise AlreadyExists(what="the vote of validator", id=action.validator)
+    require_line("reason", action.reason)
+    if _overtaken(context, proposal):
+        raise ProposalClosed(proposal=proposal.id, status="overtaken")
 
 
 def apply_vote(context: Context, action: Vote) -> None:
@@ -144,7 +176,7 @@ def apply_vote(context: Context, action: Vote) -> None:
     else:
         refusals = tuple(sorted((*refusals, action.validator)))
     context.announce(Voted(proposal.id, action.validator, action.approve, action.reason))
-    content: ProposalContent = decode(ProposalContent, proposal.content)  # type: ignore[arg-type]
+    content = content_of(proposal)
     status, created = proposal.status, 0
     environment = context.environment
     if len(approvals) >= environment.quorum:
@@ -155,24 +187,51 @@ def apply_vote(context: Context, action: Vote) -> None:
         context.announce(ProposalRefused(proposal.id, kind_of(content)))
     context.overlay.put(
         proposal_key(proposal.id),
-        Proposal(
-            id=proposal.id,
-            proposer=proposal.proposer,
-            content=proposal.content,
-            proposed_at=proposal.proposed_at,
-            proposed_height=proposal.proposed_height,
-            lapses_height=proposal.lapses_height,
-            approvals=approvals,
-            refusals=refusals,
-            status=status,
-            enacted_id=created,
-        ),
+        replace(proposal, approvals=approvals, refusals=refusals, status=status, enacted_id=created),
     )
+
+
+def content_of(proposal: Proposal) -> ProposalContent:
+    content: ProposalContent = decode(ProposalContent, proposal.content)  # type: ignore[arg-type]
+    return content
+
+
+def _overtaken(context: Context, proposal: Proposal) -> bool:
+    """Something newer was enacted about the same accreditation: approvals given before it are not given any more.
+
+    1. A renewal gets q - 1 approvals. 2. Fraud is found, a revocation is proposed and enacted. 3. Without this, one
+    more approval of the forgotten renewal would undo the revocation.
+    """
+    subject = _subject(content_of(proposal))
+    if subject is None:
+        return False
+    enacted = context.overlay.get(accredited_key(*subject))
+    return isinstance(enacted, Counter) and proposal.proposed_height < enacted.value
+
+
+def _subject(content: ProposalContent) -> tuple[str, int] | None:
+    """The accreditation that a proposal changes; None where it creates a new one."""
+    match content:
+        case RoleContent():
+            return f"role:{content.role}", content.participant
+        case MeterContent():
+            return "meter", content.device
+        case ProfileContent():
+            return "profile", content.device
+        case RenewContent():
+            return content.kind, content.subject
+        case DeviceContent() | GatewayContent():
+            return None
+        case _:
+            assert_never(content)
 
 
 def _enact(context: Context, content: ProposalContent) -> int:
     """Do what was approved; the id of what it created or changed. Re-checks what may have changed since."""
     overlay = context.overlay
+    subject = _subject(content)
+    if subject is not None:
+        overlay.put(accredited_key(*subject), Counter(context.environment.height))
     match content:
         case RoleContent():
             overlay.put(
@@ -204,7 +263,7 @@ def _enact(context: Context, content: ProposalContent) -> int:
             device = context.record(device_key(content.device), Device, "device", content.device)
             overlay.put(
                 device_key(device.id),
-                _device_with(
+                replace(
                     device,
                     profile_hash=content.profile_hash,
                     profile_from=content.window_from,
@@ -222,16 +281,13 @@ def _renew(context: Context, content: RenewContent) -> int:
     overlay = context.overlay
     match _renewed(context, content):
         case RoleGrant() as grant:
-            overlay.put(
-                role_key(grant.participant, grant.role), RoleGrant(grant.participant, grant.role, content.until)
-            )
+            overlay.put(role_key(grant.participant, grant.role), replace(grant, until=content.until))
         case Device() as device:
-            overlay.put(device_key(device.id), _device_with(device, until=content.until))
+            overlay.put(device_key(device.id), replace(device, until=content.until))
         case Meter() as meter:
-            overlay.put(meter_key(meter.device), Meter(meter.device, meter.key, meter.gateway, content.until))
+            overlay.put(meter_key(meter.device), replace(meter, until=content.until))
         case Gateway() as gateway:
-            renewed = Gateway(gateway.id, gateway.operator, gateway.key, content.until)
-            overlay.put(gateway_key(gateway.id), renewed)
+            overlay.put(gateway_key(gateway.id), replace(gateway, until=content.until))
     return content.subject
 
 
@@ -250,11 +306,6 @@ def _renewed(context: Context, content: RenewContent) -> RoleGrant | Device | Me
     raise BadField(field="kind", why="role:NAME, device, meter or gateway")
 
 
-def _device_with(device: Device, **changes: int | bytes) -> Device:
-    fields = {name: getattr(device, name) for name in device.__struct_fields__}
-    return Device(**{**fields, **changes})
-
-
 def _require_owner(context: Context, device: int, proposer: int) -> None:
     owner = context.record(device_key(device), Device, "device", device).owner
     if owner != proposer:
@@ -266,20 +317,35 @@ def _require_owner(context: Context, device: int, proposer: int) -> None:
 
 def _check_facts(facts: DeviceFacts, codes: tuple[EnergyCode, ...]) -> None:
     require_text("name", facts.name)
+    for field in ("zone", "location", "insolation_source", "support"):
+        require_line(field, getattr(facts, field))
     require_country("country", facts.country)
     matching = [code for code in codes if code.technology == facts.technology]
     if not matching:
         raise BadField(field="technology", why=f"{facts.technology} is not an energy code of this network")
-    if not any(facts.fuel.startswith(prefix) for code in matching for prefix in code.fuels):
+    if not any(facts.fuel in code.fuels for code in matching):
         raise BadField(field="fuel", why=f"{facts.fuel} does not go with {facts.technology} (EECS pair check)")
     if facts.gsrn and not gsrn_holds(facts.gsrn):
         raise BadField(field="gsrn", why="18 digits with a GS1 check digit")
     if not 60 <= facts.interval_s <= MAX_INTERVAL_S or DAY_S % facts.interval_s:
         raise BadField(field="interval_s", why="60 to 3600 seconds, a divisor of the day")
-    if not facts.capacity_w:
-        raise BadField(field="capacity_w", why="must be positive")
+    if not 0 < facts.capacity_w <= MAX_CAPACITY_W:
+        raise BadField(field="capacity_w", why=f"1 to {MAX_CAPACITY_W} W")
     if facts.channels > 7:
         raise BadField(field="channels", why="unknown bits")
+
+
+def _check_place(facts: DeviceFacts) -> None:
+    """Numbers that calendars, maps and the sun's position can take; -1 or 2**31 where unknown."""
+    for field, value, low, high, unknown in (
+        ("commissioned_day", facts.commissioned_day, 0, LAST_DAY, None),
+        ("latitude_udeg", facts.latitude_udeg, -90_000_000, 90_000_000, UNKNOWN_UDEG),
+        ("longitude_udeg", facts.longitude_udeg, -180_000_000, 180_000_000, UNKNOWN_UDEG),
+        ("tilt_udeg", facts.tilt_udeg, 0, 180_000_000, -1),
+        ("azimuth_udeg", facts.azimuth_udeg, 0, 360_000_000, -1),
+    ):
+        if not low <= value <= high and value != unknown:
+            raise BadField(field=field, why=f"{low} to {high}")
 
 
 def gsrn_holds(gsrn: str) -> bool:

@@ -5,17 +5,19 @@ closed by the first block past both, which also draws the seed of ties; then set
 the auction is open.
 """
 
+from msgspec.structs import replace
+
 from contracts.context import Context
 from contracts.deposit import require_currency
 from contracts.events import AuctionClosed, AuctionOpened, Cancelled
-from contracts.register import require_text
+from contracts.register import require_line, require_text
 from state.crypto import H
 from state.errors import AuctionPhase, BadField, Disabled, Locked, NotYours, WrongClass
-from state.keyspace import auction_close_key, auction_key, issuance_key, scheme_key
+from state.keyspace import auction_close_key, auction_key, auction_waiting_key, issuance_key, scheme_key
 from state.outputs import Bid, Bundle, Offer, Output, holder_of
 from state.records import Auction, AuctionClass, Counter, Device, Issuance, Role, Scheme
 from state.transaction import Cancel, OpenAuction
-from state.units import MAX_PRICE, U64
+from state.units import MAX_PRICE
 
 MAX_ORDERS = 4_000  # of one auction, so that a settlement fits a block budget of 250 ms
 MAX_ORDERS_EACH = 64  # of one participant in one auction
@@ -34,6 +36,8 @@ def check_open(context: Context, action: OpenAuction) -> None:
     require_text("title", action.title)
     require_currency(action.currency)
     lot_class = action.lot_class
+    require_line("technology", lot_class.technology)
+    require_line("zone", lot_class.zone)
     scheme = context.record(scheme_key(lot_class.scheme), Scheme, "scheme", lot_class.scheme)
     if scheme.currency != action.currency:
         raise BadField(field="currency", why=f"scheme {scheme.name} trades in {scheme.currency}")
@@ -147,14 +151,10 @@ def require_class(context: Context, auction: Auction, lot: Bundle, device: Devic
         raise WrongClass(auction=auction.id, why=f"it was produced in {issuance.month}")
 
 
-def with_status(auction: Auction, **changes: str | bytes | U64) -> Auction:
-    fields = {name: getattr(auction, name) for name in auction.__struct_fields__}
-    return Auction(**{**fields, **changes})
-
-
 def close(context: Context, auction: Auction) -> None:
     """Called by the sweep at the start of the first block past the closing time."""
     parent = context.environment.parent_hash
     seed = H("wattest/seed", (auction.id, parent))
-    context.overlay.put(auction_key(auction.id), with_status(auction, status=CLOSED, seed=seed))
+    context.overlay.put(auction_key(auction.id), replace(auction, status=CLOSED, seed=seed))
+    context.overlay.put(auction_waiting_key(auction.id), Counter(auction.id))
     context.announce(AuctionClosed(auction.id, auction.orders))

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from state.units import DAY_S
 
 EPOCH = date(1970, 1, 1)
+LAST_DAY = 2_932_896  # 9999-12-31, the last day that calendars of readers know
+LAST_SECOND = (LAST_DAY + 1) * DAY_S - 1
 
 
 def day_start(day: int) -> int:

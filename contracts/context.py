@@ -30,9 +30,11 @@ from state.movement import Movement
 from state.outputs import NEVER, Bundle, Funds, Output, holder_of, outpoint, retire_until
 from state.overlay import Overlay
 from state.records import Counter, Parameters, Participant, Pointer, RoleGrant, Used, Validator
-from state.units import Outpoint
+from state.units import MAX_AMOUNT, Outpoint
 
 R = TypeVar("R", bound=Entry)
+
+MAX_INDEX = 2**16 - 1  # of an output in its transaction: an outpoint ends in a u16
 
 
 @dataclass(slots=True, frozen=True)
@@ -163,6 +165,8 @@ class Context:
             total += funds.amount
         if len(set(points)) != len(points):
             raise Spent(outpoint=points[0])
+        if total > MAX_AMOUNT:
+            raise LimitReached(limit=MAX_AMOUNT, what="millionths of one action's inputs")
         if total < needed:
             raise MoneyDiffers(inputs=total, needed=needed)
         return total
@@ -186,6 +190,8 @@ class Context:
         return output
 
     def create(self, output: Output) -> Outpoint:
+        if self.index > MAX_INDEX:
+            raise LimitReached(limit=MAX_INDEX + 1, what="outputs of one transaction")
         point = outpoint(self.txid, self.index)
         self.index += 1
         self.overlay.put_new(output_key(point), output)
@@ -199,9 +205,11 @@ class Context:
         return point
 
     def pay(self, to: int, currency: str, amount: int) -> None:
-        """Create funds, unless there is nothing to pay."""
-        if amount:
-            self.create(Funds(to, currency, amount))
+        """Create funds, unless there is nothing to pay: several where a seller's income is beyond one output."""
+        while amount:
+            part = min(amount, MAX_AMOUNT)
+            self.create(Funds(to, currency, part))
+            amount -= part
 
     def announce(self, event: Event) -> None:
         assert self._movement is not None

@@ -12,9 +12,7 @@ from state.keyspace import reference_key
 from state.outputs import Funds
 from state.records import Role, Used
 from state.transaction import Deposit, Payout
-from state.units import MICRO, MINOR_UNIT
-
-MAX_AMOUNT = 2**63 - 1  # so that sums of a block's inputs stay far below 2**128 and JSON consumers inside int64
+from state.units import MAX_AMOUNT, MICRO, MINOR_UNIT
 
 
 def check_deposit(context: Context, action: Deposit) -> None:

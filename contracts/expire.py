@@ -10,8 +10,17 @@ from contracts.auction import close
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.events import Expired
 from contracts.settle import swap
-from state.keyspace import Space, auction_close_key, auction_key, delivery_key, expiry_key, output_key, space_end
-from state.outputs import Bundle, Delivery, Offer
+from state.keyspace import (
+    Space,
+    auction_close_key,
+    auction_key,
+    auction_waiting_key,
+    delivery_key,
+    expiry_key,
+    output_key,
+    space_end,
+)
+from state.outputs import Bundle, Delivery, Offer, retire_until
 from state.overlay import Overlay, Snapshot
 from state.records import Auction, Counter, Pointer
 from state.units import PAGE_PIECES, SWEEP_LIMIT, Outpoint
@@ -48,9 +57,10 @@ def due_at_ms(state: Snapshot) -> int | None:
 
 def closed_auctions(state: Snapshot) -> list[Auction]:
     """Auctions that wait for their settlement, oldest first."""
-    low = auction_key(0)
-    found = [entry for _, entry in state.scan(low, space_end(low[:1]))]
-    return [entry for entry in found if isinstance(entry, Auction) and entry.status == "closed"]
+    low = auction_waiting_key(0)
+    numbers = [entry.value for _, entry in state.scan(low, space_end(low[:1])) if isinstance(entry, Counter)]
+    found = [state.get(auction_key(number)) for number in numbers]
+    return [entry for entry in found if isinstance(entry, Auction)]
 
 
 def _expire(context: Context) -> None:
@@ -101,8 +111,8 @@ def _deliver_page(context: Context) -> None:
     income: dict[tuple[int, str], int] = defaultdict(int)
     for key, pointer in waiting:
         context.overlay.delete(key)
-        if not _still_there(context, pointer.outpoint):
-            continue  # its certificates expired while it waited; the buyer has the money back
+        if not _still_alive(context, pointer.outpoint):
+            continue  # its certificates expired while it waited; the buyer gets the money back by the expiry
         piece = context.spend(pointer.outpoint)
         assert isinstance(piece, Delivery)
         swap(context, piece.auction, piece.lot, piece.buyer, piece.payment)
@@ -111,5 +121,7 @@ def _deliver_page(context: Context) -> None:
         context.pay(seller, currency, amount)
 
 
-def _still_there(context: Context, point: Outpoint) -> bool:
-    return context.overlay.get(output_key(point)) is not None
+def _still_alive(context: Context, point: Outpoint) -> bool:
+    """Neither swept nor due to be swept: a flood of expiries must not deliver dead certificates."""
+    piece = context.overlay.get(output_key(point))
+    return isinstance(piece, Delivery) and context.environment.before(retire_until(piece))

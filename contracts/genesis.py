@@ -12,8 +12,9 @@ from msgspec import Meta
 
 from contracts.register import require_country, require_key, require_text
 from state.block import VERSION, Header, tx_root, validators_hash
+from state.codec import Wire, decode, encode
 from state.crypto import H
-from state.errors import GenesisInvalid, Refusal
+from state.errors import DecodeError, GenesisInvalid, Refusal
 from state.keyspace import (
     PARAMETERS_KEY,
     counter_key,
@@ -28,6 +29,8 @@ from state.records import Counter, EnergyCode, Expiry, KeyOwner, Parameters, Par
 FORMAT = 1
 MAX_BYTES = 1024 * 1024
 MAX_VALIDATORS = 100
+MAX_DAYS = 36_525  # a hundred years
+MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 NO_PARENT = bytes(32)
 
 _Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -131,6 +134,7 @@ def parse_genesis(data: bytes) -> Genesis:
         _check_parameters(genesis)
         for scheme in genesis.schemes:
             _check_scheme(scheme)
+        _check_storable(genesis)
     except Refusal as refusal:
         if isinstance(refusal, GenesisInvalid):
             raise
@@ -146,9 +150,9 @@ def load_json(data: bytes) -> Any:
         value = json.loads(
             data.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_number, parse_constant=_no_number
         )
+        _refuse_null(value)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise GenesisInvalid(why=f"not JSON: {error}") from None
-    _refuse_null(value)
     return value
 
 
@@ -165,10 +169,10 @@ def genesis_state(genesis: Genesis, empty: Snapshot) -> Overlay:
     for scheme in genesis.schemes:
         overlay.put(scheme_key(scheme.id), _scheme(scheme))
     for index, validator in enumerate(genesis.validators):
-        key, number = bytes.fromhex(validator.governance_key), index + 1
-        organisation = Participant(number, key, validator.name, validator.country, b"", genesis.timestamp_ms // 1000)
+        number = index + 1
+        organisation = _organisation(number, validator, genesis)
         overlay.put(participant_key(number), organisation)
-        overlay.put(key_owner_key(key), KeyOwner(number))
+        overlay.put(key_owner_key(organisation.key), KeyOwner(number))
         overlay.put(validator_key(index), _validator(index, number, validator))
     overlay.put(counter_key("participant"), Counter(len(genesis.validators) + 1))
     return overlay
@@ -221,8 +225,26 @@ def _check_scheme(scheme: GenesisScheme) -> None:
         raise GenesisInvalid(why=f"scheme {scheme.id}: this version releases an accepted day at once (10000, 0, 0)")
     if scheme.issue_rule != "verified":
         raise GenesisInvalid(why=f"scheme {scheme.id}: the issue rule is 'verified'")
-    if min(scheme.late_days, scheme.close_days, scheme.hold_days, scheme.max_transfers) < 0:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: a negative number of days or transfers")
+    if scheme.hold_days:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: hold_days must be 0, this version has no objection window")
+    if max(scheme.late_days, scheme.close_days) > MAX_DAYS:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: at most {MAX_DAYS} late_days and close_days")
+    if scheme.face_value_wh * 10**scheme.serial_digits > MAX_DEVICE_WH:
+        raise GenesisInvalid(
+            why=f"scheme {scheme.id}: face_value_wh and serial_digits pass {MAX_DEVICE_WH} Wh a device"
+        )
+
+
+def _check_storable(genesis: Genesis) -> None:
+    """Every record of the genesis state can be read back: no number or text beyond its field."""
+    try:
+        records: list[Wire] = [_parameters(genesis), *(_scheme(scheme) for scheme in genesis.schemes)]
+        for index, validator in enumerate(genesis.validators):
+            records += (_validator(index, index + 1, validator), _organisation(index + 1, validator, genesis))
+        for record in records:
+            decode(type(record), encode(record))
+    except (DecodeError, OverflowError) as error:
+        raise GenesisInvalid(why=str(error)) from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -291,6 +313,12 @@ def _scheme(given: GenesisScheme) -> Scheme:
         close_days=given.close_days,
         hold_days=given.hold_days,
     )
+
+
+def _organisation(number: int, given: GenesisValidator, genesis: Genesis) -> Participant:
+    """Behind each validator stands a participant, known by the governance key."""
+    key = bytes.fromhex(given.governance_key)
+    return Participant(number, key, given.name, given.country, b"", genesis.timestamp_ms // 1000)
 
 
 def _validator(index: int, participant: int, given: GenesisValidator) -> Validator:

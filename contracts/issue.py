@@ -6,6 +6,8 @@ the record of a verdict: a held or rejected day releases 0 Wh and is announced a
 is inside, and any node may send it.
 """
 
+from msgspec.structs import replace
+
 from contracts.calendar import add_months, day_start, month_end, month_of_day, next_month_start
 from contracts.context import Context
 from contracts.events import DayJudged, Issued
@@ -46,6 +48,10 @@ def check(context: Context, action: Issue) -> None:
     previous = -1
     for attested in action.days:
         day = attested.attestation.day
+        if day_start(day) > environment.time_s:
+            raise BadField(field="days", why=f"day {day} has not begun")
+        if scheme.late_days and day_start(day + 1) + scheme.late_days * DAY_S <= environment.time_s:
+            raise BadField(field="days", why=f"day {day} ended more than {scheme.late_days} days ago")
         if day <= previous or month_of_day(day) != action.month:
             raise BadField(field="days", why=f"day {day} is out of order or outside month {action.month}")
         previous = day
@@ -180,16 +186,7 @@ def _empty_earlier_accounts(context: Context, account: MonthEnergy, device: Devi
     if context.overlay.get(month_energy_key(device.id, account.month)) is not None:
         return
     for earlier in _accounts_to_empty(context.overlay, context.environment.time_s, device, scheme, account.month):
-        emptied = MonthEnergy(
-            device=earlier.device,
-            month=earlier.month,
-            scheme=earlier.scheme,
-            released_wh=earlier.released_wh,
-            issued=earlier.issued,
-            carry_in_wh=earlier.carry_in_wh,
-            carry_wh=0,
-            moved_wh=earlier.moved_wh + earlier.carry_wh,
-        )
+        emptied = replace(earlier, carry_wh=0, moved_wh=earlier.moved_wh + earlier.carry_wh)
         context.overlay.put(month_energy_key(earlier.device, earlier.month), emptied)
 
 
@@ -225,9 +222,9 @@ def _record_day(context: Context, attested: AttestedDay) -> None:
 
 
 def _create_certificates(context: Context, action: Issue, device: Device, scheme: Scheme) -> None:
-    accepted = [attested.attestation for attested in action.days if attested.attestation.release_wh]
-    production_from = day_start(accepted[0].day)
-    production_to = day_start(accepted[-1].day + 1)
+    source = _source_days(action)
+    production_from = day_start(source[0].day)
+    production_to = day_start(source[-1].day + 1)
     now = context.environment.time_s
     trade_until, retire_until = _terms(scheme.expiry, now, production_to, action.month)
     first, last = action.first_serial, action.first_serial + action.count - 1
@@ -246,16 +243,24 @@ def _create_certificates(context: Context, action: Issue, device: Device, scheme
             issued_at=now,
             trade_until=trade_until,
             retire_until=retire_until,
-            verifier_version=accepted[0].verifier_version,
+            verifier_version=source[0].verifier_version,
             profile_hash=device.profile_hash,
-            reasons=tuple(sorted({reason for judged in accepted for reason in judged.reasons})),
+            reasons=tuple(sorted({reason for judged in source for reason in judged.reasons})),
             txid=context.txid,
         ),
     )
-    fields = {name: getattr(device, name) for name in device.__struct_fields__}
-    context.overlay.put(device_key(device.id), Device(**{**fields, "next_serial": last + 1}))
+    context.overlay.put(device_key(device.id), replace(device, next_serial=last + 1))
     context.create(Bundle(device.owner, number, device.id, first, last, trade_until, retire_until, 0))
     context.announce(Issued(number, device.id, scheme.id, action.month, first, last, device.owner))
+
+
+def _source_days(action: Issue) -> list[Attestation]:
+    """The days that the certificates come from. Carries of several months can make one whole without any release:
+
+    it bears the days of the issue that opened the month.
+    """
+    judged = [attested.attestation for attested in action.days]
+    return [day for day in judged if day.release_wh] or judged
 
 
 def _terms(expiry: Expiry, issued_at: int, production_to: int, month: int) -> tuple[int, int]:

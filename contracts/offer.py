@@ -1,5 +1,7 @@
 """offer: lock certificates in an auction, for sale at a limit or better."""
 
+from msgspec.structs import replace
+
 from contracts.auction import MAX_ORDERS, MAX_ORDERS_EACH, require_class, require_open
 from contracts.context import Context
 from contracts.events import Offered
@@ -64,8 +66,7 @@ def require_place(context: Context, auction: Auction, participant: int, side: st
 
 def enter_order(context: Context, auction: Auction, participant: int, side: str, point: Outpoint) -> None:
     """Give the order its number in the auction."""
-    fields = {name: getattr(auction, name) for name in auction.__struct_fields__}
-    context.overlay.put(auction_key(auction.id), Auction(**{**fields, "orders": auction.orders + 1}))
+    context.overlay.put(auction_key(auction.id), replace(auction, orders=auction.orders + 1))
     context.overlay.put(auction_order_key(auction.id, auction.orders), Pointer(point))
     key = auction_member_key(auction.id, participant)
     member = context.overlay.get(key)

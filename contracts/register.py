@@ -3,6 +3,8 @@
 Requirements (WISHES 1.6): possession of the key, a name, a country. Trading needs a deposit, nothing more.
 """
 
+from unicodedata import ucd_3_2_0 as unicode_3_2
+
 from contracts.context import Context
 from contracts.events import Registered
 from state.crypto import require_valid_point
@@ -48,8 +50,24 @@ def require_key(field: str, key: bytes) -> None:
 
 
 def require_text(field: str, text: str) -> None:
-    if not text.strip() or not text.isprintable() or text != text.strip():
+    """Something to read: not empty, and a line as below."""
+    if not text:
+        raise BadField(field=field, why="must not be empty")
+    require_line(field, text)
+
+
+def require_line(field: str, text: str) -> None:
+    """Empty or one printable line. No control, format (bidi overrides, zero width) or unassigned characters.
+
+    By Unicode 3.2, whose table is frozen in every Python: `str.isprintable` changes with the interpreter, and two
+    validators that disagree on a name would fork.
+    """
+    if text != text.strip(" ") or not all(_printable(character) for character in text):
         raise BadField(field=field, why="must be printable text without spaces around it")
+
+
+def _printable(character: str) -> bool:
+    return character == " " or unicode_3_2.category(character)[0] not in "CZ"
 
 
 def require_country(field: str, code: str) -> None:

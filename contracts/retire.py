@@ -3,9 +3,10 @@
 There is no way back. The statement that the holder may show is fixed by its hash, which every validator recomputes.
 """
 
+from contracts.calendar import LAST_SECOND
 from contracts.context import Context
 from contracts.events import Retired
-from contracts.register import require_country, require_text
+from contracts.register import require_country, require_line, require_text
 from contracts.statement import recomputed_facts, statement_hash, statement_id
 from contracts.transfer import moved_bundle, require_inside
 from state.errors import AlreadyExists, BadField, Spent, StatementDiffers
@@ -73,15 +74,21 @@ def describe(action: Retire) -> str:
 
 
 def _check_claim(action: Retire) -> None:
-    require_text("beneficiary", action.beneficiary.name)
-    if action.beneficiary.country:
-        require_country("beneficiary country", action.beneficiary.country)
+    beneficiary = action.beneficiary
+    require_text("beneficiary", beneficiary.name)
+    for field, text in (
+        ("beneficiary id", beneficiary.id),
+        ("beneficiary location", beneficiary.location),
+        ("jurisdiction", action.jurisdiction),
+        ("note", action.note),
+    ):
+        require_line(field, text)
+    if beneficiary.country:
+        require_country("beneficiary country", beneficiary.country)
     if action.purpose not in PURPOSES:
         raise BadField(field="purpose", why=f"one of {', '.join(PURPOSES)}")
-    if action.consumption_from > action.consumption_to:
-        raise BadField(field="consumption period", why="it ends before it begins")
-    if action.note and not action.note.isprintable():
-        raise BadField(field="note", why="must be printable text")
+    if not action.consumption_from <= action.consumption_to <= LAST_SECOND:
+        raise BadField(field="consumption period", why="it ends before it begins, or after the year 9999")
 
 
 def _check_origin(context: Context, retired: RetiredRange, bundle: Bundle) -> None:

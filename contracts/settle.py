@@ -7,14 +7,24 @@ of the following blocks. What found no match goes back. No signers: any node may
 
 from collections import defaultdict
 
-from contracts.auction import CLOSED, SETTLED, released, with_status
+from msgspec.structs import replace
+
+from contracts.auction import CLOSED, SETTLED, released
 from contracts.clearing import Order, Piece, Result, clear, result_root
 from contracts.context import Context
 from contracts.events import Delivered, Settled
 from contracts.transfer import moved_bundle
-from state.errors import AuctionPhase, PriceWrong
-from state.keyspace import auction_key, auction_member_key, auction_order_key, delivery_key, output_key
-from state.outputs import Bid, Bundle, Delivery, Funds, Offer, holder_of, quantity
+from state.errors import AuctionPhase, CertificateExpired, PriceWrong
+from state.keyspace import (
+    auction_key,
+    auction_member_key,
+    auction_order_key,
+    auction_waiting_key,
+    delivery_key,
+    output_key,
+    space_end,
+)
+from state.outputs import Bid, Bundle, Delivery, Funds, Offer, holder_of, quantity, retire_until
 from state.overlay import Snapshot
 from state.records import Auction, Pointer
 from state.transaction import Settle
@@ -29,7 +39,9 @@ def check(context: Context, action: Settle) -> None:
         raise AuctionPhase(auction=auction.id, phase=auction.status, needed="a closed auction")
     if len(action.prices) != 1:
         raise PriceWrong(auction=auction.id, why=f"{len(action.prices)} prices for one class")
-    result = cleared(auction, book_of(context.overlay, auction))
+    book = book_of(context.overlay, auction)
+    _check_alive(context, book)
+    result = cleared(auction, book)
     if action.prices[0] != result.price:
         raise PriceWrong(auction=auction.id, why=f"price {action.prices[0]}, not {result.price}")
     if action.result_root != result_root(result):
@@ -44,13 +56,10 @@ def apply(context: Context, action: Settle) -> None:
         context.spend(point)
     _deliver(context, auction, book, result)
     _return_rest(context, book, result)
-    for number in range(auction.orders):
-        context.overlay.delete(auction_order_key(auction.id, number))
-    for participant in {holder_of(order) for _, order in book.values()}:
-        context.overlay.delete(auction_member_key(auction.id, participant))
+    _forget_orders(context, auction)
     context.overlay.put(
         auction_key(auction.id),
-        with_status(
+        replace(
             auction,
             status=SETTLED,
             price=result.price if result.volume else 0,  # a class without trade has no price
@@ -97,6 +106,26 @@ def cleared(auction: Auction, book: Book) -> Result:
     bids = [Order(n, order.quantity, order.limit) for n, (_, order) in book.items() if isinstance(order, Bid)]
     offers = [Order(n, quantity(order.lot), order.limit) for n, (_, order) in book.items() if isinstance(order, Offer)]
     return clear(bids, offers, auction.floor, auction.ceiling, auction.seed)
+
+
+def _check_alive(context: Context, book: Book) -> None:
+    """A flood of expiries can leave dead lots unswept for some blocks. Nobody may buy them: the settlement waits."""
+    environment = context.environment
+    for point, order in book.values():
+        until = retire_until(order)
+        if not environment.before(until):
+            raise CertificateExpired(outpoint=point, what="delivered", until=until, now=environment.time_s)
+
+
+def _forget_orders(context: Context, auction: Auction) -> None:
+    """Numbers, members (also those who cancelled all their orders) and the mark of waiting."""
+    overlay = context.overlay
+    for number in range(auction.orders):
+        overlay.delete(auction_order_key(auction.id, number))
+    low = auction_member_key(auction.id, 0)
+    for key, _ in list(overlay.scan(low, space_end(low[:5]))):
+        overlay.delete(key)
+    overlay.delete(auction_waiting_key(auction.id))
 
 
 # --- moving both legs

@@ -40,6 +40,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._count = validators
         self._last_time_ms = 0
+        self._traffic: dict[int, tuple[int, int]] = {}
         self._chain = chain.hex()[:CHAIN_LABEL_DIGITS]
 
         self.height = self._gauge("wattest_consensus_height", "Height of the last final block")
@@ -78,9 +79,10 @@ class Metrics:
         self.peer_send_bytes = self._counters("wattest_p2p_peer_send_bytes", "Bytes sent to a validator", "peer")
 
         self.block_processing = self._histogram(
-            "wattest_state_block_processing_seconds", "Executing one block and committing it", WORK_SECONDS
+            "wattest_state_block_processing_seconds",
+            "Committing one final block, with its execution where that was still to do",
+            WORK_SECONDS,
         )
-        self.storage_syncs = self._counter("wattest_storage_syncs", "fsync calls of the store and the vote journal")
         self.blocksync_syncing = self._gauge("wattest_blocksync_syncing", "1 while blocks are fetched to catch up")
 
         self.readings = self._counter("wattest_verifier_readings", "Readings taken from meters and gateways")
@@ -113,6 +115,7 @@ class Metrics:
         if self._last_time_ms:
             self.block_interval.observe((header.timestamp_ms - self._last_time_ms) / 1_000)
         self._last_time_ms = header.timestamp_ms
+        self.block_processing.observe(final.commit_ms / 1_000)
         self.height.set(header.height)
         self.num_txs.set(len(final.block.transactions))
         self.total_txs.inc(len(final.block.transactions))
@@ -121,6 +124,13 @@ class Metrics:
             self._happened(record.event)
         if final.finalization.block_hash == final.block_hash:
             self._signed(header.height, set(final.finalization.signers))
+
+    def traffic(self, peer: int, received: int, sent: int) -> None:
+        """Bring the byte counters of a peer up to what this process exchanged with it so far."""
+        before = self._traffic.get(peer, (0, 0))
+        self.peer_receive_bytes.of(peer).inc(received - before[0])
+        self.peer_send_bytes.of(peer).inc(sent - before[1])
+        self._traffic[peer] = (received, sent)
 
     def _happened(self, event: Event) -> None:
         match event:

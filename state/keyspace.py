@@ -40,6 +40,7 @@ class Space(IntEnum):
     EXPIRY = 0x25
     DELIVERY = 0x26
     AUCTION_CLOSE = 0x27
+    AUCTION_WAITING = 0x28
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -83,6 +84,7 @@ _GSRN = bytes((Space.GSRN,))
 _COUNTER = bytes((Space.COUNTER,))
 _EXPIRY = bytes((Space.EXPIRY,))
 _AUCTION_CLOSE = bytes((Space.AUCTION_CLOSE,))
+_AUCTION_WAITING = bytes((Space.AUCTION_WAITING,))
 _DELIVERY = bytes((Space.DELIVERY,))
 _NUMBER = bytes((Space.NUMBER,))
 _ISSUED = bytes((Space.ISSUED,))
@@ -177,6 +179,11 @@ def once_key(txid: bytes, action_index: int) -> bytes:
     return _REFERENCE + b"o" + txid + action_index.to_bytes(2, "big")
 
 
+def accredited_key(kind: str, subject: int) -> bytes:
+    """When a proposal about this accreditation was last enacted: older ones about it are overtaken."""
+    return _REFERENCE + b"a" + subject.to_bytes(4, "big") + kind.encode()
+
+
 def output_count_key(participant: int) -> bytes:
     return _OUTPUT_COUNT + participant.to_bytes(4, "big")
 
@@ -196,6 +203,11 @@ def expiry_key(retire_until: int, outpoint: Outpoint) -> bytes:
 
 def auction_close_key(closes_at: int, auction: int) -> bytes:
     return _AUCTION_CLOSE + closes_at.to_bytes(8, "big") + auction.to_bytes(4, "big")
+
+
+def auction_waiting_key(auction: int) -> bytes:
+    """Of an auction that is closed and waits for its settlement."""
+    return _AUCTION_WAITING + auction.to_bytes(4, "big")
 
 
 def delivery_key(sequence: int) -> bytes:

@@ -12,6 +12,8 @@ from msgspec import Meta
 from state.codec import Wire
 from state.units import I64, U8, U16, U32, U64, Code, Hash, Key, Name, Note, OptionalKey, Outpoint
 
+Gsrn = Annotated[str, Meta(max_length=18)]  # two digits longer than a Code
+
 
 class Role(StrEnum):
     """What a participant may be accredited for beyond holding and trading."""
@@ -51,7 +53,7 @@ class DeviceFacts(Wire, frozen=True):
     """
 
     name: Name
-    gsrn: Code  # 18 digits with GS1 check, or empty
+    gsrn: Gsrn  # 18 digits with GS1 check, or empty
     country: Code
     zone: Code
     location: Name

@@ -22,13 +22,14 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     MONTH_ENERGY    0x1e  committed  device u32, month u32               MonthEnergy
     RELEASE         0x1f  committed  device u32, day u32, step, revision Release
     STATEMENT       0x20  committed  statement id                        Statement
-    REFERENCE       0x21  committed  kind, operator u32, reference       Used
+    REFERENCE       0x21  committed  kind, operator u32, reference       Used, Counter for accreditations
     OUTPUT_COUNT    0x22  committed  participant u32                     Counter
     GSRN            0x23  committed  18 digits                           KeyOwner
     COUNTER         0x24  committed  name of the sequence                Counter
     EXPIRY          0x25  committed  retire_until u64, outpoint          Pointer
     DELIVERY        0x26  committed  sequence u64                        Pointer
     AUCTION_CLOSE   0x27  committed  closes_at u64, auction u32          Counter
+    AUCTION_WAITING 0x28  committed  auction u32                         Counter
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32

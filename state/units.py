@@ -30,6 +30,7 @@ MICRO = 1_000_000  # millionths in one currency unit
 MINOR_UNIT = 10_000  # deposits and payouts are multiples of the minor unit (a cent)
 MAX_PRICE = 10**9  # millionths per certificate, so that price * quantity stays below 2**63
 MAX_QUANTITY = 10**9
+MAX_AMOUNT = 2**63 - 1  # of one Funds output, and of the money that one action takes in: JSON consumers have int64
 
 MAX_BLOCK_BYTES = 2 * 1024 * 1024
 MAX_BLOCK_ACTIONS = 4_000

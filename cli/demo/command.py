@@ -91,9 +91,8 @@ def _on_screen(performance: "Performance", processes: "Processes", resume: bool)
 
     The thread must not end before the nodes: the kernel ends a child with the thread that started it.
     """
-    from tui.app import run_dashboard
-
     from cli.demo.control import DemoControl
+    from tui.app import run_dashboard
 
     performance.make_ready(processes, resume)
     control = DemoControl(performance, processes)

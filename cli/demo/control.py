@@ -8,12 +8,11 @@ import queue
 import threading
 from dataclasses import replace
 
-from node.client import NodeClient
-from tui.story import ProductionTime, StoryState
-
 from cli.demo.play import SEED_PACE, Interrupted, Performance
 from cli.demo.stream import FULL_SPEED
 from cli.processes import Processes
+from node.client import NodeClient
+from tui.story import ProductionTime, StoryState
 
 PACES = (SEED_PACE, 10.0, 100.0, FULL_SPEED)
 VICTIM = 3  # the validator that the key kills; the dashboard follows another one

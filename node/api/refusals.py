@@ -60,6 +60,12 @@ class BodyTimeout(RequestRefusal):
     sentence = "The body did not arrive within {seconds} seconds."
 
 
+class LengthRequired(RequestRefusal):
+    status = 411
+    code = "length_required"
+    sentence = "The body needs a Content-Length; bodies in chunks are not taken."
+
+
 class BodyTooLarge(RequestRefusal):
     status = 413
     code = "body_too_large"

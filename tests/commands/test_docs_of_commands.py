@@ -11,14 +11,11 @@ from cli.main import SECTIONS, root
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "CLI.md").read_text()
 TOP = [name for commands in SECTIONS.values() for name in commands]
-WRITTEN_ELSEWHERE = {"gateway", "demo", "verify", "dashboard"}
 
 
 def leaves(name: str) -> list[str]:
-    """Full names of the commands under one of the root; a name alone where its module is not loaded here."""
+    """Full names of the commands under one of the root."""
     context = click.Context(root)
-    if name in WRITTEN_ELSEWHERE:
-        return [name]
     command = root.get_command(context, name)
     if not isinstance(command, click.Group) or name == "tx":
         return [name]

@@ -38,7 +38,7 @@ def test_a_sale_is_built_signed_twice_and_sent(wattest, node: AnsweringNode, hom
 
 def test_built_transaction_is_the_answer_on_stdout(act) -> None:  # type: ignore[no-untyped-def]
     ran = act("tx", "build", "transfer", ALL, "--to", "trader", "--from", "owner")
-    assert json.loads(ran.out)["schema"] == "transaction/1"
+    assert json.loads(ran.out)["schema"] == "transaction_file/1"
     assert json.loads(ran.out)["signatures"] == {}
 
 
@@ -67,7 +67,7 @@ def test_refuses_to_sign_for_another_network(wattest, act, homes, tmp_path: Path
 
 def test_refuses_a_file_that_is_no_transaction(wattest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "t.json"
-    for text in ("", "{}", "[]", '{"schema":"transaction/1"}'):
+    for text in ("", "{}", "[]", '{"schema":"transaction_file/1"}'):
         file.write_text(text)
         assert wattest("tx", "show", file).code == 2
 

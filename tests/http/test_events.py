@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import time
 
 import pytest
-from aiohttp import WSMsgType
+from aiohttp import ClientSession, WSMsgType
 from aiohttp.test_utils import TestClient
 from harness.served import Served
 
 from node import feed as feed_module
+from node.api.server import serve
 from node.feed import Feed, TooSlow
 
 
@@ -126,3 +128,24 @@ async def test_messages_of_old_blocks_leave_the_cache() -> None:
         assert feed.block(height) == b'{"height":%d}' % height
     assert feed.block(1_000) is None
     assert len(feed._cache) <= feed_module.CACHED_BLOCKS
+
+
+async def test_node_that_stops_says_so_to_its_watchers(served: Served) -> None:
+    runner = await serve(served.services, "127.0.0.1", 0)
+    host, port = runner.addresses[0][:2]
+    async with ClientSession() as session, session.ws_connect(f"http://{host}:{port}/v1/events") as stream:
+        started = time.monotonic()
+        stopping = asyncio.create_task(runner.cleanup())
+        message = await stream.receive(timeout=5)
+        await stopping
+        assert (message.type, message.data) == (WSMsgType.CLOSE, 1001)
+        assert time.monotonic() - started < 2
+
+
+async def test_taken_port_is_an_error_and_leaves_nothing_open(served: Served) -> None:
+    runner = await serve(served.services, "127.0.0.1", 0)
+    try:
+        with pytest.raises(OSError, match="in use"):
+            await serve(served.services, *runner.addresses[0][:2])
+    finally:
+        await runner.cleanup()

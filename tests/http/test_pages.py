@@ -1,6 +1,7 @@
 """The public pages: they say what the ledger says, carry everything they need, and escape what others wrote."""
 
 import re
+from html.parser import HTMLParser
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -151,3 +152,30 @@ def test_energy_is_shown_exactly() -> None:
 def test_deadline_beyond_the_calendar_has_words() -> None:
     assert utc(0) == "1970-01-01 00:00:00"
     assert utc(2**64 - 1) == f"second {2**64 - 1}"
+
+
+class Balance(HTMLParser):
+    """Opens and closes, as a browser would not insist on."""
+
+    VOID = frozenset({"meta", "input", "link", "br", "path"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+
+async def test_every_tag_is_closed_and_no_placeholder_is_left(client: TestClient) -> None:
+    for path, text in (await pages(client)).items():
+        balance = Balance()
+        balance.feed(text)
+        assert balance.open == [], path
+        assert not re.search(r"\$[a-z]", text), path
+        assert len(text) < 40_000

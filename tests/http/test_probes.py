@@ -80,6 +80,15 @@ async def test_metrics_follow_the_chain(served: Served, client: TestClient) -> N
     assert sample(text, "wattest_registry_live_wh", scheme="WIND-MWH") == 2_000_000
     assert sample(text, "wattest_market_auctions_open") == 1
     assert sample(text, "wattest_p2p_peers") == 2
+    assert sample(text, "wattest_state_block_processing_seconds_count") == 2
+
+
+async def test_bytes_of_peers_are_counted_on(served: Served, client: TestClient) -> None:
+    for received in (100, 250):
+        served.live = replace(served.live, peers=(Peer(1, True, 0, received, 40),))
+        text = await (await client.get("/metrics")).text()
+        assert sample(text, "wattest_p2p_peer_receive_bytes_total", peer="1") == received
+        assert sample(text, "wattest_p2p_peer_send_bytes_total", peer="1") == 40
 
 
 async def test_requests_are_counted_by_route_and_never_by_what_was_asked(client: TestClient) -> None:

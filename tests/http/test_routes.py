@@ -11,6 +11,7 @@ from harness.served import Served
 
 from node.api.calls import Route
 from node.api.routes import ROUTES
+from node.queries import pages
 
 API_PAGE = Path(__file__).resolve().parents[2] / "docs" / "API.md"
 READS = [route for route in ROUTES if route.method == "GET" and route.answer]
@@ -168,3 +169,46 @@ async def test_a_cursor_of_another_list_reads_nothing_else(client: TestClient) -
     beyond = (await (await client.get("/v1/proposals", params={"limit": "1"})).json())["cursor"]
     answer = await (await client.get("/v1/participants", params={"cursor": beyond})).json()
     assert answer["participants"] == []
+
+
+async def test_a_page_ends_early_where_a_filter_fits_little(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "LOOKED_AT", 2)
+    first = await (await client.get("/v1/proposals", params={"status": "open"})).json()
+    assert first["proposals"] == []
+    assert first["cursor"] is not None
+    found, cursor = [], ""
+    while cursor is not None:
+        answer = await (await client.get("/v1/certificates", params={"cursor": cursor} if cursor else {})).json()
+        found += answer["certificates"]
+        cursor = answer["cursor"]
+    assert [(one["start"], one["status"]) for one in found] == [("1", "locked"), ("3", "active")]
+
+
+async def test_lists_by_holder_device_owner_and_days(served: Served, client: TestClient) -> None:
+    async def listed(path: str, name: str) -> list[Any]:
+        return (await (await client.get(path)).json())[name]
+
+    assert len(await listed("/v1/certificates?holder=7", "certificates")) == 2
+    assert await listed("/v1/certificates?holder=8", "certificates") == []
+    assert await listed("/v1/certificates?holder=7&device=2", "certificates") == []
+    assert [one["id"] for one in await listed("/v1/devices?owner=7", "devices")] == [1]
+    assert await listed("/v1/devices?owner=8", "devices") == []
+    assert [one["quantity"] for one in await listed("/v1/statements?holder=7", "statements")] == ["1"]
+    (day,) = await listed("/v1/devices/1/days?from=2014-04-01&to=2014-04-02", "days")
+    assert (day["date"], day["verdict"], day["release_wh"]) == ("2014-04-02", "accept", "3400000")
+    assert await listed("/v1/devices/1/days?from=2014-04-03", "days") == []
+    assert await listed("/v1/devices/1/days?from=9&to=3", "days") == []
+
+
+async def test_blocks_are_read_by_height_hash_and_newest(served: Served, client: TestClient) -> None:
+    tip = served.world.ledger.tip
+    newest = (await (await client.get("/v1/blocks?count=3")).json())["blocks"]
+    assert [block["height"] for block in newest] == [tip.header.height - 2, tip.header.height - 1, tip.header.height]
+    upward = (await (await client.get("/v1/blocks?from=0&count=2")).json())["blocks"]
+    assert [block["height"] for block in upward] == [0, 1]
+    by_hash = await (await client.get(f"/v1/blocks/{tip.hash.hex()}")).json()
+    assert by_hash["height"] == tip.header.height
+    assert by_hash["transactions"] == [served.world.last_txid().hex()]
+    assert by_hash["signers"] == [0, 1, 2]
