@@ -115,7 +115,7 @@ class Validator(Wire, frozen=True, tag="validator"):
 
 
 class Expiry(Wire, frozen=True):
-    basis: Code  # issue | production_end | production_month_end
+    basis: Name  # issue | production_end | production_month_end
     trade_months: U16
     retire_months: U16
 

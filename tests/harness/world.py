@@ -8,15 +8,26 @@ from pathlib import Path
 
 from contracts.context import BlockEnvironment, BlockOutput
 from contracts.events import Event
+from contracts.expire import sweep
 from contracts.genesis import Genesis, chain_id, genesis_state, parse_genesis
 from contracts.issue import NO_INPUTS, open_account
+from contracts.settle import build_settle
 from contracts.statement import statement_facts, statement_hash
-from contracts.transition import DecodedTx, apply_block, decode_signed, verify_signatures
+from contracts.transition import (
+    DecodedTx,
+    apply_block,
+    apply_transaction,
+    decode_signed,
+    describe,
+    verify_signatures,
+)
 from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
 from state.crypto import H, public_key, sign
+from state.errors import Refusal
 from state.keyspace import (
     Space,
+    auction_key,
     device_key,
     issuance_key,
     key_owner_key,
@@ -28,6 +39,7 @@ from state.keyspace import (
 from state.outputs import Bundle, Funds, Output, holder_of
 from state.overlay import Overlay
 from state.records import (
+    Auction,
     AuctionClass,
     Device,
     DeviceFacts,
@@ -78,11 +90,13 @@ def key_of(name: str) -> bytes:
     return public_key(seed_of(name))
 
 
-def genesis_json(validators: int = 4, **parameters: int) -> bytes:
-    """The reference genesis with validators filled in; keyword arguments replace parameters."""
+def genesis_json(validators: int = 4, scheme: dict[str, object] | None = None, **parameters: int) -> bytes:
+    """The reference genesis with validators filled in; `scheme` changes every scheme, the others are parameters."""
     value = json.loads((ROOT / "genesis.json").read_text())
     value["timestamp_ms"] = START_S * 1000
     value["parameters"].update(parameters)
+    for each in value["schemes"]:
+        each.update(scheme or {})
     value["validators"] = [
         {
             "name": f"Organisation {index}",
@@ -119,6 +133,21 @@ WIND = DeviceFacts(
 )
 
 
+def refusal_of(
+    overlay: Overlay, environment: BlockEnvironment, decoded: DecodedTx, output: BlockOutput
+) -> Refusal | None:
+    try:
+        verify_signatures(decoded)
+        apply_transaction(overlay, environment, decoded, output)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def actions_of(decoded: DecodedTx) -> str:
+    return ", ".join(describe(action) for action in decoded.body_actions)
+
+
 class World:
     """Four validators, and whoever registers. Heights advance by `block`; time by `seconds` with each."""
 
@@ -153,11 +182,13 @@ class World:
         time_ms = self.time_ms + seconds * 1000
         return BlockEnvironment(self.chain, 0, self.height + 1, time_ms, parent, self.validators, self.parameters)
 
-    def transaction(self, *actions: Action, by: tuple[str, ...] = (), chain: bytes | None = None) -> DecodedTx:
-        """Signed by the named people, in their order."""
+    def transaction(
+        self, *actions: Action, by: tuple[str, ...] = (), chain: bytes | None = None, lives: int = 100
+    ) -> DecodedTx:
+        """Signed by the named people, in their order; the last block that may hold it is `lives` above the tip."""
         self.salt += 1
         keys = tuple(self.key(name) for name in by)
-        body = Body(chain or self.chain, keys, actions, self.height + 100, self.salt.to_bytes(8, "big"))
+        body = Body(chain or self.chain, keys, actions, self.height + lives, self.salt.to_bytes(8, "big"))
         signatures = tuple(sign(self.seed(name), signing_bytes(body)) for name in by)
         return decode_signed(encode(Transaction(body, signatures)))
 
@@ -179,6 +210,26 @@ class World:
 
     def do(self, *actions: Action, by: tuple[str, ...] = (), seconds: int = 1) -> list[Event]:
         return self.block(self.transaction(*actions, by=by), seconds=seconds)
+
+    def refuses(
+        self, kind: type[Refusal], *actions: Action, by: tuple[str, ...] = (), index: int = 0, seconds: int = 1
+    ) -> Refusal:
+        """The next block refuses this as `kind` at action `index`, and nothing of it stays."""
+        return self.refuses_transaction(kind, self.transaction(*actions, by=by), index, seconds)
+
+    def refuses_transaction(self, kind: type[Refusal], decoded: DecodedTx, index: int = 0, seconds: int = 1) -> Refusal:
+        environment = self.environment(seconds)
+        attempt = Overlay(self.state)
+        sweep(attempt, environment, BlockOutput())
+        before, output = dict(attempt.changes), BlockOutput()
+        refusal = refusal_of(attempt, environment, decoded, output)
+        assert refusal is not None, f"{actions_of(decoded)} was not refused as {kind.__name__}"
+        assert type(refusal) is kind, f"{refusal!r} instead of {kind.__name__}"
+        assert (refusal.action_index or 0) == index
+        assert attempt.changes == before
+        assert not output.events
+        assert "{" not in str(refusal), "a parameter of the sentence is missing"
+        return refusal
 
     # --- people
 
@@ -326,9 +377,16 @@ class World:
 
     # --- market
 
-    def auction(self, scheme: int = 1, technology: str = "T02", seconds: int = 60, **changes: int) -> int:
+    def auction(
+        self,
+        scheme: int = 1,
+        technology: str = "T02",
+        seconds: int = 60,
+        lot_class: AuctionClass | None = None,
+        **changes: int,
+    ) -> int:
         fields = {"floor": 0, "ceiling": 0, **changes}
-        lot_class = AuctionClass(scheme, technology, "", 0, 0, 0)
+        lot_class = lot_class or AuctionClass(scheme, technology, "", 0, 0, 0)
         closes_at = self.time_ms // 1000 + seconds
         self.do(
             OpenAuction(
@@ -343,6 +401,18 @@ class World:
 
     def bid(self, buyer: str, auction: int, quantity: int, limit: int, *inputs: Outpoint) -> list[Event]:
         return self.do(PlaceBid(auction, self.people[buyer], quantity, limit, inputs), by=(buyer,), seconds=0)
+
+    def close(self, auction: int) -> Auction:
+        """Blocks until the auction is closed."""
+        while True:
+            found = self.state.get(auction_key(auction))
+            assert isinstance(found, Auction)
+            if found.status != "open":
+                return found
+            self.block(seconds=10)
+
+    def settle(self, auction: int) -> list[Event]:
+        return self.do(build_settle(self.state, self.close(auction)))
 
     def pass_blocks(self, count: int, seconds: int) -> list[Event]:
         events: list[Event] = []
