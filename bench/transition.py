@@ -26,6 +26,7 @@ from bench.load import Load
 from contracts.transition import DecodedTx, decode_signed, verify_signatures
 from node.ledger import Ledger
 from state.block import Block
+from state.codec import encode
 from state.history import where
 from state.store import open_store
 from state.transaction import signing_bytes
@@ -86,8 +87,8 @@ def measure(blocks: int, size: int, profile: bool = False) -> dict[str, object]:
 def _follow(load: Load, path: Path) -> Ledger:
     """A ledger on disk that has the preparation behind it."""
     ledger = Ledger.open(open_store(path), load.genesis, load.chain)
-    for block in load.preparation:
-        ledger.commit(block, b"", block.header.height)
+    for block, finalization in load.preparation:
+        ledger.commit(block, encode(finalization), finalization.view)
     return ledger
 
 
