@@ -53,7 +53,7 @@ class DemoControl:
         return replace(
             self._state,
             second_terminal=line,
-            pace="full speed" if streams.pace == FULL_SPEED else f"{streams.pace:g} posts a second a unit",
+            pace=pace_in_words(streams.pace),
             paused=streams.paused,
             production=self._production(),
             validator_down=not self._victim_runs,
@@ -151,3 +151,9 @@ def invoked_as() -> str:
     """How a second terminal in the same folder calls this command."""
     program = Path(sys.argv[0])
     return os.path.relpath(program) if program.name == "wattest" else "wattest"
+
+
+def pace_in_words(pace: float) -> str:
+    if pace == FULL_SPEED:
+        return "full speed"
+    return "1 post a second a unit" if pace == SEED_PACE else f"{pace:g} posts a second a unit"
