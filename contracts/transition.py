@@ -211,10 +211,7 @@ class BlockLimits:
         if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
             return False
         counts = self.signers
-        for signer in body.signers:
-            if counts.get(signer, 0) >= SIGNER_PER_BLOCK:
-                return False
-        return True
+        return all(counts.get(signer, 0) < SIGNER_PER_BLOCK for signer in body.signers)
 
 
 def _registrations(actions: tuple[Action, ...]) -> int:
