@@ -150,7 +150,7 @@ def test_an_income_beyond_one_output_comes_in_several(town: Town) -> None:
 
 
 def test_pieces_beyond_a_page_wait_and_are_swapped_by_later_blocks(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (settle_rules, contracts.expire):
+    for module in (settle_rules, expire_rules):
         monkeypatch.setattr(module, "PAGE_PIECES", 2)
     auction = town.auction(seconds=120)
     town.offer("plant", auction, town.lot, 1, 10, 2 * MICRO)
