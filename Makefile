@@ -6,6 +6,7 @@
 #   make check       format, lint, types, import contracts, docs, and that suite once
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
 #   make docs        write the pages that are generated from the code
+#   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
 #   make wheel       build dist/*.whl
 #   make wheelhouse  fetch all wheels for a machine without network              WHEELHOUSE=dir
@@ -26,7 +27,7 @@ WORKERS ?= 2
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check bench docs lock wheel wheelhouse clean
+.PHONY: help setup demo test check bench docs gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -57,6 +58,9 @@ bench: $(DEV)
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py
+
+gallery: $(DEV)
+	@$(BIN)/python -m tui.gallery docs/gallery
 
 # No index address is written into a lock, so that any mirror can serve it; the hashes say what it must serve.
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --only-binary :all: \

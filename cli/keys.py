@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli import show
-from cli.options import Group, signing
+from cli.options import Group, unlocking
 from cli.session import Session, with_session
 
 PURPOSES = ("wallet", "governance", "gateway", "device", "vote", "node", "escrow", "admin")
@@ -21,9 +21,9 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--purpose", type=click.Choice(PURPOSES), default="wallet", show_default=True)
 @click.option("--keyring", type=click.Choice(["file", "test"]), help="test = no passphrase, test networks only.")
-@signing
+@unlocking
 @with_session
-def add(session: Session, name: str, purpose: str, keyring: str | None, key_name: str | None) -> None:
+def add(session: Session, name: str, purpose: str, keyring: str | None) -> None:
     """Make a new key NAME."""
     from node.keystore import generate_key
 
@@ -86,7 +86,8 @@ def export(session: Session, name: str) -> None:
         session.confirm([f"The key {name} has no passphrase: whoever reads the output owns the key."])
     if key.purpose == "vote":
         session.say("A validator's vote key must vote at one place only: take its vote journal along and stop it here.")
-    click.echo(key_path(session.keys, name).read_text("ascii"), nl=False)
+    content = key_path(session.keys, name).read_text("ascii")
+    session.answer("key_file/1", {"name": name, "content": content}, content.rstrip("\n"))
 
 
 @keys.command("import")
@@ -95,7 +96,7 @@ def export(session: Session, name: str) -> None:
 @click.option("--seed-stdin", is_flag=True, help="Read a raw seed of 64 hexadecimal digits from stdin.")
 @click.option("--purpose", type=click.Choice(PURPOSES), default="wallet", show_default=True, help="Of a raw seed.")
 @click.option("--keyring", type=click.Choice(["file", "test"]), help="test = no passphrase, test networks only.")
-@signing
+@unlocking
 @with_session
 def import_(
     session: Session,
@@ -104,7 +105,6 @@ def import_(
     seed_stdin: bool,
     purpose: str,
     keyring: str | None,
-    key_name: str | None,
 ) -> None:
     """Take a key in: a sealed file, which is opened and sealed again under its passphrase, or a raw seed."""
     from node.failures import KeystoreError
@@ -134,9 +134,9 @@ def import_(
 
 @keys.command()
 @click.argument("name")
-@signing
+@unlocking
 @with_session
-def passwd(session: Session, name: str, key_name: str | None) -> None:
+def passwd(session: Session, name: str) -> None:
     """Seal a key under a new passphrase. The old one is asked for, or read from --passphrase-file or -fd."""
     from node.failures import KeystoreError
     from node.keystore import change_passphrase, key_path

@@ -6,13 +6,13 @@ wattest <noun> <verb>, e.g. `wattest certificate list`; the actions stand alone,
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from cli import exits
 from cli.options import FLAGS, LazyGroup
-from state.errors import WattestError
+from state.errors import Param, WattestError
 
 SECTIONS = {
     "Network": {
@@ -37,6 +37,7 @@ SECTIONS = {
         "transfer": ("cli.certificates:transfer", "Hand certificates to another participant."),
         "retire": ("cli.certificates:retire", "End certificates with a claim, for ever."),
         "statement": ("cli.statements:statement", "Retirement statements: show, verify, export."),
+        "audit": ("cli.audit:audit", "Add the books up again: energy against certificates, plant by plant."),
         "reading": ("cli.readings:reading", "Meter readings: post, replay."),
         "verify": ("cli.verify:verify", "Does the weather allow this energy? Verdicts of a file of readings."),
     },
@@ -92,7 +93,7 @@ def run(arguments: Sequence[str]) -> int:
         return _report(arguments, context, "usage", error.format_message(), exits.USAGE, _usage_hint(error))
     except WattestError as error:
         code = getattr(error, "reason", error.code)
-        return _report(arguments, context, code, str(error), exits.exit_code(error), "")
+        return _report(arguments, context, code, str(error), exits.exit_code(error), "", error.params)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our stdout left, as `| head` does
         return exits.DONE
@@ -105,12 +106,20 @@ def _usage_hint(error: click.ClickException) -> str:
 
 
 def _report(
-    arguments: Sequence[str], context: click.Context | None, code: str, message: str, status: int, hint: str
+    arguments: Sequence[str],
+    context: click.Context | None,
+    code: str,
+    message: str,
+    status: int,
+    hint: str,
+    params: Mapping[str, Param] | None = None,
 ) -> int:
     """Say on stderr what went wrong, as JSON where JSON was asked for."""
     flags = context.meta.get(FLAGS, {}) if context else {}
     if flags.get("json") or "--json" in arguments:
-        click.echo(json.dumps({"schema": "error/1", "code": code, "message": message, "exit": status}), err=True)
+        shown = {name: part.hex() if isinstance(part, bytes) else part for name, part in (params or {}).items()}
+        value = {"schema": "error/1", "code": code, "message": message, "params": shown, "exit": status}
+        click.echo(json.dumps(value), err=True)
     else:
         click.echo(f"wattest: {message}" + (f"\n{hint}" if hint else ""), err=True)
     return status

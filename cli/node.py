@@ -5,7 +5,7 @@ import sys
 import click
 
 from cli import show
-from cli.options import Command, Group, signing
+from cli.options import Command, Group, unlocking
 from cli.session import Session, with_session
 
 
@@ -15,18 +15,18 @@ def node() -> None:
 
 
 @node.command()
-@signing
+@unlocking
 @with_session
-def start(session: Session, key_name: str | None) -> None:
+def start(session: Session) -> None:
     """Run the node of --home until Ctrl-C or SIGTERM.
 
     The keys `vote` and `node` of the home sign; both are of one passphrase. Ends with 70 to 74 when the node must not
     go on, see the table of exit codes.
     """
-    from node.start import run
-
     if not (session.home / "genesis.json").is_file():
         raise click.UsageError(f"{session.home} is no node's home: it has no genesis.json. See `wattest init`.")
+    from node.start import run  # after the check: it loads the whole node
+
     sealed = any(session.key_file(name).needs_passphrase for name in ("vote", "node"))
     passphrase = session.passphrase("Passphrase of the validator's keys") if sealed else None
     sys.exit(run(session.home, lambda path: passphrase))

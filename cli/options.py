@@ -105,15 +105,20 @@ def _with_globals(own: list[click.Parameter], hidden: bool) -> list[click.Parame
 # --- options that several commands share
 
 
-def signing(command: F) -> F:
-    """Which key signs, and where its passphrase comes from."""
+def unlocking(command: F) -> F:
+    """Where the passphrase of a key comes from."""
     for option in (
         click.option("--passphrase-fd", type=int, metavar="N", help="Read the passphrase from this open file."),
         click.option("--passphrase-file", metavar="FILE", help="Read the passphrase from a file of mode 0600."),
-        click.option("--from", "key_name", metavar="KEY", help="Name of the key that signs. [WATTEST_FROM]"),
     ):
         command = option(command)
     return command
+
+
+def signing(command: F) -> F:
+    """Which key signs, and where its passphrase comes from."""
+    key = click.option("--from", "key_name", metavar="KEY", help="Name of the key that signs. [WATTEST_FROM]")
+    return key(unlocking(command))
 
 
 def sending(command: F) -> F:

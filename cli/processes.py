@@ -39,13 +39,15 @@ class Processes:
         self._former: dict[int, object] = {}
 
     def __enter__(self) -> "Processes":
-        self._former[signal.SIGTERM] = signal.signal(signal.SIGTERM, _interrupt)
-        self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, _interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell starts `… &` with SIGINT ignored
+            self._former[number] = signal.signal(number, _interrupt)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for number in self._former:
+            signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave a child behind
         self.stop_all()
         for number, former in self._former.items():
             signal.signal(number, former)  # type: ignore[arg-type]

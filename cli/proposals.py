@@ -243,8 +243,10 @@ def _words(content: dict[str, Any]) -> str:
 
     from contracts.accredit import describe_content
     from node.answers import struct_of
-    from state.transaction import ProposalContent
+    from state.transaction import ProposalContent, RenewContent
 
+    if "subject" in content:  # a renewal's own field `kind` stands where others have their tag
+        return describe_content(struct_of(RenewContent, content))
     kind = next(kind for kind in get_args(ProposalContent) if kind.__struct_config__.tag == content["kind"])
     return describe_content(struct_of(kind, content))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("timestamp", "id", "pwr_avg", "wind_spd", "t", "insolation")
 NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?")
+TIMESTAMP = re.compile(r"[0-9]{1,11}")
 POST_BATCH = 500  # readings of one POST at full speed
 SIGNED_BATCH = 1_440  # a day of minutes, the most that a node takes at once
 
@@ -109,8 +110,8 @@ def read_rows(file: Path) -> Iterator[dict[str, str]]:
     if tuple(table.fieldnames or ()) != COLUMNS:
         raise click.UsageError(f"{file}: the columns must be {', '.join(COLUMNS)}.")
     for row in table:
-        values = [row[name] for name in COLUMNS if name != "id" and row[name]]
-        if None in row or not row["timestamp"] or not all(NUMBER.fullmatch(value) for value in values):
+        values = [row[name] for name in COLUMNS[2:] if row[name]]
+        if None in row or not TIMESTAMP.fullmatch(row["timestamp"]) or not all(map(NUMBER.fullmatch, values)):
             raise click.UsageError(f"{file}, line {table.line_num}: not a reading.")
         yield row
 

@@ -90,7 +90,7 @@ def write_file(session: Session, content: "TransactionFile", out: str | None) ->
         click.echo(format_file(content))
         return
     Path(target).write_text(format_file(content) + "\n", "utf-8")
-    session.answer("transaction_file/1", {"file": target}, f"written to {target}")
+    session.answer("file_written/1", {"file": target}, f"written to {target}")
 
 
 def _made(event: dict[str, Any]) -> str:

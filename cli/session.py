@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-SESSION = "wattest.session"
+SESSION = "wattest.session"  # keys in `Context.meta`, as cli/options.py has one for flags
+BUILDING = "wattest.building"
+OUT = "wattest.out"
 MAX_PASSPHRASE_BYTES = 1024
 
 
@@ -212,6 +214,8 @@ def session_of(context: click.Context) -> Session:
     session = context.meta.get(SESSION)
     if session is None:
         session = context.meta[SESSION] = Session(resolve(context.meta.get(FLAGS, {})))
+        session.building = bool(context.meta.get(BUILDING))
+        session.out = context.meta.get(OUT)
     assert isinstance(session, Session)
     return session
 

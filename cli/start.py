@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cli import show
-from cli.options import Command, signing
+from cli.options import Command, unlocking
 from cli.session import Session, with_session
 from cli.settings import CONFIG
 
@@ -18,7 +18,7 @@ VALIDATOR_KEYS = ("vote", "node", "escrow", "governance")
 @click.option("--address", metavar="HOST:PORT", help="Where other validators reach this one.")
 @click.option("--country", metavar="CC", default="", help="Country of the organisation, two letters.")
 @click.option("--keyring", type=click.Choice(["file", "test"]), default="file", show_default=True)
-@signing
+@unlocking
 @with_session
 def init(
     session: Session,
@@ -27,7 +27,6 @@ def init(
     address: str | None,
     country: str,
     keyring: str,
-    key_name: str | None,
 ) -> None:
     """Make a home with its configuration and keys at --home.
 
@@ -87,7 +86,7 @@ def _make_keys(session: Session, genesis: bytes | None, passphrase: bytes | None
 
 
 @click.command(cls=Command)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the completion script: `wattest completion bash > ~/.local/share/bash-completion/completions/wattest`."""

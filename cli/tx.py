@@ -13,7 +13,7 @@ import click
 from cli import show
 from cli.options import Group, LazyGroup, sending, signing
 from cli.sending import hand_in, in_words, write_file
-from cli.session import Session, session_of, with_session
+from cli.session import BUILDING, OUT, Session, with_session
 
 if TYPE_CHECKING:
     from node.wallet import TransactionFile
@@ -45,9 +45,8 @@ def tx() -> None:
 @click.pass_context
 def build(context: click.Context, out: str | None) -> None:
     """Write an unsigned transaction instead of sending it. Takes the options of the action itself."""
-    session = session_of(context)
-    session.building = True
-    session.out = out
+    context.meta[BUILDING] = True
+    context.meta[OUT] = out
 
 
 tx.add_command(build)
@@ -116,7 +115,7 @@ def show_(session: Session, what: str) -> None:
         "missing": missing,
         "expiry_height": body.expiry_height,
     }
-    session.answer("transaction_file/1", value, "\n".join([f"transaction {value['txid']}", *_lines(content)]))
+    session.answer("transaction_words/1", value, "\n".join([f"transaction {value['txid']}", *_lines(content)]))
 
 
 def _show_sent(session: Session, txid: str) -> None:

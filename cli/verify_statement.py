@@ -73,6 +73,19 @@ DEVICE = (
 BENEFICIARY = "name id location country"
 
 
+# What reading a file of another shape can raise, beside the refusals that are worded below.
+MISSHAPEN = (
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    struct.error,
+)
+
+
 class NotProven(Exception):
     """Why the file does not prove its statement."""
 
@@ -87,13 +100,15 @@ def verify_proof(data: bytes, genesis: bytes | None = None) -> dict[str, Any]:
         return _verify(data, genesis)
     except NotProven:
         raise
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+    except MISSHAPEN as error:
         raise NotProven(f"the file is not of the form that is expected ({type(error).__name__}: {error})") from None
 
 
 def _verify(data: bytes, genesis: bytes | None) -> dict[str, Any]:
     proof = named(decode(data, "the file"), PROOF, "the file")
-    if proof["tag"] != "statement_proof" or proof["version"] is True or proof["version"] != 1:
+    typed(proof, int, "version", "the file")
+    typed(proof, list, "hops issues", "the file")
+    if proof["tag"] != "statement_proof" or proof["version"] != 1:
         fail("this is not a statement proof of version 1")
     network = Network(proof["genesis"], genesis)
     for hop in proof["hops"]:
@@ -156,6 +171,13 @@ def named(value: Any, names: str, what: str) -> dict[str, Any]:
     if not isinstance(value, list) or len(value) != len(keys):
         fail(f"{what} is not an array of {len(keys)}")
     return dict(zip(keys, value, strict=True))
+
+
+def typed(values: dict[str, Any], kind: type, names: str, what: str) -> None:
+    """These elements are exactly of this type: False would pass for 0 and an empty text for an empty array."""
+    for name in names.split():
+        if type(values[name]) is not kind:
+            fail(f"«{name}» of {what} is not of the right type")
 
 
 def signed_by(key: bytes, message: bytes, signature: bytes) -> bool:
@@ -232,6 +254,9 @@ class Network:
                 fail(f"header {header['height']} does not follow the one before it")
             expected = blake("wattest/header", encode(values))
         votes = named(finalization, QUORUM, "finalization")
+        typed(votes, int, "kind epoch view parent_view", "a finalization")
+        typed(votes, bytes, "block_hash bitmap", "a finalization")
+        typed(votes, list, "signatures", "a finalization")
         keys = self.validators(first["epoch"])
         if blake("wattest/valset", encode(keys)) != first["validators_hash"]:
             fail(f"block {first['height']} was not made by the validators of this network")
@@ -267,6 +292,9 @@ class Network:
 
     def transaction(self, proven: dict[str, Any], what: str) -> Proven:
         """The transaction, after its place in a final block and its own signatures were checked."""
+        typed(proven, bytes, "transaction", what)
+        typed(proven, list, "path headers", what)
+        typed(proven, int, "sides", what)
         raw = proven["transaction"]
         header = self.final(proven["headers"], proven["finalization"])
         digest = hashlib.sha256(b"\x00" + raw).digest()
@@ -274,7 +302,7 @@ class Network:
         for level, sibling in enumerate(proven["path"]):
             left = sides >> level & 1
             digest = hashlib.sha256(b"\x01" + (sibling + digest if left else digest + sibling)).digest()
-        if sides >> len(proven["path"]) or isinstance(sides, bool) or digest != header["tx_root"]:
+        if sides >> len(proven["path"]) or digest != header["tx_root"]:
             fail(f"{what} is not in block {header['height']}")
         transaction = named(decode(raw, what), TRANSACTION, what)
         body = named(transaction["body"], BODY, what)

@@ -11,8 +11,8 @@ A view ends with any of the three. A block names the view of its parent, which m
 between nullified. A Finalization makes its block and all its ancestors final, at once and for ever. There are no locks,
 no view-change messages and no fork choice.
 
-The clauses, as `engine.py` has them
-------------------------------------
+The clauses, as `engine.py` has them (`commit` is in `follower.py`)
+------------------------------------------------------------------
 start       Replay the journal: quorums, blocks, own votes. Enter the view after the highest quorum. Count every own
             vote above the best Finalization again (or a restart of everybody is a deadlock), and vote to finalise where
             the journal kept a Notarization and lost the vote that belongs to it.
@@ -78,5 +78,5 @@ Seams
 One engine lives for one epoch. Every vote, effect and record names it; messages of an older epoch ask the shell for
 that epoch's end (`ServeBoundary`), those of a newer one make the engine ask for the end of its own. With `epoch_length`
 0 there is one epoch for ever. The last block of an epoch, which leaders will repeat (`Again`) until it is final,
-changes `Proposals.valid` and `try_propose`, and nothing else here.
+changes `Proposals.valid` and `Leading.try_build`, and nothing else here.
 """

@@ -35,6 +35,7 @@ from node.home import DataDirectory
 from node.journal import Journal
 from node.keystore import key_path, unlock
 from node.ledger import Ledger
+from node.listening import OwnKeyWatch
 from node.log import open_log
 from node.mempool import Mempool
 from node.peers import Peers
@@ -54,6 +55,7 @@ EPOCH = 0  # one epoch until the set of validators can change
 VOTE_KEY, NODE_KEY = "vote", "node"
 DUMP_FROM = 72  # exit codes that leave a dump
 FEED_QUEUE = 1_024
+COLLECT_AFTER = 100_000  # new containers: some 10 MB, about two full blocks
 
 
 @dataclass(frozen=True)
@@ -125,19 +127,18 @@ class Node:
         *,
         clock: Clock | None = None,
         log: FilteringBoundLogger | None = None,
-        listening: bool = False,
     ) -> None:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.genesis, self.chain = read_genesis(config.genesis)
         self.data = DataDirectory(config)
         try:
-            self._open(keys, log, listening)
-        except BaseException:
-            self.data.__exit__(None, None, None)
+            self._open(keys, log)
+        except BaseException as error:
+            self.data.__exit__(type(error), error, None)
             raise
 
-    def _open(self, keys: NodeKeys, log: FilteringBoundLogger | None, listening: bool) -> None:
+    def _open(self, keys: NodeKeys, log: FilteringBoundLogger | None) -> None:
         config, threads = self.config, self.config.number("node.verify_threads")
         signatures = SignatureCache()
         store = open_store(config.data / "state", around_sync=crash_point)
@@ -154,7 +155,8 @@ class Node:
         records = _recovered_records(self.journal)
         if self.signer is not None:
             self.signer.remember(record.vote for record in records if isinstance(record, OwnVote))
-        self.engine = self._engine(records, may_vote=not listening)
+        self.listening = self.index is not None and self.data.moved
+        self.engine = self._engine(records)
         self.mempool = Mempool(LedgerTip(self.ledger, self.clock), signatures, threads)
         self.peers = Peers(
             node_key,
@@ -176,6 +178,9 @@ class Node:
             clock=self.clock,
             log=self.log,
         )
+        if self.listening and self.signer is not None and self.index is not None:
+            votes = [record.vote for record in records if isinstance(record, OwnVote)]
+            self.runtime.own_key = OwnKeyWatch(self.chain, self.signer.public, self.index, votes, verify)
         self.feed = FinalFeed()
         self.runtime.watchers.append(self.feed)
         self.parts: list[Part] = []
@@ -200,29 +205,32 @@ class Node:
         self.data.mark_vote_key_started()
         return journal
 
-    def _engine(self, records: tuple[JournalRecord, ...], may_vote: bool) -> Engine:
+    def _engine(self, records: tuple[JournalRecord, ...]) -> Engine:
         finalization = _newest_finalization(records)
         meta_view = self.ledger.tip.view
         if self.ledger.tip.height and (finalization is None or finalization.view < meta_view):
             raise VoteStateLost(why=f"the state is at view {meta_view}, the journal is older: it was restored or cut")
         parameters = self.ledger.parameters
-        timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
+        self.timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
         signer = VoteSigner(self.signer.public, self.signer.sign_vote) if self.signer is not None else None
         return Engine(
             chain=self.chain,
             epoch=EPOCH,
             validators=ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators)),
-            timing=timing,
+            timing=self.timing,
             verify=verify,
             recovered=Recovered(self.ledger.tip.header, finalization, records),
             signer=signer,
-            may_vote=may_vote and self.journal.header.valid_from_epoch <= EPOCH,
+            may_vote=not self.listening and self.journal.header.valid_from_epoch <= EPOCH,
         )
 
     # --- life
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; raises what the node had to stop for. Nothing is left open afterwards."""
+        """Until `stop` is set; raises what the node had to stop for. Nothing is left open afterwards.
+
+        A moved validator ends by itself once it has listened long enough: opened again, it may vote.
+        """
         loop_task = asyncio.create_task(self.runtime.run())
         stop_task = asyncio.create_task(stop.wait())
         started: list[Part] = []
@@ -232,11 +240,21 @@ class Node:
             for part in self.parts:
                 await part.start()
                 started.append(part)
-            self.data.settle()
-            self.log.info("started", chain=self.chain, height=self.ledger.tip.height, p2p=self.peers.listen_address)
-            await asyncio.wait((loop_task, stop_task), return_when=asyncio.FIRST_COMPLETED)
+            self.log.info(
+                "started",
+                chain=self.chain,
+                height=self.ledger.tip.height,
+                p2p=self.peers.listen_address,
+                listening=self.listening,
+            )
+            if not self.listening:
+                self.data.settle()
+            listen_s = 2 * self.timing.longest_ms / 1000 if self.listening else None
+            await asyncio.wait((loop_task, stop_task), timeout=listen_s, return_when=asyncio.FIRST_COMPLETED)
             if loop_task.done():
                 loop_task.result()
+            if not stop_task.done():
+                self.data.settle()  # nobody else votes with this key
         except BaseException as error:
             failure = error
             raise
@@ -321,9 +339,11 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
     """Run the node of a home until SIGTERM or SIGINT; its exit code. What went wrong is said on stderr."""
     node: Node | None = None
     try:
-        node = Node(config, keys, log=open_log(config.home / "node.log"))
-        node.parts += parts(node)
-        asyncio.run(_until_signal(node))
+        while True:
+            node = Node(config, keys, log=open_log(config.home / "node.log"))
+            node.parts += parts(node)
+            if asyncio.run(_until_signal(node)) or not node.listening:
+                return 0
     except WattestError as error:
         code = exit_code(error)
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the operator reads it, the log keeps it
@@ -332,17 +352,25 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
             if code >= DUMP_FROM:
                 write_dump(node, code, str(error))
         return code
-    return 0
 
 
-async def _until_signal(node: Node) -> None:
+async def _until_signal(node: Node) -> bool:
+    """Whether a signal ended it."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: later collections need not walk it
+    tune_collector()
     await node.run(stop)
+    return stop.is_set()
+
+
+def tune_collector() -> None:
+    """What is loaded by now stays, and later collections need not walk it. They may also come rarely: all that travels
+    is free of cycles, and a block alone makes more containers than a hundred default thresholds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 def exit_code(error: WattestError) -> int:

@@ -27,7 +27,6 @@ from state.errors import (
     LateReading,
     OutOfOrder,
     ReadingConflict,
-    ReadingRefusal,
     RegisterFell,
 )
 from state.merkle import merkle_root
@@ -154,21 +153,17 @@ def check_close(
     return True
 
 
-def complete(
-    close: Close, head: Head, day_texts: Sequence[str], last_text: str | None, next_day: int | None
-) -> Head | None:
+def complete(close: Close, head: Head, day_texts: Sequence[str], last_text: str | None) -> Head | None:
     """The head with this close held completely, None while something is missing, CloseDiffers where it cannot fit.
 
-    `day_texts` are the day's texts in (timestamp, seq) order, `last_text` the text of its last seq, `next_day` the day
-    of the reading behind it, if there is one.
+    `day_texts` are all texts of the day in (timestamp, seq) order, those behind the close included; `last_text` is the
+    text of its last seq.
     """
     first_seq = close.last_seq - close.count + 1
     if first_seq <= head.held_seq:
         raise CloseDiffers(day=close.day, device=close.device, why="it counts readings of the day before")
     if head.last_seq < close.last_seq or last_text is None:
         return None
-    if next_day is not None and next_day <= close.day:
-        raise CloseDiffers(day=close.day, device=close.device, why="readings of the day stand behind its last")
     if len(day_texts) != close.count:
         raise CloseDiffers(
             day=close.day, device=close.device, why=f"{len(day_texts)} readings are held, it counts {close.count}"
@@ -180,8 +175,3 @@ def complete(
     if first_seq > head.held_seq + 1:
         return None  # the close of the day before it has not come
     return replace(head, held_seq=close.last_seq, held_day=close.day, held_days=head.held_days + 1)
-
-
-def refused_for_good(refusal: ReadingRefusal) -> bool:
-    """Whether the same bytes can never be accepted later: all but a gap before them and clocks that disagree."""
-    return not isinstance(refusal, OutOfOrder | FutureReading)

@@ -42,7 +42,7 @@ class VerificationFailed(WattestError):
 class RefusedByNode(Refusal):
     """`reason` is the stable code of the refusal, as in `state/errors.py`; `message` the node's sentence."""
 
-    code = "refused"
+    code = "node_refused"
 
     def __init__(
         self, reason: str, message: str, params: dict[str, Any], action_index: int | None, status: int

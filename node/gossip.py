@@ -44,6 +44,7 @@ from state.errors import DecodeError
 MALFORMED = 50  # points of a frame that is not canonical: two of them end the connection
 IMPROPER = 20
 BAN_AT = 100
+FORGIVEN_AT = BAN_AT // 2  # a ban of about a minute
 HALF_LIFE_MS = 60_000
 
 
@@ -173,14 +174,19 @@ class Conduct:
 
     def __init__(self) -> None:
         self._points: dict[str, tuple[int, int]] = {}
+        self._banned: set[str] = set()
 
     def blame(self, name: str, points: int, now_ms: int) -> bool:
         """Whether the node is banned now."""
         self._points[name] = (self.points(name, now_ms) + points, now_ms)
-        return self.banned(name, now_ms)
+        if self._points[name][0] >= BAN_AT:
+            self._banned.add(name)
+        return name in self._banned
 
     def banned(self, name: str, now_ms: int) -> bool:
-        return self.points(name, now_ms) >= BAN_AT
+        if name in self._banned and self.points(name, now_ms) < FORGIVEN_AT:
+            self._banned.discard(name)
+        return name in self._banned
 
     def points(self, name: str, now_ms: int) -> int:
         points, at_ms = self._points.get(name, (0, now_ms))

@@ -289,11 +289,9 @@ class Intake:
 
     def _completed(self, close: Close, head: Head) -> Head | None:
         if head.last_seq < close.last_seq:
-            return complete(close, head, (), None, None)
+            return complete(close, head, (), None)
         texts = self.store.day(close.device, close.day)
-        behind = self.store.raw(close.device, close.last_seq + 1)
-        next_day = None if behind is None else parse_signed(behind.encode()).reading.timestamp // 86_400
-        return complete(close, head, texts, self.store.raw(close.device, close.last_seq), next_day)
+        return complete(close, head, texts, self.store.raw(close.device, close.last_seq))
 
 
 def credential_of(snapshot: Snapshot, time_ms: int, device: int) -> Credential:

@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from contracts.events import Delivered, Settled
+from contracts.events import DayJudged, Delivered, Event, Settled
 from node.runtime import FinalBlock
+from state.attestation import VERDICT_NAMES
 
 CHAIN_LABEL_DIGITS = 16
 
@@ -39,6 +40,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._count = validators
         self._last_time_ms = 0
+        self._traffic: dict[int, tuple[int, int]] = {}
         self._chain = chain.hex()[:CHAIN_LABEL_DIGITS]
 
         self.height = self._gauge("wattest_consensus_height", "Height of the last final block")
@@ -77,18 +79,18 @@ class Metrics:
         self.peer_send_bytes = self._counters("wattest_p2p_peer_send_bytes", "Bytes sent to a validator", "peer")
 
         self.block_processing = self._histogram(
-            "wattest_state_block_processing_seconds", "Executing one block and committing it", WORK_SECONDS
+            "wattest_state_block_processing_seconds",
+            "Committing one final block, with its execution where that was still to do",
+            WORK_SECONDS,
         )
-        self.storage_syncs = self._counter("wattest_storage_syncs", "fsync calls of the store and the vote journal")
         self.blocksync_syncing = self._gauge("wattest_blocksync_syncing", "1 while blocks are fetched to catch up")
 
-        self.readings = self._counter("wattest_verifier_readings", "Readings accepted by this node")
+        self.readings = self._counter("wattest_verifier_readings", "Readings taken from meters and gateways")
         self.readings_refused = self._counters(
             "wattest_verifier_readings_refused", "Readings or batches refused", "code"
         )
-        self.verdicts = self._counters("wattest_verifier_verdicts", "Days judged by this node", "verdict", "reason")
-        self.verdict_seconds = self._histogram(
-            "wattest_verifier_verdict_seconds", "Judging one day of a device", WORK_SECONDS
+        self.verdicts = self._counters(
+            "wattest_verifier_verdicts", "Days whose verdict became final, once for each reason", "verdict", "reason"
         )
 
         self.issued_wh = self._gauges("wattest_registry_issued_wh", "Energy of certificates ever issued", "scheme")
@@ -113,17 +115,32 @@ class Metrics:
         if self._last_time_ms:
             self.block_interval.observe((header.timestamp_ms - self._last_time_ms) / 1_000)
         self._last_time_ms = header.timestamp_ms
+        self.block_processing.observe(final.commit_ms / 1_000)
         self.height.set(header.height)
         self.num_txs.set(len(final.block.transactions))
         self.total_txs.inc(len(final.block.transactions))
         self.block_size.set(sum(map(len, final.block.transactions)))
         for record in final.output.events:
-            if isinstance(record.event, Settled):
-                self.auctions_settled.inc()
-            elif isinstance(record.event, Delivered):
-                self.certificates_sold.inc(record.event.end - record.event.start + 1)
+            self._happened(record.event)
         if final.finalization.block_hash == final.block_hash:
             self._signed(header.height, set(final.finalization.signers))
+
+    def traffic(self, peer: int, received: int, sent: int) -> None:
+        """Bring the byte counters of a peer up to what this process exchanged with it so far."""
+        before = self._traffic.get(peer, (0, 0))
+        self.peer_receive_bytes.of(peer).inc(received - before[0])
+        self.peer_send_bytes.of(peer).inc(sent - before[1])
+        self._traffic[peer] = (received, sent)
+
+    def _happened(self, event: Event) -> None:
+        match event:
+            case Settled():
+                self.auctions_settled.inc()
+            case Delivered():
+                self.certificates_sold.inc(event.end - event.start + 1)
+            case DayJudged():
+                for reason in event.reasons or ("none",):
+                    self.verdicts.of(VERDICT_NAMES[event.verdict], reason).inc()
 
     def live(self, kind: str, fields: dict[str, Any]) -> None:
         """Nothing to book: what a metric shows of the moment is read when it is asked for."""

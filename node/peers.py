@@ -16,6 +16,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
@@ -55,6 +56,7 @@ CLOSE_S = 1.0
 QUEUE_BYTES = 32 * 1024 * 1024  # per peer: eight frames of the largest size
 QUEUE_FRAMES = 20_000
 MAX_OBSERVERS = 64
+MAX_HANDSHAKES = 64  # under way at one time, or strangers could hold any number of connections for five seconds each
 MAX_OBSERVERS_PER_ADDRESS = 2
 
 WebSocket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
@@ -106,6 +108,14 @@ class SendQueue:
         return data
 
 
+@dataclass
+class Traffic:
+    """Payload bytes exchanged with one peer, over all its connections."""
+
+    received: int = 0
+    sent: int = 0
+
+
 class Connection:
     """One live, authenticated connection."""
 
@@ -118,6 +128,7 @@ class Connection:
         self.queue = SendQueue()
         self.silent_ticks = 0
         self.round_trip_ms = 0
+        self.traffic = Traffic()
         self.closing = asyncio.Event()
         self._ping: tuple[int, int] = (0, 0)  # nonce, sent at
 
@@ -158,7 +169,8 @@ class Peers:
         self._log = log
         self._conduct = Conduct()
         self._connections: dict[str, Connection] = {}
-        self._observers = 0
+        self.traffic: dict[int, Traffic] = {}  # by validator index
+        self._handshakes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone: dict[str, asyncio.Event] = {}
         self.listener: Listener | None = None
@@ -305,13 +317,18 @@ class Peers:
         assert request.transport is not None
         address = str(request.remote)
         shown = _shown_certificate(request.transport.get_extra_info("ssl_object"))
+        self._handshakes += 1
         try:
+            if self._handshakes > MAX_HANDSHAKES:
+                raise HandshakeFailed("too many handshakes at once")
             async with asyncio.timeout(HANDSHAKE_S):
                 hello = await self._greet_dialler(socket, shown, address)
         except (TimeoutError, HandshakeFailed, OSError) as error:
             self._log.info("handshake_refused", address=address, why=str(error)[:200])
             await socket.close()
             return socket
+        finally:
+            self._handshakes -= 1
         validator = self._validators.get(hello.node_key) if hello.role == VALIDATOR else None
         sender = Sender(node_id(hello.node_key).hex(), hello.role, validator.index if validator else None)
         await self._serve(Connection(socket, hello, sender, False, address))
@@ -388,6 +405,8 @@ class Peers:
         finally:
             for worker in workers:
                 worker.cancel()
+                if worker.done() and not worker.cancelled() and (error := worker.exception()) is not None:
+                    self._log.error("connection_failed", peer=name, why=repr(error))
             if self._connections.get(name) is connection:
                 del self._connections[name]
                 self._log.info("peer_down", peer=name, validator=connection.sender.index)
@@ -406,12 +425,15 @@ class Peers:
         if old is not None:
             old.closing.set()
         self._connections[new.sender.name] = new
+        if new.sender.index is not None:
+            new.traffic = self.traffic.setdefault(new.sender.index, new.traffic)
         return True
 
     async def _read(self, connection: Connection) -> None:
         buckets = Buckets(connection.sender.role, self._clock.monotonic_ms())
         async for message in connection.socket:
             connection.silent_ticks = 0
+            connection.traffic.received += len(message.data) if message.type is WSMsgType.BINARY else 0
             now_ms = self._clock.monotonic_ms()
             if message.type is not WSMsgType.BINARY:
                 self.blame(connection.sender.name, MALFORMED, "a message that is not binary")
@@ -438,7 +460,9 @@ class Peers:
     async def _write(self, connection: Connection) -> None:
         with suppress(OSError, aiohttp.ClientError):
             while True:
-                await connection.socket.send_bytes(await connection.queue.pop())
+                data = await connection.queue.pop()
+                await connection.socket.send_bytes(data)
+                connection.traffic.sent += len(data)
 
     async def _tick(self, connection: Connection) -> None:
         while connection.silent_ticks < SILENT_TICKS:

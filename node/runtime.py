@@ -34,6 +34,7 @@ from consensus.engine import Engine
 from consensus.inputs import BlockBuilt, BlockChecked, Input, MessageReceived, PeerUp, Start, TimerFired, WorkWaits
 from consensus.messages import BlockBody, ConsensusMessage, GetBlock, GetBlocks, GetQuorums, Status
 from consensus.records import JournalRecord, prunable
+from consensus.safety import EXIT_OWN_KEY_ELSEWHERE
 from consensus.votes import Quorum, Vote
 from contracts.context import BlockOutput
 from contracts.expire import due_at_ms
@@ -42,6 +43,7 @@ from node.faults import Clock, reach
 from node.gossip import IMPROPER, MALFORMED, Ignore, Sender, check_frame, consensus_message, priority_of
 from node.journal import SEGMENT_BYTES, Journal
 from node.ledger import Ledger
+from node.listening import OwnKeyWatch
 from node.mempool import Mempool
 from node.peers import Peers
 from node.signer import Signer
@@ -89,6 +91,7 @@ class FinalBlock:
     transactions: tuple[DecodedTx, ...]
     output: BlockOutput
     finalization: Quorum
+    commit_ms: int = 0
 
 
 class Watcher(Protocol):
@@ -135,6 +138,7 @@ class Runtime:
         self._claimed: dict[str, int] = {}  # peer -> height it says it has
         self.watchers: list[Watcher] = []
         self.byzantine: set[int] = set()
+        self.own_key: OwnKeyWatch | None = None  # while a moved validator listens before it votes
         peers.listener = self
         peers.final_height = lambda: ledger.tip.height
         mempool.on_admitted = self._admitted
@@ -321,6 +325,7 @@ class Runtime:
 
     async def _commit(self, effect: Commit) -> None:
         block, finalization = effect.block, effect.finalization
+        began_ms = self.clock.monotonic_ms()
         if not self.ledger.knows(effect.block_hash):
             await self._execute_final(block)
         transactions = self.ledger.transactions(effect.block_hash)
@@ -338,7 +343,9 @@ class Runtime:
             view=finalization.view,
             signers=finalization.signers if own else (),  # of a descendant's Finalization they say nothing here
         )
-        final = FinalBlock(block, effect.block_hash, transactions, output, finalization)
+        final = FinalBlock(
+            block, effect.block_hash, transactions, output, finalization, self.clock.monotonic_ms() - began_ms
+        )
         for watcher in self.watchers:
             watcher.committed(final)
         await asyncio.sleep(0)  # a late node commits many blocks in a row, and must still answer pings
@@ -412,6 +419,7 @@ class Runtime:
                 message = consensus_message(frame, sender)
                 if isinstance(message, Status):
                     self._claimed[sender.name] = message.height
+                self._watch_own_key(message)
                 if self._inbox.qsize() >= MAX_INBOX:
                     raise Ignore("the engine is busy")
                 self._put(MessageReceived, peer=sender.name, message=message)
@@ -423,6 +431,11 @@ class Runtime:
                 handler = self._handlers.get(type(frame))
                 if handler is not None:
                     handler(sender, frame)
+
+    def _watch_own_key(self, message: ConsensusMessage) -> None:
+        if self.own_key is not None and self.own_key.foreign(message, self.engine.standing().final_view):
+            why = "this validator's key votes elsewhere: its home was copied, and the original still runs"
+            self._inbox.put_nowait(NodeHalted(EXIT_OWN_KEY_ELSEWHERE, why))
 
     def peer_up(self, sender: Sender) -> None:
         self._put(PeerUp, peer=sender.name)

@@ -14,6 +14,7 @@ from node.config import ConfigError, parse_address
 from node.feed import Feed
 from node.metering import Metering
 from node.metrics import Metrics
+from node.peers import Traffic
 from node.queries.chain import block_message
 from node.version import VERSION
 
@@ -69,11 +70,7 @@ class Serving:
         standing = node.engine.standing()
         connected = {connection.sender.index: connection.sender.name for connection in node.peers.connected_validators}
         peers = tuple(
-            Peer(
-                validator.index,
-                validator.index in connected,
-                node.runtime.claimed_height(connected.get(validator.index, "")),
-            )
+            self._peer(validator.index, connected.get(validator.index))
             for validator in node.ledger.validators
             if validator.index != node.index
         )
@@ -85,6 +82,12 @@ class Serving:
             syncing=any(peer.height > node.ledger.tip.height + 2 for peer in peers if peer.connected),
             byzantine=len(node.runtime.byzantine),
         )
+
+    def _peer(self, index: int, name: str | None) -> Peer:
+        """`name` is that of its connection, if there is one."""
+        traffic = self._node.peers.traffic.get(index, Traffic())
+        height = self._node.runtime.claimed_height(name) if name is not None else 0
+        return Peer(index, name is not None, height, traffic.received, traffic.sent)
 
     def _standing(self, txid: bytes) -> Standing | None:
         if self._node.mempool.get(txid) is not None:

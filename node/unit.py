@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from state.codec import Wire
 from state.errors import FutureReading, LateReading, UndeclaredChannel
+from state.merkle import merkle_root
 from state.units import DAY_S, U32, U64, Hash
-from verifier.reading import NO_PREVIOUS, Reading, SignedReading, format_signed, reading_hash, readings_root
+from verifier.reading import NO_PREVIOUS, Reading, SignedReading, format_signed, reading_hash
 
 FUTURE_S = 60  # stricter than a validator's own bound, so that what is signed here is not refused there
 SHORTEST_S, LONGEST_S = 60, 3_600  # intervals that can be learnt from a stream
@@ -92,7 +93,7 @@ class Unit:
         self._durable = self._base  # how far the log is on disk: a reading that a crash can undo must not leave
         self._unsent = 0  # readings among them that no validator has acknowledged
         self._today: dict[int, set[Reading]] = {}  # by timestamp, of the open day
-        self._texts: list[bytes] = []  # of the open day
+        self._texts: list[tuple[int, int, bytes]] = []  # time, seq and text of the open day's readings
 
     @property
     def waiting(self) -> int:
@@ -157,7 +158,8 @@ class Unit:
         return min(step, known) if known else step
 
     def _close(self) -> Closed:
-        return Closed(self.name, self.at.day, self.at.seq, len(self._texts), self.at.prev, readings_root(self._texts))
+        root = merkle_root([text for _, _, text in sorted(self._texts)])  # as `verifier.reading.readings_root` has it
+        return Closed(self.name, self.at.day, self.at.seq, len(self._texts), self.at.prev, root)
 
     # --- the log
 
@@ -169,7 +171,7 @@ class Unit:
             case Signed():
                 if record.time_s // DAY_S > self.at.day or not self.at.open:
                     self._today, self._texts = {}, []
-                self._texts.append(record.text.encode())
+                self._texts.append((record.time_s, record.seq, record.text.encode()))
                 self._today.setdefault(record.time_s, set()).add(record.reading)
                 self._kept.append(record)
                 self._unsent += record.seq > self.at.sent_seq

@@ -33,7 +33,7 @@ from state.units import MAX_ACTIONS, MAX_TX_BYTES, Outpoint
 
 EXPIRY_AHEAD = 1_000  # blocks: minutes on a busy network, hours on an idle one
 MAX_INPUTS = 256  # of one action
-FILE_SCHEMA = "transaction/1"
+FILE_SCHEMA = "transaction_file/1"
 
 Held = TypeVar("Held", Bundle, Funds)
 

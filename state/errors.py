@@ -446,7 +446,7 @@ class SpoolFull(ReadingRefusal):
 
 
 class IntakeBusy(ReadingRefusal):
-    code = "busy"
+    code = "intake_busy"
     sentence = "Too much is waiting to be stored ({waiting}); send it again later."
 
 

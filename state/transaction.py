@@ -87,7 +87,7 @@ class ProfileContent(Wire, frozen=True, tag="profile"):
 class RenewContent(Wire, frozen=True, tag="renew"):
     """A new term for what was accredited: `kind` is role:NAME, device, meter or gateway; `until` 0 revokes."""
 
-    kind: Name  # longer than a Code: `role:payment_operator`
+    kind: Name  # role:payment_operator is longer than a code
     subject: U32
     until: U64
 
@@ -312,6 +312,15 @@ def transaction_id(body: Body) -> bytes:
 def signing_bytes(body: Body) -> bytes:
     """What each signer signs."""
     return signed_bytes(TAG, body.chain, body)
+
+
+def body_bytes(raw: bytes, transaction: Transaction) -> bytes:
+    """The canonical body inside the canonical bytes of its transaction: encoding it again would give the same.
+
+    An array of two: one byte, the body, the signatures as an array of strings of 2 + 64 bytes.
+    """
+    count = len(transaction.signatures)
+    return raw[1 : len(raw) - (1 if count < 16 else 3) - 66 * count]
 
 
 def encode_transaction(transaction: Transaction) -> bytes:

@@ -110,8 +110,13 @@ def verdict_reasons() -> list[tuple[str, ...]]:
     return sorted((f"`{code}`", name.lower()) for name, codes in sets.items() for code in codes)
 
 
+def _line(kind: type) -> int:
+    return inspect.getsourcelines(kind)[1]
+
+
 def _subclasses(kind: type) -> Iterator[Any]:
-    children: list[Any] = kind.__subclasses__()
+    # By the sources: the order of `__subclasses__` is that of the imports, which differs between processes.
+    children: list[Any] = sorted(kind.__subclasses__(), key=lambda child: (child.__module__, _line(child)))
     for child in children:
         if child.__module__.split(".")[0] in PACKAGES:
             yield child
@@ -201,7 +206,7 @@ def metrics() -> list[tuple[str, ...]]:
     module = _module("node.metrics")
     if module is None:
         return []
-    families = module.Metrics(bytes(32)).registry.collect()
+    families = module.Metrics(bytes(32), validators=4).registry.collect()
     ends = {"counter": "_total"}
     return sorted((f"`{family.name}{ends.get(family.type, '')}`", family.documentation) for family in families)
 

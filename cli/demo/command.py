@@ -66,20 +66,15 @@ def _headless(performance: "Performance", processes: "Processes", resume: bool) 
     proof = performance.directory / PROOF
     verified = report.fetch_proof(stage, performance.outcome.statement, proof)
     performance.caption(f"the statement {'holds' if verified else 'DOES NOT HOLD'}, checked offline by {PROOF} alone")
-    line = report.closing_line(
-        stage,
-        performance.units,
-        performance.outcome,
-        performance.kinds,
-        performance.readings_accepted(),
-        verified,
-        {
-            "first_certificate": performance.first_certificate_s,
-            "first_settlement": performance.first_settlement_s,
-            "all": performance.seconds(),
-        },
-    )
-    missing = report.shortfalls(line)
+    days = report.count_days(stage.client, performance.units, performance.outcome.devices)
+    seconds = {
+        "first_certificate": performance.first_certificate_s,
+        "first_settlement": performance.first_settlement_s,
+        "all": performance.seconds(),
+    }
+    accepted = performance.readings_accepted()
+    line = report.closing_line(stage, days, performance.outcome, accepted, verified, seconds)
+    missing = report.shortfalls(line, days, performance.kinds)
     for what in missing:
         click.echo(f"NOT so: {what}", err=True)
     click.echo(json.dumps(line))
@@ -91,9 +86,8 @@ def _on_screen(performance: "Performance", processes: "Processes", resume: bool)
 
     The thread must not end before the nodes: the kernel ends a child with the thread that started it.
     """
-    from tui.app import run_dashboard
-
     from cli.demo.control import DemoControl
+    from tui.app import run_dashboard
 
     performance.make_ready(processes, resume)
     control = DemoControl(performance, processes)

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.session import Session
+from cli.settings import resolve
 from node.client import NodeClient
 from node.keystore import PrivateKey, unlock
 from node.wallet import build_body, raw_and_id, sign_transaction
-
-from cli.session import Session
-from cli.settings import resolve
 from state.transaction import Action, ProposalContent, Propose, Vote
 
 FINAL_S = 60.0

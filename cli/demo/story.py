@@ -152,10 +152,13 @@ MARKETS = (
 
 def deposit_money(stage: Stage, say: Say) -> None:
     """The buyers' deposits: the financial guarantee of their bids."""
-    operator = stage.ids["payment"]
+    operator, height = stage.ids["payment"], stage.client.status()["height"]
     stage.send_each(
         [
-            ((Deposit(operator, stage.ids[name], "EUR", 100 * MICRO, f"SEPA {name} {part}"),), [stage.keys["payment"]])
+            (
+                (Deposit(operator, stage.ids[name], "EUR", 100 * MICRO, f"SEPA {height}-{part} {name}"),),
+                [stage.keys["payment"]],
+            )
             for name in ("trader", "consumer")
             for part in range(len(MARKETS))
         ]

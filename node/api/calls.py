@@ -66,3 +66,8 @@ class Route:
     body: Body | None = None
     produces: str = "application/json"
     status: int = 200
+
+    @property
+    def summary(self) -> str:
+        """First line of the handler's docstring."""
+        return (self.handler.__doc__ or "").strip().split("\n")[0]

@@ -1,5 +1,7 @@
 """Handlers of the chain itself: status, blocks, transactions, the network's records."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -68,7 +70,11 @@ async def genesis(call: Call) -> Answer:
 
 async def blocks(call: Call) -> Answer:
     """Final blocks upward from a height, or the newest ones."""
-    return {"blocks": chain.blocks_dict(call.store, call.get("from"), call.get("count", 20))}
+    shown = []
+    for height in chain.heights(call.store, call.get("from"), call.get("count", 20)):
+        shown.append(chain.block_dict(call.store, height))
+        await asyncio.sleep(0)  # a full block takes some 10 ms
+    return {"blocks": shown}
 
 
 async def block(call: Call) -> Answer:
@@ -109,7 +115,7 @@ def _unsettled(txid: bytes, status: str) -> dict[str, Any]:
 async def submit(call: Call) -> Answer:
     """Hand in one signed transaction; the answer does not wait for a block."""
     raw = await _raw_transaction(call)
-    (result,) = await call.services.admit([raw])
+    (result,) = await _admit(call, [raw])
     if isinstance(result, WattestError):
         raise result
     return {"txid": result.txid.hex()}
@@ -130,8 +136,14 @@ async def submit_batch(call: Call) -> Answer:
         raws = _batch_decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DecodeError(why=str(error)[:200]) from None
-    results = await call.services.admit(raws)
+    results = await _admit(call, raws)
     return {"results": [_result(result) for result in results]}
+
+
+async def _admit(call: Call, raws: Sequence[bytes]) -> Sequence[DecodedTx | WattestError]:
+    results = await call.services.admit(raws)
+    call.services.metrics.mempool_failed_txs.inc(sum(isinstance(result, WattestError) for result in results))
+    return results
 
 
 def _result(result: DecodedTx | WattestError) -> dict[str, Any]:

@@ -47,14 +47,14 @@ REFUSAL = {
 
 def operation(route: Route) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "operationId": f"{route.method.lower()}_{route.handler.__name__}_{len(route.where)}",
-        "summary": summary_of(route),
+        "operationId": f"{route.handler.__module__.removeprefix('node.api.')}_{route.handler.__name__}",
+        "summary": route.summary,
         "parameters": [
             *(_parameter(parameter, "path") for parameter in route.where),
             *(_parameter(parameter, "query") for parameter in route.query),
         ],
         "responses": {
-            str(route.status): {"description": summary_of(route), **_content(route)},
+            str(route.status): {"description": route.summary, **_content(route)},
             "4XX": {
                 "description": "refused",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}},
@@ -68,10 +68,6 @@ def operation(route: Route) -> dict[str, Any]:
             "content": {media: {} for media in route.body.media},
         }
     return shown
-
-
-def summary_of(route: Route) -> str:
-    return (route.handler.__doc__ or "").strip().split("\n")[0]
 
 
 def _parameter(parameter: Parameter, where: str) -> dict[str, Any]:

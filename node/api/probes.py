@@ -54,6 +54,8 @@ async def metrics(call: Call) -> Answer:
     metrics.view.set(live.view)
     metrics.peers.set(live.connected)
     metrics.mempool_size.set(live.mempool)
+    for peer in live.peers:
+        metrics.traffic(peer.index, peer.received_bytes, peer.sent_bytes)
     metrics.blocksync_syncing.set(int(live.syncing))
     metrics.byzantine_validators.set(live.byzantine)
     metrics.auctions_open.set(len(auctions_page(store, "open", None, 200)[0]))

@@ -6,6 +6,7 @@ from node.api.calls import Answer, Call
 from node.api.refusals import BadJson
 from node.api.requests import fields, hex_field, integer_field, parse_json, read_body
 from node.wire import Close
+from state.errors import WattestError
 from state.units import DAY_S
 
 MAX_BATCH = 1_440  # a day of minutes
@@ -18,9 +19,13 @@ async def post_readings(call: Call) -> Answer:
     """A signed batch of readings of one device; answered once they are on disk, all or none."""
     value = parse_json(await read_body(call.request, MAX_READINGS_BYTES))
     raws, signature, key = fields(value, ("readings", "signature", "key"))
-    taken = await call.services.take_readings(
-        _raws(raws), hex_field(key, "key", 32, 32), hex_field(signature, "signature", 64, 64)
-    )
+    key, signature = hex_field(key, "key", 32, 32), hex_field(signature, "signature", 64, 64)
+    try:
+        taken = await call.services.take_readings(_raws(raws), key, signature)
+    except WattestError as refusal:
+        call.services.metrics.readings_refused.of(refusal.code).inc()
+        raise
+    call.services.metrics.readings.inc(taken.accepted)
     return {"accepted": taken.accepted, "duplicates": taken.duplicates}
 
 

@@ -4,11 +4,21 @@ from typing import Any, ClassVar
 
 from state.errors import (
     AuthorityRefusal,
+    ChainBreak,
+    CloseConflict,
+    CloseDiffers,
+    CredentialOver,
+    IntakeBusy,
+    LateReading,
     MempoolFull,
+    NoCredential,
+    OutOfOrder,
+    ReadingConflict,
     StateRefusal,
     StoreError,
     Unknown,
     WattestError,
+    WrongCredential,
 )
 
 SCHEMA = "error/1"
@@ -50,6 +60,12 @@ class BodyTimeout(RequestRefusal):
     sentence = "The body did not arrive within {seconds} seconds."
 
 
+class LengthRequired(RequestRefusal):
+    status = 411
+    code = "length_required"
+    sentence = "The body needs a Content-Length; bodies in chunks are not taken."
+
+
 class BodyTooLarge(RequestRefusal):
     status = 413
     code = "body_too_large"
@@ -70,7 +86,7 @@ class RateLimited(RequestRefusal):
 
 class Busy(RequestRefusal):
     status = 429
-    code = "busy"
+    code = "overloaded"
     sentence = "This node serves {limit} {what} at a time; try again in {retry_after_s} seconds."
 
 
@@ -83,8 +99,12 @@ def status_of(error: WattestError) -> int:
             return 404
         case AuthorityRefusal():
             return 403
-        case MempoolFull():
+        case MempoolFull() | IntakeBusy():
             return 429
+        case NoCredential() | WrongCredential() | CredentialOver():
+            return 403
+        case OutOfOrder() | ChainBreak() | ReadingConflict() | LateReading() | CloseConflict() | CloseDiffers():
+            return 409
         case StateRefusal():
             return 409
         case StoreError():

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from node.api.refusals import BadJson, BodyTimeout, BodyTooLarge, WrongMediaType
+from node.api.refusals import BadJson, BodyTimeout, BodyTooLarge, LengthRequired, WrongMediaType
 
 BODY_TIMEOUT_S = 10  # aiohttp itself has no limit on how long a body may drip
 MAX_DEPTH = 8
@@ -29,16 +29,16 @@ def media_type(request: web.Request, allowed: tuple[str, ...]) -> str:
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
-    """At most `limit` bytes within BODY_TIMEOUT_S; the rest of a longer body is not read."""
-    if request.content_length is not None and request.content_length > limit:
+    """At most `limit` bytes within BODY_TIMEOUT_S. The length is declared, because the sender's bucket pays by it."""
+    if request.content_length is None:
+        raise LengthRequired()
+    if request.content_length > limit:
         raise BodyTooLarge(limit=limit)
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.content.iter_any():
                 body += chunk
-                if len(body) > limit:
-                    raise BodyTooLarge(limit=limit)
     except TimeoutError:
         raise BodyTimeout(seconds=BODY_TIMEOUT_S) from None
     return bytes(body)

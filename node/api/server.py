@@ -1,5 +1,7 @@
 """The aiohttp application of one node: the table of routes behind the guard."""
 
+from typing import Any
+
 import msgspec
 from aiohttp import web
 
@@ -15,9 +17,13 @@ from node.api.streams import STREAMS, Streams
 from node.api.supply import SUPPLY
 from node.queries.supply import Supply
 
-KEEPALIVE_S = 30
-MAX_LINE = 8_190
-MAX_HEADERS = 8_190
+LISTENING: dict[str, Any] = {
+    "access_log": None,
+    "keepalive_timeout": 30,
+    "max_line_size": 8_190,
+    "max_field_size": 8_190,
+    "auto_decompress": False,  # encoded bodies are refused, so nobody need unpack them first
+}
 HARD_BODY_LIMIT = 5 * 1024 * 1024  # above every route's own limit, in case one forgot
 
 
@@ -38,11 +44,8 @@ async def serve(services: Services, host: str, port: int) -> web.AppRunner:
     """Listen at host:port until the returned runner's `cleanup()`; OSError if the port is taken."""
     runner = web.AppRunner(
         make_app(services),
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_S,
-        max_line_size=MAX_LINE,
-        max_field_size=MAX_HEADERS,
         shutdown_timeout=2,
+        **LISTENING,
     )
     await runner.setup()
     try:

@@ -23,6 +23,8 @@ class Peer:
     index: int
     connected: bool
     height: int
+    received_bytes: int = 0
+    sent_bytes: int = 0
 
 
 @dataclass(frozen=True)

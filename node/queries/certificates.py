@@ -5,7 +5,7 @@ from typing import Any
 from contracts.events import Issued
 from contracts.statement import statement_id
 from node.queries.chain import block_at, events_of, find_transaction, parameters_of
-from node.queries.pages import Page, bounds
+from node.queries.pages import Page, bounds, take
 from node.queries.values import plain
 from state.errors import StoreMismatch, Unknown
 from state.history import STATUS_LIVE, Step, Whereabouts, history, holdings, lot_of, where
@@ -161,15 +161,12 @@ def certificates_page(store: Store, holder: int | None, device: int | None, curs
     if holder is not None:
         return _held_page(store, holder, device, cursor, limit)
     prefix = bytes((Space.NUMBER,)) if device is None else number_key(device, 0)[:5]
-    items: list[dict[str, Any]] = []
-    for key, value in store.scan_raw(*bounds(prefix, cursor)):
-        output = store.get(output_key(value[8:]))
-        if output is None:
-            continue  # retired or expired
-        items.append(_live(store, value[8:], output))
-        if len(items) == limit:
-            return items, key
-    return items, None
+
+    def show(_: bytes, row: bytes) -> dict[str, Any] | None:
+        output = store.get(output_key(row[8:]))
+        return None if output is None else _live(store, row[8:], output)  # None: retired or expired
+
+    return take(store.scan_raw(*bounds(prefix, cursor)), limit, show)
 
 
 def _held_page(store: Store, holder: int, device: int | None, cursor: bytes | None, limit: int) -> Page:

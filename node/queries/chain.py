@@ -118,11 +118,11 @@ def block_height(store: Store, block: int | bytes) -> int:
     return height
 
 
-def blocks_dict(store: Store, first: int | None, count: int) -> list[dict[str, Any]]:
-    """`count` blocks upward from height `first`, or the newest ones."""
+def heights(store: Store, first: int | None, count: int) -> range:
+    """`count` final heights upward from `first`, or the newest ones."""
     tip = tip_height(store)
     low = max(0, tip - count + 1) if first is None else first
-    return [block_dict(store, height) for height in range(low, min(tip + 1, low + count))]
+    return range(low, min(tip + 1, low + count))
 
 
 def transaction_dict(store: Store, txid: bytes) -> dict[str, Any]:

@@ -6,20 +6,24 @@ from typing import Any, TypeVar
 from state.keyspace import Space, space_end
 from state.store import Store
 
+LOOKED_AT = 1_000  # rows, some 10 ms
+
 T = TypeVar("T")
 
 Page = tuple[list[dict[str, Any]], bytes | None]
 
 
 def take(rows: Iterator[tuple[bytes, T]], limit: int, show: Callable[[bytes, T], dict[str, Any] | None]) -> Page:
-    """Up to `limit` rows that `show` gives a form (None = left out), and the key of the last if there may be more."""
+    """Up to `limit` rows that `show` gives a form (None = left out), and the key of the last if there may be more.
+
+    A page ends early after LOOKED_AT rows, so that a filter that fits nothing cannot hold up the node's loop.
+    """
     items: list[dict[str, Any]] = []
-    for key, value in rows:
+    for looked_at, (key, value) in enumerate(rows, 1):
         shown = show(key, value)
-        if shown is None:
-            continue
-        items.append(shown)
-        if len(items) == limit:
+        if shown is not None:
+            items.append(shown)
+        if len(items) == limit or looked_at == LOOKED_AT:
             return items, key
     return items, None
 

@@ -11,6 +11,7 @@ import pytest
 from harness.answering_node import AnsweringNode, market_town, wallet_of
 
 from cli.main import run
+from node.keystore import CHEAP
 
 PEOPLE = ("owner", "trader", "bank", "exchange")
 
@@ -78,8 +79,9 @@ def act(wattest: Wattest, wallets: Path) -> Wattest:
 
 
 @pytest.fixture
-def private(tmp_path: Path) -> Callable[[str], Path]:
-    """Write a secret to a file of mode 0600."""
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Write a secret to a file of mode 0600; keys sealed with it are sealed cheaply."""
+    monkeypatch.setattr("node.keystore.MODERATE", CHEAP)
 
     def write(text: str) -> Path:
         path = tmp_path / f"secret-{len(list(tmp_path.iterdir()))}"

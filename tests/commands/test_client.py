@@ -44,7 +44,8 @@ class Server:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_POST = do_GET
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, *arguments: Any) -> None:
                 pass

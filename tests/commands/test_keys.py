@@ -37,7 +37,7 @@ def test_add_list_show(wattest, private) -> None:  # type: ignore[no-untyped-def
 def test_passphrase_from_a_descriptor(wattest, private) -> None:  # type: ignore[no-untyped-def]
     with private("pw").open() as file:
         assert wattest("keys", "add", "trader", "--passphrase-fd", file.fileno()).code == 0
-    assert wattest("keys", "export", "trader", "-y").code == 0
+    assert wattest("keys", "export", "trader", "--json").json["schema"] == "key_file/1"
 
 
 def test_export_and_import_keep_the_key_sealed(wattest, private, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

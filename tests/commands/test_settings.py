@@ -47,7 +47,7 @@ def test_set_changes_one_line_and_keeps_the_others(wattest, home: Path) -> None:
         ("client.nod", "x", "client.node"),
         ("node.api_listen", "nowhere", "HOST:PORT"),
         ("node.verify_threads", "many", "many"),
-        ("node.profile", "fast", "standard"),
+        ("node.profile", "fast", "bench"),
     ],
 )
 def test_refuses_settings_that_would_not_work(wattest, home: Path, name: str, value: str, hint: str) -> None:  # type: ignore[no-untyped-def]

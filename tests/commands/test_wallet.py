@@ -120,7 +120,7 @@ def test_refuses_files_that_are_not_what_they_say() -> None:
     text = format_file(draft(body(A.public)))
     for bad in (
         "{}",
-        text.replace("transaction/1", "transaction/2"),
+        text.replace("transaction_file/1", "transaction_file/2"),
         text.replace(CHAIN.hex() + '",\n  "body', OTHER.hex() + '",\n  "body'),
         text.replace('"body": "95', '"body": "96'),
         text.replace('"body": "', '"body": "zz'),

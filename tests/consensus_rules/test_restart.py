@@ -4,6 +4,7 @@ from harness.lone_engine import FINALIZE, NOTARIZE, NULLIFY, BuildBlock, LoneEng
 
 from consensus.effects import Commit, Fetch, Persist
 from consensus.messages import Full, GetBlock, Propose, VoteMessage
+from consensus.own_votes import OwnVotes
 from consensus.records import HeldQuorum, OwnVote, VotedBlock, prunable
 from consensus.votes import Position, nullified
 
@@ -146,3 +147,11 @@ def test_everything_up_to_the_final_view_may_go_except_its_finalization() -> Non
     gone = [own(NOTARIZE, Y_AT_2), VotedBlock(0, 2, Y), held(NOTARIZE, Y_AT_2), held(FINALIZE, X_AT_1)]
     assert [prunable(record, 0, 2) for record in (*kept, *gone)] == [False] * 3 + [True] * 4
     assert all(prunable(record, 1, 0) for record in (*kept, *gone)), "an epoch that is over"
+
+
+def test_vote_at_or_below_the_final_view_is_never_made() -> None:
+    """The journal is pruned there: a vote that was forgotten could be contradicted."""
+    signer = BEFORE.keys.signers[0]
+    own_votes = OwnVotes(bytes(32), signer, 0, may_vote=True)
+    assert own_votes.make(NULLIFY, nullified(0, 4), final_view=4) is None
+    assert own_votes.make(NULLIFY, nullified(0, 5), final_view=4) is not None

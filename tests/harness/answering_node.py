@@ -4,16 +4,13 @@ No consensus and no peers, so what wallets and commands do is tested against the
 """
 
 import asyncio
-import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.chain import LedgerWorld
-from harness.world import genesis_json
+from harness.finalized import FinalizedWorld
 
-from contracts.events import Event
 from contracts.transition import DecodedTx, decode_signed
 from node.api.limits import PROFILES
 from node.api.server import serve
@@ -26,29 +23,9 @@ from state.crypto import H
 from state.errors import WattestError
 
 
-class AskedWorld(LedgerWorld):
-    """A world that a node can show: canonical genesis text, and blocks without votes where nobody votes."""
-
-    def __init__(self) -> None:
-        data = genesis_json()
-        super().__init__(genesis=data)
-        self.genesis_text = json.dumps(json.loads(data), sort_keys=True, separators=(",", ":")).encode()
-
-    def block(self, *transactions: DecodedTx, seconds: int = 1) -> list[Event]:
-        self.time_ms += seconds * 1000
-        tip = self.ledger.tip
-        block, refused = self.ledger.build_with_refused(tip.hash, transactions, self.time_ms, proposer=0)
-        if refused:
-            raise refused[0][1]
-        output = self.ledger.commit(block, b"", tip.view + 1)
-        self.height, self.time_ms = self.ledger.tip.height, block.header.timestamp_ms
-        self.outputs.append(output)
-        return [record.event for record in output.events]
-
-
-def market_town() -> AskedWorld:
+def market_town() -> FinalizedWorld:
     """A bank, an exchange, a plant with 3 MWh of certificates, a trader with 1,000 EUR."""
-    world = AskedWorld()
+    world = FinalizedWorld()
     world.operators()
     world.register("owner")
     world.register("trader")
@@ -60,7 +37,7 @@ def market_town() -> AskedWorld:
 class AnsweringNode:
     """`url` answers between `start` and `stop`. `profile_hash` is what it computes for any plant and window."""
 
-    def __init__(self, chain: AskedWorld) -> None:
+    def __init__(self, chain: FinalizedWorld) -> None:
         self.chain = chain
         self.url = ""
         self.profile_hash = H("test/profile", (1,)).hex()
@@ -105,13 +82,13 @@ class AnsweringNode:
     def _services(self) -> Services:
         chain = self.chain
         return Services(
-            store=chain.ledger.store,
+            store=chain.store,
             chain=chain.chain,
             genesis=chain.genesis_text,
             node_index=0,
             version="0.0-test",
             public_url="http://test",
-            feed=Feed(lambda height: block_message(chain.ledger.store, height)),
+            feed=Feed(lambda height: block_message(chain.store, height)),
             metrics=Metrics(chain.chain, len(chain.validators)),
             live=lambda: Live(1, 0, (), len(self.waiting), False),
             admit=self._admit,
@@ -128,7 +105,7 @@ async def _nobody(*arguments: object) -> Any:
     raise AssertionError("no test of the commands posts readings to this node")
 
 
-def wallet_of(directory: Path, chain: AskedWorld, *names: str, purpose: str = "wallet") -> Path:
+def wallet_of(directory: Path, chain: FinalizedWorld, *names: str, purpose: str = "wallet") -> Path:
     """A home with the keys of people of the world (`test` keyring), each under its own name."""
     for name in names:
         key = generate_key(purpose, chain.chain.hex(), chain.seed(name))

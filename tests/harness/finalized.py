@@ -1,4 +1,4 @@
-"""The people of `World` on a real ledger whose blocks carry real Finalizations: what proofs and readers are tested on."""
+"""The people of `World` on a real ledger whose blocks carry real Finalizations: for proofs and readers."""
 
 import json
 
@@ -47,8 +47,9 @@ class FinalizedWorld(LedgerWorld):
         self.outputs.append(output)
         return [record.event for record in output.events]
 
-    def finalization(self, block_hash: bytes, view: int) -> Quorum:
-        position = Position(0, view, view - 1, block_hash)
+    def finalization(self, block_hash: bytes, view: int, epoch: int = 0) -> Quorum:
+        """By the first q validators, whatever the block says."""
+        position = Position(epoch, view, view - 1, block_hash)
         votes = [
             make_vote(
                 self.chain, FINALIZE, position, index, lambda data, name=f"vote_key{index}": sign(seed_of(name), data)
@@ -63,7 +64,7 @@ class FinalizedWorld(LedgerWorld):
 
 
 def lively_world() -> FinalizedWorld:
-    """Something of everything: certificates 1..3 issued, 2 retired, 1 offered in auction 1, a bid there, 3 still held."""
+    """Of certificates 1..3 number 1 is offered in auction 1, 2 retired, 3 held; and there is a bid."""
     world = FinalizedWorld()
     world.operators()
     world.register("owner")

@@ -204,6 +204,10 @@ class Simulation:
                 self._peer_up(node.index, other)
                 self._peer_up(other, node.index)
 
+    def _restart(self, node: SimNode) -> None:
+        if node.engine is None and not (self._healed and node.index in self.options.frozen):
+            self._start(node)
+
     def _peer_up(self, index: int, peer: int) -> None:
         if index not in self.villains:
             node = self.nodes[index]
@@ -216,10 +220,8 @@ class Simulation:
         was_up = node.engine is not None
         node.take(given)
         if was_up and node.engine is None:
-            if self._healed and node.index in self.options.frozen:
-                return
             down_ms = self.random.choice((50, 500, 3_000))
-            self.at(self.now_ms + down_ms, lambda: self._start(node))
+            self.at(self.now_ms + down_ms, lambda: self._restart(node))
 
     # --- faults
 
@@ -233,10 +235,13 @@ class Simulation:
 
     def _heal(self) -> None:
         self._healed = True
-        for node in self.honest:
-            if node.index in self.options.frozen and node.engine is not None:
-                node.crash()
         self._view_at_heal = self._top_view
+        for node in self.honest:
+            if node.index in self.options.frozen:
+                if node.engine is not None:
+                    node.crash()
+            else:
+                self._restart(node)  # whoever is still down would only count as another fault
 
     def crash_here(self, node: SimNode) -> bool:
         return not self._healed and self.options.crash > 0 and self.random.random() < self.options.crash

@@ -112,7 +112,8 @@ def test_points_fade_and_a_ban_ends() -> None:
     assert conduct.blame("aa", 1, 0)
     assert not conduct.banned("bb", 0)
     assert conduct.points("aa", HALF_LIFE_MS) == BAN_AT // 2
-    assert not conduct.banned("aa", HALF_LIFE_MS)
+    assert conduct.banned("aa", HALF_LIFE_MS)
+    assert not conduct.banned("aa", HALF_LIFE_MS + HALF_LIFE_MS // 10)
     assert conduct.points("aa", 20 * HALF_LIFE_MS) == 0
 
 

@@ -2,16 +2,23 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from harness.net import Running, free_ports, keys_of, make_home, make_homes, open_node, registration, running, signed
 from harness.world import key_of, seed_of
+from msgspec import structs
 
+from consensus.messages import Blocks, QuorumMessage, VoteMessage
+from consensus.votes import FINALIZE, NOTARIZE, Quorum, Vote
 from contracts.transition import DecodedTx
 from node.app import NodeKeys
-from node.config import ConfigError
-from node.runtime import FinalBlock
+from node.config import ConfigError, load_config
+from node.gossip import Sender
+from node.runtime import FinalBlock, NodeHalted
+from node.wire import VALIDATOR, Consensus, node_id
+from state.codec import encode
 from state.errors import StoreError, StoreMismatch, VoteStateLost, WattestError
 from state.keyspace import key_owner_key
 from state.transaction import Register
@@ -109,6 +116,21 @@ async def test_all_stop_and_go_on_where_they_were(tmp_path: Path) -> None:
         one_chain(nodes)
 
 
+async def test_votes_survive_a_journal_that_rotates_at_every_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.runtime.SEGMENT_BYTES", 1)
+    homes = make_homes(tmp_path, 4)
+    for run in range(1, 4):
+        async with running(homes) as nodes:
+            for each in nodes:
+                await each.height(3 * run)
+            one_chain(nodes)
+            assert not any(each.node.runtime.byzantine for each in nodes)
+    assert all(each.node.journal.header.sequence > 6 for each in nodes)
+    assert all(len(list((home / "data" / "journal").iterdir())) == 2 for home in homes)
+
+
 async def test_a_latecomer_fetches_more_blocks_than_one_answer_holds(tmp_path: Path) -> None:
     homes = make_homes(tmp_path, 4, idle_interval_ms=100, min_interval_ms=1, delta_ms=300)
     async with running(homes[:3]) as nodes:
@@ -144,6 +166,65 @@ async def test_final_blocks_reach_a_subscriber_in_order(tmp_path: Path) -> None:
         feed = nodes[0].node.subscribe()
         heights = [final.block.header.height for final in [await feed.get() for _ in range(4)] if final is not None]
         assert heights == [1, 2, 3, 4]
+
+
+async def test_a_moved_validator_listens_before_it_votes(tmp_path: Path) -> None:
+    homes = make_homes(tmp_path, 1, delta_ms=5, idle_interval_ms=100)
+    async with running(homes) as nodes:
+        await nodes[0].height(2)
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(homes[0], moved)
+    listener = Running(open_node(moved, keys_of(0)))
+    height = listener.node.ledger.tip.height
+    assert listener.node.listening
+    await asyncio.wait_for(listener.task, 10)  # ends by itself
+    async with running([moved]) as nodes:
+        assert not nodes[0].node.listening
+        assert nodes[0].node.ledger.tip.height == height, "it voted before it had listened"
+        await nodes[0].height(height + 2)
+
+
+async def test_a_copy_of_a_running_validator_ends_before_it_votes(tmp_path: Path) -> None:
+    homes = make_homes(tmp_path, 4)
+    async with running(homes) as nodes:
+        await nodes[3].height(2)
+        await nodes[3].stop()
+        copy = tmp_path / "copy"
+        shutil.copytree(homes[3], copy)
+        config = copy / "config.toml"
+        address = load_config(copy, environment={}).text("node.p2p_listen")
+        config.write_text(config.read_text().replace(address, "127.0.0.1:0"))
+        nodes[3] = Running(open_node(homes[3], keys_of(3)))
+        clone = Running(open_node(copy, keys_of(3)))
+        with pytest.raises(NodeHalted) as halted:
+            await asyncio.wait_for(clone.task, 30)
+        assert halted.value.exit_code == 74
+        height = nodes[0].node.ledger.tip.height
+        for each in nodes:
+            await each.height(height + 2)  # the original goes on
+
+
+async def test_a_validator_that_sends_lies_is_dropped_and_the_others_go_on(tmp_path: Path) -> None:
+    homes = make_homes(tmp_path, 4, delta_ms=250)
+    liar = Sender(node_id(key_of("node_key3")).hex(), VALIDATOR, 3)
+    async with running(homes[:3]) as nodes:
+        await nodes[0].height(2)
+        tip = nodes[0].node.ledger.tip
+        block = nodes[0].node.ledger.block_at(1)
+        forged = Quorum(FINALIZE, 0, tip.view + 50, tip.view, bytes(32), b"\x07", (bytes(64),) * 3)
+        lies = [
+            QuorumMessage(forged),
+            Blocks((structs.replace(block, header=structs.replace(block.header, height=tip.height + 1)),), (), forged),
+            VoteMessage(Vote(NOTARIZE, 0, tip.view + 1, tip.view, bytes(32), 3, bytes(64))),
+        ]
+        for number in range(6):
+            nodes[0].node.runtime.frame_received(liar, Consensus(encode(lies[number % 3])))
+        async with asyncio.timeout(5):
+            while not nodes[0].node.peers._conduct.banned(liar.name, nodes[0].node.clock.monotonic_ms()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        for each in nodes:
+            await each.height(tip.height + 3)
+        one_chain(nodes)
 
 
 # --- refusals

@@ -117,6 +117,13 @@ def test_rejects_an_earlier_day_copied_at_any_scale(percent: int) -> None:
     assert (verdict.verdict, "power_replay" in verdict.reasons) == ("reject", True)
 
 
+def test_a_day_that_only_resembles_another_is_no_copy() -> None:
+    """Clear days of one plant resemble each other to four digits of the cosine."""
+    dice = np.random.default_rng(4)
+    resembling = SOLAR_DAYS[DAY - 9].power_w * (1_000 + dice.integers(-9, 10, 96)) // 1_000
+    assert "power_replay" not in judge_solar(power_w=resembling).reasons
+
+
 def test_rejects_readings_that_are_equal_to_the_last_digit() -> None:
     power = WIND_DAYS[DAY].power_w.copy()
     power[30:36] = 400_000

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -80,6 +81,7 @@ class Site:
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     monkeypatch.setattr(gateway_module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(gateway_module, "LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(gateway_module, "GATHER_S", 0.02)
     made = Site(tmp_path, interval_s=600)
     async with made.api.server:
         yield made
@@ -233,6 +235,15 @@ async def test_a_validator_that_is_away_loses_nothing(site: Site) -> None:
         await site.settled()
         assert site.gateway.status()["units"][0]["trouble"] is None
     assert len(site.held()) == 20
+
+
+async def test_a_fast_stream_is_gathered_into_batches(site: Site) -> None:
+    async with site.running():
+        for slot in range(144):
+            await site.post(at(slot))
+        await site.settled()
+    assert len(site.held()) == sum(site.api.batches) == 144
+    assert len(site.api.batches) < 72
 
 
 async def test_a_lost_acknowledgement_is_no_second_reading(site: Site) -> None:
@@ -436,8 +447,10 @@ async def test_appends_that_come_together_share_a_sync(tmp_path: Path, monkeypat
     writes: list[bytes] = []
     real = spool._write
     monkeypatch.setattr(spool, "_write", lambda data: (writes.append(data), real(data)))
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
     await asyncio.gather(*(spool.append([b"%d" % number]) for number in range(100)))
-    assert len(writes) < 5
+    assert len(writes) == len(synced) < 5
     spool.close()
     assert Spool(tmp_path / "log").records == [b"%d" % number for number in range(100)]
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 from harness.metering import Meter, Plant, give, record_of
-from harness.world import FAR, WIND, World, seed_of
-from msgspec.structs import replace
+from harness.world import World, seed_of
 
 from contracts.calendar import month_of_day
 from contracts.events import DayJudged, Issued
 from contracts.transition import decode_signed
-from node.baselines import Baselines, facts_of
+from node.baselines import Baselines
 from node.fetching import GIVE_UP_AFTER, RETRY_MS, Fetching, answer
 from node.intake import Intake
 from node.judge import ALL_SIGNED_MS, OTHERS_MS, REPEAT_MS, Judge, Ports
@@ -29,7 +28,6 @@ from state.keyspace import device_key, month_energy_key, release_key
 from state.records import Device, MonthEnergy, Release
 from state.transaction import Issue, ProfileContent
 from state.units import DAY_S
-from verifier.device import HORIZONTAL, IN_PLANE, INDEPENDENT_CLIMATE, NO_COORDINATE
 from verifier.reading import parse_seed, reading_hash
 
 FIRST_DAY = 16_071  # 2014-01-01
@@ -488,21 +486,3 @@ async def _deliver(intake: Intake, frame: Readings | DayClose) -> None:
         await intake.on_readings(frame)
     else:
         await intake.on_day_close(frame)
-
-
-# --- the ledger's record as the verifier's facts
-
-
-def test_facts_of_the_ledger_are_the_verifiers() -> None:
-    def device(**changes: Any) -> Device:
-        return Device(1, 1, 1, replace(WIND, **changes), FAR, 1, b"", 0, 0)
-
-    wind = facts_of(device())
-    assert (wind.technology, wind.nameplate_w) == ("wind", 2_050_000)
-    solar = facts_of(
-        device(technology="T010101", tilt_udeg=45_000_000, azimuth_udeg=158_000_000, insolation_source="satellite")
-    )
-    assert (solar.technology, solar.tilt_udeg, solar.azimuth_udeg) == ("solar", 45_000_000, 158_000_000)
-    assert (solar.plane, solar.climate_source) == (HORIZONTAL, INDEPENDENT_CLIMATE)
-    assert facts_of(device(technology="T010101", insolation_source="plane")).plane == IN_PLANE
-    assert facts_of(device(latitude_udeg=2**31, longitude_udeg=2**31)).latitude_udeg == NO_COORDINATE

@@ -30,7 +30,7 @@ MUTANTS: list[tuple[mutants.Mutant, dict[str, Any]]] = [
     (mutants.own_votes_not_counted_again, {"n": 2, "dense": True}),
     (mutants.nothing_sent_again, {}),
     (mutants.nullified_node_ignores_the_notarization, {}),
-    (mutants.view_advanced_by_timer, {}),
+    (mutants.view_advanced_by_timer, {"n": 4}),
 ]
 
 

@@ -92,7 +92,7 @@ def test_make_targets_that_docs_name_exist() -> None:
 def test_commands_that_docs_name_exist() -> None:
     """`wattest noun verb` in text or at the start of a line of a code block; a line that says "not yet" may dream."""
     words = [row[0].strip("`").split()[1:] for row in reference.commands()]
-    paths = {tuple(word for word in path if word.islower()) for path in words}
+    paths = {tuple(word for word in path if re.fullmatch("[a-z][a-z-]*", word)) for path in words}
     known = {path[:length] for path in paths for length in range(len(path) + 1)}
     spoken = re.compile(r"(?:`|^\s*(?:\$ )?)(?:\.venv/bin/)?wattest ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?(?![\w./-])")
     strange = []

@@ -1,0 +1,181 @@
+"""The public pages: they say what the ledger says, carry everything they need, and escape what others wrote."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from harness.finalized import FinalizedWorld
+from harness.served import Served
+
+from node.api.server import make_app
+from node.pages.render import energy, utc
+from state.outputs import Bundle
+from state.transaction import Beneficiary
+
+NUMBER = "WAT-FR-0000001-201404-000000002-53"
+
+
+async def statement_id(client: TestClient) -> str:
+    found = await (await client.get("/v1/statements")).json()
+    return found["statements"][0]["id"]
+
+
+async def pages(client: TestClient) -> dict[str, str]:
+    paths = ["/", f"/statement/{await statement_id(client)}", f"/certificate/{NUMBER}"]
+    return {path: await (await client.get(path)).text() for path in paths}
+
+
+async def test_pages_load_nothing_from_elsewhere(client: TestClient) -> None:
+    for path, text in (await pages(client)).items():
+        links = re.findall(r'(?:src|href|action)="([^"]*)"', text)
+        assert all(link.startswith("/") for link in links), (path, links)
+        assert "@import" not in text
+        assert "url(" not in text
+        assert 'name="viewport"' in text
+        assert "prefers-color-scheme: dark" in text
+
+
+async def test_pages_forbid_what_they_do_not_use(client: TestClient) -> None:
+    policy = (await client.get("/")).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    nonce = re.search(r"script-src 'nonce-([^']+)'", policy)
+    assert nonce
+    other = (await client.get("/")).headers["Content-Security-Policy"]
+    assert other != policy, "a nonce is used once"
+    statement = await client.get(f"/statement/{await statement_id(client)}")
+    assert "script-src" not in statement.headers["Content-Security-Policy"]
+    assert "<script" not in await statement.text()
+
+
+async def test_home_shows_height_supply_and_statements(served: Served, client: TestClient) -> None:
+    text = await (await client.get("/")).text()
+    assert f'<b id="height">{served.world.height}</b>' in text
+    assert "WIND-MWH" in text
+    assert f"/statement/{await statement_id(client)}" in text
+    assert "3 of 4" in text  # the first q validators sign in this world
+
+
+async def test_statement_page_says_who_what_and_how_to_check(client: TestClient) -> None:
+    identity = await statement_id(client)
+    text = await (await client.get(f"/statement/{identity}")).text()
+    for said in ("Bakery Dupont", "1 MWh", NUMBER, "La Haute Borne", "completed", f"/v1/statements/{identity}/proof"):
+        assert said in text
+    assert "<svg" in text
+    assert "another network" not in text
+
+
+async def test_statement_page_warns_of_a_link_for_another_network(served: Served, client: TestClient) -> None:
+    path = f"/statement/{await statement_id(client)}"
+    right = await (await client.get(path, params={"c": served.world.chain.hex()[:8]})).text()
+    wrong = await (await client.get(path, params={"c": "00000000"})).text()
+    assert "another network" not in right
+    assert "another network" in wrong
+
+
+async def test_certificate_page_tells_its_life(client: TestClient) -> None:
+    text = await (await client.get(f"/certificate/{NUMBER}")).text()
+    assert "retired" in text
+    life = text[text.index("Its life") :]
+    assert life.index("issued") < life.index("retired")
+    assert "2023-11-14" in life
+    assert f"/statement/{await statement_id(client)}" in text
+
+
+async def test_range_of_certificates_has_a_page_too(client: TestClient) -> None:
+    text = await (await client.get("/certificate/WAT-FR-0000001-201404-000000001/000000003-19")).text()
+    assert text.count("WAT-FR-0000001-201404-00000000") >= 4
+    assert all(status in text for status in ("locked", "retired", "active"))
+
+
+SEARCHES = [
+    (NUMBER, f"/certificate/{NUMBER}"),
+    (f" {NUMBER.lower()} ", f"/certificate/{NUMBER}"),
+    ("3", "/v1/blocks/3"),
+    ("device 1", "/v1/devices/1"),
+    ("participant 7", "/v1/participants/7"),
+]
+
+
+@pytest.mark.parametrize(("text", "target"), SEARCHES)
+async def test_search_leads_to_what_was_named(client: TestClient, text: str, target: str) -> None:
+    response = await client.get("/search", params={"q": text}, allow_redirects=False)
+    assert (response.status, response.headers["Location"]) == (303, target)
+    assert (await client.get(target)).status == 200
+
+
+async def test_search_finds_statement_transaction_and_block(served: Served, client: TestClient) -> None:
+    identity, txid = await statement_id(client), served.world.last_txid().hex()
+    block = served.world.ledger.tip.hash.hex()
+    targets = {identity: "/statement/", txid: "/v1/transactions/", block: "/v1/blocks/"}
+    for text, prefix in targets.items():
+        response = await client.get("/search", params={"q": text}, allow_redirects=False)
+        assert response.headers["Location"] == prefix + text
+
+
+@pytest.mark.parametrize("text", ["nothing", "999999", "0" * 64, "0" * 32, "//elsewhere.example", "participant 999"])
+async def test_search_that_finds_nothing_says_so(client: TestClient, text: str) -> None:
+    response = await client.get("/search", params={"q": text}, allow_redirects=False)
+    assert response.status == 404
+    assert "Nothing found" in await response.text()
+
+
+async def test_what_others_wrote_is_escaped() -> None:
+    world = FinalizedWorld()
+    world.register("owner")
+    world.device("owner")
+    point = world.issue(1, 1_000_000)
+    assert isinstance(world.live()[point], Bundle)
+    evil = '<script>alert("x")</script>'
+    action = world.retire_action("owner", point, 1, 1, beneficiary=Beneficiary(evil, evil, evil, "FR"), note=evil)
+    world.do(action, by=("owner",))
+    async with TestClient(TestServer(make_app(Served(world).services))) as client:
+        text = await (await client.get(f"/statement/{await statement_id(client)}")).text()
+        search = await (await client.get("/search", params={"q": evil})).text()
+    assert "<script" not in text + search
+    assert "&lt;script&gt;" in text
+    assert "&lt;script&gt;" in search
+
+
+@pytest.mark.parametrize("path", [f"/statement/{'0' * 32}", "/certificate/WAT-FR-0000001-201404-000000009-32"])
+async def test_unknown_names_are_a_page_with_404(client: TestClient, path: str) -> None:
+    response = await client.get(path)
+    assert response.status == 404
+    assert response.content_type == "text/html"
+
+
+def test_energy_is_shown_exactly() -> None:
+    shown = [energy(wh) for wh in (0, 999, 1_000, 1_500, 1_234_567, 2_050_000, 10**9, 10**18)]
+    assert shown == ["0 Wh", "999 Wh", "1 kWh", "1.5 kWh", "1,234.567 kWh", "2.05 MWh", "1 GWh", "1,000,000,000 GWh"]
+
+
+def test_deadline_beyond_the_calendar_has_words() -> None:
+    assert utc(0) == "1970-01-01 00:00:00"
+    assert utc(2**64 - 1) == f"second {2**64 - 1}"
+
+
+class Balance(HTMLParser):
+    """Opens and closes, as a browser would not insist on."""
+
+    VOID = frozenset({"meta", "input", "link", "br", "path"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+
+async def test_every_tag_is_closed_and_no_placeholder_is_left(client: TestClient) -> None:
+    for path, text in (await pages(client)).items():
+        balance = Balance()
+        balance.feed(text)
+        assert balance.open == [], path
+        assert not re.search(r"\$[a-z]", text), path
+        assert len(text) < 40_000

@@ -1,0 +1,66 @@
+"""The verifier is one file that anybody can copy: what it imports, and how it answers as a command."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness.finalized import lively_world
+from harness.world import genesis_json
+
+from node.proof import build_proof
+
+VERIFIER = Path(__file__).resolve().parents[2] / "cli" / "verify_statement.py"
+
+
+def test_imports_nothing_of_ours() -> None:
+    tree = ast.parse(VERIFIER.read_text())
+    modules = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert modules - set(sys.stdlib_module_names) == {"msgpack", "nacl"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a copy of the verifier, a proof and the genesis; nothing of the project."""
+    folder = tmp_path_factory.mktemp("alone")
+    world = lively_world()
+    statement = next(iter(world.store.scan(b"\x20", b"\x21")))[0][1:]
+    shutil.copy(VERIFIER, folder)
+    (folder / "statement.proof").write_bytes(build_proof(world.store, world.genesis_text, statement))
+    (folder / "genesis.json").write_bytes(genesis_json())
+    (folder / "other.json").write_bytes(genesis_json(idle_interval_ms=12_345))
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "verify_statement.py", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_copied_file_verifies_in_words_and_as_json(folder: Path) -> None:
+    words = run(folder, "statement.proof", "--genesis", "genesis.json")
+    assert (words.returncode, words.stderr) == (0, "")
+    assert words.stdout.startswith("VERIFIED")
+    assert "Bakery Dupont" in words.stdout
+    answer = json.loads(run(folder, "statement.proof", "--json").stdout)
+    assert (answer["verified"], answer["genesis"]) == (True, "in the file")
+
+
+def test_refused_proof_is_exit_code_6_and_says_why(folder: Path) -> None:
+    refused = run(folder, "statement.proof", "--genesis", "other.json", "--json")
+    assert refused.returncode == 6
+    assert "NOT VERIFIED: the file is of chain" in refused.stderr
+    assert json.loads(refused.stdout)["verified"] is False
+
+
+def test_missing_file_is_exit_code_2(folder: Path) -> None:
+    assert run(folder, "nowhere.proof").returncode == 2
+    assert run(folder).returncode == 2

@@ -1,0 +1,204 @@
+"""Blocks, validators and who leads: the picture of the network's panel."""
+
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from tui.pictures import DIFFER, EQUAL, UNKNOWN, BlockPicture, NetworkPicture, ValidatorPicture
+from tui.words import counted
+
+KEPT = 64  # blocks whose roots and signers are remembered
+MARKS = 12  # blocks of a validator's strip
+ZEROS = "0" * 64
+
+WORDS = {  # what a block did, in the order of telling
+    "retired": "retirement",
+    "settled": "settlement",
+    "delivered": "delivery",
+    "issued": "issue",
+    "verdict": "verdict",
+    "transferred": "transfer",
+    "bid_placed": "bid",
+    "offered": "offer",
+    "auction_opened": "auction",
+    "deposited": "deposit",
+    "paid_out": "payout",
+    "enacted": "enactment",
+    "proposed": "proposal",
+    "voted": "vote",
+    "registered": "registration",
+    "cancelled": "withdrawn order",
+    "auction_closed": "auction closed",
+    "expired": "expiry",
+}
+PLURALS = {"delivery": "deliveries", "expiry": "expiries", "auction closed": "auctions closed"}
+
+
+@dataclass(frozen=True)
+class Final:
+    """One block as the feed told it."""
+
+    height: int
+    hash: str
+    proposer: int
+    time_ms: int
+    signers: frozenset[int]
+    state_root: str
+    transactions: int
+    what: str
+
+
+@dataclass
+class Chain:
+    """`statuses[i]` is what the i-th node of the command line last answered; None = it does not answer."""
+
+    chain_id: str = ""
+    name: str = ""
+    first: int = 1  # the first block that was heard of
+    height: int = -1
+    time_ms: int = 0
+    epoch: int = 0
+    view: int = 0
+    leader: int | None = None
+    blocks: deque[Final] = field(default_factory=lambda: deque(maxlen=KEPT))
+    roots: OrderedDict[int, str] = field(default_factory=OrderedDict)
+    statuses: dict[int, dict[str, Any] | None] = field(default_factory=dict)
+    seats: dict[int, int] = field(default_factory=dict)  # node of the command line -> validator index
+    validators: list[dict[str, Any]] = field(default_factory=list)
+
+    def apply_status(self, node: int, status: dict[str, Any] | None) -> None:
+        self.statuses[node] = status
+        if status is None:
+            return
+        if not self.chain_id:
+            self.chain_id, self.name = status["chain_id"], status.get("name", "")
+        if status["chain_id"] != self.chain_id:
+            return
+        self.validators = status["validators"]
+        if status.get("node_index") is not None:
+            self.seats[node] = status["node_index"]
+        newest = (status.get("epoch", 0), status.get("view", 0))
+        if newest > (self.epoch, self.view) or self.leader is None:
+            self.apply_view(*newest, status.get("leader"))
+
+    def apply_view(self, epoch: int, view: int, leader: int | None) -> None:
+        self.epoch, self.view = epoch, view
+        if leader is not None:
+            self.leader = leader
+
+    def apply_block(self, message: dict[str, Any]) -> bool:
+        """Whether it is news: a replay after a reconnect may repeat heights."""
+        height = int(message["height"])
+        if height <= self.height:
+            return False
+        if self.height < 0:
+            self.first = height
+        self.height, self.time_ms = height, int(message["time_ms"])
+        self.blocks.append(
+            Final(
+                height=height,
+                hash=message["hash"],
+                proposer=int(message["proposer"]),
+                time_ms=self.time_ms,
+                signers=frozenset(message["signers"]),
+                state_root=message["state_root"],
+                transactions=int(message["transactions"]),
+                what=summary(message["events"]),
+            )
+        )
+        self.roots[height] = message["state_root"]
+        if len(self.roots) > KEPT:
+            self.roots.popitem(last=False)
+        return True
+
+    # --- the picture
+
+    def picture(self) -> NetworkPicture:
+        return NetworkPicture(
+            name=self.name,
+            chain=self.chain_id[:8],
+            height=self.height,
+            time_ms=self.time_ms,
+            epoch=self.epoch,
+            view=self.view,
+            leader="" if self.leader is None else self.validator_name(self.leader),
+            roots=self._compared(),
+            validators=tuple(self._row(index) for index in range(len(self.validators))),
+            blocks=tuple(self._block(block) for block in reversed(self.blocks)),
+        )
+
+    def validator_name(self, index: int) -> str:
+        return str(self.validators[index]["name"]) if index < len(self.validators) else f"validator {index}"
+
+    def ours(self) -> list[dict[str, Any]]:
+        """Answers of the nodes that answer and are of this chain."""
+        return [status for status in self.statuses.values() if status and status["chain_id"] == self.chain_id]
+
+    def _compared(self) -> str:
+        """Nodes are rarely at one height when asked: each root is held against what is known of its own height."""
+        known = dict(self.roots)
+        answers = [(int(status["height"]), str(status["state_root"])) for status in self.ours()]
+        for height, root in answers:
+            if known.setdefault(height, root) != root:
+                return DIFFER
+        return EQUAL if answers else UNKNOWN
+
+    def _row(self, index: int) -> ValidatorPicture:
+        told = self.validators[index]
+        node = next((node for node, seat in self.seats.items() if seat == index), None)
+        status = self.statuses.get(node) if node is not None else None
+        strange = status is not None and status["chain_id"] != self.chain_id
+        marks = tuple(_mark(block, index) for block in list(self.blocks)[-MARKS:])
+        own = status if not strange else None
+        return ValidatorPicture(
+            index=index,
+            name=str(told["name"]),
+            alive=self._alive(index, node),
+            leads=index == self.leader,
+            height=int(own["height"]) if own else told.get("height"),
+            state_root=str(own["state_root"]) if own else "",
+            marks=marks,
+            last_signed=max((b.height for b in self.blocks if index in b.signers), default=told["last_signed_height"]),
+            peers=int(own["peers"]) if own else None,
+            waiting=int(own["mempool"]) if own else None,
+            syncing=bool(own and own["syncing"]),
+            other_chain=strange,
+        )
+
+    def _alive(self, index: int, node: int | None) -> bool | None:
+        """By its own answer where it is asked, else by what the others say of their connection to it."""
+        if node is not None:
+            return self.statuses.get(node) is not None
+        told = [
+            bool(status["validators"][index]["connected"])
+            for status in self.ours()
+            if status.get("node_index") != index and index < len(status["validators"])
+        ]
+        return any(told) if told else None
+
+    def _block(self, block: Final) -> BlockPicture:
+        return BlockPicture(
+            height=block.height,
+            hash=block.hash,
+            proposer=self.validator_name(block.proposer),
+            transactions=block.transactions,
+            time_ms=block.time_ms,
+            signers=len(block.signers),
+            what=block.what,
+        )
+
+
+def _mark(block: Final, index: int) -> str:
+    if block.proposer == index:
+        return "proposed"
+    return "signed" if index in block.signers else "absent"
+
+
+def summary(events: list[dict[str, Any]]) -> str:
+    """`2 issues, 14 verdicts`: what happened in a block, the weightiest first."""
+    counts = Counter(event["kind"] for event in events)
+    return ", ".join(_many(counts[kind], word) for kind, word in WORDS.items() if counts[kind])
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {PLURALS[word]}" if count > 1 and word in PLURALS else counted(count, word)

@@ -1,0 +1,1 @@
+"""Whole screens: the network, a block or transaction to its last field, the keys."""

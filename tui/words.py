@@ -1,0 +1,77 @@
+"""Numbers, times and energy as people read them on a screen. Integers in, text out."""
+
+from datetime import UTC, datetime
+
+from contracts.calendar import date_of_day
+from state.units import MICRO
+
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
+
+
+def power(watts: int | None) -> str:
+    return "no value" if watts is None else _scaled(watts, "W")
+
+
+def energy(watt_hours: int) -> str:
+    return _scaled(watt_hours, "Wh")
+
+
+def _scaled(value: int, unit: str) -> str:
+    """Three digits that matter, with the prefix they need: `1.42 MW`, `18.0 kWh`, `-3 W`."""
+    for prefix, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if abs(value) >= size:
+            places = 2 if abs(value) < 10 * size else 1
+            whole, rest = divmod(abs(value) * 10**places // size, 10**places)
+            return f"{'-' if value < 0 else ''}{whole:,}.{rest:0{places}d} {prefix}{unit}"
+    return f"{value} {unit}"
+
+
+def money(millionths: int, currency: str) -> str:
+    """At least two places of the currency unit, more only where they are not zero."""
+    whole, rest = divmod(abs(millionths), MICRO)
+    places = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if millionths < 0 else ''}{whole:,}.{places} {currency}".rstrip()
+
+
+def counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def moment(seconds: int) -> str:
+    """`2014-04-03 14:20`, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def clock(time_ms: int) -> str:
+    """`16:02:11`, UTC."""
+    return datetime.fromtimestamp(time_ms // 1_000, UTC).strftime("%H:%M:%S")
+
+
+def ledger_time(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms // 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def year_of(seconds: int) -> int:
+    return datetime.fromtimestamp(seconds, UTC).year
+
+
+def date(day: int) -> str:
+    return date_of_day(day).isoformat()
+
+
+def month(number: int) -> str:
+    """`April 2014` of 201404."""
+    return f"{MONTHS[number % 100 - 1]} {number // 100}"
+
+
+def short(hexadecimal: str) -> str:
+    """The first and last digits of a hash, enough to compare two by eye."""
+    return hexadecimal if len(hexadecimal) <= 9 else f"{hexadecimal[:4]}…{hexadecimal[-4:]}"
+
+
+def remaining(seconds: int) -> str:
+    if seconds < 60:
+        return f"{max(0, seconds)} s"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
