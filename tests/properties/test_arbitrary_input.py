@@ -171,10 +171,10 @@ def _changed(facts: DeviceFacts, field: str, value: object) -> DeviceFacts:
 
 
 def test_arbitrary_actions_are_executed_or_refused_and_leave_what_can_be_read(town: Town) -> None:
-    signers = tuple(town.key(person) for person in ("plant", "trader", "bank", "exchange", "new", "Organisation 0"))
+    signers = tuple(town.key(person) for person in ("plant", "trader", "bank", "exchange", "Organisation 0", "new"))
     tally, actions = {"executed": 0, "refused": 0}, actions_about(town)
 
-    @given(few(actions, 2), st.sampled_from((signers, signers[:4], ())))
+    @given(few(actions, 2), st.sampled_from((signers[:5], signers, ())))
     @inputs_of
     def play(acts: tuple[Action, ...], by: tuple[bytes, ...]) -> None:
         body = Body(town.chain, by, acts, town.height + 5, bytes(8))
