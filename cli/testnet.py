@@ -91,7 +91,7 @@ def start(session: Session, directory: Path, no_cast: bool) -> None:
         )
         session.answer("testnet_running/1", value, text)
         try:
-            processes.watch()
+            processes.watch(session.say)
         except KeyboardInterrupt:
             session.say(f"Stopping {len(nodes)} nodes; the data stays in {directory}. The same line starts them again.")
 

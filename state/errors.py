@@ -231,7 +231,12 @@ class Locked(StateRefusal):
 
 class Retired(StateRefusal):
     code = "retired"
-    sentence = "Output {outpoint} was retired."
+    sentence = "The certificates of output {outpoint} were retired in block {height}."
+
+
+class Lapsed(StateRefusal):
+    code = "lapsed"
+    sentence = "The certificates of output {outpoint} expired and left the ledger in block {height}."
 
 
 class CertificateExpired(StateRefusal):
