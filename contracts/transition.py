@@ -18,7 +18,7 @@ from contracts import accredit, auction, bid, deposit, evidence, issue, offer, r
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.expire import sweep
 from contracts.membership import end_epoch
-from state.crypto import verify
+from state.crypto import H, signed_prefix, verify
 from state.errors import (
     BadSignature,
     BlockInvalid,
@@ -42,6 +42,7 @@ from state.keyspace import (
 )
 from state.overlay import Overlay, Snapshot
 from state.transaction import (
+    TAG,
     Action,
     Cancel,
     Deposit,
@@ -58,8 +59,8 @@ from state.transaction import (
     Transaction,
     Transfer,
     Vote,
+    body_bytes,
     decode_transaction,
-    signing_bytes,
     transaction_id,
 )
 from state.units import (
@@ -115,7 +116,7 @@ class DecodedTx(msgspec.Struct, frozen=True, gc=False):
 def decode_signed(raw: bytes, key: bytes | None = None) -> DecodedTx:
     """DecodeError unless `raw` is one canonical signed transaction. `key` is its cache key, where it is known."""
     transaction = decode_transaction(raw)
-    return DecodedTx(raw, transaction, transaction_id(transaction.body), key or cache_key(raw))
+    return DecodedTx(raw, transaction, H(TAG, body_bytes(raw, transaction)), key or cache_key(raw))
 
 
 def cache_key(raw: bytes) -> bytes:
@@ -126,12 +127,13 @@ def cache_key(raw: bytes) -> bytes:
 def verify_signatures(decoded: DecodedTx) -> None:
     """BadSignature or SignerMismatch. Independent of the state, so its result can be cached by `decoded.key`."""
     body, signatures = decoded.transaction.body, decoded.transaction.signatures
-    if len(body.signers) != len(signatures):
-        raise SignerMismatch(why=f"{len(body.signers)} signers, {len(signatures)} signatures")
-    if len(set(body.signers)) != len(body.signers):
+    signers = body.signers
+    if len(signers) != len(signatures):
+        raise SignerMismatch(why=f"{len(signers)} signers, {len(signatures)} signatures")
+    if len(signers) > 1 and len(set(signers)) != len(signers):
         raise SignerMismatch(why="a signer is named twice")
-    message = signing_bytes(body)
-    for index, (signer, signature) in enumerate(zip(body.signers, signatures, strict=True)):
+    message = signed_prefix(TAG, body.chain) + body_bytes(decoded.raw, decoded.transaction)
+    for index, (signer, signature) in enumerate(zip(signers, signatures, strict=True)):
         if not verify(signer, message, signature):
             raise BadSignature(index=index)
 
@@ -175,7 +177,7 @@ def build_block(
         except Refusal as refusal:
             refused.append((decoded, refusal))
         else:
-            limits.admit(decoded)
+            limits.count(decoded)
             chosen.append(decoded)
     end_epoch(overlay, environment, output)
     return chosen, output, refused
@@ -196,13 +198,17 @@ class BlockLimits:
         """Count it in; False and nothing counted if it does not fit."""
         if not self.fits(decoded):
             return False
+        self.count(decoded)
+        return True
+
+    def count(self, decoded: DecodedTx) -> None:
+        """Count in what was found to fit."""
         body, signers = decoded.transaction.body, self.signers
         self.bytes += len(decoded.raw) + 8
         self.actions += len(body.actions)
         self.registrations += _registrations(body.actions)
         for signer in body.signers:
             signers[signer] = signers.get(signer, 0) + 1
-        return True
 
     def fits(self, decoded: DecodedTx) -> bool:
         body = decoded.transaction.body
@@ -210,7 +216,8 @@ class BlockLimits:
             return False
         if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
             return False
-        return all(self.signers.get(signer, 0) < SIGNER_PER_BLOCK for signer in body.signers)
+        counts = self.signers
+        return all(counts.get(signer, 0) < SIGNER_PER_BLOCK for signer in body.signers)
 
 
 def _registrations(actions: tuple[Action, ...]) -> int:

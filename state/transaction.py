@@ -359,6 +359,15 @@ def signing_bytes(body: Body) -> bytes:
     return signed_bytes(TAG, body.chain, body)
 
 
+def body_bytes(raw: bytes, transaction: Transaction) -> bytes:
+    """The canonical body inside the canonical bytes of its transaction: encoding it again would give the same.
+
+    An array of two: one byte, the body, the signatures as an array of strings of 2 + 64 bytes.
+    """
+    count = len(transaction.signatures)
+    return raw[1 : len(raw) - (1 if count < 16 else 3) - 66 * count]
+
+
 def encode_transaction(transaction: Transaction) -> bytes:
     return encode(transaction)
 

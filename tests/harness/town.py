@@ -3,7 +3,7 @@
 from harness.world import World
 
 from contracts.events import Event
-from state.outputs import Bundle, Funds
+from state.outputs import Bundle, Funds, Offer
 from state.transaction import Cancel, Deposit, Piece, Transfer
 from state.units import MICRO, Outpoint
 
@@ -28,6 +28,11 @@ class Town(World):
         found = self.live()[point]
         assert isinstance(found, Bundle)
         return found
+
+    def bundle_in_offer(self) -> Bundle:
+        """The lot of the only offer there is."""
+        (lot,) = (output.lot for output in self.live().values() if isinstance(output, Offer))
+        return lot
 
     def piece(self, to: str, start: int, end: int) -> Piece:
         return Piece(self.id(to), start, end)
