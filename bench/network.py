@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from queue import Empty, Queue
 from types import TracebackType
 from typing import Any
 
@@ -35,7 +36,7 @@ from state.store import open_store
 READY_S = 60.0
 POLL_S = 0.1
 PATIENCE_S = 120.0  # without a final block, before a run is given up
-WAITING_LIMIT = 3_000  # transactions in a node's mempool above which its generator pauses
+WAITING_LIMIT = 6_000  # transactions in a node's mempool above which its generator pauses
 PAGE_BLOCKS = 20
 SAMPLE = 50  # transactions whose whole record is asked for, beside the lists of the blocks
 
@@ -127,8 +128,10 @@ class Network:
     def run(self, raws: Sequence[bytes], batch: int) -> Phase:
         """Hand in every transaction once, to one node each, and wait until all are final and durable everywhere."""
         first_height = max(int(client.status()["height"]) for client in self.clients) + 1
-        share = [raws[index::VALIDATORS] for index in range(VALIDATORS)]
-        generators = [Generator(client, own, batch) for client, own in zip(self.clients, share, strict=True)]
+        batches = Queue[Sequence[bytes]]()
+        for start in range(0, len(raws), batch):
+            batches.put(raws[start : start + batch])
+        generators = [Generator(client, batches) for client in self.clients]
         cpu, own_cpu = self._cpu_s(), time.process_time()
         started = time.time()
         for generator in generators:
@@ -257,11 +260,11 @@ class Network:
 
 
 class Generator(threading.Thread):
-    """Sends one node its share, batch after batch, as fast as the node takes it in."""
+    """Hands one node batch after batch, as fast as the node takes them in, until there are no more."""
 
-    def __init__(self, client: NodeClient, raws: Sequence[bytes], batch: int) -> None:
+    def __init__(self, client: NodeClient, batches: Queue[Sequence[bytes]]) -> None:
         super().__init__(daemon=True)
-        self._client, self._raws, self._batch = client, raws, batch
+        self._client, self._batches = client, batches
         self.txids: list[str] = []
         self.answers: Counter[str] = Counter()
         self.failure: Exception | None = None
@@ -269,14 +272,16 @@ class Generator(threading.Thread):
     def run(self) -> None:
         try:
             asked = time.monotonic()
-            for start in range(0, len(self._raws), self._batch):
+            while True:
                 if time.monotonic() - asked > POLL_S:
                     while int(self._client.status()["mempool"]) > WAITING_LIMIT:
                         time.sleep(POLL_S)
                     asked = time.monotonic()
-                for result in self._client.submit_batch(list(self._raws[start : start + self._batch])):
+                for result in self._client.submit_batch(list(self._batches.get_nowait())):
                     self.answers[result.get("code", "accepted")] += 1
                     self.txids.append(result.get("txid", ""))
+        except Empty:
+            pass
         except Exception as failure:  # it is the main thread's to say so
             self.failure = failure
 

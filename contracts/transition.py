@@ -210,11 +210,8 @@ class BlockLimits:
             return False
         if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
             return False
-        counts = self.signers
-        for signer in body.signers:
-            if counts.get(signer, 0) >= SIGNER_PER_BLOCK:
-                return False
-        return True
+        signers = self.signers
+        return max([signers.get(signer, 0) for signer in body.signers], default=0) < SIGNER_PER_BLOCK
 
 
 def _registrations(actions: tuple[Action, ...]) -> int:

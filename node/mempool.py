@@ -248,7 +248,7 @@ class Mempool:
             body = decoded.transaction.body
             if total_bytes + len(decoded.raw) > max_bytes or actions + len(body.actions) > max_actions:
                 break
-            if txid in exclude or any([signers[signer] >= per_signer for signer in body.signers]):
+            if txid in exclude or any(signers[signer] >= per_signer for signer in body.signers):
                 continue
             signers.update(body.signers)
             total_bytes += len(decoded.raw)
