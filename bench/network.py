@@ -57,6 +57,7 @@ class Phase:
     block_bytes: int  # median of the full bodies
     node_cpu_s: float  # user + system of all four nodes
     generator_cpu_s: float
+    syncs: int  # of stores and journals, all four nodes
     answers: Counter[str]
 
     @property
@@ -128,6 +129,7 @@ class Network:
     def run(self, raws: Sequence[bytes], batch: int) -> Phase:
         """Hand in every transaction once, to one node each, and wait until all are final and durable everywhere."""
         first_height = max(int(client.status()["height"]) for client in self.clients) + 1
+        syncs = self._syncs()
         batches = Queue[Sequence[bytes]]()
         for start in range(0, len(raws), batch):
             batches.put(raws[start : start + batch])
@@ -147,6 +149,7 @@ class Network:
             raise RunVoid(f"answers other than accepted: {dict(answers)}")
         commits = self._wait_final(first_height, len(raws))
         last_height = max(commits)
+        cpu, own_cpu, syncs = self._cpu_s() - cpu, time.process_time() - own_cpu, self._syncs() - syncs
         sizes = sorted(self._block_bytes(first_height, last_height))
         return Phase(
             transactions=len(raws),
@@ -155,8 +158,9 @@ class Network:
             seconds=max(commits.values()) - started,
             blocks=len(sizes),
             block_bytes=sizes[len(sizes) // 2],
-            node_cpu_s=self._cpu_s() - cpu,
-            generator_cpu_s=time.process_time() - own_cpu,
+            node_cpu_s=cpu,
+            generator_cpu_s=own_cpu,
+            syncs=syncs,
             answers=answers,
         )
 
@@ -185,6 +189,10 @@ class Network:
         for low in range(first, last + 1, PAGE_BLOCKS):
             found += client.get("/v1/blocks", **{"from": low}, count=min(PAGE_BLOCKS, last - low + 1))["blocks"]
         return found
+
+    def _syncs(self) -> int:
+        lines = b"".join(client.get_bytes("/metrics") for client in self.clients).decode().splitlines()
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith("wattest_storage_syncs_total{"))
 
     def _cpu_s(self) -> float:
         """User and system time of all nodes so far."""

@@ -47,7 +47,7 @@ class Scale:
     sample: int  # verifications of one measurement of V
 
 
-QUICK = Scale(node_blocks=8, bundles=12_000, rounds=1, sample=2_000)
+QUICK = Scale(node_blocks=8, bundles=16_000, rounds=1, sample=2_000)
 STEADY = Scale(node_blocks=30, bundles=40_000, rounds=3, sample=10_000)
 
 
@@ -136,6 +136,12 @@ def figures(
         "moves_10_ratio": round(moves / verify, 3),
         "moves_10_tx_per_block": round(statistics.median(phase.transactions / phase.blocks for phase in tens)),
         "moves_10_per_node_cpu_s": round(cpu_10),
+        "syncs_per_block_per_node": round(
+            statistics.median(
+                phase.syncs / VALIDATORS / (phase.last_height - phase.first_height + 1) for phase in singles
+            ),
+            2,
+        ),
         "network_tx": sum(phase.transactions for phase in singles),
         "network_seconds": [round(phase.seconds, 2) for phase in singles],
         "moves_10_seconds": [round(phase.seconds, 2) for phase in tens],

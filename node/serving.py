@@ -84,6 +84,7 @@ class Serving:
             mempool=len(node.mempool),
             syncing=any(peer.height > node.ledger.tip.height + 2 for peer in peers if peer.connected),
             byzantine=len(node.runtime.byzantine),
+            syncs=node.ledger.store.syncs + node.journal.syncs,
         )
 
     def _standing(self, txid: bytes) -> Standing | None:
