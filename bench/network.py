@@ -65,8 +65,14 @@ class Phase:
         return self.transactions / self.seconds
 
     @property
-    def tx_per_node_cpu_s(self) -> float:
-        return self.transactions * VALIDATORS / self.node_cpu_s
+    def tx_per_cpu_s(self) -> float:
+        """Per CPU second of the whole network: each transaction is checked by all of its validators."""
+        return self.transactions / self.node_cpu_s
+
+    @property
+    def cores_used(self) -> float:
+        """What the nodes got of the machine; below its cores, others were at work on it or the nodes waited."""
+        return self.node_cpu_s / self.seconds
 
 
 class Network:
@@ -245,7 +251,8 @@ class Network:
         The state root that all four have at the last counted height, in hex.
         """
         for home in self.homes:
-            self._processes.kill_node(home)
+            if home in self._processes.running:
+                self._processes.kill_node(home)
         roots = set()
         for home in self.homes:
             ledger = Ledger.open(open_store(home / "data" / "state", create=False), self.load.genesis, self.load.chain)
