@@ -70,6 +70,7 @@ class Journal:
         self.header = header
         self.recovered: tuple[bytes, ...] = ()
         self.size_bytes = size
+        self.syncs = 0  # since it was opened
         self._disk = disk
         self._failed = False
         self._dirty = False
@@ -124,6 +125,7 @@ class Journal:
         """Everything appended is durable when this returns."""
         if self._dirty:
             self._perform(lambda: self._disk.sync(self._descriptor))
+            self.syncs += 1
             self._dirty = False
             reach("persist")
 
