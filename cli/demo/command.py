@@ -64,7 +64,9 @@ def _tell_failure(directory: Path, error: Exception) -> None:
     """One line for who watches; the rest in a file beside the nodes' logs. Whatever it was, the demo failed: code 1."""
     (directory / "failure.txt").write_text("".join(traceback.format_exception(error)), "utf-8")
     why = str(error) if isinstance(error, WattestError | TimeoutError) else f"{type(error).__name__}: {error}"
-    click.echo(f"wattest: The demo failed: {why}\nDetails: {directory}/failure.txt and {directory}/node*/*.log", err=True)
+    click.echo(
+        f"wattest: The demo failed: {why}\nDetails: {directory}/failure.txt and {directory}/node*/*.log", err=True
+    )
 
 
 def _headless(performance: "Performance", processes: "Processes", resume: bool) -> bool:

@@ -88,7 +88,12 @@ def gateway_units(units: list[Unit], devices: dict[str, int], gateway: int) -> d
 
 
 def commission(
-    stage: Stage, gateway: str, units: list[Unit], devices: dict[str, int], say: Say, posted: dict[str, int] | None = None
+    stage: Stage,
+    gateway: str,
+    units: list[Unit],
+    devices: dict[str, int],
+    say: Say,
+    posted: dict[str, int] | None = None,
 ) -> None:
     """Post the commissioning windows, and sign each profile on chain after every organisation's node recomputed it.
 
