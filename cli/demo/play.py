@@ -231,10 +231,17 @@ class Performance:
             )
 
     def describe_cheat(self) -> None:
-        """The red days in a sentence each."""
+        """The red days in a sentence each, and what is held rather than judged."""
         assert self.stage is not None
         for unit in self.units:
-            for day in judged_days(self.stage.client, self.outcome.devices[unit.id]):
+            days = judged_days(self.stage.client, self.outcome.devices[unit.id])
+            held = [day for day in days if day["verdict"] == "hold"]
+            if held:
+                reasons = sorted({reason for day in held for reason in day["reasons"]})
+                self.caption(
+                    f"unit {unit.id}: {len(held)} of {len(days)} days are held, not refused ({', '.join(reasons)})"
+                )
+            for day in days:
                 what = unit.tampered_days().get(int(day["day"]))
                 if what and day["verdict"] != "accept":
                     self.caption(
