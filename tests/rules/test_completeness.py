@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import state.errors
 from contracts.transition import KINDS
+from state import errors
 from state.errors import WattestError
 
 HERE = Path(__file__).resolve().parent
@@ -21,7 +21,7 @@ def raised_in_contracts() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
                 found.add(node.exc.func.id)
-    return {name for name in found if isinstance(getattr(state.errors, name, None), type)}
+    return {name for name in found if isinstance(getattr(errors, name, None), type)}
 
 
 def expected_in_tests() -> set[str]:
@@ -38,7 +38,7 @@ def expected_in_tests() -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(raised_in_contracts() | DOORS))
 def test_there_is_a_test_for(name: str) -> None:
-    assert issubclass(getattr(state.errors, name), WattestError)
+    assert issubclass(getattr(errors, name), WattestError)
     assert name in expected_in_tests()
 
 
