@@ -39,13 +39,14 @@ from node.listening import OwnKeyWatch
 from node.log import open_log
 from node.mempool import Mempool
 from node.peers import Peers
+from node.reserve import MIB, hold
 from node.runtime import FinalBlock, Runtime
 from node.signatures import SignatureCache
 from node.signer import Signer
 from node.transport import NodeKey
 from state.codec import decode
 from state.crypto import verify
-from state.errors import GenesisInvalid, VoteStateLost, WattestError
+from state.errors import DiskFailed, GenesisInvalid, VoteStateLost, WattestError
 from state.history import transaction_position
 from state.overlay import Snapshot
 from state.records import Validator
@@ -55,6 +56,7 @@ EPOCH = 0  # one epoch until the set of validators can change
 VOTE_KEY, NODE_KEY = "vote", "node"
 DUMP_FROM = 72  # exit codes that leave a dump
 FEED_QUEUE = 1_024
+COLLECT_AFTER = 100_000  # new containers: some 10 MB, about two full blocks
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,8 @@ class Node:
         self.feed = FinalFeed()
         self.runtime.watchers.append(self.feed)
         self.parts: list[Part] = []
+        if not hold(config.data, config.number("node.reserve_mib") * MIB):
+            self.log.warning("no_reserve", wanted_mib=config.number("node.reserve_mib"))
 
     # --- recovery
 
@@ -343,7 +347,8 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
             node.parts += parts(node)
             if asyncio.run(_until_signal(node)) or not node.listening:
                 return 0
-    except WattestError as error:
+    except (WattestError, OSError) as raised:
+        error = raised if isinstance(raised, WattestError) else _disk_failed(raised)
         code = exit_code(error)
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the operator reads it, the log keeps it
         if node is not None:
@@ -353,16 +358,29 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
         return code
 
 
+def _disk_failed(error: OSError) -> DiskFailed:
+    """What the system said of a file. Sockets have answered for themselves long before."""
+    where = f" at {error.filename}" if error.filename else ""
+    return DiskFailed(why=f"{error.strerror or error}{where}")
+
+
 async def _until_signal(node: Node) -> bool:
     """Whether a signal ended it."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: later collections need not walk it
+    tune_collector()
     await node.run(stop)
     return stop.is_set()
+
+
+def tune_collector() -> None:
+    """What is loaded by now stays, and later collections need not walk it. They may also come rarely: all that travels
+    is free of cycles, and a block alone makes more containers than a hundred default thresholds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 def exit_code(error: WattestError) -> int:
