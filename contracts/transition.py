@@ -1,6 +1,6 @@
 """The state transition: a block, its transactions, their actions.
 
-    apply_block -> sweep, then apply_transaction for each -> check and apply of each action, in order
+    apply_block -> sweep, then apply_transaction for each -> check and apply of each action, in order -> end_epoch
 
 A transaction holds as a whole or not at all. The KINDS table is the list of what can be done on this ledger; every
 entry is a file of this package with the same shape: `check` raises each refusal in order, `apply` spends, creates and
@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from contracts import accredit, auction, bid, deposit, issue, offer, register, retire, settle, transfer
+from contracts import accredit, auction, bid, deposit, evidence, issue, offer, register, retire, settle, transfer
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.expire import sweep
+from contracts.membership import end_epoch
 from state.crypto import H, signed_prefix, verify
 from state.errors import (
     BadSignature,
@@ -30,6 +31,7 @@ from state.errors import (
 )
 from state.keyspace import (
     auction_key,
+    equivocation_key,
     key_owner_key,
     once_key,
     output_key,
@@ -44,6 +46,7 @@ from state.transaction import (
     Action,
     Cancel,
     Deposit,
+    Evidence,
     Issue,
     OpenAuction,
     Payout,
@@ -93,6 +96,7 @@ KINDS: dict[type[Action], Kind] = {
     PlaceBid: Kind("bid", bid.check, bid.apply, bid.describe),
     Cancel: Kind("cancel", auction.check_cancel, auction.apply_cancel, auction.describe_cancel),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
+    Evidence: Kind("evidence", evidence.check, evidence.apply, evidence.describe),
 }
 
 
@@ -152,6 +156,7 @@ def apply_block(overlay: Overlay, environment: BlockEnvironment, transactions: S
             apply_transaction(overlay, environment, decoded, output)
         except Refusal as refusal:
             raise BlockInvalid(why=f"transaction {index}: {refusal}") from refusal
+    end_epoch(overlay, environment, output)
     return output
 
 
@@ -174,6 +179,7 @@ def build_block(
         else:
             limits.count(decoded)
             chosen.append(decoded)
+    end_epoch(overlay, environment, output)
     return chosen, output, refused
 
 
@@ -311,6 +317,8 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.update(output_key(point) for point in action.inputs)
             case Settle():
                 keys.add(auction_key(action.auction))
+            case Evidence():
+                keys.add(equivocation_key(action.epoch, action.signer))
             case Propose() | OpenAuction():
                 keys.add(once_key(transaction_id(transaction.body), index))
     return frozenset(keys)

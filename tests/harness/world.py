@@ -26,6 +26,7 @@ from contracts.transition import (
 from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
 from state.crypto import H, public_key, sign
+from state.epochs import epoch_of
 from state.errors import Refusal
 from state.keyspace import (
     Entry,
@@ -183,7 +184,8 @@ class World:
         """Of the next block."""
         parent = H("test/parent", (self.height,))
         time_ms = self.time_ms + seconds * 1000
-        return BlockEnvironment(self.chain, 0, self.height + 1, time_ms, parent, self.validators, self.parameters)
+        epoch = epoch_of(self.height + 1, self.parameters.epoch_length)
+        return BlockEnvironment(self.chain, epoch, self.height + 1, time_ms, parent, self.validators, self.parameters)
 
     def transaction(
         self, *actions: Action, by: tuple[str, ...] = (), chain: bytes | None = None, lives: int = 100
@@ -306,7 +308,7 @@ class World:
         signers = changes.pop("signers", range(self.environment().quorum))
         release = energy_wh if verdict == ACCEPT else 0
         fields: dict[str, object] = {
-            "epoch": 0,
+            "epoch": self.environment().epoch,
             "device": device,
             "day": day,
             "step": 0,

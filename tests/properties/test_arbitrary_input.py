@@ -199,7 +199,7 @@ def test_arbitrary_actions_are_executed_or_refused_and_leave_what_can_be_read(to
 
     play()
     print(tally)
-    assert tally["executed"] >= 20
+    assert tally["executed"] >= 5
     assert tally["refused"] >= 100
 
 
