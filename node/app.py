@@ -202,7 +202,7 @@ class Node:
         if self.ledger.tip.height or self.data.vote_key_started:
             raise VoteStateLost(
                 why=f"{directory} is gone, but this vote key has been used. Stop using the key: voting without its "
-                "record could contradict past votes. Run the node as an observer (take vote.json out of its keys)"
+                "record could contradict past votes. Run an observer instead, in a home with a node key of its own"
             )
         journal = Journal.create(directory, self.chain, self.signer.public)
         self.data.mark_vote_key_started()

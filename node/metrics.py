@@ -41,6 +41,7 @@ class Metrics:
         self._count = validators
         self._last_time_ms = 0
         self._traffic: dict[int, tuple[int, int]] = {}
+        self._syncs = 0
         self._chain = chain.hex()[:CHAIN_LABEL_DIGITS]
 
         self.height = self._gauge("wattest_consensus_height", "Height of the last final block")
@@ -141,6 +142,11 @@ class Metrics:
             case DayJudged():
                 for reason in event.reasons or ("none",):
                     self.verdicts.of(VERDICT_NAMES[event.verdict], reason).inc()
+
+    def synced(self, total: int) -> None:
+        """Bring the count of syncs up to what store and journal have counted since the node started."""
+        self.storage_syncs.inc(total - self._syncs)
+        self._syncs = total
 
     def live(self, kind: str, fields: dict[str, Any]) -> None:
         """Nothing to book: what a metric shows of the moment is read when it is asked for."""
