@@ -39,6 +39,7 @@ from node.listening import OwnKeyWatch
 from node.log import open_log
 from node.mempool import Mempool
 from node.peers import Peers
+from node.repair import replay, require_peers, rolled_back
 from node.reserve import MIB, hold
 from node.runtime import FinalBlock, Runtime
 from node.signatures import SignatureCache
@@ -56,6 +57,7 @@ EPOCH = 0  # one epoch until the set of validators can change
 VOTE_KEY, NODE_KEY = "vote", "node"
 DUMP_FROM = 72  # exit codes that leave a dump
 FEED_QUEUE = 1_024
+RESTORED_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -152,10 +154,12 @@ class Node:
         self.log = log or open_log(config.home / "node.log")
         self.log = self.log.bind(node="observer" if self.index is None else self.index)
         self.journal = self._open_journal(node_key.public)
+        self.rolled_back = self._repair_store()
         records = _recovered_records(self.journal)
         if self.signer is not None:
             self.signer.remember(record.vote for record in records if isinstance(record, OwnVote))
-        self.listening = self.index is not None and self.data.moved
+        torn = self.journal.torn and len(self.ledger.validators) > 1
+        self.listening = self.index is not None and (self.data.moved or torn)
         self.engine = self._engine(records)
         self.mempool = Mempool(LedgerTip(self.ledger, self.clock), signatures, threads)
         self.peers = Peers(
@@ -207,6 +211,18 @@ class Node:
         self.data.mark_vote_key_started()
         return journal
 
+    def _repair_store(self) -> bool:
+        """Whether blocks are missing that this node had: it fetches them before it serves anything."""
+        if not rolled_back(self.ledger, self.journal):
+            return False
+        found = self.ledger.tip.height
+        self.ledger.audit()
+        replayed = replay(self.ledger, self.journal)
+        wanted = self.journal.stored.height
+        self.log.error("store_rolled_back", found=found, wanted=wanted, replayed=replayed)
+        require_peers(self.ledger, self.journal)
+        return rolled_back(self.ledger, self.journal)
+
     def _engine(self, records: tuple[JournalRecord, ...]) -> Engine:
         finalization = _newest_finalization(records)
         meta_view = self.ledger.tip.view
@@ -239,7 +255,9 @@ class Node:
         failure: BaseException | None = None
         try:
             await self.peers.start()
-            for part in self.parts:
+            if self.rolled_back:
+                await self._until_restored(loop_task, stop_task)
+            for part in self.parts if not self.rolled_back else ():
                 await part.start()
                 started.append(part)
             self.log.info(
@@ -270,12 +288,27 @@ class Node:
             self.log.info("stopped", height=self.ledger.tip.height)
             self.close(failure)
 
+    async def _until_restored(self, *ends: "asyncio.Task[Any]") -> None:
+        """Until the store is again where it stood: nobody may see a balance that was overtaken long ago."""
+        while self.rolled_back and not any(end.done() for end in ends):
+            await asyncio.sleep(RESTORED_S)
+            self.rolled_back = rolled_back(self.ledger, self.journal)
+        if not self.rolled_back:
+            self.log.info("store_restored", height=self.ledger.tip.height)
+
     def close(self, failure: BaseException | None = None) -> None:
         """Give everything back. After a failure the directory stays marked as not stopped in order."""
         self.mempool.close()
-        self.journal.close()
-        self.ledger.close()
-        self.data.__exit__(type(failure) if failure else None, failure, None)
+        try:
+            if failure is None:
+                self.journal.finish()
+        except DiskFailed as error:
+            failure = error
+            raise
+        finally:
+            self.journal.close()
+            self.ledger.close()
+            self.data.__exit__(type(failure) if failure else None, failure, None)
 
     def subscribe(self) -> "asyncio.Queue[FinalBlock | None]":
         """Blocks as they become final from now on; None when the reader was too slow."""

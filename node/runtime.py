@@ -331,6 +331,8 @@ class Runtime:
         transactions = self.ledger.transactions(effect.block_hash)
         own = finalization.block_hash == effect.block_hash
         output = self.ledger.commit(block, encode(finalization) if own else b"", finalization.view)
+        if self._journal is not None and block.header.height > self._journal.stored.height:
+            self._journal.note_stored(block.header.height, effect.block_hash)
         self.mempool.committed(block.header.height, transactions)
         if own:
             self._prune(finalization, block.header.height)
