@@ -38,6 +38,7 @@ MAX_RECORD_BYTES = 16 * 1024 * 1024  # several 2 MiB blocks and their quorums ma
 SEGMENT_BYTES = 32 * 1024 * 1024  # a new segment from here on; replay of it takes well under a second
 PREFIX_BYTES = 8
 CLOSED = "closed"
+UNSETTLED = 2**64 - 1  # `valid_from_epoch` of a journal whose validator may not vote before it has asked others
 OPENINGS = (
     b"\x92\xa5batch",
     b"\x93\xa6stored",
@@ -92,6 +93,7 @@ class Journal:
         self.recovered: tuple[bytes, ...] = ()
         self.stored = Stored(header.final_height, header.final_hash)
         self.torn = False  # whether a tail was cut off at the opening
+        self.lost = ""  # why the votes before this journal are not known, empty where they are
         self.size_bytes = size
         self._disk = disk
         self._failed = False
@@ -104,13 +106,20 @@ class Journal:
 
     @classmethod
     def create(
-        cls, directory: Path, chain: bytes, key: bytes, valid_from_epoch: int = 0, disk: Disk | None = None
+        cls,
+        directory: Path,
+        chain: bytes,
+        key: bytes,
+        valid_from_epoch: int = 0,
+        epoch: int = 0,
+        disk: Disk | None = None,
     ) -> "Journal":
-        """The first segment of a new key on a new network: an explicit act, once per key."""
+        """The first segment of a new key on a new network: an explicit act, once per key. `epoch` is the highest that
+        the validator is known to have been in."""
         disk = disk or RealDisk()
         if cls.exists(directory):
             raise VoteStateLost(why=f"{directory} already holds a journal, a new one would forget its votes")
-        header = JournalHeader(FORMAT, 1, chain, key, valid_from_epoch, valid_from_epoch, 0, 0, bytes(32))
+        header = JournalHeader(FORMAT, 1, chain, key, epoch, valid_from_epoch, 0, 0, bytes(32))
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             data = _record(header)
@@ -170,12 +179,22 @@ class Journal:
             reach("persist")
 
     def rotate(
-        self, epoch: int, final_height: int, final_view: int, final_hash: bytes, survivors: Sequence[bytes]
+        self,
+        epoch: int,
+        final_height: int,
+        final_view: int,
+        final_hash: bytes,
+        survivors: Sequence[bytes],
+        valid_from_epoch: int | None = None,
     ) -> None:
-        """A new segment with `survivors`: every record that still matters above the last final block."""
+        """A new segment with `survivors`: every record that still matters above the last final block.
+
+        `valid_from_epoch` settles from when on a validator votes that had forgotten its votes.
+        """
         header = structs.replace(
             self.header,
             sequence=self.header.sequence + 1,
+            valid_from_epoch=self.header.valid_from_epoch if valid_from_epoch is None else valid_from_epoch,
             epoch=epoch,
             final_height=final_height,
             final_view=final_view,
