@@ -31,6 +31,8 @@ FORMAT = 1
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # several 2 MiB blocks and their quorums may fall into one turn
 SEGMENT_BYTES = 32 * 1024 * 1024  # a new segment from here on; replay of it takes well under a second
 PREFIX_BYTES = 8
+OPENINGS = (b"\x92\xa5batch", b"\x92\xa4next", b"\x9a\xa6header")  # of every payload: see the types below
+MOST_TRIED = 1_000
 
 
 class JournalHeader(Wire, frozen=True, tag="header"):
@@ -70,6 +72,7 @@ class Journal:
         self.header = header
         self.recovered: tuple[bytes, ...] = ()
         self.size_bytes = size
+        self.syncs = 0  # since it was opened
         self._disk = disk
         self._failed = False
         self._dirty = False
@@ -124,6 +127,7 @@ class Journal:
         """Everything appended is durable when this returns."""
         if self._dirty:
             self._perform(lambda: self._disk.sync(self._descriptor))
+            self.syncs += 1
             self._dirty = False
             reach("persist")
 
@@ -217,7 +221,7 @@ def _read_segment(path: Path) -> tuple[list[Payload], int]:
         raise VoteStateLost(why=f"{path.name} does not begin with a header")
     if payloads[0].format != FORMAT:
         raise VoteStateLost(why=f"{path.name} has format {payloads[0].format}, this version reads {FORMAT}")
-    if any(_payload_at(data, later) is not None for later in range(offset + 1, len(data) - PREFIX_BYTES)):
+    if _good_record_after(data, offset):
         raise VoteStateLost(why=f"{path.name} is damaged at byte {offset}, and good records follow")
     return payloads, offset
 
@@ -230,6 +234,24 @@ def _payload_at(data: bytes, offset: int) -> bytes | None:
         return None
     payload = data[start : start + length]
     return payload if crc32(payload) == int.from_bytes(data[offset + 4 : start], "big") else None
+
+
+def _good_record_after(data: bytes, offset: int) -> bool:
+    """Whether a whole record begins beyond `offset`.
+
+    Every payload opens with the tag of its type, so only places that look like one are tried, and of those the first
+    few thousand: comparing checksums at each byte of a damaged segment would take minutes, and real records that
+    follow damage are found at once.
+    """
+    tried = 0
+    for opening in OPENINGS:
+        found = data.find(opening, offset + 1 + PREFIX_BYTES)
+        while found >= 0 and tried < MOST_TRIED:
+            if _payload_at(data, found - PREFIX_BYTES) is not None:
+                return True
+            tried += 1
+            found = data.find(opening, found + 1)
+    return False
 
 
 def _cut(path: Path, end: int, disk: Disk) -> None:

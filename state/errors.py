@@ -193,7 +193,7 @@ class BadNumber(FormRefusal):
 
 class RangesDiffer(FormRefusal):
     code = "ranges_differ"
-    sentence = "The certificates of the outputs are not exactly those of the inputs: {why}."
+    sentence = "The certificates do not match: {why}."
 
 
 class MoneyDiffers(FormRefusal):
