@@ -1,4 +1,4 @@
-"""`wattest node start` and `wattest status`."""
+"""`wattest node ...` and `wattest status`."""
 
 import sys
 
@@ -30,6 +30,21 @@ def start(session: Session) -> None:
     sealed = any(session.key_file(name).needs_passphrase for name in ("vote", "node"))
     passphrase = session.passphrase("Passphrase of the validator's keys") if sealed else None
     sys.exit(run(session.home, lambda path: passphrase))
+
+
+@node.command("free-reserve")
+@with_session
+def free_reserve(session: Session) -> None:
+    """Give back the disk space that the node of --home holds in reserve.
+
+    For a node that ended with 70 on a full disk: it must write before it can open its data. Make more room as well;
+    the node takes the reserve again at a start that finds twice as much free.
+    """
+    from node.reserve import free
+
+    freed = free(session.home / "data")
+    text = f"{freed:,} bytes are free again." if freed else f"{session.home} holds no reserve."
+    session.answer("reserve_freed/1", {"freed_bytes": freed}, text)
 
 
 @click.command(cls=Command)

@@ -9,6 +9,7 @@ DIR/testnet.json      addresses, for whoever starts or scripts it
 import json
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAX_VALIDATORS = 21
 READY_S = 60.0
 STOP_S = 10.0
+TESTNET_RESERVE_MIB = 1  # it is one disk for all nodes, and nothing worth keeping is on it
 LOOPBACK = "127.0.0.1"
 
 
@@ -91,7 +93,7 @@ def start(session: Session, directory: Path, no_cast: bool) -> None:
         )
         session.answer("testnet_running/1", value, text)
         try:
-            processes.watch()
+            processes.watch(session.say)
         except KeyboardInterrupt:
             session.say(f"Stopping {len(nodes)} nodes; the data stays in {directory}. The same line starts them again.")
 
@@ -179,12 +181,13 @@ def make_testnet(
     return made
 
 
-def _node_settings(p2p: str, api: str, chain: str, profile: str) -> dict[str, str]:
+def _node_settings(p2p: str, api: str, chain: str, profile: str) -> dict[str, str | int]:
     return {
         "node.p2p_listen": p2p,
         "node.api_listen": api,
         "node.public_url": f"http://{api}",
         "node.profile": profile,
+        "node.reserve_mib": TESTNET_RESERVE_MIB,
         "node.keyring": "test",
         "client.node": f"http://{api}",
         "client.chain_id": chain,
@@ -199,7 +202,7 @@ def _write_wallets(home: Path, genesis: bytes, chain: str, api: str) -> list[str
     return list(make_wallets(home, chain))
 
 
-def _write_home(home: Path, genesis: bytes, settings: dict[str, str]) -> None:
+def _write_home(home: Path, genesis: bytes, settings: Mapping[str, str | int]) -> None:
     from node.config import render_config
 
     home.mkdir(mode=0o700)

@@ -39,13 +39,14 @@ from node.listening import OwnKeyWatch
 from node.log import open_log
 from node.mempool import Mempool
 from node.peers import Peers
+from node.reserve import MIB, hold
 from node.runtime import FinalBlock, Runtime
 from node.signatures import SignatureCache
 from node.signer import Signer
 from node.transport import NodeKey
 from state.codec import decode
 from state.crypto import verify
-from state.errors import GenesisInvalid, VoteStateLost, WattestError
+from state.errors import DiskFailed, GenesisInvalid, VoteStateLost, WattestError
 from state.history import transaction_position
 from state.overlay import Snapshot
 from state.records import Validator
@@ -184,6 +185,8 @@ class Node:
         self.feed = FinalFeed()
         self.runtime.watchers.append(self.feed)
         self.parts: list[Part] = []
+        if not hold(config.data, config.number("node.reserve_mib") * MIB):
+            self.log.warning("no_reserve", wanted_mib=config.number("node.reserve_mib"))
 
     # --- recovery
 
@@ -344,7 +347,8 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
             node.parts += parts(node)
             if asyncio.run(_until_signal(node)) or not node.listening:
                 return 0
-    except WattestError as error:
+    except (WattestError, OSError) as raised:
+        error = raised if isinstance(raised, WattestError) else _disk_failed(raised)
         code = exit_code(error)
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the operator reads it, the log keeps it
         if node is not None:
@@ -352,6 +356,12 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
             if code >= DUMP_FROM:
                 write_dump(node, code, str(error))
         return code
+
+
+def _disk_failed(error: OSError) -> DiskFailed:
+    """What the system said of a file. Sockets have answered for themselves long before."""
+    where = f" at {error.filename}" if error.filename else ""
+    return DiskFailed(why=f"{error.strerror or error}{where}")
 
 
 async def _until_signal(node: Node) -> bool:

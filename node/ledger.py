@@ -41,7 +41,7 @@ from state.keyspace import (
 from state.lthash import LtHash, root_of
 from state.overlay import Overlay, Snapshot
 from state.records import Parameters, Validator
-from state.store import FORMAT, MemoryStore, Meta, Store, count_committed, encode_entry
+from state.store import FORMAT, MemoryStore, Meta, Store, encode_entry, read_through
 
 LINKS_CHECKED = 16  # newest blocks whose links are followed at open
 AUDIT_CHUNK = 4_096
@@ -437,7 +437,7 @@ def _check_meta(store: Store, meta: Meta, chain: bytes, genesis_hash: bytes) -> 
         raise StoreMismatch(why=f"the state root of block {meta.height} is not the stored state's")
     if height_of(store, genesis_hash) != 0:
         raise StoreMismatch(why="its block 0 is not the one of this genesis")
-    count = count_committed(store)
+    count = read_through(store)
     if count != meta.entry_count:
         raise StoreMismatch(why=f"it has {count} entries instead of {meta.entry_count}: rows were lost; fetch it anew")
     return header

@@ -63,6 +63,7 @@ class Serving:
             readings_of_day=self._readings_of_day,
             profile=metering.judge.profile,
             limits=PROFILES[node.config.text("node.profile")],
+            failed=node.runtime.fail,
         )
 
     def _live(self) -> Live:

@@ -195,7 +195,8 @@ def decode_entry(key: bytes, data: bytes) -> Entry:
 
 
 class LevelRows:
-    """LevelDB. Every error becomes a StoreError; none is retried, as a second try may succeed although data is lost."""
+    """LevelDB, every read compared with its checksum: without that a flipped bit on the disk is served as a balance.
+    Every error becomes a StoreError; none is retried, as a second try may succeed although data is lost."""
 
     def __init__(self, path: Path, create: bool = True, around_sync: Callable[[], None] | None = None) -> None:
         if create:
@@ -219,14 +220,14 @@ class LevelRows:
 
     def get_raw(self, key: bytes) -> bytes | None:
         try:
-            value: bytes | None = self._db.get(key)
+            value: bytes | None = self._db.get(key, verify_checksums=True)
         except (plyvel.Error, OSError) as error:
             raise self._damaged(error) from None
         return value
 
     def scan_raw(self, low: bytes, high: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         try:
-            with self._db.iterator(start=low, stop=high, reverse=reverse) as rows:
+            with self._db.iterator(start=low, stop=high, reverse=reverse, verify_checksums=True) as rows:
                 yield from rows
         except (plyvel.Error, OSError) as error:
             raise self._damaged(error) from None
@@ -295,6 +296,13 @@ class MemoryRows:
         """Nothing to give back."""
 
 
-def count_committed(store: Store) -> int:
-    """Committed entries by reading every key: about a second per million."""
-    return sum(1 for _ in store.scan_raw(b"\x00", b"\x80"))
+def read_through(store: Store) -> int:
+    """The number of committed entries, found by reading every row of every space once: some seconds per ten million.
+
+    LevelDB compares its checksums only with what is read, so damage in a row that nobody asks for would lie there
+    unnoticed until somebody does.
+    """
+    committed = sum(1 for _ in store.scan_raw(b"\x00", b"\x80"))
+    for _ in store.scan_raw(b"\x80", b"\xff"):
+        pass
+    return committed

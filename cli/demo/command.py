@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.options import Command
+from cli.session import require_screen
 
 if TYPE_CHECKING:
     from cli.demo.play import Caption, Performance
@@ -29,6 +30,8 @@ def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
     from cli.demo.play import Performance
     from cli.processes import Processes
 
+    if not headless:
+        require_screen("without one the demo runs with --headless (make demo HEADLESS=1)")
     if keep and resume:
         raise click.UsageError("--keep makes a new network, --resume goes on with one: give one of them.")
     if resume and not (resume / "testnet.json").is_file():

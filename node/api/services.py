@@ -103,3 +103,4 @@ class Services:
     readiness: Readiness = field(default_factory=Readiness)
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     monotonic: Callable[[], float] = time.monotonic
+    failed: Callable[[BaseException], None] = lambda error: None  # a store that cannot be read ends the node

@@ -58,7 +58,8 @@ def make_homes(directory: Path, count: int, **parameters: int) -> list[Path]:
 def make_home(home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: NodeKeys) -> Path:
     home.mkdir(parents=True)
     (home / "genesis.json").write_text(json.dumps(genesis))
-    settings = {"node.p2p_listen": f"127.0.0.1:{p2p}", "node.api_listen": f"127.0.0.1:{api}", "node.keyring": "test"}
+    settings: dict[str, str | int] = {"node.p2p_listen": f"127.0.0.1:{p2p}", "node.api_listen": f"127.0.0.1:{api}"}
+    settings |= {"node.keyring": "test", "node.reserve_mib": 1}
     (home / "config.toml").write_text(render_config(settings))
     for purpose, seed in (("node", keys.node), ("vote", keys.vote)):
         if seed is not None:
@@ -107,7 +108,8 @@ async def running(homes: Sequence[Path]) -> Any:
 class Process:
     """A node in a process of its own: `python -m node.app HOME`."""
 
-    def __init__(self, home: Path, largest_file: int = 0, **environment: str) -> None:
+    def __init__(self, home: Path, largest_file: int = 0, under: Sequence[str] = (), **environment: str) -> None:
+        """`under`: a command that runs it, such as a tracer."""
         self.home = home
 
         def limit() -> None:
@@ -115,7 +117,7 @@ class Process:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "node.app", str(home)],
+            [*under, sys.executable, "-m", "node.app", str(home)],
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdin=subprocess.DEVNULL,
             stderr=(home / "stderr").open("ab"),

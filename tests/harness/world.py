@@ -4,7 +4,9 @@ Keys come from names, blocks from `block()`, and a transaction is signed by whoe
 """
 
 import json
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 from contracts.context import BlockEnvironment, BlockOutput
 from contracts.events import Event
@@ -27,6 +29,7 @@ from state.crypto import H, public_key, sign
 from state.epochs import epoch_of
 from state.errors import Refusal
 from state.keyspace import (
+    Entry,
     Space,
     auction_key,
     device_key,
@@ -201,14 +204,26 @@ class World:
             verify_signatures(decoded)
         attempt = Overlay(self.state)
         output = apply_block(attempt, environment, transactions)
-        for key, _, after in attempt.difference():
+        self.keep(attempt.difference())
+        self.height, self.time_ms = environment.height, environment.time_ms
+        self.outputs.append(output)
+        return [record.event for record in output.events]
+
+    def keep(self, difference: list[tuple[bytes, Entry | None, Entry | None]]) -> None:
+        """Make what a block changed the state: (key, before, after) of each entry."""
+        for key, _, after in difference:
             if after is None:
                 self.state.delete(key)
             else:
                 self.state.put(key, after)
-        self.height, self.time_ms = environment.height, environment.time_ms
-        self.outputs.append(output)
-        return [record.event for record in output.events]
+
+    def fork(self) -> Self:
+        """A world of its own that begins as this one is now."""
+        other = copy(self)
+        other.state = Overlay(self.state.base)
+        other.state.changes = dict(self.state.changes)
+        other.people, other.outputs = dict(self.people), list(self.outputs)
+        return other
 
     def do(self, *actions: Action, by: tuple[str, ...] = (), seconds: int = 1) -> list[Event]:
         return self.block(self.transaction(*actions, by=by), seconds=seconds)

@@ -3,7 +3,7 @@
 import pytest
 from harness.town import Town
 
-import contracts.expire
+from contracts import expire
 from contracts.events import Expired
 from contracts.expire import due_at_ms
 from state.errors import CertificateExpired
@@ -41,7 +41,7 @@ def test_a_locked_offer_dies_too_and_money_never_does(town: Town) -> None:
 
 
 def test_the_sweep_is_bounded_and_goes_on_in_order(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contracts.expire, "SWEEP_LIMIT", 2)
+    monkeypatch.setattr(expire, "SWEEP_LIMIT", 2)
     points = town.move("plant", (town.lot,), *(town.piece("plant", n, n) for n in range(1, 11)))
     left_s, died = seconds_to_the_end(town), []
     for seconds in (left_s, 1, 1, 1, 1):
@@ -53,7 +53,7 @@ def test_the_sweep_is_bounded_and_goes_on_in_order(town: Town, monkeypatch: pyte
 
 
 def test_nothing_dead_moves_while_the_sweep_is_behind(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contracts.expire, "SWEEP_LIMIT", 0)
+    monkeypatch.setattr(expire, "SWEEP_LIMIT", 0)
     action = town.transfer("plant", (town.lot,), town.piece("plant", 1, 10))
     retire = town.retire_action("plant", town.lot, 1, 10)
     town.block(seconds=seconds_to_the_end(town))
@@ -63,7 +63,7 @@ def test_nothing_dead_moves_while_the_sweep_is_behind(town: Town, monkeypatch: p
 
 
 def test_earlier_certificates_die_first(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contracts.expire, "SWEEP_LIMIT", 1)
+    monkeypatch.setattr(expire, "SWEEP_LIMIT", 1)
     town.block(seconds=40 * 86_400)
     later = town.issue(town.device_id, 1_000_000, day=16_170)
     assert later is not None

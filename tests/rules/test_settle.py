@@ -4,8 +4,7 @@ import pytest
 from harness.town import Town
 from msgspec.structs import replace
 
-import contracts.expire
-import contracts.settle
+from contracts import expire, settle
 from contracts.clearing import result_root
 from contracts.events import Delivered, Expired, Settled
 from contracts.settle import book_of, build_settle, cleared
@@ -150,7 +149,7 @@ def test_an_income_beyond_one_output_comes_in_several(town: Town) -> None:
 
 
 def test_pieces_beyond_a_page_wait_and_are_swapped_by_later_blocks(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (contracts.settle, contracts.expire):
+    for module in (settle, expire):
         monkeypatch.setattr(module, "PAGE_PIECES", 2)
     auction = town.auction(seconds=120)
     town.offer("plant", auction, town.lot, 1, 10, 2 * MICRO)
@@ -171,7 +170,7 @@ def test_pieces_beyond_a_page_wait_and_are_swapped_by_later_blocks(town: Town, m
 def test_a_waiting_piece_that_expires_gives_the_buyer_his_money_back(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contracts.settle, "PAGE_PIECES", 1)
+    monkeypatch.setattr(settle, "PAGE_PIECES", 1)
     auction = town.auction(seconds=120)
     town.offer("plant", auction, town.lot, 1, 10, 2 * MICRO)
     crowd(town, auction, 2)
@@ -185,8 +184,8 @@ def test_a_waiting_piece_that_expires_gives_the_buyer_his_money_back(
 
 
 def test_a_dead_piece_is_not_delivered_while_the_sweep_is_behind(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contracts.settle, "PAGE_PIECES", 0)
-    monkeypatch.setattr(contracts.expire, "SWEEP_LIMIT", 1)
+    monkeypatch.setattr(settle, "PAGE_PIECES", 0)
+    monkeypatch.setattr(expire, "SWEEP_LIMIT", 1)
     auction = town.auction(seconds=120)
     town.offer("plant", auction, town.lot, 1, 10, 2 * MICRO)
     crowd(town, auction, 3)
@@ -215,14 +214,14 @@ def test_an_offer_that_expired_after_the_close_is_out_of_the_book(town: Town) ->
 def test_refuses_to_settle_over_a_dead_lot_that_the_sweep_has_not_reached(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contracts.expire, "SWEEP_LIMIT", 0)
+    monkeypatch.setattr(expire, "SWEEP_LIMIT", 0)
     auction, offer, _ = town.trade()
     closed = town.close(auction)
     locked = town.live()[offer]
     assert isinstance(locked, Offer)
     town.block(seconds=locked.lot.retire_until - town.time_ms // 1000)
     town.refuses(CertificateExpired, build_settle(town.state, closed))
-    monkeypatch.setattr(contracts.expire, "SWEEP_LIMIT", 1_000)
+    monkeypatch.setattr(expire, "SWEEP_LIMIT", 1_000)
     town.block()
     town.do(build_settle(town.state, closed))
     assert town.money("trader") == 100 * MICRO
