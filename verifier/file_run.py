@@ -21,13 +21,14 @@ from verifier.device import (
     DeviceFacts,
     require_usable,
 )
-from verifier.finished import Grid, Plant, finish, grid_of
+from verifier.finished import Case, Grid, Plant, case_of, conclude, grid_of
 from verifier.intake import DayReadings, read_day
 from verifier.ladder import FinalVerdict
 from verifier.profile import Profile, profile_of_days
 from verifier.reading import DIGITS, MEASURED, Reading, guarded_json, scaled, time_of
 from verifier.verdict import DayVerdict, judge_day
 from verifier.wind_clock import seam_of
+from verifier.windows import LIMITS, Limits
 
 MAX_DEVICES_BYTES = 16 * 1024 * 1024
 AUDIT_DAYS = 400  # a file has its whole past at hand, so copies of last year are found too
@@ -135,7 +136,7 @@ def judge_files(
     """Device by device in the order of their ids, after every window and witness. `climates` by base name of file."""
     run = Run(entries, records, climates or {})
     for entry in entries:
-        yield entry, run.plant(entry.id).profile, run.finished(entry.id)
+        yield entry, run.plant(entry.id).profile, conclude(run.case(entry.id))
 
 
 class Run:
@@ -158,11 +159,12 @@ class Run:
             self._plants[name] = Plant(entry.facts, profile, entry.from_s, entry.to_s, days, verdicts, seams)
         return self._plants[name]
 
-    def finished(self, name: str) -> list[tuple[DayReadings, FinalVerdict]]:
+    def case(self, name: str, limits: Mapping[str, Limits] = LIMITS) -> Case:
+        """The plant with what its neighbours and independent climate say of it."""
         entry = self._entries[name]
         others = [(self.plant(other), self._grid(other)) for other in self._neighbours(entry)]
         sources = [self._climates[file] for file in sorted(set(entry.climate)) if file in self._climates]
-        return finish(self.plant(name), others, sources)
+        return case_of(self.plant(name), others, sources, limits)
 
     def _neighbours(self, entry: DeviceEntry) -> list[str]:
         """Those of the run that measure in the same intervals and have readings."""

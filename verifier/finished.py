@@ -21,7 +21,7 @@ from verifier.link import Witness
 from verifier.profile import Profile
 from verifier.verdict import DayVerdict, combine
 from verifier.wind import WindCurve
-from verifier.windows import LIMITS, Balance, Flag, Limits
+from verifier.windows import Balance, Flag, Limits
 
 RELEASABLE = frozenset(
     {"climate_missing", "climate_dead", "climate_stuck", "climate_range", "climate_replay", "baseline_range"}
@@ -87,19 +87,10 @@ def grid_of(plant: Plant) -> Grid:
     return Grid(np.array([day.day for day in days], dtype=np.int64), series, expected, known, inside & sound)
 
 
-def finish(
-    plant: Plant,
-    others: Sequence[tuple[Plant, Grid]],
-    sources: Sequence[Climate],
-    limits: Mapping[str, Limits] = LIMITS,
-) -> list[tuple[DayReadings, FinalVerdict]]:
-    """The final verdicts of the judged days. `others`: neighbours that are in the run, in the order of their names."""
-    return conclude(case_of(plant, others, sources, limits))
-
-
 def case_of(
     plant: Plant, others: Sequence[tuple[Plant, Grid]], sources: Sequence[Climate], limits: Mapping[str, Limits]
 ) -> Case:
+    """`others`: the neighbours that are in the run, in the order of their names."""
     grid = grid_of(plant)
     lags, hours = _clock(plant, grid, sources)
     heard = [
@@ -111,6 +102,7 @@ def case_of(
 
 
 def conclude(case: Case) -> list[tuple[DayReadings, FinalVerdict]]:
+    """The final verdicts of the judged days."""
     judged = [day for day in case.plant.days if day.day in case.plant.verdicts]
     if not judged:
         return []
@@ -123,7 +115,7 @@ def conclude(case: Case) -> list[tuple[DayReadings, FinalVerdict]]:
 def _reviewed_days(case: Case, judged: Sequence[DayReadings]) -> dict[int, DayVerdict]:
     given = case.plant.verdicts
     unbroken = {day for day, verdict in given.items() if not any_of(verdict.findings, PHYSICS)}
-    asked = [(one, _balance(case, unbroken, one.witness.expected_ppm, one.witness.known)) for one in case.heard]
+    asked = [(one, balance(case, unbroken, one.witness.expected_ppm, one.witness.known)) for one in case.heard]
     verdicts = {}
     for day in judged:
         verdict = _reviewed(given[day.day], day.day, asked)
@@ -170,7 +162,7 @@ def _witnesses(
     return [witness for witness in found if witness is not None]
 
 
-def _balance(case: Case, counting: Collection[int], expected_ppm: Ints, known: Flags) -> Balance:
+def balance(case: Case, counting: Collection[int], expected_ppm: Ints, known: Flags) -> Balance:
     """Over the judged days, of those in `counting`."""
     judged = case.plant.verdicts
     return _balance_of(case.grid, case.plant.device.slots, min(judged), max(judged), counting, expected_ppm, known)
@@ -235,11 +227,11 @@ def _flags(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
     flags: list[Flag] = []
     clears: list[tuple[Balance, Limits]] = []
     for one in case.heard:
-        over = _balance(case, counting, one.witness.expected_ppm, one.witness.known)
+        over = balance(case, counting, one.witness.expected_ppm, one.witness.known)
         flags += windows.witness_flags(one.witness.code, over, one.limits)
         if one.limits.clear_ppm:
             clears.append((over, one.limits))
-    own = _balance(case, fitting, case.grid.expected_ppm, case.grid.known)
+    own = balance(case, fitting, case.grid.expected_ppm, case.grid.known)
     return [*flags, *windows.own_flags(own, case.own, clears), *windows.ramp_flags(own, case.own, clears)]
 
 

@@ -159,7 +159,7 @@ def ramp_flags(own: Balance, limits: Limits, clears: Sequence[tuple[Balance, Lim
         ratio = 0 if cleared[place] else int(excess[place]) * 1_000_000 // int(base[place])
         total = max(0, total + ratio - allowed)
         since = since + 1 if total else 0
-        if since >= RAMP_DAYS:
+        if since >= RAMP_DAYS and ratio > allowed:
             flags.append(Flag(own.first + place, RAMP_DAYS, Finding(RAMP, 0, ratio // 10_000, since)))
     return flags
 
