@@ -194,9 +194,9 @@ class BadNumber(FormRefusal):
         "other_width": "the width of the serial is {right}, not {written}",
     }
 
-    def __init__(self, *, number: str, fault: str, **numbers: Param) -> None:
-        why = self.faults[fault].format(**numbers)
-        super().__init__(number=number, why=why, fault=fault, **numbers)
+    @classmethod
+    def of(cls, number: str, fault: str, **numbers: Param) -> "BadNumber":
+        return cls(number=number, why=cls.faults[fault].format(**numbers), fault=fault, **numbers)
 
 
 class RangesDiffer(FormRefusal):
