@@ -84,6 +84,7 @@ class Metrics:
             "Committing one final block, with its execution where that was still to do",
             WORK_SECONDS,
         )
+        self.storage_syncs = self._counter("wattest_storage_syncs", "fsync calls of the store and the vote journal")
         self.blocksync_syncing = self._gauge("wattest_blocksync_syncing", "1 while blocks are fetched to catch up")
 
         self.readings = self._counter("wattest_verifier_readings", "Readings taken from meters and gateways")
