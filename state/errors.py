@@ -85,6 +85,14 @@ class VoteStateLost(StoreError):
     sentence = "The record of this validator's own votes cannot be trusted: {why}."
 
 
+class VotesElsewhere(StoreError):
+    """The votes of this key were moved to another home: two homes that vote with one key are the clone attack."""
+
+    code = "votes_elsewhere"
+    exit_code = 71
+    sentence = "This home must not vote: {why}."
+
+
 class ConsensusRefusal(WattestError):
     code = "consensus_refused"
     sentence = "The message of a validator does not hold: {why}."

@@ -9,6 +9,7 @@ from consensus.votes import Vote as Ballot
 from contracts.events import EpochBegan, Equivocated
 from contracts.genesis import parse_genesis
 from contracts.membership import next_set, waiting
+from contracts.transition import conflict_keys
 from state.block import validators_hash
 from state.codec import encode
 from state.crypto import sign
@@ -243,13 +244,15 @@ def test_the_only_validator_stays_until_another_one_is_there() -> None:
 # --- refusals
 
 
-def refused(world: World, kind: type[Refusal], *actions: object, by: tuple[str, ...] = (), match: str = "") -> None:
+def refused(
+    world: World, kind: type[Refusal], *actions: object, by: tuple[str, ...] = (), match: str | None = None
+) -> None:
     with pytest.raises(BlockInvalid, match=match) as found:
         world.do(*actions, by=by)  # type: ignore[arg-type]
     assert isinstance(found.value.__cause__, kind)
 
 
-def proposed(world: World, kind: type[Refusal], content: ProposalContent, by: str, match: str = "") -> None:
+def proposed(world: World, kind: type[Refusal], content: ProposalContent, by: str, match: str | None = None) -> None:
     refused(world, kind, Propose(world.people[by], content), by=(by,), match=match)
 
 
@@ -335,7 +338,11 @@ def test_refuses_an_approved_change_that_is_impossible_by_now(world: World) -> N
 
 
 def test_refuses_the_same_evidence_twice(world: World) -> None:
-    world.do(two_faced(world))
+    signed = world.transaction(two_faced(world))
+    assert conflict_keys(signed.transaction) == conflict_keys(world.transaction(two_faced(world, view=6)).transaction)
+    world.block(signed)
+    with pytest.raises(BlockInvalid):
+        world.block(signed)
     refused(world, AlreadyExists, two_faced(world))
     refused(world, AlreadyExists, two_faced(world, view=6))
 
