@@ -98,7 +98,7 @@ class Network:
             if index:
                 shutil.copytree(self.homes[0] / "data" / "state", home / "data" / "state")
             vote_key = load.ledger.validators[index].vote_key
-            journal = Journal.create(home / "data" / "journal", load.chain, vote_key)
+            journal = Journal.open(home / "data" / "journal", load.chain, vote_key)  # begun with the home
             journal.append([encode(HeldQuorum(finalization))])
             journal.sync()
             journal.close()
