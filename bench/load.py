@@ -5,22 +5,25 @@ Every transaction is used once; a transfer of block k spends what the transfer o
 
 import json
 import random
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from contracts.context import BlockEnvironment
+from consensus.validators import ValidatorSet
+from consensus.votes import FINALIZE, Position, Quorum, make_quorum, make_vote
 from contracts.genesis import Genesis, chain_id, parse_genesis
 from contracts.issue import NO_INPUTS
 from contracts.transition import DecodedTx, decode_signed
 from node.ledger import Ledger
 from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
-from state.block import Block
+from state.block import Block, header_hash
 from state.codec import encode
 from state.crypto import H, public_key, sign
 from state.keyspace import device_key
 from state.outputs import outpoint
 from state.records import Device, DeviceFacts
-from state.store import MemoryStore
+from state.store import MemoryStore, Store
 from state.transaction import (
     Action,
     AttestedDay,
@@ -46,6 +49,8 @@ FAR = 4_000_000_000
 DAY, MONTH = 16_162, 201_404  # 2014-04-02
 KWH_SCHEME = 2
 PIECES = 250  # of one splitting transfer
+SPLITS_PER_BLOCK = 16
+KWH_PER_DAY = 49_000  # 2.05 MW for a day, and no more
 
 PLANT = DeviceFacts(
     name="load",
@@ -71,111 +76,159 @@ PLANT = DeviceFacts(
 
 
 class Load:
-    """A network in memory that is brought to the point where `holders` participants hold one certificate each.
+    """A network that is brought to the point where `holders` participants hold `bundles` bundles of one certificate.
 
-    `preparation` are its blocks so far; `transfers()` gives the signed transactions of the next block.
+    `preparation` are its blocks so far, each with the Finalization that three validators signed; `transfers()` gives
+    the signed transactions of the next block. `store` keeps the ledger in memory unless a place on disk is given.
     """
 
-    def __init__(self, holders: int) -> None:
-        self.genesis, self.chain = load_genesis()
-        self._ledger = Ledger.open(MemoryStore(), self.genesis, self.chain)
+    def __init__(
+        self,
+        holders: int,
+        bundles: int = 0,
+        network: tuple[Genesis, bytes] | None = None,
+        store: Store | None = None,
+        step_ms: int = 1_000,
+    ) -> None:
+        self.genesis, self.chain = network or load_genesis()
+        self.ledger = Ledger.open(store or MemoryStore(), self.genesis, self.chain)
+        self._set = ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators))
         self._holders = holders
+        self._step_ms = step_ms
         self._salt = 0
-        self.preparation: list[Block] = []
+        self.preparation: list[tuple[Block, Quorum]] = []
         self._owner = VALIDATORS + 1  # participants are numbered from 1, the organisations first
         self._register()
         self._accredit()
-        self._points = self._split(self._issue())
-        self._held_by = [self._owner + index for index in range(holders)]
+        count = bundles or holders
+        self._held_by = [self._owner + index % holders for index in range(count)]
+        self._points = self._split(self._issue(count), count)
         self._draw = random.Random(SEED)
 
     def transfers(self) -> list[bytes]:
-        """Each bundle goes to somebody drawn by the seed: as many signed single-action transactions as holders."""
-        made = []
-        for index, point in enumerate(self._points):
-            sender, serial = self._held_by[index], index + 1
-            receiver = self._owner + self._draw.randrange(self._holders)
-            pieces = (Piece(receiver, serial, serial),)
-            decoded = self._signed(Transfer(sender, (point,), pieces, None), self._seed(sender))
-            self._points[index], self._held_by[index] = outpoint(decoded.txid, 0), receiver
-            made.append(decoded.raw)
-        return made
+        """Each bundle goes to somebody drawn by the seed: as many signed single-action transactions as bundles."""
+        return [self._moved([index]) for index in range(len(self._points))]
+
+    def transfers_of(self, moves: int) -> list[bytes]:
+        """The same with `moves` bundles of one holder in a transaction; what is left over of a holder's stays."""
+        held: dict[int, list[int]] = {}
+        for index, holder in enumerate(self._held_by):
+            held.setdefault(holder, []).append(index)
+        groups = [own[at : at + moves] for own in held.values() for at in range(0, len(own) - moves + 1, moves)]
+        self._draw.shuffle(groups)
+        return [self._moved(group) for group in groups]
+
+    def _moved(self, indices: list[int]) -> bytes:
+        """One transaction in which a holder sends each of these bundles to somebody."""
+        sender, actions = self._held_by[indices[0]], []
+        for index in indices:
+            receiver, serial = self._owner + self._draw.randrange(self._holders), index + 1
+            actions.append(Transfer(sender, (self._points[index],), (Piece(receiver, serial, serial),), None))
+            self._held_by[index] = receiver
+        decoded = self._signed(actions, secret("holder", sender))
+        for position, index in enumerate(indices):
+            self._points[index] = outpoint(decoded.txid, position)
+        return decoded.raw
 
     def holder_of(self, serial: int) -> int:
         """Who must hold a certificate once all transfers so far are final."""
         return self._held_by[serial - 1]
 
+    def outpoint_of(self, serial: int) -> bytes:
+        """The output that must hold it then."""
+        return self._points[serial - 1]
+
+    @property
+    def certificates(self) -> int:
+        return len(self._points)
+
+    @property
+    def participants(self) -> range:
+        """The numbers of the holders."""
+        return range(self._owner, self._owner + self._holders)
+
     # --- preparation
 
     def _register(self) -> None:
-        people = range(self._owner, self._owner + self._holders)
         for start in range(0, self._holders, REGISTER_PER_BLOCK):
-            chosen = people[start : start + REGISTER_PER_BLOCK]
-            seeds = [self._seed(person) for person in chosen]
-            self._block([self._signed(Register(public_key(s), f"holder {s[:4].hex()}", "FR", b""), s) for s in seeds])
+            seeds = [secret("holder", person) for person in self.participants[start : start + REGISTER_PER_BLOCK]]
+            self._block([self._signed([Register(public_key(s), f"holder {s[:4].hex()}", "FR", b"")], s) for s in seeds])
 
     def _accredit(self) -> None:
         self._propose(1, DeviceContent(self._owner, KWH_SCHEME, PLANT, FAR))
         self._propose(2, ProfileContent(1, H("load/profile", b""), 1_388_534_400, 1_396_310_400))
 
     def _propose(self, number: int, content: ProposalContent) -> None:
-        self._block([self._signed(Propose(self._owner, content), self._seed(self._owner))])
-        quorum = self._environment().quorum
-        votes = [Vote(number, index, True, "") for index in range(quorum)]
-        self._block([self._signed(vote, secret("governance", vote.validator)) for vote in votes])
+        self._block([self._signed([Propose(self._owner, content)], secret("holder", self._owner))])
+        votes = [Vote(number, index, True, "") for index in range(self._set.quorum)]
+        self._block([self._signed([vote], secret("governance", vote.validator)) for vote in votes])
 
-    def _issue(self) -> Outpoint:
-        """One certificate of 1 kWh for each holder, in one bundle."""
-        device = self._ledger.store.get(device_key(1))
+    def _issue(self, count: int) -> Outpoint:
+        """`count` certificates of 1 kWh in one bundle, from as many days as the plant needs for them."""
+        device = self.ledger.store.get(device_key(1))
         assert isinstance(device, Device)
-        energy = self._holders * 1_000
-        root = H("load/root", b"")
-        attestation = Attestation(0, 1, DAY, 0, 0, root, NO_INPUTS, device.profile_hash, 1, ACCEPT, (), energy, energy)
-        message = attestation_bytes(self.chain, attestation)
-        quorum = range(self._environment().quorum)
-        signatures = tuple(SignedBy(index, sign(secret("vote", index), message)) for index in quorum)
-        days = (AttestedDay(attestation, signatures),)
+        days: list[AttestedDay] = []
+        for start in range(0, count, KWH_PER_DAY):
+            energy = min(KWH_PER_DAY, count - start) * 1_000
+            days.append(self._attested(DAY + len(days), energy, device.profile_hash))
         issue = Issue(
-            1, device.owner, device.scheme, 1_000, "kWh", MONTH, PLANT, days, 0, 0, device.next_serial, self._holders
+            1, device.owner, device.scheme, 1_000, "kWh", MONTH, PLANT, tuple(days), 0, 0, device.next_serial, count
         )
-        decoded = self._signed(issue)
+        decoded = self._signed([issue])
         self._block([decoded])
         return outpoint(decoded.txid, 0)
 
-    def _split(self, whole: Outpoint) -> list[Outpoint]:
-        """One certificate for each holder, in the order of the holders."""
+    def _attested(self, day: int, energy_wh: int, profile: bytes) -> AttestedDay:
+        """A day that a quorum of the validators accepted."""
+        root = H("load/root", day.to_bytes(4, "big"))
+        attestation = Attestation(0, 1, day, 0, 0, root, NO_INPUTS, profile, 1, ACCEPT, (), energy_wh, energy_wh)
+        message = attestation_bytes(self.chain, attestation)
+        signatures = tuple(SignedBy(i, sign(secret("vote", i), message)) for i in range(self._set.quorum))
+        return AttestedDay(attestation, signatures)
+
+    def _split(self, whole: Outpoint, count: int) -> list[Outpoint]:
+        """One certificate in each bundle, the bundles dealt out to the holders in turn."""
         points: list[Outpoint] = []
-        for start in range(0, self._holders, PIECES):
-            count = min(PIECES, self._holders - start)
-            pieces = [Piece(self._owner + n, n + 1, n + 1) for n in range(start, start + count)]
-            if start + count < self._holders:
-                pieces.append(Piece(self._owner, start + count + 1, self._holders))
-            decoded = self._signed(Transfer(self._owner, (whole,), tuple(pieces), None), self._seed(self._owner))
-            self._block([decoded])
-            points += [outpoint(decoded.txid, index) for index in range(count)]
-            whole = outpoint(decoded.txid, count)
+        waiting: list[DecodedTx] = []
+        for start in range(0, count, PIECES):
+            end = min(start + PIECES, count)
+            pieces = [Piece(self._held_by[index], index + 1, index + 1) for index in range(start, end)]
+            if end < count:
+                pieces.append(Piece(self._owner, end + 1, count))
+            decoded = self._signed(
+                [Transfer(self._owner, (whole,), tuple(pieces), None)], secret("holder", self._owner)
+            )
+            waiting.append(decoded)
+            points += [outpoint(decoded.txid, index) for index in range(end - start)]
+            whole = outpoint(decoded.txid, end - start)
+            if len(waiting) == SPLITS_PER_BLOCK or end == count:
+                self._block(waiting)
+                waiting = []
         return points
 
     def _block(self, transactions: list[DecodedTx]) -> None:
-        ledger, tip = self._ledger, self._ledger.tip
-        block, refused = ledger.build_with_refused(tip.hash, transactions, tip.header.timestamp_ms + 1_000, 0)
+        """A lawful block of the next view's leader, final by the votes of a quorum."""
+        ledger, tip = self.ledger, self.ledger.tip
+        view = tip.view + 1
+        time_ms, leader = tip.header.timestamp_ms + self._step_ms, self._set.leader(view)
+        block, refused = ledger.build_with_refused(tip.hash, transactions, time_ms, leader)
         assert not refused, f"the preparation was refused: {refused[0][1]}"
-        ledger.commit(block, b"", tip.view + 1)
-        self.preparation.append(block)
+        position = Position(block.header.epoch, view, tip.view, header_hash(block.header))
+        votes = [
+            make_vote(self.chain, FINALIZE, position, index, partial(sign, secret("vote", index)))
+            for index in range(self._set.quorum)
+        ]
+        finalization = make_quorum(votes, self._set)
+        ledger.commit(block, encode(finalization), view)
+        self.preparation.append((block, finalization))
 
-    def _environment(self) -> BlockEnvironment:
-        return self._ledger.environment(self._ledger.tip.hash, START_S * 1_000)
-
-    def _signed(self, action: Action, *seeds: bytes) -> DecodedTx:
+    def _signed(self, actions: Sequence[Action], *seeds: bytes) -> DecodedTx:
         self._salt += 1
         keys = tuple(public_key(seed) for seed in seeds)
-        expiry = self._ledger.tip.height + 5_000
-        body = Body(self.chain, keys, (action,), expiry, self._salt.to_bytes(8, "big"))
+        expiry = self.ledger.tip.height + 5_000
+        body = Body(self.chain, keys, tuple(actions), expiry, self._salt.to_bytes(8, "big"))
         message = signing_bytes(body)
         return decode_signed(encode(Transaction(body, tuple(sign(seed, message) for seed in seeds))))
-
-    def _seed(self, participant: int) -> bytes:
-        return secret("holder", participant)
 
 
 def secret(kind: str, index: int) -> bytes:

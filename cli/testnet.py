@@ -11,13 +11,16 @@ import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import show
 from cli.options import Group
 from cli.session import Session, with_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_VALIDATORS = 21
 READY_S = 60.0
@@ -90,7 +93,7 @@ def start(session: Session, directory: Path, no_cast: bool) -> None:
         )
         session.answer("testnet_running/1", value, text)
         try:
-            processes.watch()
+            processes.watch(session.say)
         except KeyboardInterrupt:
             session.say(f"Stopping {len(nodes)} nodes; the data stays in {directory}. The same line starts them again.")
 
@@ -121,9 +124,17 @@ def reference_genesis(name: str | None) -> dict[str, Any]:
 
 
 def make_testnet(
-    directory: Path, count: int, genesis: dict[str, Any], base_port: int | None = None, profile: str = "demo"
+    directory: Path,
+    count: int,
+    genesis: dict[str, Any],
+    base_port: int | None = None,
+    profile: str = "demo",
+    seed: "Callable[[str, int], bytes] | None" = None,
 ) -> dict[str, Any]:
-    """Write all homes; what is returned also stands in DIR/testnet.json. Paths in it are relative to DIR."""
+    """Write all homes; what is returned also stands in DIR/testnet.json. Paths in it are relative to DIR.
+
+    `seed` gives the keys of (purpose, validator) where a measurement must sign for them; otherwise they are drawn.
+    """
     from contracts.genesis import chain_id, parse_genesis
     from node.config import load_config
     from node.keystore import generate_key, save_key
@@ -131,7 +142,11 @@ def make_testnet(
 
     ports = _ports(2 * count, base_port)
     keys = [
-        {purpose: generate_key(purpose) for purpose in ("vote", "node", "escrow", "governance")} for _ in range(count)
+        {
+            purpose: generate_key(purpose, seed=seed(purpose, index) if seed else None)
+            for purpose in ("vote", "node", "escrow", "governance")
+        }
+        for index in range(count)
     ]
     filled = {
         **genesis,

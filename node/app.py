@@ -60,6 +60,7 @@ VOTE_KEY, NODE_KEY = "vote", "node"
 DUMP_FROM = 72  # exit codes that leave a dump
 FEED_QUEUE = 1_024
 RESTORED_S = 0.05
+COLLECT_AFTER = 100_000  # new containers: some 10 MB, about two full blocks
 
 
 @dataclass(frozen=True)
@@ -412,10 +413,17 @@ async def _until_signal(node: Node) -> bool:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: later collections need not walk it
+    tune_collector()
     await node.run(stop)
     return stop.is_set()
+
+
+def tune_collector() -> None:
+    """What is loaded by now stays, and later collections need not walk it. They may also come rarely: all that travels
+    is free of cycles, and a block alone makes more containers than a hundred default thresholds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 def exit_code(error: WattestError) -> int:

@@ -95,6 +95,7 @@ class Journal:
         self.torn = False  # whether a tail was cut off at the opening
         self.lost = ""  # why the votes before this journal are not known, empty where they are
         self.size_bytes = size
+        self.syncs = 0  # since it was opened
         self._disk = disk
         self._failed = False
         self._dirty = False
@@ -175,6 +176,7 @@ class Journal:
         """Everything appended is durable when this returns."""
         if self._dirty:
             self._perform(lambda: self._disk.sync(self._descriptor))
+            self.syncs += 1
             self._dirty = False
             reach("persist")
 

@@ -30,6 +30,8 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     DELIVERY        0x26  committed  sequence u64                        Pointer
     AUCTION_CLOSE   0x27  committed  closes_at u64, auction u32          Counter
     AUCTION_WAITING 0x28  committed  auction u32                         Counter
+    NEXT_VALIDATORS 0x29  committed  -                                   NextValidators
+    EPOCH_SET       0x2a  committed  epoch u64                           EpochSet
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32
@@ -39,6 +41,7 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     FINALIZATION    0x86  derived    height u64                          the quorum's votes, as consensus encodes them
     BLOCK_HASH      0x87  derived    block hash                          height u64
     ISSUED          0x88  derived    device u32, first serial u64        history.IssuedRow
+    VOTE_KEYS       0x89  derived    epoch u64                           vote keys in order, for proofs
     META            0xf0  derived    -                                   Meta
 
 Where the data came back is checked, not hoped: `Meta` stands in every batch and `node/ledger.py` compares it at open
@@ -103,6 +106,7 @@ class Store:
         self._rows = rows
         self._recent: dict[bytes, Entry] = {}
         self._older: dict[bytes, Entry] = {}
+        self.syncs = 0  # since it was opened
         self.get_raw = rows.get_raw
         self.scan_raw = rows.scan_raw
 
@@ -126,6 +130,7 @@ class Store:
     def write(self, batch: Batch, sync: bool = True, decoded: Mapping[bytes, Entry] | None = None) -> None:
         """One batch. `decoded` may give entries that it puts as objects, so that the next reads need no decoding."""
         self._rows.write(batch, sync)
+        self.syncs += sync
         fresh = decoded or {}
         recent, older = self._recent, self._older
         for key in batch:

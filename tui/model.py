@@ -95,7 +95,7 @@ class NetworkModel:
         return Picture(
             network=chain.picture(),
             plants=self.plants.picture(len(chain.validators), chain.time_ms // 1_000),
-            certificates=self.certificates.picture(),
+            certificates=self.certificates.picture(chain.first),
             market=self.market.picture(),
             statement=self.statements.picture(self.public_url, chain.chain_id),
         )

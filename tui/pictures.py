@@ -157,6 +157,7 @@ class MovePicture:
 @dataclass(frozen=True)
 class CertificatesPicture:
     born: BirthPicture | None = None
+    since: int = 1  # the block from which all is counted
     schemes: tuple[SchemeCount, ...] = ()
     moves: tuple[MovePicture, ...] = ()  # newest first
 

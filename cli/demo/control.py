@@ -4,9 +4,13 @@ Everything here is called from two threads: `drive` by the story's own, the rest
 single values, replaced as a whole.
 """
 
+import os
 import queue
+import sys
 import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 
 from cli.demo.play import SEED_PACE, Interrupted, Performance
 from cli.demo.stream import FULL_SPEED
@@ -17,6 +21,12 @@ from tui.story import ProductionTime, StoryState
 PACES = (SEED_PACE, 10.0, 100.0, FULL_SPEED)
 VICTIM = 3  # the validator that the key kills; the dashboard follows another one
 READY_S = 30.0
+LINE_S = 8.0  # each line for a second terminal stands this long
+SECOND_TERMINAL = (
+    "certificate list --from trader",
+    "transfer --quantity 1 --technology T02 --from trader --to consumer",
+    "retire --quantity 1 --technology T02 --from consumer",
+)
 
 
 class DemoControl:
@@ -28,22 +38,22 @@ class DemoControl:
         self.error = ""
         self._victim_runs = True
         self._orders: queue.Queue[str] = queue.Queue()
-        home = performance.directory / "wallets"
-        self._state = StoryState(
-            caption="four validators run; their people come onto the ledger next",
-            second_terminal=f"wattest --home {home} certificate list --from trader",
-        )
+        self._state = StoryState(caption="four validators run; their people come onto the ledger next")
+        home = f"{invoked_as()} --home {performance.directory / 'wallets'}"
+        self._lines = [f"{home} {line}" for line in SECOND_TERMINAL]
         performance.caption = self._caption
 
     # --- for the screen
 
     def state(self) -> StoryState:
         streams = self.performance.streams
+        line = self._lines[int(time.monotonic() / LINE_S) % len(self._lines)]
         if streams is None:
-            return replace(self._state, pace="no stream yet")
+            return replace(self._state, second_terminal=line, pace="no stream yet")
         return replace(
             self._state,
-            pace="full speed" if streams.pace == FULL_SPEED else f"{streams.pace:g} posts a second a unit",
+            second_terminal=line,
+            pace=pace_in_words(streams.pace),
             paused=streams.paused,
             production=self._production(),
             validator_down=not self._victim_runs,
@@ -135,3 +145,15 @@ class DemoControl:
         self.processes.wait_ready(NodeClient(stage.urls[VICTIM]), READY_S)
         self._victim_runs = True
         self._caption(f"validator {VICTIM} is back: it replays its journal, catches up, and signs again")
+
+
+def invoked_as() -> str:
+    """How a second terminal in the same folder calls this command."""
+    program = Path(sys.argv[0])
+    return os.path.relpath(program) if program.name == "wattest" else "wattest"
+
+
+def pace_in_words(pace: float) -> str:
+    if pace == FULL_SPEED:
+        return "full speed"
+    return "1 post a second a unit" if pace == SEED_PACE else f"{pace:g} posts a second a unit"

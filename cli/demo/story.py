@@ -87,10 +87,21 @@ def gateway_units(units: list[Unit], devices: dict[str, int], gateway: int) -> d
 # --- act two: what is normal for each plant
 
 
-def commission(stage: Stage, gateway: str, units: list[Unit], devices: dict[str, int], say: Say) -> None:
-    """Post the commissioning windows, and sign each profile on chain after every organisation's node recomputed it."""
+def commission(
+    stage: Stage,
+    gateway: str,
+    units: list[Unit],
+    devices: dict[str, int],
+    say: Say,
+    posted: dict[str, int] | None = None,
+) -> None:
+    """Post the commissioning windows, and sign each profile on chain after every organisation's node recomputed it.
+
+    `posted`: the time of the last reading that the gateway has of a unit already.
+    """
     for unit in units:
-        post_commissioning(gateway, unit, unit.commissioning())
+        last = (posted or {}).get(unit.id, 0)
+        post_commissioning(gateway, unit, [row for row in unit.commissioning() if int(row["timestamp"]) > last])
     wait_until_sent(gateway, [unit.id for unit in units], SENT_S)
     say("the commissioning windows are on the validators; each computes the baseline of each plant by itself")
     contents = [
@@ -152,10 +163,13 @@ MARKETS = (
 
 def deposit_money(stage: Stage, say: Say) -> None:
     """The buyers' deposits: the financial guarantee of their bids."""
-    operator = stage.ids["payment"]
+    operator, height = stage.ids["payment"], stage.client.status()["height"]
     stage.send_each(
         [
-            ((Deposit(operator, stage.ids[name], "EUR", 100 * MICRO, f"SEPA {name} {part}"),), [stage.keys["payment"]])
+            (
+                (Deposit(operator, stage.ids[name], "EUR", 100 * MICRO, f"SEPA {height}-{part} {name}"),),
+                [stage.keys["payment"]],
+            )
             for name in ("trader", "consumer")
             for part in range(len(MARKETS))
         ]

@@ -29,6 +29,7 @@ class FakeNode:
         app.router.add_get("/v1/events", self._events)
         app.router.add_get("/v1/genesis", self._genesis)
         app.router.add_get("/v1/blocks/{height}", self._block)
+        app.router.add_get("/v1/transactions/{txid}", self._transaction)
         for kind in ("schemes", "participants", "devices"):
             app.router.add_get(f"/v1/{kind}", self._list)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -85,4 +86,12 @@ class FakeNode:
         txids = [event["txid"] for event in block["events"]]
         return web.json_response(
             {"height": height, "timestamp_ms": block["time_ms"], "hash": block["hash"], "transactions": txids}
+        )
+
+    async def _transaction(self, request: web.Request) -> web.Response:
+        txid = request.match_info["txid"]
+        blocks = [message for message in self.messages if message["kind"] == "block"]
+        events = [event for block in blocks for event in block["events"] if event["txid"] == txid]
+        return web.json_response(
+            {"txid": txid, "status": "final", "actions": ["bid for 30 in auction 2"], "events": events}
         )

@@ -4,19 +4,34 @@ Keys come from names, blocks from `block()`, and a transaction is signed by whoe
 """
 
 import json
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 from contracts.context import BlockEnvironment, BlockOutput
 from contracts.events import Event
+from contracts.expire import sweep
 from contracts.genesis import Genesis, chain_id, genesis_state, parse_genesis
 from contracts.issue import NO_INPUTS, open_account
+from contracts.settle import build_settle
 from contracts.statement import statement_facts, statement_hash
-from contracts.transition import DecodedTx, apply_block, decode_signed, verify_signatures
+from contracts.transition import (
+    DecodedTx,
+    apply_block,
+    apply_transaction,
+    decode_signed,
+    describe,
+    verify_signatures,
+)
 from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
 from state.crypto import H, public_key, sign
+from state.epochs import epoch_of
+from state.errors import Refusal
 from state.keyspace import (
+    Entry,
     Space,
+    auction_key,
     device_key,
     issuance_key,
     key_owner_key,
@@ -28,6 +43,7 @@ from state.keyspace import (
 from state.outputs import Bundle, Funds, Output, holder_of
 from state.overlay import Overlay
 from state.records import (
+    Auction,
     AuctionClass,
     Device,
     DeviceFacts,
@@ -78,11 +94,13 @@ def key_of(name: str) -> bytes:
     return public_key(seed_of(name))
 
 
-def genesis_json(validators: int = 4, **parameters: int) -> bytes:
-    """The reference genesis with validators filled in; keyword arguments replace parameters."""
+def genesis_json(validators: int = 4, scheme: dict[str, object] | None = None, **parameters: int) -> bytes:
+    """The reference genesis with validators filled in; `scheme` changes every scheme, the others are parameters."""
     value = json.loads((ROOT / "genesis.json").read_text())
     value["timestamp_ms"] = START_S * 1000
     value["parameters"].update(parameters)
+    for each in value["schemes"]:
+        each.update(scheme or {})
     value["validators"] = [
         {
             "name": f"Organisation {index}",
@@ -119,6 +137,21 @@ WIND = DeviceFacts(
 )
 
 
+def refusal_of(
+    overlay: Overlay, environment: BlockEnvironment, decoded: DecodedTx, output: BlockOutput
+) -> Refusal | None:
+    try:
+        verify_signatures(decoded)
+        apply_transaction(overlay, environment, decoded, output)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def actions_of(decoded: DecodedTx) -> str:
+    return ", ".join(describe(action) for action in decoded.body_actions)
+
+
 class World:
     """Four validators, and whoever registers. Heights advance by `block`; time by `seconds` with each."""
 
@@ -151,13 +184,16 @@ class World:
         """Of the next block."""
         parent = H("test/parent", (self.height,))
         time_ms = self.time_ms + seconds * 1000
-        return BlockEnvironment(self.chain, 0, self.height + 1, time_ms, parent, self.validators, self.parameters)
+        epoch = epoch_of(self.height + 1, self.parameters.epoch_length)
+        return BlockEnvironment(self.chain, epoch, self.height + 1, time_ms, parent, self.validators, self.parameters)
 
-    def transaction(self, *actions: Action, by: tuple[str, ...] = (), chain: bytes | None = None) -> DecodedTx:
-        """Signed by the named people, in their order."""
+    def transaction(
+        self, *actions: Action, by: tuple[str, ...] = (), chain: bytes | None = None, lives: int = 100
+    ) -> DecodedTx:
+        """Signed by the named people, in their order; the last block that may hold it is `lives` above the tip."""
         self.salt += 1
         keys = tuple(self.key(name) for name in by)
-        body = Body(chain or self.chain, keys, actions, self.height + 100, self.salt.to_bytes(8, "big"))
+        body = Body(chain or self.chain, keys, actions, self.height + lives, self.salt.to_bytes(8, "big"))
         signatures = tuple(sign(self.seed(name), signing_bytes(body)) for name in by)
         return decode_signed(encode(Transaction(body, signatures)))
 
@@ -168,17 +204,49 @@ class World:
             verify_signatures(decoded)
         attempt = Overlay(self.state)
         output = apply_block(attempt, environment, transactions)
-        for key, _, after in attempt.difference():
-            if after is None:
-                self.state.delete(key)
-            else:
-                self.state.put(key, after)
+        self.keep(attempt.difference())
         self.height, self.time_ms = environment.height, environment.time_ms
         self.outputs.append(output)
         return [record.event for record in output.events]
 
+    def keep(self, difference: list[tuple[bytes, Entry | None, Entry | None]]) -> None:
+        """Make what a block changed the state: (key, before, after) of each entry."""
+        for key, _, after in difference:
+            if after is None:
+                self.state.delete(key)
+            else:
+                self.state.put(key, after)
+
+    def fork(self) -> Self:
+        """A world of its own that begins as this one is now."""
+        other = copy(self)
+        other.state = Overlay(self.state.base)
+        other.state.changes = dict(self.state.changes)
+        other.people, other.outputs = dict(self.people), list(self.outputs)
+        return other
+
     def do(self, *actions: Action, by: tuple[str, ...] = (), seconds: int = 1) -> list[Event]:
         return self.block(self.transaction(*actions, by=by), seconds=seconds)
+
+    def refuses(
+        self, kind: type[Refusal], *actions: Action, by: tuple[str, ...] = (), index: int = 0, seconds: int = 1
+    ) -> Refusal:
+        """The next block refuses this as `kind` at action `index`, and nothing of it stays."""
+        return self.refuses_transaction(kind, self.transaction(*actions, by=by), index, seconds)
+
+    def refuses_transaction(self, kind: type[Refusal], decoded: DecodedTx, index: int = 0, seconds: int = 1) -> Refusal:
+        environment = self.environment(seconds)
+        attempt = Overlay(self.state)
+        sweep(attempt, environment, BlockOutput())
+        before, output = dict(attempt.changes), BlockOutput()
+        refusal = refusal_of(attempt, environment, decoded, output)
+        assert refusal is not None, f"{actions_of(decoded)} was not refused as {kind.__name__}"
+        assert type(refusal) is kind, f"{refusal!r} instead of {kind.__name__}"
+        assert (refusal.action_index or 0) == index
+        assert attempt.changes == before
+        assert not output.events
+        assert "{" not in str(refusal), "a parameter of the sentence is missing"
+        return refusal
 
     # --- people
 
@@ -240,7 +308,7 @@ class World:
         signers = changes.pop("signers", range(self.environment().quorum))
         release = energy_wh if verdict == ACCEPT else 0
         fields: dict[str, object] = {
-            "epoch": 0,
+            "epoch": self.environment().epoch,
             "device": device,
             "day": day,
             "step": 0,
@@ -326,9 +394,16 @@ class World:
 
     # --- market
 
-    def auction(self, scheme: int = 1, technology: str = "T02", seconds: int = 60, **changes: int) -> int:
+    def auction(
+        self,
+        scheme: int = 1,
+        technology: str = "T02",
+        seconds: int = 60,
+        lot_class: AuctionClass | None = None,
+        **changes: int,
+    ) -> int:
         fields = {"floor": 0, "ceiling": 0, **changes}
-        lot_class = AuctionClass(scheme, technology, "", 0, 0, 0)
+        lot_class = lot_class or AuctionClass(scheme, technology, "", 0, 0, 0)
         closes_at = self.time_ms // 1000 + seconds
         self.do(
             OpenAuction(
@@ -343,6 +418,18 @@ class World:
 
     def bid(self, buyer: str, auction: int, quantity: int, limit: int, *inputs: Outpoint) -> list[Event]:
         return self.do(PlaceBid(auction, self.people[buyer], quantity, limit, inputs), by=(buyer,), seconds=0)
+
+    def close(self, auction: int) -> Auction:
+        """Blocks until the auction is closed."""
+        while True:
+            found = self.state.get(auction_key(auction))
+            assert isinstance(found, Auction)
+            if found.status != "open":
+                return found
+            self.block(seconds=10)
+
+    def settle(self, auction: int) -> list[Event]:
+        return self.do(build_settle(self.state, self.close(auction)))
 
     def pass_blocks(self, count: int, seconds: int) -> list[Event]:
         events: list[Event] = []

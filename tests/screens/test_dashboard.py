@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from harness.fake_node import FakeNode
 from textual.pilot import Pilot
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
 from tui.app import Dashboard
 from tui.pictures import PlantPicture
-from tui.rehearsal import CAPTION, SECOND_TERMINAL, Recording, StillStory, story
-from tui.screens.detail import BlockScreen
+from tui.rehearsal import CAPTION, SECOND_TERMINAL, Recording, StillStory, last_block, story
+from tui.screens.detail import BlockScreen, TransactionScreen
 from tui.screens.help import HelpScreen
 from tui.screens.network import NetworkScreen
 from tui.widgets.lines import CaptionLine, PanelTabs, StatusLine, TerminalLine, TitleLine
@@ -25,7 +25,8 @@ from tui.widgets.statement import StatementPanel
 
 WIDE, SMALL = (120, 40), (80, 24)
 URL = "https://wattest.example"
-WAIT_S = 10.0
+WAIT_S = 30.0
+HEIGHT = last_block(story())["height"]
 
 
 def recorded(down: int | None = None, told: StillStory | None = None) -> Dashboard:
@@ -43,13 +44,18 @@ async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
 async def painted(pilot: Pilot[None]) -> NetworkScreen:
     screen = pilot.app.screen
     assert isinstance(screen, NetworkScreen)
-    await until(pilot, lambda: bool(screen.query_one(NetworkPanel).picture.blocks))
+    await until(pilot, lambda: screen.query_one(NetworkPanel).picture.height == HEIGHT)
     await pilot.pause()
     return screen
 
 
 def text(panel: Panel) -> str:
     return str(panel.render())
+
+
+def fields(app: Dashboard) -> str:
+    """What a detail screen says."""
+    return str(app.screen.query_one("#fields", Static).render())
 
 
 def shown(screen: NetworkScreen) -> list[str]:
@@ -189,7 +195,7 @@ async def test_story_stands_on_the_screen_and_obeys_the_keys() -> None:
         await pilot.press("plus", "minus", "space", "k")
         assert told.pressed == ["faster", "slower", "pause", "validator"]
         await until(pilot, lambda: "paused" in str(screen.query_one(StatusLine).render()))
-        assert "start validator" in str(screen.query_one(StatusLine).render())
+        await until(pilot, lambda: "start validator" in str(screen.query_one(StatusLine).render()))
 
 
 async def test_without_a_story_its_keys_do_nothing() -> None:
@@ -260,8 +266,13 @@ async def test_block_is_opened_to_its_last_field() -> None:
             assert isinstance(app.screen, BlockScreen)
             parts = app.screen.query_one(OptionList)
             await until(pilot, lambda: parts.option_count == 2)
-            assert "2026-11-22" in str(app.screen.query_one("#fields").render())  # type: ignore[attr-defined]
-            await pilot.press("escape")
+            assert "2026-11-22" in fields(app)
+            await pilot.press("enter")
+            assert isinstance(app.screen, TransactionScreen)
+            await until(pilot, lambda: "bid for 30 in auction 2" in fields(app))
+            assert "quantity" in fields(app)
+            assert "50000" in fields(app)
+            await pilot.press("escape", "escape")
             assert app.screen is screen
     finally:
         await node.die()
@@ -273,6 +284,6 @@ async def test_block_of_a_node_that_is_gone_is_a_sentence_and_a_way_back() -> No
         screen = await painted(pilot)
         app.push_screen(BlockScreen("http://127.0.0.1:9", 3))
         await pilot.pause()
-        await until(pilot, lambda: "No node answers" in str(app.screen.query_one("#fields").render()))  # type: ignore[attr-defined]
+        await until(pilot, lambda: "No node answers" in fields(app))
         await pilot.press("escape")
         assert app.screen is screen

@@ -10,7 +10,7 @@ from tui.feed import STALE_S, Feed
 from tui.model import NetworkModel
 from tui.rehearsal import Message, last_block, story
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 async def until(true: Callable[[], bool]) -> None:

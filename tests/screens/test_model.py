@@ -224,6 +224,12 @@ def test_issued_is_live_and_retired_and_expired() -> None:
     assert (count.issued, count.live, count.retired, count.expired) == (14, 9, 3, 2)
 
 
+def test_count_that_does_not_begin_with_the_chain_says_so() -> None:
+    """A dashboard on a long chain replays its newest blocks only."""
+    assert picture([block(1), block(2)]).certificates.since == 1
+    assert picture([block(30_001), block(30_002)]).certificates.since == 30_001
+
+
 def test_schemes_without_certificates_are_shown_with_zero() -> None:
     assert [(found.name, found.issued) for found in picture([]).certificates.schemes] == [
         ("WIND-MWH", 0),

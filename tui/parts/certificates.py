@@ -71,8 +71,9 @@ class Certificates:
 
     # --- the picture
 
-    def picture(self) -> CertificatesPicture:
-        return CertificatesPicture(self._born(), self._schemes(), tuple(self._move(*moved) for moved in self._moves))
+    def picture(self, since: int) -> CertificatesPicture:
+        moves = tuple(self._move(*moved) for moved in self._moves)
+        return CertificatesPicture(self._born(), since, self._schemes(), moves)
 
     def _born(self) -> BirthPicture | None:
         issue = self._newest

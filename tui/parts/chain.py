@@ -54,6 +54,7 @@ class Chain:
 
     chain_id: str = ""
     name: str = ""
+    first: int = 1  # the first block that was heard of
     height: int = -1
     time_ms: int = 0
     epoch: int = 0
@@ -90,6 +91,8 @@ class Chain:
         height = int(message["height"])
         if height <= self.height:
             return False
+        if self.height < 0:
+            self.first = height
         self.height, self.time_ms = height, int(message["time_ms"])
         self.blocks.append(
             Final(

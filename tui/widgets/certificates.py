@@ -19,7 +19,7 @@ class CertificatesPanel(Panel):
     def lines(self, width: int, height: int) -> list[Content]:
         width = min(width, READABLE)
         lines = [*self._born(width), Content("")]
-        lines += [_head(width), *(_count(scheme, width) for scheme in self.picture.schemes)]
+        lines += [_head(width, self.picture.since), *(_count(scheme, width) for scheme in self.picture.schemes)]
         moves = self.picture.moves[: max(0, height - len(lines) - 1)]
         if moves:
             lines += [Content(""), *(_move(found, width) for found in moves)]
@@ -39,9 +39,10 @@ class CertificatesPanel(Panel):
         return [*lines, row(what), row((cut(born.plant, width), QUIET))]
 
 
-def _head(width: int) -> Content:
+def _head(width: int, since: int) -> Content:
+    name = "scheme" if since <= 1 else f"since {since:,}"  # a long chain is not replayed from its start
     columns = [cell(name, COLUMN, QUIET, right=True) for name in ("issued", "live", "retired")]
-    return row(cell("scheme", max(6, width - 3 * COLUMN), QUIET), *columns)
+    return row(cell(name, max(6, width - 3 * COLUMN), QUIET), *columns)
 
 
 def _count(scheme: SchemeCount, width: int) -> Content:

@@ -48,7 +48,7 @@ class PlantsPanel(Panel):
         for index, plant in enumerate(plants[first : first + room], first):
             lines += _plant(plant, width, each, self._marked(index))
         spare = height - len(lines) - len(told)
-        rest = self._refusals(width, spare - 2) if spare > 3 else []
+        rest = self._refusals(width, spare - 1)
         return [*lines, *[Content("")] * (min(spare, 1)), *told, *rest]
 
     def _rows_each(self, room: int) -> int:
@@ -121,7 +121,7 @@ def _sentence(judged: JudgedDay, width: int, lines: int) -> list[Content]:
     head = f"{date(day.day)} {judged.plant}: {word}"
     if day.verdict == ACCEPT:
         signed = f" by {counted(judged.signatures, 'validator')}" if judged.signatures else ""
-        rest = f"{signed}, {energy(day.release_wh)} certified."
+        rest = f"{signed}, {energy(day.release_wh)}."
     elif day.verdict == PENDING:
         rest = "."
     else:

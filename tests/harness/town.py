@@ -1,0 +1,115 @@
+"""A small town on the rules alone: a bank, an exchange, a plant with ten certificates, and people who trade."""
+
+from harness.world import DAY, FAR, START_S, World, key_of
+
+from contracts.events import Event
+from state.outputs import Bundle, Funds, Offer
+from state.transaction import (
+    Action,
+    Cancel,
+    Deposit,
+    OpenAuction,
+    Payout,
+    Piece,
+    PlaceBid,
+    PlaceOffer,
+    Propose,
+    Register,
+    RoleContent,
+    Transfer,
+    Vote,
+)
+from state.units import MICRO, Outpoint
+
+
+class Town(World):
+    """`lot` is the plant's bundle of certificates 1..10 of `device`, in scheme 1 (MWh)."""
+
+    def __init__(self, genesis: bytes | None = None, **parameters: int) -> None:
+        super().__init__(genesis=genesis, **parameters)
+        self.operators()
+        for name in ("plant", "trader", "consumer"):
+            self.register(name)
+        self.device_id = self.device("plant")
+        lot = self.issue(self.device_id, 10_000_000)
+        assert lot is not None
+        self.lot = lot
+
+    def id(self, name: str) -> int:
+        return self.people[name]
+
+    def bundle(self, point: Outpoint) -> Bundle:
+        found = self.live()[point]
+        assert isinstance(found, Bundle)
+        return found
+
+    def bundle_in_offer(self) -> Bundle:
+        """The lot of the only offer there is."""
+        (lot,) = (output.lot for output in self.live().values() if isinstance(output, Offer))
+        return lot
+
+    def piece(self, to: str, start: int, end: int) -> Piece:
+        return Piece(self.id(to), start, end)
+
+    def transfer(self, sender: str, inputs: tuple[Outpoint, ...], *pieces: Piece) -> Transfer:
+        return Transfer(self.id(sender), inputs, pieces, None)
+
+    def move(self, sender: str, inputs: tuple[Outpoint, ...], *pieces: Piece) -> list[Outpoint]:
+        """Transfer; the new outpoints in the order of the pieces."""
+        self.do(self.transfer(sender, inputs, *pieces), by=(sender,))
+        return [point for point, _ in self.outputs[-1].movements[-1].created]
+
+    def credit(self, name: str, amount: int) -> Outpoint:
+        """Funds of `amount` millionths."""
+        self.do(Deposit(self.id("bank"), self.id(name), "EUR", amount, f"t{self.salt}"), by=("bank",))
+        return self.outputs[-1].movements[-1].created[0][0]
+
+    def trade(self, *, limit: int = 5 * MICRO, money: int = 100) -> tuple[int, Outpoint, Outpoint]:
+        """An auction with the whole lot offered at 2 EUR and one bid for four: (auction, offer, bid)."""
+        auction = self.auction()
+        self.offer("plant", auction, self.lot, 1, 10, 2 * MICRO)
+        offer = self.outputs[-1].movements[-1].created[-1][0]
+        self.bid("trader", auction, 4, limit, self.fund("trader", money))
+        bid = self.outputs[-1].movements[-1].created[0][0]
+        return auction, offer, bid
+
+    def cancel(self, name: str, order: Outpoint) -> list[Event]:
+        return self.do(Cancel(self.id(name), order), by=(name,))
+
+    def in_hand(self, name: str) -> tuple[int, int]:
+        """(active certificates, free millionths) of a participant."""
+        return self.certificates(name), self.money(name)
+
+    def funds_of(self, name: str) -> list[int]:
+        found = [self.live()[point] for point in self.outputs_of(name, Funds)]
+        return [funds.amount for funds in found if isinstance(funds, Funds)]
+
+
+def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ...]]]:
+    """One valid transaction of every kind of action that somebody signs, and of both machine actions."""
+    plant, trader, bank, exchange = (town.id(name) for name in ("plant", "trader", "bank", "exchange"))
+    auction, offer, _ = town.trade()
+    lot = town.issue(town.device_id, 4_000_000, day=DAY + 1)
+    other = town.issue(town.device_id, 4_000_000, day=DAY + 2)
+    third = town.issue(town.device_id, 4_000_000, day=DAY + 3)
+    assert lot is not None
+    assert other is not None
+    assert third is not None
+    money, more = town.fund("trader", 100), town.fund("trader", 100)
+    town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
+    lot_class = town.state.get(b"\x1a" + auction.to_bytes(4, "big")).lot_class  # type: ignore[union-attr]
+    start = town.bundle(other).start
+    return {
+        "register": (("new",), (Register(key_of("new"), "new", "FR", b""),)),
+        "propose": (("plant",), (Propose(plant, RoleContent(plant, "market_operator", FAR)),)),
+        "vote": (("Organisation 0",), (Vote(town.count("proposal"), 0, True, ""),)),
+        "deposit": (("bank",), (Deposit(bank, trader, "EUR", MICRO, "replay"),)),
+        "payout": (("bank", "trader"), (Payout(bank, trader, (money,), "EUR", MICRO, "replay"),)),
+        "issue": ((), (town.issue_action(town.device_id, (town.attested(town.device_id, DAY + 4, 10),)),)),
+        "transfer": (("plant",), (town.transfer("plant", (lot,), town.piece("plant", 11, 14)),)),
+        "retire": (("plant",), (town.retire_action("plant", third, 19, 22),)),
+        "open_auction": (("exchange",), (OpenAuction(exchange, "x", lot_class, "EUR", 0, 0, START_S + 10_000),)),
+        "offer": (("plant",), (PlaceOffer(auction, plant, other, start, start + 1, MICRO),)),
+        "bid": (("trader",), (PlaceBid(auction, trader, 1, MICRO, (more,)),)),
+        "cancel": (("plant",), (Cancel(plant, offer),)),
+    }
