@@ -1,7 +1,7 @@
 """Whether this validator may vote, and from which epoch on: the rule for votes that were forgotten (consensus.md 7.4).
 
-Votes are kept in one place, HOME/data/journal, and whoever votes without it may contradict itself. Votes are scoped by
-epoch. So a validator without its journal is an observer until an epoch in which it cannot have voted (`node/amnesia.py`).
+Votes are kept in one place, HOME/data/journal, and whoever votes without it may contradict itself. Votes are scoped
+by epoch, so a validator without its journal is an observer until one in which it cannot have voted (`node/amnesia.py`).
 
     wattest node begin-votes    a new key: nothing was ever signed with it. Once a key, on the operator's word
     wattest node export-votes   the votes leave this home for another machine; this home never votes with them again
