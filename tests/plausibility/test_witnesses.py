@@ -14,7 +14,7 @@ from harness.shared import shared_folder
 from verifier.climate import Climate, parse_climate, wind_at
 from verifier.file_run import Records, Run
 from verifier.finished import Plant, case_of, conclude, grid_of
-from verifier.intake import MISSING, DayReadings
+from verifier.intake import MISSING, DayReadings, Ints
 from verifier.ladder import FinalVerdict
 from verifier.reading import Reading
 from verifier.verdict import judge_day
@@ -60,7 +60,7 @@ def final(
     return {day.day - FIRST_DAY: verdict for day, verdict in conclude(case)}
 
 
-def changed(place: int, **fields: object) -> list[DayReadings]:
+def changed(place: int, **fields: Ints) -> list[DayReadings]:
     return [replace(day, **fields) if n == place else day for n, day in enumerate(DAYS)]  # type: ignore[arg-type]
 
 
@@ -88,9 +88,11 @@ def test_honest_days_beside_an_honest_neighbour_are_accepted_without_the_label()
 
 
 def test_a_neighbour_clears_what_a_frozen_anemometer_accuses() -> None:
-    slow = changed(PLACE, wind_mm_s=DAYS[PLACE].wind_mm_s * 3 // 4)
-    assert final(slow, beside=())[PLACE].verdict == "reject"
-    cleared = final(slow)[PLACE]
+    slow = DAYS[PLACE].wind_mm_s * 3 // 4
+    assert final(changed(PLACE, wind_mm_s=slow))[PLACE].verdict == "reject"  # at 12 C and more nothing freezes
+    frost = changed(PLACE, wind_mm_s=slow, temperature_centi_c=np.full(TURBINE.slots, -150, dtype=np.int64))
+    assert final(frost, beside=())[PLACE].verdict == "reject"
+    cleared = final(frost)[PLACE]
     assert cleared.verdict == "accept"
     assert "model_day" in cleared.reasons
 
@@ -102,9 +104,10 @@ def test_a_neighbour_releases_what_is_held_for_a_dead_anemometer() -> None:
 
 
 def test_a_neighbour_clears_no_fraud_of_a_day() -> None:
-    lifted = changed(PLACE, power_w=np.minimum(DAYS[PLACE].power_w * 3 // 2, 1_990_000))
+    cold = {"temperature_centi_c": np.full(TURBINE.slots, -150, dtype=np.int64)}
+    lifted = changed(PLACE, power_w=np.minimum(DAYS[PLACE].power_w * 3 // 2, 1_990_000), **cold)
     assert final(lifted)[PLACE].verdict == "reject"
-    shifted = changed(PLACE, power_w=np.roll(DAYS[PLACE].power_w, 36))
+    shifted = changed(PLACE, power_w=np.roll(DAYS[PLACE].power_w, 36), **cold)
     assert final(shifted)[PLACE].verdict == final(shifted, beside=())[PLACE].verdict == "reject"
 
 
