@@ -62,7 +62,7 @@ class Processes:
     def start_command(self, home: Path, arguments: list[str]) -> int:
         """Start a `wattest` command that stays, for a home that no other child of this parent uses. The pid."""
         if self._leaving:
-            raise KeyboardInterrupt  # another thread came too late: nothing would stop this child any more
+            raise SystemExit  # ends the thread that came too late: nothing would stop this child any more
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         with (home / OUTPUT).open("ab") as log:
             child = subprocess.Popen(
