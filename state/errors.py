@@ -85,6 +85,14 @@ class VoteStateLost(StoreError):
     sentence = "The record of this validator's own votes cannot be trusted: {why}."
 
 
+class VotesElsewhere(StoreError):
+    """The votes of this key were moved to another home: two homes that vote with one key are the clone attack."""
+
+    code = "votes_elsewhere"
+    exit_code = 71
+    sentence = "This home must not vote: {why}."
+
+
 class ConsensusRefusal(WattestError):
     code = "consensus_refused"
     sentence = "The message of a validator does not hold: {why}."
@@ -193,7 +201,7 @@ class BadNumber(FormRefusal):
 
 class RangesDiffer(FormRefusal):
     code = "ranges_differ"
-    sentence = "The certificates of the outputs are not exactly those of the inputs: {why}."
+    sentence = "The certificates do not match: {why}."
 
 
 class MoneyDiffers(FormRefusal):
@@ -259,7 +267,12 @@ class Locked(StateRefusal):
 
 class Retired(StateRefusal):
     code = "retired"
-    sentence = "Output {outpoint} was retired."
+    sentence = "The certificates of output {outpoint} were retired in block {height}."
+
+
+class Lapsed(StateRefusal):
+    code = "lapsed"
+    sentence = "The certificates of output {outpoint} expired and left the ledger in block {height}."
 
 
 class CertificateExpired(StateRefusal):
