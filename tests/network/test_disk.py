@@ -23,20 +23,23 @@ from state.store import open_store
 
 # A node on a disk of its own with little room left; it is started as often as a script of commands says.
 FULL_DISK = """
-mkdir -p {home}/data && mount -t tmpfs -o size=8m tmpfs {home}/data
+cp -a {home}/data {home}/begun && mount -t tmpfs -o size=8m tmpfs {home}/data && cp -a {home}/begun/. {home}/data/
 finals() {{ grep -c '"event": "final"' {home}/node.log; }}
-until_it_ends() {{ timeout 60 {python} -m node.app {home}; echo "$1 $?"; }}
+until_it_ends() {{ timeout 45 {python} -m node.app {home}; echo "$1 $?"; }}
 for_three_blocks() {{
     before=$(finals)
     {python} -m node.app {home} & pid=$!
-    while kill -0 $pid 2>/dev/null && [ $(finals) -lt $((before + 3)) ]; do sleep 0.1; done
+    for tick in $(seq 400); do
+        kill -0 $pid 2>/dev/null && [ $(finals) -lt $((before + 3)) ] || break
+        sleep 0.1
+    done
     kill -TERM $pid 2>/dev/null; wait $pid; echo "$1 $?"
 }}
 touch {home}/node.log
 for_three_blocks first
 test -f {home}/data/reserve && echo "reserve held"
 left=$(df -k --output=avail {home}/data | tail -1)
-head -c $(( (left - 80) * 1024 )) /dev/zero > {home}/data/filler
+head -c $(( (left - 40) * 1024 )) /dev/zero > {home}/data/filler
 until_it_ends filling
 head -c 100000000 /dev/zero > {home}/data/filler2 2>/dev/null
 until_it_ends full
@@ -131,6 +134,7 @@ def test_one_failed_sync_ends_the_node_though_the_next_would_succeed(tmp_path: P
     _audit(home)
 
 
+@pytest.mark.timeout(240)
 def test_a_full_disk_stops_the_node_and_the_reserve_lets_it_recover(tmp_path: Path) -> None:
     need("tmpfs", may_mount())
     (home,) = make_homes(tmp_path, 1, idle_interval_ms=100)
@@ -139,7 +143,7 @@ def test_a_full_disk_stops_the_node_and_the_reserve_lets_it_recover(tmp_path: Pa
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=220,
         check=False,
     )
     said = ran.stdout.splitlines()

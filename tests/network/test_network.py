@@ -17,6 +17,7 @@ from node.app import NodeKeys
 from node.config import ConfigError, load_config
 from node.gossip import Sender
 from node.runtime import FinalBlock, NodeHalted
+from node.voting import begin_votes
 from node.wire import VALIDATOR, Consensus, node_id
 from state.codec import encode
 from state.errors import StoreError, StoreMismatch, VoteStateLost, WattestError
@@ -250,21 +251,19 @@ async def test_refuses_a_second_node_of_one_home(tmp_path: Path) -> None:
         await refused(homes[0], keys_of(0), StoreError, "another process")
 
 
-async def test_refuses_to_vote_after_the_journal_is_gone(tmp_path: Path) -> None:
-    home = await stopped_home(tmp_path)
-    for path in (home / "data" / "journal").iterdir():
-        path.unlink()
-    await refused(home, keys_of(0), VoteStateLost, "has been used")
-
-
-async def test_refuses_to_vote_after_all_data_is_gone(tmp_path: Path) -> None:
+async def test_does_not_vote_after_all_data_is_gone(tmp_path: Path) -> None:
     """The mark beside the key remembers that it was used."""
     home = await stopped_home(tmp_path)
     (home / "data").rename(tmp_path / "lost")
-    await refused(home, keys_of(0), VoteStateLost, "has been used")
+    node = open_node(home, keys_of(0))
+    node.close()
+    assert not node.engine.standing().may_vote
+    with pytest.raises(VoteStateLost, match="has voted before"):
+        begin_votes(load_config(home, environment={}))
 
 
-async def test_refuses_a_journal_that_is_older_than_the_state(tmp_path: Path) -> None:
+async def test_does_not_vote_with_a_journal_that_is_older_than_the_state(tmp_path: Path) -> None:
+    """A backup of the journal alone, put back beside a state that went on."""
     homes = make_homes(tmp_path, 1)
     journal = homes[0] / "data" / "journal"
     async with running(homes) as nodes:
@@ -275,7 +274,10 @@ async def test_refuses_a_journal_that_is_older_than_the_state(tmp_path: Path) ->
         path.unlink()
     for name, data in before.items():
         (journal / name).write_bytes(data)
-    await refused(homes[0], keys_of(0), VoteStateLost, "older")
+    node = open_node(homes[0], keys_of(0))
+    node.close()
+    assert not node.engine.standing().may_vote
+    assert "older" in node.journal.lost
 
 
 async def test_refuses_a_home_of_another_network(tmp_path: Path) -> None:
