@@ -86,19 +86,6 @@ def _signed_by(network: Network, index: int) -> int:
     return max((f["height"] for f in network.nodes[0].finals() if index in f["signers"]), default=0)
 
 
-def test_a_validator_that_dies_at_every_kind_of_point_never_votes_twice(network: Network) -> None:
-    network.start(0, 1, 2)
-    for point in ("persist:2", "send:5", "commit:3"):
-        network.start(3, WATTEST_CRASH_AT=point)
-        assert network.nodes[3].wait() == 137
-    network.start(3)
-    network.nodes[3].await_height(network.height() + 2)
-    for node in network.nodes.values():
-        assert node.terminate() == 0
-    agree(network)
-    assert not any(entry["event"] == "equivocation" for entry in network.nodes[0].logged())
-
-
 def test_a_lone_validator_goes_on_after_any_death(tmp_path: Path) -> None:
     network = Network(tmp_path, 1)
     try:
