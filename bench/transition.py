@@ -8,7 +8,6 @@ transaction-sized message measured in the same run, before and after each block;
 
 import argparse
 import cProfile
-import gc
 import json
 import os
 import pstats
@@ -24,6 +23,7 @@ from nacl.bindings import crypto_sign_open
 
 from bench.load import Load
 from contracts.transition import DecodedTx, decode_signed, verify_signatures
+from node.app import tune_collector
 from node.ledger import Ledger
 from state.block import Block
 from state.codec import encode
@@ -53,8 +53,7 @@ def measure(blocks: int, size: int, profile: bool = False) -> dict[str, object]:
         proposals = [_propose(leader, load.transfers()) for _ in range(blocks)]
         sample = proposals[0].transactions[:VERIFY_SAMPLE]
         profiler = cProfile.Profile() if profile else None
-        gc.collect()
-        gc.freeze()
+        tune_collector()
         runs = [_timed(node, block, sample, profiler) for block in proposals]
         _check(load, leader, node, size)
         node.audit()

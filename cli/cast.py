@@ -32,7 +32,7 @@ class Member:
 CAST = (
     Member("sun-owner", "Golden Sun Plants", "US", "owns the two solar plants"),
     Member("wind-owner", "Haute Borne Wind", "FR", "owns the wind turbine"),
-    Member("cheat", "Twin Hill Wind", "FR", "owns the plant whose readings are tampered with"),
+    Member("cheat", "Twin Hill Sun", "US", "owns the plant whose readings are tampered with"),
     Member("trader", "Meridian Trading", "DE", "buys and sells"),
     Member("consumer", "Harbour Steel", "DK", "retires what it consumes"),
     Member("payment", "Clearing Bank", "DE", "takes deposits and pays out", "payment_operator"),

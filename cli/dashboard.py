@@ -3,7 +3,7 @@
 import click
 
 from cli.options import Command
-from cli.session import Session, with_session
+from cli.session import Session, require_screen, with_session
 
 
 @click.command(cls=Command)
@@ -12,6 +12,7 @@ from cli.session import Session, with_session
 @with_session
 def dashboard(session: Session, as_role: str | None, others: tuple[str, ...]) -> None:
     """Blocks and leaders, readings and verdicts, certificates, the market, statements: live from --node."""
+    require_screen("`wattest status --json` answers a program")
     session.client.status()  # says at once, and in words, when no node is there
     from tui.app import run_dashboard
 

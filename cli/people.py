@@ -28,6 +28,7 @@ def acting(session: Session, key_name: str | None) -> Acting:
     from state.errors import NotRegistered
 
     name = session.key_name(key_name)
+    session.network()  # the wrong network is said before anything that it answers is taken for true
     public = bytes.fromhex(session.key_file(name).pubkey)
     found = session.client.participant_of_key(public)
     if found is None:

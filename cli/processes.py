@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 POLL_S = 0.1
 ROOT = Path(__file__).resolve().parents[1]
+OUTPUT = "output.log"  # in a home: what its process said
 
 
 class NodeEnded(WattestError):
@@ -37,6 +39,7 @@ class Processes:
         self.stop_s = stop_s
         self.running: dict[Path, subprocess.Popen[bytes]] = {}
         self._former: dict[int, object] = {}
+        self._leaving = False
 
     def __enter__(self) -> "Processes":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell starts `… &` with SIGINT ignored
@@ -58,8 +61,10 @@ class Processes:
 
     def start_command(self, home: Path, arguments: list[str]) -> int:
         """Start a `wattest` command that stays, for a home that no other child of this parent uses. The pid."""
+        if self._leaving:
+            raise SystemExit  # ends the thread that came too late: nothing would stop this child any more
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        with (home / "output.log").open("ab") as log:
+        with (home / OUTPUT).open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", "--home", str(home.resolve()), *arguments],
                 stdin=subprocess.DEVNULL,
@@ -97,18 +102,26 @@ class Processes:
                     raise TimedOut(what=f"An answer of {client.url}", seconds=int(seconds)) from None
             time.sleep(POLL_S)
 
-    def watch(self) -> None:
-        """Stay until interrupted; NodeEnded when a child goes by itself."""
+    def watch(self, say: Callable[[str], None]) -> None:
+        """Stay until interrupted. A child that ends by itself is told and the others go on; NodeEnded for the last."""
         while True:
-            self.check()
+            for home, child in list(self.running.items()):
+                if child.poll() is None:
+                    continue
+                if len(self.running) == 1:
+                    self.check()
+                del self.running[home]
+                say(f"{NodeEnded(home=str(home), status=child.returncode, log=str(home / OUTPUT))}")
+                say(f"The others go on. Start it again with: wattest --home {home} node start")
             time.sleep(POLL_S)
 
     def check(self) -> None:
         for home, child in self.running.items():
             if child.poll() is not None:
-                raise NodeEnded(home=str(home), status=child.returncode, log=str(home / "output.log"))
+                raise NodeEnded(home=str(home), status=child.returncode, log=str(home / OUTPUT))
 
     def stop_all(self) -> None:
+        self._leaving = True
         children = list(self.running.values())
         self.running.clear()
         _stop(children, self.stop_s)

@@ -200,6 +200,12 @@ def _first_line(data: bytes) -> bytes:
     return data.split(b"\n")[0].removesuffix(b"\r")
 
 
+def require_screen(instead: str) -> None:
+    """UsageError where there is no terminal to draw on: a screen in a pipe would wait for keys for ever."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError(f"This needs a terminal, and stdin or stdout is none; {instead}.")
+
+
 def _terminal() -> bool:
     """Whether a hidden prompt can reach a person: getpass opens the terminal itself, stdin may be a pipe."""
     try:

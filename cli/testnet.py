@@ -9,6 +9,7 @@ DIR/testnet.json      addresses, for whoever starts or scripts it
 import json
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 MAX_VALIDATORS = 21
 READY_S = 60.0
+ENOUGH_VALIDATORS = 4  # the fewest of which one may fail, n >= 3f + 1
 STOP_S = 10.0
+TESTNET_RESERVE_MIB = 1  # it is one disk for all nodes, and nothing worth keeping is on it
 LOOPBACK = "127.0.0.1"
 
 
@@ -48,6 +51,11 @@ def init(
     made = make_testnet(directory, count, reference_genesis(genesis), base_port, profile)
     if profile != "default":
         session.say(f"Profile {profile}: the request rates of the API are raised, for this machine only.")
+    if count < ENOUGH_VALIDATORS:
+        session.say(
+            f"With {count} of at least {ENOUGH_VALIDATORS} validators nobody may fail: one lost vote record stops this "
+            "network for good. For trying only."
+        )
     rows = [(node["index"], node["name"], node["api"], node["home"]) for node in made["nodes"]]
     text = "\n".join(
         [
@@ -91,7 +99,7 @@ def start(session: Session, directory: Path, no_cast: bool) -> None:
         )
         session.answer("testnet_running/1", value, text)
         try:
-            processes.watch()
+            processes.watch(session.say)
         except KeyboardInterrupt:
             session.say(f"Stopping {len(nodes)} nodes; the data stays in {directory}. The same line starts them again.")
 
@@ -134,7 +142,9 @@ def make_testnet(
     `seed` gives the keys of (purpose, validator) where a measurement must sign for them; otherwise they are drawn.
     """
     from contracts.genesis import chain_id, parse_genesis
+    from node.config import load_config
     from node.keystore import generate_key, save_key
+    from node.voting import begin_votes
 
     ports = _ports(2 * count, base_port)
     keys = [
@@ -172,6 +182,7 @@ def make_testnet(
         for purpose, key in own.items():
             bound = generate_key(purpose, chain, key.seed)
             save_key(home / "keys", purpose, bound, None, "test")
+        begin_votes(load_config(home, environment={}))
         nodes.append({"index": index, "name": f"Validator {index}", "home": home.name, "api": f"http://{api}"})
     cast = _write_wallets(directory / "wallets", content, chain, str(nodes[0]["api"]))
     made = {"chain_id": chain, "nodes": nodes, "wallets": "wallets", "cast": cast}
@@ -179,12 +190,13 @@ def make_testnet(
     return made
 
 
-def _node_settings(p2p: str, api: str, chain: str, profile: str) -> dict[str, str]:
+def _node_settings(p2p: str, api: str, chain: str, profile: str) -> dict[str, str | int]:
     return {
         "node.p2p_listen": p2p,
         "node.api_listen": api,
         "node.public_url": f"http://{api}",
         "node.profile": profile,
+        "node.reserve_mib": TESTNET_RESERVE_MIB,
         "node.keyring": "test",
         "client.node": f"http://{api}",
         "client.chain_id": chain,
@@ -199,7 +211,7 @@ def _write_wallets(home: Path, genesis: bytes, chain: str, api: str) -> list[str
     return list(make_wallets(home, chain))
 
 
-def _write_home(home: Path, genesis: bytes, settings: dict[str, str]) -> None:
+def _write_home(home: Path, genesis: bytes, settings: Mapping[str, str | int]) -> None:
     from node.config import render_config
 
     home.mkdir(mode=0o700)

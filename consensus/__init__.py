@@ -73,10 +73,23 @@ Where this departs from the written protocol
 4. Once the best Finalization's block is missing here, nothing is proposed or notarised until it is committed: every
    lawful block descends from it.
 
-Seams
------
-One engine lives for one epoch. Every vote, effect and record names it; messages of an older epoch ask the shell for
-that epoch's end (`ServeBoundary`), those of a newer one make the engine ask for the end of its own. With `epoch_length`
-0 there is one epoch for ever. The last block of an epoch, which leaders will repeat (`Again`) until it is final,
-changes `Proposals.valid` and `Leading.try_build`, and nothing else here.
+Epochs
+------
+One engine lives for one epoch of `epoch_length` blocks, with one set of validators. Every vote, effect and record names
+its epoch, and views count from 1 in each; view 0 stands for the *base*, the last block of the epoch before.
+
+again       Once the epoch's last block (the boundary) is notarised nothing is built on it: leaders propose the same
+            block again, with the view that notarised it last as its parent's, until it is final. Who proposed it first
+            and when does not matter any more. A position names the parent's view, so two of them are not confused.
+end         When the boundary is committed the engine has ended and is silent. The shell makes the next one: epoch e+1,
+            view 1, base (0, boundary), the validators that the boundary's state names. Who is not among them observes.
+other epoch A message of an older epoch is answered with that epoch's boundary header and Finalization (`ServeBoundary`,
+            at most once in delta for each peer), never dropped; for one of a newer epoch the end of the own is asked
+            for. So a node that slept through epochs is led through them one by one, each by the quorum of its own set.
+
+With `epoch_length` 0 there is one epoch for ever, and none of this happens.
+
+Safety is that of each epoch by itself: exactly one boundary can be final in it, and all of the next epoch descends from
+that. A repeated proposal keeps lemma (3): its parent's view is notarised and every view between nullified, as for any
+other block, and the block descends from itself.
 """

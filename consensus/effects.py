@@ -47,7 +47,8 @@ class Commit(Effect, frozen=True):
     `finalization` is the block's own one if `finalization.block_hash == block_hash`, else that of a descendant. One
     batch holds body, state, meta (with `finalization.view`) and the finalization as the newest one, which a restart
     hands back in `Recovered`; it is also kept by height where it is the block's own. Then `consensus.records.prunable`
-    says which journal records may go.
+    says which journal records may go. Where it is the last block of an epoch the engine has ended with this effect:
+    the shell makes the next one, on this block, with the validators that the block handed over to.
     """
 
     block_hash: bytes
@@ -108,7 +109,7 @@ class ServeBlock(Effect, frozen=True):
 class ServeBoundary(Effect, frozen=True):
     """Tell a peer in the finished epoch `of_epoch` about its end: `Quorums` with boundary header and Finalization.
 
-    Never left out, at most rate-limited: dropping it left nodes behind for good. Unused while one epoch lasts for ever.
+    Never left out, but asked for at most once in delta for each peer: dropping it left nodes behind for good.
     """
 
     peer: Peer

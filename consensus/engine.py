@@ -74,7 +74,9 @@ class Engine:
         recovered: Recovered,
         signer: Signer | None = None,
         may_vote: bool = True,
+        last_height: int | None = None,
     ) -> None:
+        """`last_height` is that of the epoch's last block, None where one epoch lasts for ever."""
         self._chain, self._epoch, self._validators, self._timing = chain, epoch, validators, timing
         self._verify = verify
         self._me = validators.index_of(signer.vote_key) if signer else None
@@ -84,8 +86,11 @@ class Engine:
         self._held = HeldQuorums(recovered.finalization)
         self._follower = Follower(recovered.header, self._out, self._clock, timing.delta_ms)
         base_hash = None if recovered.finalization else self._follower.committed_hash
-        self._proposals = Proposals(validators, self._held, self._follower, self._clock, base_hash)
-        self._leading = Leading(validators, timing, self._held, self._proposals, self._follower, self._clock, self._out)
+        self._last_height = last_height
+        self._proposals = Proposals(validators, self._held, self._follower, self._clock, base_hash, last_height)
+        self._leading = Leading(
+            validators, timing, self._held, self._proposals, self._follower, self._clock, self._out, last_height
+        )
         self._accusing = Accusing(self._out)
         self._tally = Tally(validators)
         self._presence = Presence(validators.n, validators.quorum, 0)
@@ -93,11 +98,12 @@ class Engine:
         self._view = 0
         self._work_waits = False
         self._halted = False
+        self._boundary_due_ms: dict[Peer, int] = {}  # when a peer may be told again how an older epoch ended
         self._replay(recovered)
 
     def step(self, given: Input) -> list[Effect]:
         """Take one input and say what is to be done, in order (`consensus.effects`)."""
-        if self._halted:
+        if self._halted or self.ended:
             return []
         self._clock.tick(given.now_ms, given.time_ms)
         try:
@@ -110,6 +116,11 @@ class Engine:
             self._out.send(self._status())
         self._clock.set_wake_timer()
         return self._out.drain()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the epoch's last block is committed: everything from now on is for the next epoch's engine."""
+        return self._follower.committed.height == self._last_height
 
     def standing(self) -> Standing:
         return Standing(
@@ -321,6 +332,8 @@ class Engine:
         before = None
         while before != (before := (self._view, self._held.final_view, len(self._own))):
             self._follower.commit(self._held.final)
+            if self.ended:
+                return
             if self._follower.reached(self._held.final):  # every lawful block descends from the final one
                 self._try_propose()
                 self._try_notarize()
@@ -341,7 +354,11 @@ class Engine:
             return
         if self._own.made(self._view, NOTARIZE, NULLIFY):
             return
-        if not self._leading.try_build(self._view, self._work_waits):
+        again = self._leading.again(self._view)
+        if again is not None:
+            position, block = again
+            self._vote(NOTARIZE, position, block, propose=True)
+        elif not self._leading.try_build(self._view, self._work_waits):
             self._give_up(self._view)
 
     def _on_built(self, view: int, block: Block | None) -> None:
@@ -461,7 +478,10 @@ class Engine:
         if epoch is None or epoch == self._epoch:
             return True
         if epoch < self._epoch:
-            self._out.ask(ServeBoundary(self._epoch, self._view, peer, epoch))
+            # once in delta: every answer is the same, and what made us answer may come in hundreds
+            if self._clock.now_ms >= self._boundary_due_ms.get(peer, self._clock.now_ms):
+                self._boundary_due_ms[peer] = self._clock.now_ms + self._timing.delta_ms
+                self._out.ask(ServeBoundary(self._epoch, self._view, peer, epoch))
         else:
             self._follower.ask_quorums(peer, self._held.final_view)
         return False

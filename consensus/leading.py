@@ -4,7 +4,7 @@ from consensus.clock import Clock
 from consensus.effects import BuildBlock
 from consensus.follower import Follower
 from consensus.held import HeldQuorums
-from consensus.messages import Full, Propose
+from consensus.messages import Again, Full, Propose
 from consensus.outbox import Outbox
 from consensus.proposals import Proposals
 from consensus.timers import Timing
@@ -25,14 +25,29 @@ class Leading:
         follower: Follower,
         clock: Clock,
         out: Outbox,
+        last_height: int | None,
     ) -> None:
         self._validators, self._timing = validators, timing
         self._held, self._proposals, self._follower = held, proposals, follower
-        self._clock, self._out = clock, out
+        self._clock, self._out, self._last_height = clock, out, last_height
         self._building: int | None = None  # the parent's view, once a block was asked for in the current view
 
     def enter_view(self) -> None:
         self._building = None
+
+    def again(self, view: int) -> tuple[Position, Block] | None:
+        """The last block of the epoch at its place in this view, if it is notarised: nothing is built on it.
+
+        It is not final yet either, or this engine would have ended.
+        """
+        parent_view = self._held.open_parent(view)
+        parent_hash = None if parent_view is None else self._proposals.parent_hash(parent_view)
+        held = None if parent_hash is None else self._follower.bodies.get(parent_hash)
+        if parent_view is None or parent_hash is None or held is None:
+            return None
+        if held.block.header.height != self._last_height or not self._follower.executed(parent_hash):
+            return None
+        return Position(self._out.epoch, view, parent_view, parent_hash), held.block
 
     def try_build(self, view: int, work_waits: bool) -> bool:
         """Ask for a block once the parent is known and executed and its time has come. False: the view is lost."""
@@ -67,7 +82,9 @@ class Leading:
 
     def proposal(self, block: Block, vote: Vote) -> Propose:
         """The proposal of a block whose NOTARIZE vote was made, with the quorums that allow its parent."""
-        return Propose(Full(block), vote, self._held.just(vote.parent_view, vote.view))
+        repeated = self._proposals.parent_hash(vote.parent_view) == vote.block_hash
+        content = Again(vote.block_hash) if repeated else Full(block)
+        return Propose(content, vote, self._held.just(vote.parent_view, vote.view))
 
 
 def hold_back_ms(parent: Header, entered_time_ms: int, timing: Timing, work_waits: bool) -> int:

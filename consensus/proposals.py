@@ -14,13 +14,22 @@ MAX_AHEAD_MS = 2_000  # how far a block's time may lie ahead of the voter's cloc
 
 
 class Proposals:
-    """`base_hash` is the parent of blocks whose parent_view is 0; None once something of the epoch is final."""
+    """`base_hash` is the parent of blocks whose parent_view is 0; None once something of the epoch is final.
+
+    `last_height` is that of the epoch's last block, which may be proposed again and not be built on.
+    """
 
     def __init__(
-        self, validators: ValidatorSet, held: HeldQuorums, follower: Follower, clock: Clock, base_hash: bytes | None
+        self,
+        validators: ValidatorSet,
+        held: HeldQuorums,
+        follower: Follower,
+        clock: Clock,
+        base_hash: bytes | None,
+        last_height: int | None,
     ) -> None:
         self._validators, self._held, self._follower, self._clock = validators, held, follower, clock
-        self._base_hash = base_hash
+        self._base_hash, self._last_height = base_hash, last_height
         self._first: dict[int, Position] = {}  # view -> first validly signed proposal
 
     def keep(self, position: Position, content: Full | Compact | Again) -> None:
@@ -60,6 +69,8 @@ class Proposals:
         allowed = self._parent_allowed(position)
         if not allowed:
             return allowed
+        if position.block_hash == self.parent_hash(position.parent_view):
+            return self._valid_again(position.block_hash)
         held = self._follower.bodies.get(position.block_hash)
         if held is None:
             self._follower.request(GetBlock(position.block_hash))
@@ -79,6 +90,14 @@ class Proposals:
             return None
         return self._follower.executed(position.block_hash)
 
+    def _valid_again(self, block_hash: bytes) -> bool | None:
+        """A block as its own parent: lawful for the last one of the epoch. Who proposed it first does not matter."""
+        header = self._follower.bodies.header(block_hash)
+        if header is None:
+            self._follower.request(GetBlock(block_hash))
+            return None
+        return self._follower.executed(block_hash) if header.height == self._last_height else False
+
     def _parent_allowed(self, position: Position) -> bool | None:
         """The parent is notarised, or the base of the epoch, and every view between is nullified; None: not known."""
         if not self._held.final_view <= position.parent_view < position.view:
@@ -90,12 +109,13 @@ class Proposals:
         return None
 
     def _follows(self, header: Header, parent: Header, position: Position) -> bool:
-        """Whether a header is a lawful successor in its parent's epoch, the voter's clock and execution apart.
+        """Whether a header is a lawful successor within the epoch, the voter's clock and execution apart.
 
-        Where the parent is the last block of its epoch this is the clause that will demand the same block again.
+        The last block of an epoch has none: it is proposed again (`_valid_again`) until it is final.
         """
         return (
             header.version == VERSION
+            and parent.height != self._last_height
             and header.epoch == position.epoch
             and header.height == parent.height + 1
             and header.proposer == self._validators.leader(position.view)

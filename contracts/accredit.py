@@ -1,14 +1,16 @@
 """accredit: what only the consortium may admit. Anybody registered proposes, q governance keys approve.
 
-A proposal is typed by its content: a role, a device, a gateway, a meter, a device's baseline profile, or a new term
-for one of these (`until` 0 revokes). It is enacted by the vote that reaches the quorum of the set then in office,
-refused when the quorum cannot be reached any more, and lapses after two epochs.
+A proposal is typed by its content: a role, a device, a gateway, a meter, a device's baseline profile, a new term for
+one of these (`until` 0 revokes), or a change of the validators themselves (`contracts/membership.py`). It is enacted
+by the vote that reaches the quorum of the set then in office, refused when the quorum cannot be reached any more, and
+lapses after two epochs.
 """
 
 from typing import assert_never
 
 from msgspec.structs import replace
 
+from contracts import membership
 from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
@@ -48,8 +50,11 @@ from state.transaction import (
     ProfileContent,
     ProposalContent,
     Propose,
+    RemoveValidatorContent,
     RenewContent,
     RoleContent,
+    RotateVoteKeyContent,
+    ValidatorContent,
     Vote,
 )
 from state.units import DAY_S
@@ -85,6 +90,8 @@ def check_propose(context: Context, action: Propose) -> None:
                 raise BadField(field="window", why="it ends before it begins, or after the year 9999")
         case RenewContent():
             _renewed(context, content)
+        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
+            membership.check_content(context, content, action.proposer)
         case _:
             assert_never(content)
     _check_term(context, content)
@@ -118,7 +125,7 @@ def _check_meter(context: Context, content: MeterContent, proposer: int) -> None
 
 def _check_term(context: Context, content: ProposalContent) -> None:
     """A first term lies ahead; a renewal may also end one (`until` 0); all end before calendars do."""
-    if isinstance(content, ProfileContent):
+    if isinstance(content, ProfileContent | membership.MemberContent):
         return
     if content.until > LAST_SECOND:
         raise BadField(field="until", why="after the year 9999")
@@ -201,12 +208,12 @@ def _overtaken(context: Context, proposal: Proposal) -> bool:
 
     1. A renewal gets q - 1 approvals. 2. Fraud is found, a revocation is proposed and enacted. 3. Without this, one
     more approval of the forgotten renewal would undo the revocation.
+
+    And when a validator has left, the indexes under earlier votes are those of others: such a proposal is made anew.
     """
-    subject = _subject(content_of(proposal))
-    if subject is None:
-        return False
-    enacted = context.overlay.get(accredited_key(*subject))
-    return isinstance(enacted, Counter) and proposal.proposed_height < enacted.value
+    subjects = (_subject(content_of(proposal)), membership.SEATS)
+    found = [context.overlay.get(accredited_key(*subject)) for subject in subjects if subject is not None]
+    return any(isinstance(enacted, Counter) and proposal.proposed_height < enacted.value for enacted in found)
 
 
 def _subject(content: ProposalContent) -> tuple[str, int] | None:
@@ -220,6 +227,8 @@ def _subject(content: ProposalContent) -> tuple[str, int] | None:
             return "profile", content.device
         case RenewContent():
             return content.kind, content.subject
+        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
+            return "validator", content.participant
         case DeviceContent() | GatewayContent():
             return None
         case _:
@@ -273,6 +282,8 @@ def _enact(context: Context, content: ProposalContent) -> int:
             return device.id
         case RenewContent():
             return _renew(context, content)
+        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
+            return membership.enact(context, content)
         case _:
             assert_never(content)
 
@@ -382,6 +393,12 @@ def describe_content(content: ProposalContent) -> str:
         case RenewContent():
             verb = "renew" if content.until else "revoke"
             return f"{verb} the accreditation of {content.kind} {content.subject}"
+        case ValidatorContent():
+            return f"take in {content.name} (participant {content.participant}, {content.address}) as a validator"
+        case RemoveValidatorContent():
+            return f"remove the validator of participant {content.participant}"
+        case RotateVoteKeyContent():
+            return f"let participant {content.participant} vote with key {content.vote_key.hex()[:16]}…"
         case _:
             assert_never(content)
 

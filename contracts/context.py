@@ -150,9 +150,9 @@ class Context:
         if found is None:
             raise Spent(outpoint=point)
         output: Output = found  # type: ignore[assignment]
-        until = retire_until(output)
-        if not self.environment.before(until):
-            raise CertificateExpired(outpoint=point, what="used", until=until, now=self.environment.time_s)
+        until, environment = retire_until(output), self.environment
+        if not environment.before(until):
+            raise CertificateExpired(outpoint=point, what="used", until=until, now=environment.time_s)
         return output
 
     def money(self, points: tuple[Outpoint, ...], holder: int, currency: str, needed: int) -> int:
@@ -234,15 +234,16 @@ class Context:
     def finish(self, limited: bool) -> None:
         """Book how many outputs each holder has now. A signed transaction may not push anybody over the limit."""
         limit = self.environment.parameters.max_outputs
+        overlay = self.overlay
         for holder, change in self._counts.items():
             if change == 0:
                 continue
             key = output_count_key(holder)
-            counter = self.overlay.get(key)
+            counter = overlay.get(key)
             count = (counter.value if isinstance(counter, Counter) else 0) + change
             if limited and change > 0 and count > limit:
                 raise LimitReached(limit=limit, what=f"outputs of participant {holder}")
             if count:
-                self.overlay.put(key, Counter(count))
+                overlay.put(key, Counter(count))
             else:
-                self.overlay.delete(key)
+                overlay.delete(key)

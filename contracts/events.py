@@ -42,6 +42,27 @@ class ProposalRefused(Wire, frozen=True, tag="proposal_refused"):
     content: Code
 
 
+class Equivocated(Wire, frozen=True, tag="equivocated"):
+    """Two contradicting votes of a validator were shown: it leaves the set at the end of the epoch."""
+
+    validator: U16  # index in the set of `epoch`
+    participant: U32
+    epoch: U64
+
+
+class EpochBegan(Wire, frozen=True, tag="epoch_began"):
+    """The block of this event ended an epoch: from the next one on `epoch` counts, with so many validators.
+
+    `joined`, `left` and `rotated` are the participants behind the validators that changed.
+    """
+
+    epoch: U64
+    validators: U16
+    joined: tuple[U32, ...]
+    left: tuple[U32, ...]
+    rotated: tuple[U32, ...]
+
+
 class Deposited(Wire, frozen=True, tag="deposited"):
     operator: U32
     to: U32
@@ -184,6 +205,8 @@ Event = (
     | Voted
     | Enacted
     | ProposalRefused
+    | Equivocated
+    | EpochBegan
     | Deposited
     | PaidOut
     | DayJudged

@@ -5,6 +5,7 @@ bounded, so a flood of expiries costs later blocks, never one.
 """
 
 from collections import defaultdict
+from itertools import islice
 
 from contracts.auction import close
 from contracts.context import BlockEnvironment, BlockOutput, Context
@@ -67,11 +68,9 @@ def _expire(context: Context) -> None:
     """At most SWEEP_LIMIT outputs past `retire_until`, in (time, outpoint) order."""
     low, high = expiry_key(0, _NO_POINT), expiry_key(context.environment.time_s + 1, _NO_POINT)
     points: list[Outpoint] = []
-    for _, pointer in context.overlay.scan(low, high):
+    for _, pointer in islice(context.overlay.scan(low, high), SWEEP_LIMIT):
         assert isinstance(pointer, Pointer)
         points.append(pointer.outpoint)
-        if len(points) == SWEEP_LIMIT:
-            break
     for point in points:
         dead = context.spend(point)
         match dead:
@@ -103,11 +102,9 @@ def _deliver_page(context: Context) -> None:
     """Up to one page of waiting pieces: both legs of each, in piece order."""
     low = delivery_key(0)
     waiting: list[tuple[bytes, Pointer]] = []
-    for key, pointer in context.overlay.scan(low, space_end(low[:1])):
+    for key, pointer in islice(context.overlay.scan(low, space_end(low[:1])), PAGE_PIECES):
         assert isinstance(pointer, Pointer)
         waiting.append((key, pointer))
-        if len(waiting) == PAGE_PIECES:
-            break
     income: dict[tuple[int, str], int] = defaultdict(int)
     for key, pointer in waiting:
         context.overlay.delete(key)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from contracts.membership import MAX_VALIDATORS
 from contracts.register import require_country, require_key, require_text
 from state.block import VERSION, Header, tx_root, validators_hash
 from state.codec import Wire, decode, encode
@@ -28,7 +29,7 @@ from state.records import Counter, EnergyCode, Expiry, KeyOwner, Parameters, Par
 
 FORMAT = 1
 MAX_BYTES = 1024 * 1024
-MAX_VALIDATORS = 100
+SHORTEST_EPOCH = 8  # blocks for each validator: everybody leads several times before the set may change
 MAX_DAYS = 36_525  # a hundred years
 MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 NO_PARENT = bytes(32)
@@ -66,7 +67,7 @@ class GenesisScheme(_Strict, frozen=True):
 class GenesisParameters(_Strict, frozen=True):
     name: str
     registry_code: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
-    epoch_length: int
+    epoch_length: Annotated[int, Meta(ge=0)]
     idle_interval_ms: Annotated[int, Meta(ge=100)]
     min_interval_ms: Annotated[int, Meta(ge=1)]
     delta_ms: Annotated[int, Meta(ge=1)]
@@ -127,7 +128,7 @@ def parse_genesis(data: bytes) -> Genesis:
     if not genesis.validators:
         raise GenesisInvalid(
             why="it has no validators: this is the reference genesis, and a network needs its own, "
-            "written by `wattest testnet init` or `wattest init --genesis FILE`"
+            "with its validators filled in: by `wattest testnet init`, or by hand as docs/OPERATING.md shows"
         )
     try:
         _check_validators(genesis)
@@ -201,8 +202,9 @@ def _check_validators(genesis: Genesis) -> None:
 
 
 def _check_parameters(genesis: Genesis) -> None:
-    if genesis.parameters.epoch_length != 0:
-        raise GenesisInvalid(why="epoch_length must be 0 (one epoch for ever): this version has a fixed validator set")
+    shortest = SHORTEST_EPOCH * len(genesis.validators)
+    if 0 < genesis.parameters.epoch_length < shortest:
+        raise GenesisInvalid(why=f"epoch_length is 0 (one epoch for ever) or at least {shortest}, 8 for each validator")
     if not set(genesis.roles) <= set(Role):
         raise GenesisInvalid(why=f"roles are {', '.join(Role)}")
     identities = [scheme.id for scheme in genesis.schemes]

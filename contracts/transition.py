@@ -1,6 +1,6 @@
 """The state transition: a block, its transactions, their actions.
 
-    apply_block -> sweep, then apply_transaction for each -> check and apply of each action, in order
+    apply_block -> sweep, then apply_transaction for each -> check and apply of each action, in order -> end_epoch
 
 A transaction holds as a whole or not at all. The KINDS table is the list of what can be done on this ledger; every
 entry is a file of this package with the same shape: `check` raises each refusal in order, `apply` spends, creates and
@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
-from contracts import accredit, auction, bid, deposit, issue, offer, register, retire, settle, transfer
+from contracts import accredit, auction, bid, deposit, evidence, issue, offer, register, retire, settle, transfer
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.expire import sweep
-from state.crypto import verify
+from contracts.membership import end_epoch
+from state.crypto import H, signed_prefix, verify
 from state.errors import (
     BadSignature,
     BlockInvalid,
@@ -30,6 +31,7 @@ from state.errors import (
 )
 from state.keyspace import (
     auction_key,
+    equivocation_key,
     key_owner_key,
     once_key,
     output_key,
@@ -40,9 +42,11 @@ from state.keyspace import (
 )
 from state.overlay import Overlay, Snapshot
 from state.transaction import (
+    TAG,
     Action,
     Cancel,
     Deposit,
+    Evidence,
     Issue,
     OpenAuction,
     Payout,
@@ -55,8 +59,8 @@ from state.transaction import (
     Transaction,
     Transfer,
     Vote,
+    body_bytes,
     decode_transaction,
-    signing_bytes,
     transaction_id,
 )
 from state.units import (
@@ -92,6 +96,7 @@ KINDS: dict[type[Action], Kind] = {
     PlaceBid: Kind("bid", bid.check, bid.apply, bid.describe),
     Cancel: Kind("cancel", auction.check_cancel, auction.apply_cancel, auction.describe_cancel),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
+    Evidence: Kind("evidence", evidence.check, evidence.apply, evidence.describe),
 }
 
 
@@ -111,7 +116,7 @@ class DecodedTx(msgspec.Struct, frozen=True, gc=False):
 def decode_signed(raw: bytes, key: bytes | None = None) -> DecodedTx:
     """DecodeError unless `raw` is one canonical signed transaction. `key` is its cache key, where it is known."""
     transaction = decode_transaction(raw)
-    return DecodedTx(raw, transaction, transaction_id(transaction.body), key or cache_key(raw))
+    return DecodedTx(raw, transaction, H(TAG, body_bytes(raw, transaction)), key or cache_key(raw))
 
 
 def cache_key(raw: bytes) -> bytes:
@@ -122,12 +127,13 @@ def cache_key(raw: bytes) -> bytes:
 def verify_signatures(decoded: DecodedTx) -> None:
     """BadSignature or SignerMismatch. Independent of the state, so its result can be cached by `decoded.key`."""
     body, signatures = decoded.transaction.body, decoded.transaction.signatures
-    if len(body.signers) != len(signatures):
-        raise SignerMismatch(why=f"{len(body.signers)} signers, {len(signatures)} signatures")
-    if len(set(body.signers)) != len(body.signers):
+    signers = body.signers
+    if len(signers) != len(signatures):
+        raise SignerMismatch(why=f"{len(signers)} signers, {len(signatures)} signatures")
+    if len(signers) > 1 and len(set(signers)) != len(signers):
         raise SignerMismatch(why="a signer is named twice")
-    message = signing_bytes(body)
-    for index, (signer, signature) in enumerate(zip(body.signers, signatures, strict=True)):
+    message = signed_prefix(TAG, body.chain) + body_bytes(decoded.raw, decoded.transaction)
+    for index, (signer, signature) in enumerate(zip(signers, signatures, strict=True)):
         if not verify(signer, message, signature):
             raise BadSignature(index=index)
 
@@ -150,6 +156,7 @@ def apply_block(overlay: Overlay, environment: BlockEnvironment, transactions: S
             apply_transaction(overlay, environment, decoded, output)
         except Refusal as refusal:
             raise BlockInvalid(why=f"transaction {index}: {refusal}") from refusal
+    end_epoch(overlay, environment, output)
     return output
 
 
@@ -170,8 +177,9 @@ def build_block(
         except Refusal as refusal:
             refused.append((decoded, refusal))
         else:
-            limits.admit(decoded)
+            limits.count(decoded)
             chosen.append(decoded)
+    end_epoch(overlay, environment, output)
     return chosen, output, refused
 
 
@@ -190,13 +198,17 @@ class BlockLimits:
         """Count it in; False and nothing counted if it does not fit."""
         if not self.fits(decoded):
             return False
+        self.count(decoded)
+        return True
+
+    def count(self, decoded: DecodedTx) -> None:
+        """Count in what was found to fit."""
         body, signers = decoded.transaction.body, self.signers
         self.bytes += len(decoded.raw) + 8
         self.actions += len(body.actions)
         self.registrations += _registrations(body.actions)
         for signer in body.signers:
             signers[signer] = signers.get(signer, 0) + 1
-        return True
 
     def fits(self, decoded: DecodedTx) -> bool:
         body = decoded.transaction.body
@@ -204,7 +216,8 @@ class BlockLimits:
             return False
         if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
             return False
-        return all(self.signers.get(signer, 0) < SIGNER_PER_BLOCK for signer in body.signers)
+        signers = self.signers
+        return max([signers.get(signer, 0) for signer in body.signers], default=0) < SIGNER_PER_BLOCK
 
 
 def _registrations(actions: tuple[Action, ...]) -> int:
@@ -304,6 +317,8 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.update(output_key(point) for point in action.inputs)
             case Settle():
                 keys.add(auction_key(action.auction))
+            case Evidence():
+                keys.add(equivocation_key(action.epoch, action.signer))
             case Propose() | OpenAuction():
                 keys.add(once_key(transaction_id(transaction.body), index))
     return frozenset(keys)

@@ -27,25 +27,29 @@ from consensus.timers import Timing
 from consensus.validators import ValidatorSet
 from consensus.votes import FINALIZE, Quorum
 from contracts.context import BlockEnvironment
+from node.amnesia import Amnesia
 from node.config import Config, ConfigError, load_config
 from node.failures import KeystoreError
 from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
 from node.home import DataDirectory
-from node.journal import Journal
+from node.journal import UNSETTLED, Journal
 from node.keystore import key_path, unlock
 from node.ledger import Ledger
 from node.listening import OwnKeyWatch
 from node.log import open_log
 from node.mempool import Mempool
 from node.peers import Peers
+from node.repair import replay, require_peers, rolled_back
+from node.reserve import MIB, hold
 from node.runtime import FinalBlock, Runtime
 from node.signatures import SignatureCache
 from node.signer import Signer
 from node.transport import NodeKey
+from node.voting import explain, open_votes
 from state.codec import decode
 from state.crypto import verify
-from state.errors import GenesisInvalid, VoteStateLost, WattestError
+from state.errors import DiskFailed, GenesisInvalid, VoteStateLost, WattestError
 from state.history import transaction_position
 from state.overlay import Snapshot
 from state.records import Validator
@@ -55,6 +59,8 @@ EPOCH = 0  # one epoch until the set of validators can change
 VOTE_KEY, NODE_KEY = "vote", "node"
 DUMP_FROM = 72  # exit codes that leave a dump
 FEED_QUEUE = 1_024
+COLLECT_AFTER = 100_000  # new containers: some 10 MB, about two full blocks
+RESTORED_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,7 @@ class Node:
     def _open(self, keys: NodeKeys, log: FilteringBoundLogger | None) -> None:
         config, threads = self.config, self.config.number("node.verify_threads")
         signatures = SignatureCache()
+        self.why_silent = ""
         store = open_store(config.data / "state", around_sync=crash_point)
         self.ledger = Ledger.open(store, self.genesis, self.chain, signatures)
         if self.data.was_killed:
@@ -151,10 +158,13 @@ class Node:
         self.log = log or open_log(config.home / "node.log")
         self.log = self.log.bind(node="observer" if self.index is None else self.index)
         self.journal = self._open_journal(node_key.public)
+        self.rolled_back = self._repair_store()
         records = _recovered_records(self.journal)
         if self.signer is not None:
             self.signer.remember(record.vote for record in records if isinstance(record, OwnVote))
-        self.listening = self.index is not None and self.data.moved
+        torn = self.journal.torn and len(self.ledger.validators) > 1
+        knows_its_votes = self.journal.header.valid_from_epoch != UNSETTLED
+        self.listening = self.index is not None and knows_its_votes and (self.data.moved or torn)
         self.engine = self._engine(records)
         self.mempool = Mempool(LedgerTip(self.ledger, self.clock), signatures, threads)
         self.peers = Peers(
@@ -180,35 +190,48 @@ class Node:
         if self.listening and self.signer is not None and self.index is not None:
             votes = [record.vote for record in records if isinstance(record, OwnVote)]
             self.runtime.own_key = OwnKeyWatch(self.chain, self.signer.public, self.index, votes, verify)
+        if self.index is not None and self.journal.header.valid_from_epoch == UNSETTLED:
+            self._ask_when_to_vote(self.index)
         self.feed = FinalFeed()
         self.runtime.watchers.append(self.feed)
         self.parts: list[Part] = []
+        if not hold(config.data, config.number("node.reserve_mib") * MIB):
+            self.log.warning("no_reserve", wanted_mib=config.number("node.reserve_mib"))
 
     # --- recovery
 
     def _open_journal(self, node_public: bytes) -> Journal:
-        """The journal of this node's votes; begun here only for a key that never had one."""
+        """The journal of this node's votes, or of the quorums that an observer learnt."""
         directory = self.config.data / "journal"
         if self.index is None or self.signer is None:
             return _observers_journal(directory, self.chain, node_public)
-        if Journal.exists(directory):
-            journal = Journal.open(directory, self.chain, self.signer.public)
-            self.data.mark_vote_key_started()
-            return journal
-        if self.ledger.tip.height or self.data.vote_key_started:
-            raise VoteStateLost(
-                why=f"{directory} is gone, but this vote key has been used. Stop using the key: voting without its "
-                "record could contradict past votes. Run the node as an observer (take vote.json out of its keys)"
-            )
-        journal = Journal.create(directory, self.chain, self.signer.public)
-        self.data.mark_vote_key_started()
-        return journal
+        tip = self.ledger.tip
+        where = (tip.header.epoch, tip.view, tip.height)
+        return open_votes(self.config, self.data, self.chain, self.signer.public, where)
+
+    def _ask_when_to_vote(self, index: int) -> None:
+        """This validator does not know its own votes."""
+        validators = self.ledger.validators
+        quorum = ValidatorSet(tuple(validator.vote_key for validator in validators)).quorum
+        amnesia = Amnesia(index, len(validators), quorum, self.journal.header.epoch)
+        self.runtime.amnesia = amnesia
+        self.why_silent = explain(self.journal, self.ledger.parameters.epoch_length, amnesia.needed)
+        self.log.error("votes_unknown", why=self.why_silent)
+
+    def _repair_store(self) -> bool:
+        """Whether blocks are missing that this node had: it fetches them before it serves anything."""
+        if not rolled_back(self.ledger, self.journal):
+            return False
+        found = self.ledger.tip.height
+        self.ledger.audit()
+        replayed = replay(self.ledger, self.journal)
+        wanted = self.journal.stored.height
+        self.log.error("store_rolled_back", found=found, wanted=wanted, replayed=replayed)
+        require_peers(self.ledger, self.journal)
+        return rolled_back(self.ledger, self.journal)
 
     def _engine(self, records: tuple[JournalRecord, ...]) -> Engine:
-        finalization = _newest_finalization(records)
-        meta_view = self.ledger.tip.view
-        if self.ledger.tip.height and (finalization is None or finalization.view < meta_view):
-            raise VoteStateLost(why=f"the state is at view {meta_view}, the journal is older: it was restored or cut")
+        finalization = _newest_finalization(records) or self._stored_finalization()
         parameters = self.ledger.parameters
         self.timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
         signer = VoteSigner(self.signer.public, self.signer.sign_vote) if self.signer is not None else None
@@ -223,6 +246,11 @@ class Node:
             may_vote=not self.listening and self.journal.header.valid_from_epoch <= EPOCH,
         )
 
+    def _stored_finalization(self) -> Quorum | None:
+        """Of the tip: a journal that was just begun does not know it. None where only a later block's covered it."""
+        data = self.ledger.finalization_at(self.ledger.tip.height)
+        return None if data is None else decode(Quorum, data)
+
     # --- life
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -236,7 +264,9 @@ class Node:
         failure: BaseException | None = None
         try:
             await self.peers.start()
-            for part in self.parts:
+            if self.rolled_back:
+                await self._until_restored(loop_task, stop_task)
+            for part in self.parts if not self.rolled_back else ():
                 await part.start()
                 started.append(part)
             self.log.info(
@@ -267,12 +297,27 @@ class Node:
             self.log.info("stopped", height=self.ledger.tip.height)
             self.close(failure)
 
+    async def _until_restored(self, *ends: "asyncio.Task[Any]") -> None:
+        """Until the store is again where it stood: nobody may see a balance that was overtaken long ago."""
+        while self.rolled_back and not any(end.done() for end in ends):
+            await asyncio.sleep(RESTORED_S)
+            self.rolled_back = rolled_back(self.ledger, self.journal)
+        if not self.rolled_back:
+            self.log.info("store_restored", height=self.ledger.tip.height)
+
     def close(self, failure: BaseException | None = None) -> None:
         """Give everything back. After a failure the directory stays marked as not stopped in order."""
         self.mempool.close()
-        self.journal.close()
-        self.ledger.close()
-        self.data.__exit__(type(failure) if failure else None, failure, None)
+        try:
+            if failure is None:
+                self.journal.finish()
+        except DiskFailed as error:
+            failure = error
+            raise
+        finally:
+            self.journal.close()
+            self.ledger.close()
+            self.data.__exit__(type(failure) if failure else None, failure, None)
 
     def subscribe(self) -> "asyncio.Queue[FinalBlock | None]":
         """Blocks as they become final from now on; None when the reader was too slow."""
@@ -341,9 +386,12 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
         while True:
             node = Node(config, keys, log=open_log(config.home / "node.log"))
             node.parts += parts(node)
+            if node.why_silent:
+                print(f"warning: {node.why_silent}.", file=sys.stderr)  # noqa: T201
             if asyncio.run(_until_signal(node)) or not node.listening:
                 return 0
-    except WattestError as error:
+    except (WattestError, OSError) as raised:
+        error = raised if isinstance(raised, WattestError) else _disk_failed(raised)
         code = exit_code(error)
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the operator reads it, the log keeps it
         if node is not None:
@@ -353,16 +401,29 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
         return code
 
 
+def _disk_failed(error: OSError) -> DiskFailed:
+    """What the system said of a file. Sockets have answered for themselves long before."""
+    where = f" at {error.filename}" if error.filename else ""
+    return DiskFailed(why=f"{error.strerror or error}{where}")
+
+
 async def _until_signal(node: Node) -> bool:
     """Whether a signal ended it."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: later collections need not walk it
+    tune_collector()
     await node.run(stop)
     return stop.is_set()
+
+
+def tune_collector() -> None:
+    """What is loaded by now stays, and later collections need not walk it. They may also come rarely: all that travels
+    is free of cycles, and a block alone makes more containers than a hundred default thresholds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 def exit_code(error: WattestError) -> int:

@@ -1,6 +1,6 @@
 """Settings of a home: flag, then `WATTEST_*` variable, then `config.toml`, then the default; each with its origin.
 
-    HOME/config.toml   [node]    p2p_listen api_listen public_url peers verify_threads profile keyring
+    HOME/config.toml   [node]    p2p_listen api_listen public_url peers verify_threads reserve_mib profile keyring
                        [client]  node chain_id keyring key
 
 Every key `[section] name` has the variable `WATTEST_NAME` (node) or `WATTEST_CLIENT_NAME`; unknown keys are refused,
@@ -50,6 +50,13 @@ def _threads(value: str) -> Value:
     return number
 
 
+def _reserve(value: str) -> Value:
+    number = int(value)
+    if not 0 <= number <= 4_096:
+        raise ValueError("not within 0..4096")
+    return number
+
+
 def _one_of(*words: str) -> Callable[[str], Value]:
     def parse(value: str) -> Value:
         if value not in words:
@@ -72,6 +79,7 @@ SETTINGS: Mapping[str, Setting] = {
     "node.public_url": Setting("", _text, "where the public reaches the API; printed in QR codes"),
     "node.peers": Setting((), _peers, "INDEX@HOST:PORT: reach a validator elsewhere than its record says"),
     "node.verify_threads": Setting(0, _threads, "threads that check signatures; 0 = on the node's own loop"),
+    "node.reserve_mib": Setting(64, _reserve, "MiB of disk held back so that a full disk can be recovered from"),
     "node.profile": Setting("default", _one_of(*PROFILES), "request rates: default, demo or bench"),
     "node.keyring": Setting("file", _one_of(*KEYRINGS), "file: keys under a passphrase; test: keys in the clear"),
     "client.node": Setting("http://127.0.0.1:27680", _text, "the node that commands talk to"),

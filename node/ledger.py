@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from contracts.context import BlockEnvironment, BlockOutput
 from contracts.events import EventRecord
 from contracts.genesis import Genesis, genesis_header, genesis_state
+from contracts.membership import next_set, validators_in
 from contracts.transition import DecodedTx, apply_block, build_block
 from node.signatures import SignatureCache, SignatureVerifier
 from state.block import VERSION, Block, Header, decode_block, encode_block, header_hash, tx_root, validators_hash
 from state.codec import decode, encode
+from state.epochs import ends_epoch, epoch_of
 from state.errors import (
     BlockInvalid,
     DecodeError,
@@ -31,16 +33,15 @@ from state.keyspace import (
     META_KEY,
     PARAMETERS_KEY,
     Entry,
-    Space,
     block_key,
     events_key,
     finalization_key,
-    space_end,
+    vote_keys_key,
 )
 from state.lthash import LtHash, root_of
 from state.overlay import Overlay, Snapshot
 from state.records import Parameters, Validator
-from state.store import FORMAT, MemoryStore, Meta, Store, count_committed, encode_entry
+from state.store import FORMAT, MemoryStore, Meta, Store, encode_entry, read_through
 
 LINKS_CHECKED = 16  # newest blocks whose links are followed at open
 AUDIT_CHUNK = 4_096
@@ -69,6 +70,7 @@ class Executed:
     decoded: dict[bytes, Entry]
     total: LtHash
     entry_count: int
+    validators: tuple[Validator, ...]  # of the next block
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,7 @@ class Ledger:
         self.chain = meta.chain
         self.tip = Tip(meta.height, meta.hash, header, meta.view)
         self.parameters = _parameters(store)
-        self.validators = _validators(store)
-        self.validators_hash = validators_hash(tuple(validator.vote_key for validator in self.validators))
+        self.validators = validators_in(store)  # of the block above the tip
         self._total = LtHash(meta.lthash)
         self._entry_count = meta.entry_count
         self._executed: dict[bytes, Executed] = {}
@@ -139,14 +140,15 @@ class Ledger:
 
     def environment(self, parent_hash: bytes, time_ms: int) -> BlockEnvironment:
         """Of a block on `parent_hash`, for its rules and for admission to the mempool."""
-        parent = self.header(parent_hash)
+        height = self.header(parent_hash).height + 1
+        at_tip = parent_hash == self.tip.hash
         return BlockEnvironment(
             chain=self.chain,
-            epoch=parent.epoch,  # one epoch until the set of validators can change
-            height=parent.height + 1,
+            epoch=epoch_of(height, self.parameters.epoch_length),
+            height=height,
             time_ms=time_ms,
             parent_hash=parent_hash,
-            validators=self.validators,
+            validators=self.validators if at_tip else self._kept(parent_hash).validators,
             parameters=self.parameters,
         )
 
@@ -191,9 +193,10 @@ class Ledger:
         chosen, output, refused = build_block(overlay, environment, candidates)
         raws = tuple(decoded.raw for decoded in chosen)
         difference = self._difference(parent_hash, overlay)
-        header = self._header(environment, proposer, tx_root(raws), difference.total.root())
+        handed_to = next_set(overlay, environment)
+        header = _header(environment, proposer, tx_root(raws), difference.total.root(), _set_hash(handed_to))
         block = Block(header, raws)
-        self._keep(block, tuple(chosen), overlay, output, difference)
+        self._keep(block, tuple(chosen), overlay, output, difference, environment)
         return block, refused
 
     def check(self, block: Block) -> bytes:
@@ -214,36 +217,30 @@ class Ledger:
         difference = self._difference(block.header.parent_hash, overlay)
         if difference.total.root() != block.header.state_root:
             raise BlockInvalid(why="its state root is not the one that its transactions lead to")
-        self._keep(block, tuple(transactions), overlay, output, difference)
+        if _set_hash(next_set(overlay, environment)) != block.header.next_validators_hash:
+            raise BlockInvalid(why="its next_validators_hash is wrong")
+        self._keep(block, tuple(transactions), overlay, output, difference, environment)
         return block_hash
 
     def _check_header(self, block: Block) -> BlockEnvironment:
         header = block.header
         parent = self.header(header.parent_hash)
         environment = self.environment(header.parent_hash, header.timestamp_ms)
-        expected = self._header(environment, header.proposer, tx_root(block.transactions), header.state_root)
+        expected = _header(
+            environment,
+            header.proposer,
+            tx_root(block.transactions),
+            header.state_root,
+            header.next_validators_hash,  # like the state root, known after execution
+        )
         for field in header.__struct_fields__:
             if getattr(header, field) != getattr(expected, field):
                 raise BlockInvalid(why=f"its {field} is wrong")
         if header.timestamp_ms <= parent.timestamp_ms:
             raise BlockInvalid(why="its time is not after its parent's")
-        if header.proposer >= len(self.validators):
+        if header.proposer >= len(environment.validators):
             raise BlockInvalid(why="its proposer is not a validator")
         return environment
-
-    def _header(self, environment: BlockEnvironment, proposer: int, body_root: bytes, state_root: bytes) -> Header:
-        return Header(
-            version=VERSION,
-            epoch=environment.epoch,
-            height=environment.height,
-            parent_hash=environment.parent_hash,
-            timestamp_ms=environment.time_ms,
-            proposer=proposer,
-            tx_root=body_root,
-            state_root=state_root,
-            validators_hash=self.validators_hash,
-            next_validators_hash=self.validators_hash,
-        )
 
     def _difference(self, parent_hash: bytes, overlay: Overlay) -> Difference:
         if parent_hash == self.tip.hash:
@@ -260,8 +257,10 @@ class Ledger:
         overlay: Overlay,
         output: BlockOutput,
         difference: Difference,
+        environment: BlockEnvironment,
     ) -> None:
         block_hash = header_hash(block.header)
+        last = ends_epoch(environment.height, environment.parameters.epoch_length)
         self._executed[block_hash] = Executed(
             block,
             block_hash,
@@ -272,6 +271,7 @@ class Ledger:
             difference.decoded,
             difference.total,
             difference.entry_count,
+            validators_in(overlay) if last else environment.validators,
         )
 
     def _kept(self, block_hash: bytes) -> Executed:
@@ -297,6 +297,7 @@ class Ledger:
             ) from error
         self.store.write(self._batch(executed, finalization, view), decoded=executed.decoded)
         self.tip = Tip(block.header.height, executed.hash, block.header, view)
+        self.validators = executed.validators
         self._total, self._entry_count = executed.total, executed.entry_count
         self._rebase()
         return executed.output
@@ -321,6 +322,8 @@ class Ledger:
         batch[finalization_key(header.height)] = finalization
         batch[events_key(header.height)] = encode(output.events)
         batch[META_KEY] = encode(meta)
+        if ends_epoch(header.height, self.parameters.epoch_length):
+            batch[vote_keys_key(header.epoch + 1)] = encode(tuple(each.vote_key for each in executed.validators))
         return batch
 
     def _rebase(self) -> None:
@@ -350,6 +353,27 @@ class Ledger:
         count += len(chunk)
         if (total.to_bytes(), count) != (self._total.to_bytes(), self._entry_count):
             raise StoreMismatch(why=f"its {count} entries do not sum up to the state root of height {self.tip.height}")
+
+
+def _header(
+    environment: BlockEnvironment, proposer: int, body_root: bytes, state_root: bytes, next_hash: bytes
+) -> Header:
+    return Header(
+        version=VERSION,
+        epoch=environment.epoch,
+        height=environment.height,
+        parent_hash=environment.parent_hash,
+        timestamp_ms=environment.time_ms,
+        proposer=proposer,
+        tx_root=body_root,
+        state_root=state_root,
+        validators_hash=_set_hash(environment.validators),
+        next_validators_hash=next_hash,
+    )
+
+
+def _set_hash(validators: tuple[Validator, ...]) -> bytes:
+    return validators_hash(tuple(validator.vote_key for validator in validators))
 
 
 def _difference(overlay: Overlay, total: LtHash, count: int) -> Difference:
@@ -413,7 +437,7 @@ def _check_meta(store: Store, meta: Meta, chain: bytes, genesis_hash: bytes) -> 
         raise StoreMismatch(why=f"the state root of block {meta.height} is not the stored state's")
     if height_of(store, genesis_hash) != 0:
         raise StoreMismatch(why="its block 0 is not the one of this genesis")
-    count = count_committed(store)
+    count = read_through(store)
     if count != meta.entry_count:
         raise StoreMismatch(why=f"it has {count} entries instead of {meta.entry_count}: rows were lost; fetch it anew")
     return header
@@ -444,8 +468,3 @@ def _parameters(state: Snapshot) -> Parameters:
     found = state.get(PARAMETERS_KEY)
     assert isinstance(found, Parameters)
     return found
-
-
-def _validators(state: Snapshot) -> tuple[Validator, ...]:
-    low = bytes((Space.VALIDATOR,))
-    return tuple(entry for _, entry in state.scan(low, space_end(low)) if isinstance(entry, Validator))

@@ -16,10 +16,11 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from time import perf_counter
 from typing import Protocol
+
+import msgspec
 
 from contracts.context import BlockEnvironment
 from contracts.transition import (
@@ -69,8 +70,7 @@ class Tip(Protocol):
     def is_final(self, txid: bytes) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     decoded: DecodedTx
     keys: frozenset[bytes]
     creates: tuple[tuple[bytes, Entry], ...]  # outputs by their keys in the state
@@ -106,6 +106,7 @@ class Mempool:
         self._view = TipAndWaiting(tip, self._created)
         self._pool = ThreadPoolExecutor(verify_threads, "verify") if verify_threads else None
         self.bytes = 0
+        self._blocks = 0  # that became final so far
         self.on_admitted: Callable[[Sequence[DecodedTx], bool], None] = lambda admitted, local: None
 
     # --- coming in
@@ -120,19 +121,20 @@ class Mempool:
 
     async def _admit_chunk(self, raws: Sequence[bytes], local: bool) -> list[Admitted]:
         results = [self._screened(raw) for raw in raws]
+        blocks = self._blocks
         failures = await self._verify([result for result in results if isinstance(result, DecodedTx)])
         admitted: list[DecodedTx] = []
-        since = perf_counter()
+        since, environment = perf_counter(), self._tip.next_environment()
         for index, decoded in enumerate(results):
             if isinstance(decoded, WattestError):
                 continue
             if perf_counter() - since > SLICE_S:
                 await asyncio.sleep(0)
-                since = perf_counter()
+                since, environment = perf_counter(), self._tip.next_environment()
             try:
                 if decoded.key in failures:
                     raise failures[decoded.key]
-                self._enter(decoded, local)
+                self._enter(decoded, local, environment, blocks == self._blocks)
                 admitted.append(decoded)
             except WattestError as refusal:
                 results[index] = refusal
@@ -143,8 +145,11 @@ class Mempool:
     def _screened(self, raw: bytes) -> Admitted:
         """Everything that is cheap, before a signature is looked at."""
         try:
-            decoded = self._signatures.get(cache_key(raw)) or decode_signed(raw)
+            key = cache_key(raw)
+            decoded = self._signatures.get(key) or decode_signed(raw, key)
             self._screen(decoded)
+            if self._tip.is_final(decoded.txid):
+                raise Duplicate(txid=decoded.txid.hex(), where="final")
         except WattestError as refusal:
             return refusal
         return decoded
@@ -152,55 +157,60 @@ class Mempool:
     def _screen(self, decoded: DecodedTx) -> None:
         if decoded.txid in self._waiting:
             raise Duplicate(txid=decoded.txid.hex(), where="waiting")
-        if self._tip.is_final(decoded.txid):
-            raise Duplicate(txid=decoded.txid.hex(), where="final")
         if len(self._waiting) >= MAX_TRANSACTIONS or self.bytes + len(decoded.raw) > MAX_BYTES:
             raise MempoolFull(count=len(self._waiting))
         for signer in decoded.transaction.body.signers:
             if self._signers[signer] >= MAX_PER_SIGNER:
                 raise LimitReached(limit=MAX_PER_SIGNER, what=f"waiting transactions of signer {signer.hex()[:16]}")
 
-    def _enter(self, decoded: DecodedTx, local: bool) -> None:
-        """Check against the state and keep. Screened again: others came in while signatures were checked."""
+    def _enter(self, decoded: DecodedTx, local: bool, environment: BlockEnvironment, same_tip: bool) -> None:
+        """Check against the state and keep. Screened again: others came in while signatures were checked, and where
+        the tip is not the same any more a block may have brought this very one."""
         self._screen(decoded)
+        if not same_tip and self._tip.is_final(decoded.txid):
+            raise Duplicate(txid=decoded.txid.hex(), where="final")
         keys = conflict_keys(decoded.transaction)
         for key in keys:
             if key in self._by_conflict:
                 raise Conflict(what=_in_words(key))
-        creates = self._check(decoded)
+        creates = self._check(decoded, environment)
         self._waiting[decoded.txid] = Waiting(decoded, keys, creates, local)
         for key in keys:
             self._by_conflict[key] = decoded.txid
         self._created.update(creates)
-        self._signers.update(decoded.transaction.body.signers)
+        for signer in decoded.transaction.body.signers:
+            self._signers[signer] += 1
         heappush(self._expiries, (decoded.transaction.body.expiry_height, decoded.txid))
         self.bytes += len(decoded.raw)
         self._refused.pop(decoded.txid, None)
 
-    def _check(self, decoded: DecodedTx) -> tuple[tuple[bytes, Entry], ...]:
+    def _check(self, decoded: DecodedTx, environment: BlockEnvironment) -> tuple[tuple[bytes, Entry], ...]:
         """Refusal, or the outputs that the transaction would create."""
         scratch = Overlay(self._view)
-        apply_transaction(scratch, self._tip.next_environment(), decoded)
-        return tuple((k, entry) for k, entry in scratch.changes.items() if entry is not None and k[0] == Space.OUTPUT)
+        apply_transaction(scratch, environment, decoded)
+        return tuple([(k, entry) for k, entry in scratch.changes.items() if k[0] == Space.OUTPUT and entry is not None])
 
     # --- signatures
 
     async def _verify(self, transactions: Sequence[DecodedTx]) -> dict[bytes, FormRefusal]:
         """Check signatures that were not checked before, in slices; the failures by `DecodedTx.key`."""
         failures: dict[bytes, FormRefusal] = {}
-        pending = [decoded for decoded in transactions if self._signatures.get(decoded.key) is None]
         loop = asyncio.get_running_loop()
-        for start in range(0, len(pending), VERIFY_CHUNK):
-            chunk = pending[start : start + VERIFY_CHUNK]
+        for start in range(0, len(transactions), VERIFY_CHUNK):
+            # asked for each chunk, as a block and the gossip of its transactions are often verified side by side
+            chunk = [one for one in transactions[start : start + VERIFY_CHUNK] if self._signatures.get(one.key) is None]
+            if not chunk:
+                continue
             if self._pool is not None:
                 found = await loop.run_in_executor(self._pool, _failures, chunk)
             else:
                 found = _failures(chunk)
-                await asyncio.sleep(0)
             failures.update(found)
             for decoded in chunk:
                 if decoded.key not in found:
                     self._signatures.add(decoded)
+            if self._pool is None:
+                await asyncio.sleep(0)
         return failures
 
     async def prepare(self, raws: Sequence[bytes]) -> None:
@@ -248,22 +258,25 @@ class Mempool:
 
     def reconsider(self, refused: Iterable[DecodedTx]) -> None:
         """What a block could not be built with: dropped, unless it only waits for another waiting one."""
+        environment = self._tip.next_environment()
         for decoded in refused:
             if decoded.txid in self._waiting:
                 try:
-                    self._check(decoded)
+                    self._check(decoded, environment)
                 except Refusal as refusal:
                     self._drop(decoded.txid, refusal)
 
     def committed(self, height: int, transactions: Sequence[DecodedTx]) -> None:
         """A block is final: forget its transactions, and drop those that can never hold any more."""
+        self._blocks += 1
+        spent: list[bytes] = []
         for decoded in transactions:
-            self._remove(decoded.txid)
-        for decoded in transactions:
-            for key in conflict_keys(decoded.transaction):
-                loser = self._by_conflict.get(key)
-                if loser is not None:
-                    self._drop(loser, Conflict(what=_in_words(key)))
+            waiting = self._remove(decoded.txid)
+            spent += waiting.keys if waiting is not None else conflict_keys(decoded.transaction)
+        for key in spent:
+            loser = self._by_conflict.get(key)
+            if loser is not None:
+                self._drop(loser, Conflict(what=_in_words(key)))
         while self._expiries and self._expiries[0][0] <= height:
             expiry_height, txid = heappop(self._expiries)
             self._drop(txid, Expired(expiry_height=expiry_height, height=height + 1))

@@ -63,6 +63,7 @@ class Serving:
             readings_of_day=self._readings_of_day,
             profile=metering.judge.profile,
             limits=PROFILES[node.config.text("node.profile")],
+            failed=node.runtime.fail,
         )
 
     def _live(self) -> Live:
@@ -81,6 +82,7 @@ class Serving:
             mempool=len(node.mempool),
             syncing=any(peer.height > node.ledger.tip.height + 2 for peer in peers if peer.connected),
             byzantine=len(node.runtime.byzantine),
+            syncs=node.ledger.store.syncs + node.journal.syncs,
         )
 
     def _peer(self, index: int, name: str | None) -> Peer:

@@ -24,7 +24,12 @@ def H(tag: str, value: Any) -> bytes:
 
 def signed_bytes(tag: str, chain: bytes, value: Any) -> bytes:
     """`tag ‖ 0x00 ‖ chain ‖ canonical MessagePack`: what is signed for every type but votes."""
-    return tag.encode("ascii") + b"\x00" + chain + encode(value)
+    return signed_prefix(tag, chain) + encode(value)
+
+
+def signed_prefix(tag: str, chain: bytes) -> bytes:
+    """What stands before the canonical bytes of the value that is signed."""
+    return tag.encode("ascii") + b"\x00" + chain
 
 
 def public_key(seed: bytes) -> bytes:

@@ -85,6 +85,14 @@ class VoteStateLost(StoreError):
     sentence = "The record of this validator's own votes cannot be trusted: {why}."
 
 
+class VotesElsewhere(StoreError):
+    """The votes of this key were moved to another home: two homes that vote with one key are the clone attack."""
+
+    code = "votes_elsewhere"
+    exit_code = 71
+    sentence = "This home must not vote: {why}."
+
+
 class ConsensusRefusal(WattestError):
     code = "consensus_refused"
     sentence = "The message of a validator does not hold: {why}."
@@ -159,13 +167,41 @@ class BadRange(FormRefusal):
 
 
 class BadNumber(FormRefusal):
+    """`fault` names one of `faults`, and the other params are its numbers: so a translation can say it as well."""
+
     code = "bad_number"
     sentence = "{number} is not a certificate number: {why}."
+    faults: ClassVar[dict[str, str]] = {
+        "form": "it is not of the form WAT-DK-0001234-202611-000004567-16",
+        "parts": "it has {count} parts between hyphens; a number has six, like WAT-DK-0001234-202611-000004567-16",
+        "character": "place {place} holds {character}, which stands in no number",
+        "letter": "place {place} holds the letter {character} where only a digit can stand",
+        "digit": "place {place} holds the digit {character} where only a letter can stand",
+        "registry": "its first part is {part}; the code of a registry has three letters",
+        "country": "its second part is {part}; a country has two letters",
+        "device": "its third part is {part}; a device has seven digits",
+        "month_form": "its fourth part is {part}; a month is written as four digits of the year and two of the month",
+        "serial": "its fifth part is {part}; a serial has 9, 12 or 15 digits, a range two of them with a slash between",
+        "check_form": "it ends in {part}; the check digits are two",
+        "check": "its check digits do not fit, so a character is mistyped",
+        "month": "{month} is no month",
+        "zero": "serials are counted from 1",
+        "reversed": "its range is reversed or has a single number",
+        "unfit": "its parts do not fit the format",
+        "other_registry": "the registry code is {right}, not {written}",
+        "other_country": "the country is {right}, not {written}",
+        "other_month": "the production month is {right}, not {written}",
+        "other_width": "the width of the serial is {right}, not {written}",
+    }
+
+    @classmethod
+    def of(cls, number: str, fault: str, **numbers: Param) -> "BadNumber":
+        return cls(number=number, why=cls.faults[fault].format(**numbers), fault=fault, **numbers)
 
 
 class RangesDiffer(FormRefusal):
     code = "ranges_differ"
-    sentence = "The certificates of the outputs are not exactly those of the inputs: {why}."
+    sentence = "The certificates do not match: {why}."
 
 
 class MoneyDiffers(FormRefusal):
@@ -231,7 +267,12 @@ class Locked(StateRefusal):
 
 class Retired(StateRefusal):
     code = "retired"
-    sentence = "Output {outpoint} was retired."
+    sentence = "The certificates of output {outpoint} were retired in block {height}."
+
+
+class Lapsed(StateRefusal):
+    code = "lapsed"
+    sentence = "The certificates of output {outpoint} expired and left the ledger in block {height}."
 
 
 class CertificateExpired(StateRefusal):

@@ -41,6 +41,8 @@ class Space(IntEnum):
     DELIVERY = 0x26
     AUCTION_CLOSE = 0x27
     AUCTION_WAITING = 0x28
+    NEXT_VALIDATORS = 0x29
+    EPOCH_SET = 0x2A
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -51,6 +53,7 @@ class Space(IntEnum):
     FINALIZATION = 0x86
     BLOCK_HASH = 0x87
     ISSUED = 0x88
+    VOTE_KEYS = 0x89
     META = 0xF0
 
 
@@ -86,6 +89,8 @@ _EXPIRY = bytes((Space.EXPIRY,))
 _AUCTION_CLOSE = bytes((Space.AUCTION_CLOSE,))
 _AUCTION_WAITING = bytes((Space.AUCTION_WAITING,))
 _DELIVERY = bytes((Space.DELIVERY,))
+_EPOCH_SET = bytes((Space.EPOCH_SET,))
+_VOTE_KEYS = bytes((Space.VOTE_KEYS,))
 _NUMBER = bytes((Space.NUMBER,))
 _ISSUED = bytes((Space.ISSUED,))
 _SPENT = bytes((Space.SPENT,))
@@ -102,11 +107,16 @@ def output_key(outpoint: Outpoint) -> bytes:
 
 
 PARAMETERS_KEY = _PARAMETERS
+NEXT_VALIDATORS_KEY = bytes((Space.NEXT_VALIDATORS,))
 META_KEY = _META
 
 
 def validator_key(index: int) -> bytes:
     return _VALIDATOR + index.to_bytes(2, "big")
+
+
+def epoch_set_key(epoch: int) -> bytes:
+    return _EPOCH_SET + epoch.to_bytes(8, "big")
 
 
 def scheme_key(scheme: int) -> bytes:
@@ -184,6 +194,16 @@ def accredited_key(kind: str, subject: int) -> bytes:
     return _REFERENCE + b"a" + subject.to_bytes(4, "big") + kind.encode()
 
 
+def retired_key(vote_key: bytes) -> bytes:
+    """A vote key that was in office and is not any more: it never comes back."""
+    return _REFERENCE + b"v" + vote_key
+
+
+def equivocation_key(epoch: int, signer: int) -> bytes:
+    """That evidence against this signer of this epoch was shown: once is enough."""
+    return _REFERENCE + b"e" + epoch.to_bytes(8, "big") + signer.to_bytes(2, "big")
+
+
 def output_count_key(participant: int) -> bytes:
     return _OUTPUT_COUNT + participant.to_bytes(4, "big")
 
@@ -236,6 +256,10 @@ def events_key(height: int) -> bytes:
 
 def holding_key(participant: int, outpoint: Outpoint) -> bytes:
     return _HOLDING + participant.to_bytes(4, "big") + outpoint
+
+
+def vote_keys_key(epoch: int) -> bytes:
+    return _VOTE_KEYS + epoch.to_bytes(8, "big")
 
 
 def block_key(height: int) -> bytes:

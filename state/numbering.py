@@ -23,6 +23,14 @@ MAX_TEXT = 60  # a range of 15 digits has 56 characters
 
 _SERIALS = "|".join(f"[0-9]{{{digits}}}(?:/[0-9]{{{digits}}})?" for digits in SERIAL_DIGITS)
 _FORM = re.compile(rf"([A-Z]{{3}})-([A-Z]{{2}})-([0-9]{{7}})-([0-9]{{6}})-({_SERIALS})-([0-9]{{2}})")
+_PARTS = (  # fault, form, whether it is of letters
+    ("registry", "[A-Z]{3}", True),
+    ("country", "[A-Z]{2}", True),
+    ("device", "[0-9]{7}", False),
+    ("month_form", "[0-9]{6}", False),
+    ("serial", _SERIALS, False),
+    ("check_form", "[0-9]{2}", False),
+)
 _VALUES = {character: str(int(character, 36)) for character in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
@@ -48,7 +56,7 @@ def format_number(number: CertificateNumber) -> str:
     stem = f"{number.registry}-{number.country}-{number.device:07d}-{number.month:06d}-{serials}"
     text = f"{stem}-{check_digits(stem)}"
     if parse_number(text) != number:
-        raise BadNumber(number=text, why="its parts do not fit the format")
+        raise BadNumber.of(text, "unfit")
     return text
 
 
@@ -56,30 +64,51 @@ def parse_number(text: str) -> CertificateNumber:
     """The number that `text` spells exactly; BadNumber says what is wrong with it."""
     match = _FORM.fullmatch(text) if len(text) <= MAX_TEXT else None
     if match is None:
-        raise BadNumber(number=text[:MAX_TEXT], why="it is not of the form WAT-DK-0001234-202611-000004567-16")
+        raise _fault_of(text[:MAX_TEXT])
     registry, country, device, month, serials, check = match.groups()
     if check_digits(text[:-3]) != check:
-        raise BadNumber(number=text, why="its check digits do not fit, so a character is mistyped")
+        raise BadNumber.of(text, "check")
     start, _, end = serials.partition("/")
     if not 1 <= int(month[4:]) <= 12:
-        raise BadNumber(number=text, why=f"{month} is no month")
+        raise BadNumber.of(text, "month", month=month)
     if int(start) == 0:
-        raise BadNumber(number=text, why="serials are counted from 1")
+        raise BadNumber.of(text, "zero")
     if end and int(end) <= int(start):
-        raise BadNumber(number=text, why="its range is reversed or has a single number")
+        raise BadNumber.of(text, "reversed")
     return CertificateNumber(registry, country, int(device), int(month), int(start), int(end or start), len(start))
 
 
 def require_decoration(number: CertificateNumber, registry: str, country: str, month: int, serial_digits: int) -> None:
     """Refuse a number whose decoration is not that of the issuance it points to."""
-    for what, written, right in (
-        ("registry code", number.registry, registry),
-        ("country", number.country, country),
-        ("production month", number.month, month),
-        ("width of the serial", number.serial_digits, serial_digits),
+    for fault, written, right in (
+        ("other_registry", number.registry, registry),
+        ("other_country", number.country, country),
+        ("other_month", number.month, month),
+        ("other_width", number.serial_digits, serial_digits),
     ):
         if written != right:
-            raise BadNumber(number=format_number(number), why=f"the {what} is {right}, not {written}")
+            raise BadNumber.of(format_number(number), fault, right=right, written=written)
+
+
+def _fault_of(text: str) -> BadNumber:
+    """What is wrong with the form of a text: the first part that cannot be what it stands for, and the place in it."""
+    for place, character in enumerate(text, 1):
+        if character not in _VALUES and character not in "-/":
+            return BadNumber.of(text, "character", place=place, character=character)
+    parts = text.split("-")
+    if len(parts) != len(_PARTS):
+        return BadNumber.of(text, "parts" if len(parts) > 1 else "form", count=len(parts))
+    place = 1
+    for part, (fault, form, letters) in zip(parts, _PARTS, strict=True):
+        if not re.fullmatch(form, part):
+            for offset, character in enumerate(part):
+                if letters and character.isdigit():
+                    return BadNumber.of(text, "digit", place=place + offset, character=character)
+                if not letters and character.isalpha():
+                    return BadNumber.of(text, "letter", place=place + offset, character=character)
+            return BadNumber.of(text, fault, part=part or "«»")
+        place += len(part) + 1
+    return BadNumber.of(text, "form")
 
 
 def check_digits(stem: str) -> str:

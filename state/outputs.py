@@ -68,6 +68,8 @@ def quantity(bundle: Bundle) -> int:
 
 def holder_of(output: Output) -> int:
     """The participant that the output belongs to until its next movement."""
+    if type(output) is Bundle:  # nearly all are, and this is asked for every output that moves
+        return output.holder
     match output:
         case Bundle() | Funds() | Bid():
             return output.holder
@@ -77,6 +79,8 @@ def holder_of(output: Output) -> int:
 
 def retire_until(output: Output) -> int:
     """Seconds of block time from which the output's certificates are dead; NEVER where it holds none."""
+    if type(output) is Bundle:
+        return output.retire_until
     match output:
         case Bundle():
             return output.retire_until

@@ -46,9 +46,9 @@ class Overlay:
 
     def _write(self, key: bytes, entry: Entry | None) -> None:
         assert key[0] < 0x80, "derived spaces are written by the ledger's indexes, not by rules"
-        changes = self.changes
-        if self._undo is not None:
-            self._undo.append((key, key in changes, changes.get(key)))
+        changes, undo = self.changes, self._undo
+        if undo is not None:
+            undo.append((key, key in changes, changes.get(key)))
         changes[key] = entry
 
     def scan(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, Entry]]:
@@ -99,6 +99,6 @@ class Overlay:
         below, changes, new = self.base.get, self.changes, self._new
         for key in sorted(changes):
             before, after = None if key in new else below(key), changes[key]
-            if before != after:
+            if before is not after and before != after:
                 found.append((key, before, after))
         return found

@@ -114,6 +114,38 @@ class Validator(Wire, frozen=True, tag="validator"):
     address: Name  # host:port of its peer-to-peer listener
 
 
+class SetChange(Wire, frozen=True):
+    """One change of the validator set that was decided and waits for the end of an epoch."""
+
+    kind: Code  # join | leave | rotate
+    participant: U32  # the organisation that it is about
+    evidence: bool  # it leaves because two contradicting votes of it were shown
+    joins: Validator | None  # its record, the index not yet given
+    vote_key: OptionalKey  # the new one of a rotation
+
+
+class NextValidators(Wire, frozen=True, tag="next_validators"):
+    """Changes in the order in which they will be made, and the set that the first of them lead to.
+
+    At most max(1, f) are made at the end of an epoch, so that every two neighbouring sets overlap.
+    """
+
+    changes: Annotated[tuple[SetChange, ...], Meta(max_length=128)]
+    validators: tuple[Validator, ...]
+
+
+class EpochMember(Wire, frozen=True):
+    participant: U32
+    vote_key: Key
+
+
+class EpochSet(Wire, frozen=True, tag="epoch_set"):
+    """Who was in office in a finished epoch, by index: what evidence of that epoch is checked against."""
+
+    epoch: U64
+    members: tuple[EpochMember, ...]
+
+
 class Expiry(Wire, frozen=True):
     basis: Name  # issue | production_end | production_month_end
     trade_months: U16
@@ -304,6 +336,8 @@ Record = (
     | Meter
     | Gateway
     | Validator
+    | NextValidators
+    | EpochSet
     | Scheme
     | Auction
     | AuctionMember

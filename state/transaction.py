@@ -1,7 +1,7 @@
 """A transaction: chain, signers, actions that hold or fail together, an expiry height, salt; signatures outside.
 
 One action type per intent. The shape of each is here, its meaning in the file of the same name under `contracts/`.
-Machine actions (`Issue`, `Settle`) have no signers: their authority is inside, and any node may send them.
+Machine actions (`Issue`, `Settle`, `Evidence`) have no signers: their authority is inside, and any node may send them.
 """
 
 from typing import Annotated
@@ -92,7 +92,39 @@ class RenewContent(Wire, frozen=True, tag="renew"):
     until: U64
 
 
-ProposalContent = RoleContent | DeviceContent | GatewayContent | MeterContent | ProfileContent | RenewContent
+class ValidatorContent(Wire, frozen=True, tag="validator"):
+    """An organisation's node joins the validators. Its participant key is the governance key. Proposed by itself."""
+
+    participant: U32
+    name: Name
+    vote_key: Key
+    node_key: Key
+    escrow_key: Key
+    address: Name  # host:port of its peer-to-peer listener
+
+
+class RemoveValidatorContent(Wire, frozen=True, tag="remove_validator"):
+    participant: U32
+
+
+class RotateVoteKeyContent(Wire, frozen=True, tag="rotate_vote_key"):
+    """A validator votes with a new key from the next epoch on. Proposed by itself."""
+
+    participant: U32
+    vote_key: Key
+
+
+ProposalContent = (
+    RoleContent
+    | DeviceContent
+    | GatewayContent
+    | MeterContent
+    | ProfileContent
+    | RenewContent
+    | ValidatorContent
+    | RemoveValidatorContent
+    | RotateVoteKeyContent
+)
 
 
 class Propose(Wire, frozen=True, tag="propose"):
@@ -109,6 +141,18 @@ class Vote(Wire, frozen=True, tag="vote"):
     validator: U16
     approve: bool
     reason: Note
+
+
+EncodedVote = Annotated[bytes, Meta(max_length=200)]
+
+
+class Evidence(Wire, frozen=True, tag="evidence"):
+    """Two contradicting votes of validator `signer` of `epoch`, as consensus encodes them, in the order of bytes."""
+
+    epoch: U64
+    signer: U16
+    first: EncodedVote
+    second: EncodedVote
 
 
 # --- money
@@ -288,6 +332,7 @@ Action = (
     | PlaceBid
     | Cancel
     | Settle
+    | Evidence
 )
 
 
@@ -312,6 +357,15 @@ def transaction_id(body: Body) -> bytes:
 def signing_bytes(body: Body) -> bytes:
     """What each signer signs."""
     return signed_bytes(TAG, body.chain, body)
+
+
+def body_bytes(raw: bytes, transaction: Transaction) -> bytes:
+    """The canonical body inside the canonical bytes of its transaction: encoding it again would give the same.
+
+    An array of two: one byte, the body, the signatures as an array of strings of 2 + 64 bytes.
+    """
+    count = len(transaction.signatures)
+    return raw[1 : len(raw) - (1 if count < 16 else 3) - 66 * count]
 
 
 def encode_transaction(transaction: Transaction) -> bytes:

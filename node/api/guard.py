@@ -23,7 +23,7 @@ from node.api.refusals import (
     refusal_dict,
     status_of,
 )
-from state.errors import WattestError
+from state.errors import StoreError, WattestError
 
 log = structlog.get_logger("api")
 
@@ -68,8 +68,9 @@ async def guard(request: web.Request, handler: Next) -> web.StreamResponse:
         response = await handler(request)
     except WattestError as error:
         response = refuse(error)
-        if status_of(error) >= 500:
+        if isinstance(error, StoreError):
             log.error("store unusable", request=request_id, path=request.path, error=str(error))
+            services.failed(error)
     except web.HTTPException as error:
         response = refuse(_of_router(error, request)) if error.status >= 400 else error
     except Exception:

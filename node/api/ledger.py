@@ -13,6 +13,7 @@ from node.api.refusals import refusal_dict
 from node.api.requests import JSON, MSGPACK, fields, hex_field, media_type, parse_json, read_body
 from node.api.supply import counted_supply
 from node.queries import chain, registry
+from node.queries.ends import with_its_end
 from state.errors import DecodeError, WattestError
 from state.history import transaction_position
 from state.units import MAX_TX_BYTES
@@ -91,7 +92,9 @@ async def transaction(call: Call) -> Answer:
     if standing is None:
         return _unsettled(txid, "unknown")
     shown = _unsettled(txid, standing.status)
-    return {**shown, **refusal_dict(standing.refusal)} if standing.refusal is not None else shown
+    if standing.refusal is None:
+        return shown
+    return {**shown, **refusal_dict(with_its_end(call.store, standing.refusal))}
 
 
 def _unsettled(txid: bytes, status: str) -> dict[str, Any]:
@@ -143,7 +146,7 @@ async def submit_batch(call: Call) -> Answer:
 async def _admit(call: Call, raws: Sequence[bytes]) -> Sequence[DecodedTx | WattestError]:
     results = await call.services.admit(raws)
     call.services.metrics.mempool_failed_txs.inc(sum(isinstance(result, WattestError) for result in results))
-    return results
+    return [with_its_end(call.store, result) if isinstance(result, WattestError) else result for result in results]
 
 
 def _result(result: DecodedTx | WattestError) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Live:
     mempool: int
     syncing: bool
     byzantine: int = 0
+    syncs: int = 0  # of store and journal since the node started
 
     @property
     def connected(self) -> int:
@@ -103,3 +104,4 @@ class Services:
     readiness: Readiness = field(default_factory=Readiness)
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     monotonic: Callable[[], float] = time.monotonic
+    failed: Callable[[BaseException], None] = lambda error: None  # a store that cannot be read ends the node

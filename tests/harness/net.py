@@ -19,6 +19,7 @@ from node.app import Node, NodeKeys
 from node.config import load_config, render_config
 from node.keystore import generate_key, save_key
 from node.log import open_log
+from node.voting import begin_votes
 from state.crypto import sign
 from state.transaction import Action, Body, Register, Transaction, encode_transaction, signing_bytes
 
@@ -58,11 +59,14 @@ def make_homes(directory: Path, count: int, **parameters: int) -> list[Path]:
 def make_home(home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: NodeKeys) -> Path:
     home.mkdir(parents=True)
     (home / "genesis.json").write_text(json.dumps(genesis))
-    settings = {"node.p2p_listen": f"127.0.0.1:{p2p}", "node.api_listen": f"127.0.0.1:{api}", "node.keyring": "test"}
+    settings: dict[str, str | int] = {"node.p2p_listen": f"127.0.0.1:{p2p}", "node.api_listen": f"127.0.0.1:{api}"}
+    settings |= {"node.keyring": "test", "node.reserve_mib": 1}
     (home / "config.toml").write_text(render_config(settings))
     for purpose, seed in (("node", keys.node), ("vote", keys.vote)):
         if seed is not None:
             save_key(home / "keys", purpose, generate_key(purpose, seed=seed), None, "test")
+    if keys.vote is not None:
+        begin_votes(load_config(home, environment={}))
     return home
 
 
@@ -107,7 +111,8 @@ async def running(homes: Sequence[Path]) -> Any:
 class Process:
     """A node in a process of its own: `python -m node.app HOME`."""
 
-    def __init__(self, home: Path, largest_file: int = 0, **environment: str) -> None:
+    def __init__(self, home: Path, largest_file: int = 0, under: Sequence[str] = (), **environment: str) -> None:
+        """`under`: a command that runs it, such as a tracer."""
         self.home = home
 
         def limit() -> None:
@@ -115,7 +120,7 @@ class Process:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "node.app", str(home)],
+            [*under, sys.executable, "-m", "node.app", str(home)],
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdin=subprocess.DEVNULL,
             stderr=(home / "stderr").open("ab"),

@@ -8,7 +8,7 @@ A scenario file is a story of blocks like this one; what stands below the dashes
 
 Commands, nodes given as `0 2` or `all`:
 
-    cluster N [villains=3] [delta=500] [idle=10000] [min=200]   engines, started; villains have no engine
+    cluster N [villains=3] [delta=500] [idle=10000] [min=200] [epoch=0]   engines, started; villains have no engine
     deliver [KIND] [from=0] [to=1] [only=12]   hand over queued messages, and those that they cause
     drop [KIND] [from=0] [to=1]                lose queued messages
     tick MS                                    let time pass; timers fire in order; messages stay queued
@@ -33,6 +33,7 @@ import string
 from collections.abc import Callable
 
 from harness import toy_ledger
+from harness.schedule import Schedule
 from harness.sim_node import SimNode
 from harness.vote_keys import VoteKeys
 
@@ -123,12 +124,20 @@ class Scenario:
         options = dict(word.split("=") for word in words[1:])
         self.keys = VoteKeys(n)
         timing = Timing(int(options.get("delta", 500)), int(options.get("idle", 10_000)), int(options.get("min", 200)))
+        self.length = int(options.get("epoch", 0))
         genesis = toy_ledger.genesis_header(self.keys.validators, TIME_MS - 60_000)
         self._name(Block(genesis, ()), "genesis")
         villains = {int(i) for i in options.get("villains", "").split(",") if i}
         for i in sorted(set(range(n)) - villains):
             node = LoggedNode(
-                i, self, self.keys.validators, genesis, self.keys.signers[i], self.keys.verify, timing, Engine
+                i,
+                self,
+                Schedule(self.keys, self.length),
+                genesis,
+                self.keys.signers[i],
+                self.keys.verify,
+                timing,
+                Engine,
             )
             node.scenario = self
             self.nodes[i] = node
@@ -276,6 +285,10 @@ class Scenario:
 
     def pick(self, bound: int) -> int:
         return 0
+
+    def first_input(self, node: SimNode) -> inputs.Start:
+        self.lines.append(f"{node.index}: begin epoch {node.disk.epoch}")
+        return inputs.Start(self.now_ms, TIME_MS + self.now_ms)
 
     def committed(self, node: SimNode, effect: effects.Commit) -> None:
         """It was written down already."""

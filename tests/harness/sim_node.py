@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from harness import toy_ledger
+from harness.schedule import Schedule
 
 from consensus import effects, inputs
 from consensus.engine import Engine
-from consensus.messages import BlockBody, Blocks, ConsensusMessage
+from consensus.messages import BlockBody, Blocks, ConsensusMessage, GetBlock, GetBlocks, GetQuorums, Quorums, Status
 from consensus.own_votes import Signer
 from consensus.records import JournalRecord, Recovered, prunable
 from consensus.timers import Timing
-from consensus.validators import ValidatorSet
 from consensus.votes import Quorum, Verify
 from state.block import Block, Header, header_hash
 
@@ -23,7 +23,8 @@ from state.block import Block, Header, header_hash
 class Disk:
     """What survives: synced journal records, committed blocks and their Finalizations."""
 
-    def __init__(self, genesis: Header) -> None:
+    def __init__(self, genesis: Header, schedule: Schedule) -> None:
+        self.schedule = schedule
         self.journal: list[JournalRecord] = []
         self.synced = 0
         self.headers = [genesis]
@@ -32,8 +33,14 @@ class Disk:
         self.finalization: Quorum | None = None
         self.own_finalization: dict[int, Quorum] = {}
 
+    @property
+    def epoch(self) -> int:
+        """Of the next block."""
+        return self.schedule.epoch_after(len(self.headers) - 1)
+
     def recovered(self) -> Recovered:
-        return Recovered(self.headers[-1], self.finalization, tuple(self.journal))
+        final = self.finalization if self.finalization and self.finalization.epoch == self.epoch else None
+        return Recovered(self.headers[-1], final, tuple(self.journal))
 
     def lose_unsynced(self, kept: int) -> None:
         """A power cut: of the unsynced tail the first `kept` records happened to reach the disk."""
@@ -47,8 +54,9 @@ class Disk:
         self.headers.append(header)
         self.blocks.append(effect.block)
         self.by_hash[effect.block_hash] = header.height
-        if self.finalization is None or effect.finalization.view > self.finalization.view:
-            self.finalization = effect.finalization
+        final = effect.finalization
+        if self.finalization is None or (final.epoch, final.view) > (self.finalization.epoch, self.finalization.view):
+            self.finalization = final
         if effect.finalization.block_hash == effect.block_hash:
             self.own_finalization[header.height] = effect.finalization
             self._prune(effect.finalization)
@@ -59,13 +67,22 @@ class Disk:
         self.journal = [record for record, kept in zip(self.journal, keep, strict=True) if kept]
 
     def answer_blocks(self, from_height: int, count: int) -> Blocks | None:
-        """Up to `count` blocks, and the headers to the next block that has its own Finalization."""
+        """Up to `count` blocks of one epoch, and the headers to the next block that has its own Finalization."""
         last = min(from_height + count, len(self.headers)) - 1
+        if self.schedule.length:
+            last = min(last, self.schedule.last_height(self.schedule.epoch_after(from_height - 1)) or last)
         final = next((h for h in range(last, len(self.headers)) if h in self.own_finalization), None)
         if from_height < 1 or last < from_height or final is None:
             return None
         blocks = tuple(self.blocks[from_height - 1 : last])
         return Blocks(blocks, tuple(self.headers[last + 1 : final + 1]), self.own_finalization[final])
+
+    def answer_boundary(self, epoch: int) -> Quorums | None:
+        """How an epoch ended; None while it has not ended here."""
+        height = self.schedule.last_height(epoch)
+        if height is None or height not in self.own_finalization:
+            return None
+        return Quorums(epoch, self.headers[height], (self.own_finalization[height],))
 
 
 class World(Protocol):
@@ -76,6 +93,7 @@ class World(Protocol):
     def crash_here(self, node: "SimNode") -> bool: ...
     def committed(self, node: "SimNode", effect: effects.Commit) -> None: ...
     def pick(self, bound: int) -> int: ...
+    def first_input(self, node: "SimNode") -> inputs.Start: ...
 
 
 class Crashed(Exception):
@@ -87,7 +105,7 @@ class SimNode:
         self,
         index: int,
         world: World,
-        validators: ValidatorSet,
+        schedule: Schedule,
         genesis: Header,
         signer: Signer | None,
         verify: Verify,
@@ -95,12 +113,10 @@ class SimNode:
         engine_type: type[Engine] = Engine,
         send_before_sync: bool = False,
     ) -> None:
-        self.index, self.world, self.validators = index, world, validators
-        self.disk = Disk(genesis)
+        self.index, self.world, self.schedule = index, world, schedule
+        self.disk = Disk(genesis, schedule)
         self._settings: dict[str, Any] = {
             "chain": bytes(32),
-            "epoch": 0,
-            "validators": validators,
             "timing": timing,
             "verify": verify,
             "signer": signer,
@@ -119,10 +135,23 @@ class SimNode:
     def start(self) -> None:
         """A process on whatever the disk holds."""
         self.incarnation += 1
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
         self.timers.clear()
-        recovered = self.disk.recovered()
+        recovered, epoch = self.disk.recovered(), self.disk.epoch
         self.executed = {header_hash(recovered.header): recovered.header}
-        self.engine = self._engine_type(recovered=recovered, **self._settings)
+        self.engine = self._engine_type(
+            recovered=recovered,
+            epoch=epoch,
+            validators=self.schedule.validators(epoch),
+            last_height=self.schedule.last_height(epoch),
+            **self._settings,
+        )
+
+    def in_office(self, epoch: int) -> bool:
+        """Observers only ask."""
+        return self.index in self.schedule.members(epoch)
 
     def crash(self) -> None:
         self.engine = None
@@ -155,7 +184,9 @@ class SimNode:
                         raise Crashed
                     self.disk.synced = len(self.disk.journal)
             case effects.Send(message=message, to=to):
-                self.world.transmit(self.index, message, to)
+                asks = isinstance(message, GetQuorums | GetBlocks | GetBlock | Status)
+                if asks or self.in_office(effect.epoch):
+                    self.world.transmit(self.index, message, to)
             case effects.SetTimer(epoch=epoch, view=view, purpose=purpose, at_ms=at_ms):
                 self.timers[purpose] = at_ms
                 self.world.later(self, at_ms, lambda now, time: self._fired(now, time, epoch, view, purpose))
@@ -166,13 +197,17 @@ class SimNode:
                 self.disk.commit(effect)
                 self.mempool -= set(effect.block.transactions)
                 self.world.committed(self, effect)
+                if self.disk.epoch != effect.epoch:
+                    self._begin_epoch()
+                    assert self.engine is not None
+                    self.perform(self.engine.step(self.world.first_input(self)))
             case effects.BuildBlock():
                 self._build(effect)
             case effects.CheckBlock(epoch=epoch, view=view, block_hash=block_hash, block=block):
                 ok = self._execute(block_hash, block)
                 self._answer(lambda now, time: inputs.BlockChecked(now, time, epoch, view, block_hash, ok))
             case effects.Fetch(request=request, attempt=attempt):
-                others = [i for i in range(self.validators.n) if i != self.index]
+                others = [i for i in range(self.schedule.everybody) if i != self.index]
                 if others:
                     self.world.transmit(self.index, request, str(others[attempt % len(others)]))
             case effects.ServeBlocks(peer=peer, from_height=from_height, count=count):
@@ -183,6 +218,10 @@ class SimNode:
                 height = self.disk.by_hash.get(block_hash, 0)
                 if height:
                     self.world.transmit(self.index, BlockBody(self.disk.blocks[height - 1]), peer)
+            case effects.ServeBoundary(peer=peer, of_epoch=of_epoch):
+                end = self.disk.answer_boundary(of_epoch)
+                if end:
+                    self.world.transmit(self.index, end, peer)
             case effects.EvidenceFound():
                 self.evidence.append(effect)
             case effects.Blame():
@@ -201,7 +240,11 @@ class SimNode:
     def _execute(self, block_hash: bytes, block: Block) -> bool:
         parent = self.executed.get(block.header.parent_hash)
         assert parent is not None, "a block is checked after its parent"
-        ok = toy_ledger.executes(parent, block)
+        height = block.header.height
+        ok = toy_ledger.executes(parent, block) and (
+            (block.header.epoch, block.header.next_validators_hash)
+            == (self.schedule.epoch_after(height - 1), self.schedule.handed_to(height))
+        )
         if ok:
             self.executed[block_hash] = block.header
         return ok
@@ -210,7 +253,13 @@ class SimNode:
         assert wanted.parent_hash in self.executed, "a block is built on an executed parent"
         transactions = tuple(sorted(self.mempool)[:4])
         block = toy_ledger.build(
-            wanted.parent, transactions, wanted.timestamp_ms, wanted.proposer, wanted.validators_hash
+            wanted.parent,
+            transactions,
+            wanted.timestamp_ms,
+            wanted.proposer,
+            wanted.validators_hash,
+            wanted.epoch,
+            self.schedule.handed_to(wanted.parent.height + 1),
         )
         self.executed[header_hash(block.header)] = block.header
         epoch, view = wanted.epoch, wanted.view

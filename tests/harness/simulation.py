@@ -17,6 +17,7 @@ from itertools import count
 from random import Random
 
 from harness import toy_ledger
+from harness.schedule import Schedule
 from harness.sim_node import SimNode
 from harness.villains import equivocator, sign_everything
 from harness.vote_keys import VoteKeys
@@ -59,7 +60,19 @@ class Options:
     frozen: list[int]  # stay down for ever when the rest is healed
     skew_ms: dict[int, int]
     work_every_ms: int
+    epoch_length: int = 0
+    seats: int = 0  # members of a set, where there are epochs; else all n
     timing: Timing = field(default_factory=lambda: Timing(500, 1_000, 200))
+
+    @classmethod
+    def draw_epochs(cls, seed: int, villain: str | None = None) -> "Options":
+        """Short epochs with four of six in office, one replaced at the end of each; at most one of the six lies."""
+        random = Random(seed ^ 0xE90C)
+        drawn = cls.draw(seed, n=6, villain=villain)
+        drawn.epoch_length, drawn.seats = random.choice((3, 3, 5)), 4
+        drawn.frozen = []
+        drawn.work_every_ms = random.choice((100, 400))
+        return drawn
 
     @classmethod
     def draw(
@@ -125,16 +138,17 @@ class Simulation:
         self._healed = False
         self._audit = blake2b(digest_size=16)
         self._chain: dict[int, bytes] = {}
-        self._votes: dict[tuple[int, int], list[Vote]] = {}  # (signer, view) -> sent by honest nodes
-        self._quorums: dict[tuple[int, int], Position] = {}  # (kind, view)
-        self._top_view = self._view_at_heal = 0  # the highest view that an honest node was seen in
+        self._votes: dict[tuple[int, int, int], list[Vote]] = {}  # (node, epoch, view) -> sent by honest nodes
+        self._quorums: dict[tuple[int, int, int], Position] = {}  # (kind, epoch, view)
+        self._top = self._top_at_heal = (0, 0)  # the highest epoch and view that an honest node was seen in
         self._recovered: dict[int, int] = {}  # node -> when it had finalised a new block after the faults
-        genesis = toy_ledger.genesis_header(self.keys.validators, START_MS)
+        self.schedule = Schedule(self.keys, options.epoch_length, options.seats)
+        genesis = toy_ledger.genesis_header(self.schedule.validators(0), START_MS)
         self.nodes = [
             SimNode(
                 i,
                 self,
-                self.keys.validators,
+                self.schedule,
                 genesis,
                 self.keys.signers[i],
                 self.keys.verify,
@@ -151,6 +165,11 @@ class Simulation:
     @property
     def honest(self) -> list[SimNode]:
         return [node for node in self.nodes if node.index not in self.villains]
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs the nodes that are up have all seen the end of."""
+        return min(node.disk.epoch for node in self._expected())
 
     @property
     def audit_hash(self) -> str:
@@ -174,7 +193,7 @@ class Simulation:
             self.at(end, lambda pairs=pairs: self._block(pairs, -1))
         self.at(self.options.faults_end_ms, self._heal)
         self.at(self.options.work_every_ms, self._work)
-        timing, f = self.options.timing, self.keys.validators.f
+        timing, f = self.options.timing, self.schedule.validators(0).f
         deadline_ms = self.options.faults_end_ms + (f + 1) * timing.longest_ms + 16 * timing.delta_ms
         while self._heap and not self._all_recovered():
             self.now_ms, _, happen = heapq.heappop(self._heap)
@@ -235,7 +254,7 @@ class Simulation:
 
     def _heal(self) -> None:
         self._healed = True
-        self._view_at_heal = self._top_view
+        self._top_at_heal = self._top
         for node in self.honest:
             if node.index in self.options.frozen:
                 if node.engine is not None:
@@ -248,6 +267,15 @@ class Simulation:
 
     def pick(self, bound: int) -> int:
         return self.random.randrange(bound)
+
+    def first_input(self, node: SimNode) -> inputs.Start:
+        """Of the engine of a new epoch; the connections and the waiting work are told to it as well."""
+        for other in range(self.options.n):
+            if other != node.index:
+                self._peer_up(node.index, other)
+        if node.mempool:
+            self.later(node, -1, lambda now, time: inputs.WorkWaits(now, time))
+        return inputs.Start(self.now_ms, self._time(node))
 
     # --- the network
 
@@ -308,10 +336,10 @@ class Simulation:
             raise Violation(f"two blocks are final at height {height}")
         if not node.mempool:
             self.later(node, -1, lambda now, time: inputs.WorkWaits(now, time, False))
-        new = effect.finalization.view > self._view_at_heal
-        if self._healed and new and node.index not in self._recovered:
-            views = effect.finalization.view - self._view_at_heal
-            if views > self.keys.validators.f + 4:
+        at = (effect.finalization.epoch, effect.finalization.view)
+        if self._healed and at > self._top_at_heal and node.index not in self._recovered:
+            views = at[1] - (self._top_at_heal[1] if at[0] == self._top_at_heal[0] else 0)
+            if views > self.schedule.validators(0).f + 4:
                 raise Violation(f"node {node.index} needed {views} views to finalise again")
             self._recovered[node.index] = self.now_ms
 
@@ -330,9 +358,9 @@ class Simulation:
                 self._watch_quorums(quorums)
 
     def _watch_vote(self, source: int, vote: Vote) -> None:
-        assert vote.signer == source, "an honest node sends its own votes"
-        self._top_view = max(self._top_view, vote.view)
-        earlier = self._votes.setdefault((source, vote.view), [])
+        assert self.schedule.members(vote.epoch)[vote.signer] == source, "an honest node sends its own votes"
+        self._top = max(self._top, (vote.epoch, vote.view))
+        earlier = self._votes.setdefault((source, vote.epoch, vote.view), [])
         if vote not in earlier:
             if any(contradict(vote, other) for other in earlier):
                 raise Violation(f"honest node {source} signed two conflicting votes in view {vote.view}")
@@ -340,12 +368,13 @@ class Simulation:
 
     def _watch_quorums(self, quorums: tuple[Quorum, ...]) -> None:
         for quorum in quorums:
-            self._top_view = max(self._top_view, quorum.view + 1)
-            known = self._quorums.setdefault((quorum.kind, quorum.view), quorum.position)
+            epoch, view = quorum.epoch, quorum.view
+            self._top = max(self._top, (epoch, view + 1))
+            known = self._quorums.setdefault((quorum.kind, epoch, view), quorum.position)
             if known != quorum.position:
                 raise Violation(f"two quorums of kind {quorum.kind} in view {quorum.view}")
-            position = self._quorums.get((NOTARIZE, quorum.view), quorum.position)
+            position = self._quorums.get((NOTARIZE, epoch, view), quorum.position)
             if quorum.kind == FINALIZE and position != quorum.position:
                 raise Violation(f"finalized and notarized differ in view {quorum.view}")
-            if {(FINALIZE, quorum.view), (NULLIFY, quorum.view)} <= self._quorums.keys():
+            if {(FINALIZE, epoch, view), (NULLIFY, epoch, view)} <= self._quorums.keys():
                 raise Violation(f"view {quorum.view} is nullified and finalized")

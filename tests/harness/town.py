@@ -1,10 +1,24 @@
 """A small town on the rules alone: a bank, an exchange, a plant with ten certificates, and people who trade."""
 
-from harness.world import World
+from harness.world import DAY, FAR, START_S, World, key_of
 
 from contracts.events import Event
-from state.outputs import Bundle, Funds
-from state.transaction import Cancel, Deposit, Piece, Transfer
+from state.outputs import Bundle, Funds, Offer
+from state.transaction import (
+    Action,
+    Cancel,
+    Deposit,
+    OpenAuction,
+    Payout,
+    Piece,
+    PlaceBid,
+    PlaceOffer,
+    Propose,
+    Register,
+    RoleContent,
+    Transfer,
+    Vote,
+)
 from state.units import MICRO, Outpoint
 
 
@@ -28,6 +42,11 @@ class Town(World):
         found = self.live()[point]
         assert isinstance(found, Bundle)
         return found
+
+    def bundle_in_offer(self) -> Bundle:
+        """The lot of the only offer there is."""
+        (lot,) = (output.lot for output in self.live().values() if isinstance(output, Offer))
+        return lot
 
     def piece(self, to: str, start: int, end: int) -> Piece:
         return Piece(self.id(to), start, end)
@@ -64,3 +83,33 @@ class Town(World):
     def funds_of(self, name: str) -> list[int]:
         found = [self.live()[point] for point in self.outputs_of(name, Funds)]
         return [funds.amount for funds in found if isinstance(funds, Funds)]
+
+
+def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ...]]]:
+    """One valid transaction of every kind of action that somebody signs, and of both machine actions."""
+    plant, trader, bank, exchange = (town.id(name) for name in ("plant", "trader", "bank", "exchange"))
+    auction, offer, _ = town.trade()
+    lot = town.issue(town.device_id, 4_000_000, day=DAY + 1)
+    other = town.issue(town.device_id, 4_000_000, day=DAY + 2)
+    third = town.issue(town.device_id, 4_000_000, day=DAY + 3)
+    assert lot is not None
+    assert other is not None
+    assert third is not None
+    money, more = town.fund("trader", 100), town.fund("trader", 100)
+    town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
+    lot_class = town.state.get(b"\x1a" + auction.to_bytes(4, "big")).lot_class  # type: ignore[union-attr]
+    start = town.bundle(other).start
+    return {
+        "register": (("new",), (Register(key_of("new"), "new", "FR", b""),)),
+        "propose": (("plant",), (Propose(plant, RoleContent(plant, "market_operator", FAR)),)),
+        "vote": (("Organisation 0",), (Vote(town.count("proposal"), 0, True, ""),)),
+        "deposit": (("bank",), (Deposit(bank, trader, "EUR", MICRO, "replay"),)),
+        "payout": (("bank", "trader"), (Payout(bank, trader, (money,), "EUR", MICRO, "replay"),)),
+        "issue": ((), (town.issue_action(town.device_id, (town.attested(town.device_id, DAY + 4, 10),)),)),
+        "transfer": (("plant",), (town.transfer("plant", (lot,), town.piece("plant", 11, 14)),)),
+        "retire": (("plant",), (town.retire_action("plant", third, 19, 22),)),
+        "open_auction": (("exchange",), (OpenAuction(exchange, "x", lot_class, "EUR", 0, 0, START_S + 10_000),)),
+        "offer": (("plant",), (PlaceOffer(auction, plant, other, start, start + 1, MICRO),)),
+        "bid": (("trader",), (PlaceBid(auction, trader, 1, MICRO, (more,)),)),
+        "cancel": (("plant",), (Cancel(plant, offer),)),
+    }

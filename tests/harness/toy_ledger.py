@@ -19,13 +19,19 @@ def state_after(parent: Header, root: bytes) -> bytes:
 
 
 def build(
-    parent: Header, transactions: tuple[bytes, ...], timestamp_ms: int, proposer: int, validators_hash: bytes
+    parent: Header,
+    transactions: tuple[bytes, ...],
+    timestamp_ms: int,
+    proposer: int,
+    validators_hash: bytes,
+    epoch: int | None = None,
+    handed_to: bytes | None = None,
 ) -> Block:
-    """The block that a shell answers to a BuildBlock with."""
+    """The block that a shell answers to a BuildBlock with; in the epoch of its parent, if no other is named."""
     root = tx_root(transactions)
     header = Header(
         VERSION,
-        parent.epoch,
+        parent.epoch if epoch is None else epoch,
         parent.height + 1,
         header_hash(parent),
         timestamp_ms,
@@ -33,7 +39,7 @@ def build(
         root,
         state_after(parent, root),
         validators_hash,
-        validators_hash,
+        validators_hash if handed_to is None else handed_to,
     )
     return Block(header, transactions)
 

@@ -4,7 +4,9 @@ Keys come from names, blocks from `block()`, and a transaction is signed by whoe
 """
 
 import json
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 from contracts.context import BlockEnvironment, BlockOutput
 from contracts.events import Event
@@ -24,8 +26,10 @@ from contracts.transition import (
 from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
 from state.crypto import H, public_key, sign
+from state.epochs import epoch_of
 from state.errors import Refusal
 from state.keyspace import (
+    Entry,
     Space,
     auction_key,
     device_key,
@@ -180,7 +184,8 @@ class World:
         """Of the next block."""
         parent = H("test/parent", (self.height,))
         time_ms = self.time_ms + seconds * 1000
-        return BlockEnvironment(self.chain, 0, self.height + 1, time_ms, parent, self.validators, self.parameters)
+        epoch = epoch_of(self.height + 1, self.parameters.epoch_length)
+        return BlockEnvironment(self.chain, epoch, self.height + 1, time_ms, parent, self.validators, self.parameters)
 
     def transaction(
         self, *actions: Action, by: tuple[str, ...] = (), chain: bytes | None = None, lives: int = 100
@@ -199,14 +204,26 @@ class World:
             verify_signatures(decoded)
         attempt = Overlay(self.state)
         output = apply_block(attempt, environment, transactions)
-        for key, _, after in attempt.difference():
+        self.keep(attempt.difference())
+        self.height, self.time_ms = environment.height, environment.time_ms
+        self.outputs.append(output)
+        return [record.event for record in output.events]
+
+    def keep(self, difference: list[tuple[bytes, Entry | None, Entry | None]]) -> None:
+        """Make what a block changed the state: (key, before, after) of each entry."""
+        for key, _, after in difference:
             if after is None:
                 self.state.delete(key)
             else:
                 self.state.put(key, after)
-        self.height, self.time_ms = environment.height, environment.time_ms
-        self.outputs.append(output)
-        return [record.event for record in output.events]
+
+    def fork(self) -> Self:
+        """A world of its own that begins as this one is now."""
+        other = copy(self)
+        other.state = Overlay(self.state.base)
+        other.state.changes = dict(self.state.changes)
+        other.people, other.outputs = dict(self.people), list(self.outputs)
+        return other
 
     def do(self, *actions: Action, by: tuple[str, ...] = (), seconds: int = 1) -> list[Event]:
         return self.block(self.transaction(*actions, by=by), seconds=seconds)
@@ -291,7 +308,7 @@ class World:
         signers = changes.pop("signers", range(self.environment().quorum))
         release = energy_wh if verdict == ACCEPT else 0
         fields: dict[str, object] = {
-            "epoch": 0,
+            "epoch": self.environment().epoch,
             "device": device,
             "day": day,
             "step": 0,

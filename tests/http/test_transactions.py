@@ -3,6 +3,7 @@
 import pytest
 from aiohttp.test_utils import TestClient
 from harness.served import Served
+from harness.world import DAY
 
 from state.codec import encode
 from state.outputs import Bundle, Funds
@@ -76,6 +77,34 @@ async def test_refuses_what_the_ledger_refuses_with_its_code_and_action(served: 
         assert code in (None, answer["code"])
         assert answer["action_index"] == 0
         assert all(isinstance(value, str) for value in answer["params"].values())
+
+
+async def test_refuses_what_was_retired_or_expired_by_that_name(served: Served, client: TestClient) -> None:
+    world = served.world
+
+    async def code(action: Transfer) -> str:
+        decoded = world.transaction(action, by=("owner",))
+        response = await client.post("/v1/transactions", data=decoded.raw, headers=MSGPACK)
+        assert response.status == 409
+        answer = await response.json()
+        assert answer["params"]["outpoint"] == action.inputs[0].hex()
+        return str(answer["code"])
+
+    owner, to = world.people["owner"], world.people["trader"]
+    point = world.outputs_of("owner", Bundle)[0]
+    start, end = world.live()[point].start, world.live()[point].end
+    device = world.live()[point].device
+    served.block(world.transaction(world.retire_action("owner", point, start, end), by=("owner",)))
+    assert await code(Transfer(owner, (point,), (Piece(to, start, end),), None)) == "retired"
+
+    fresh = world.issue(device, 1_000_000, day=DAY + 1)
+    assert fresh is not None
+    start = world.live()[fresh].start
+    served.block(seconds=20 * 31 * 86_400)
+    assert await code(Transfer(owner, (fresh,), (Piece(to, start, start),), None)) == "lapsed"
+
+    never = bytes(34)
+    assert await code(Transfer(owner, (never,), (Piece(to, 1, 1),), None)) == "spent"
 
 
 async def test_refuses_a_conflicting_spend_and_a_repeat(served: Served, client: TestClient) -> None:

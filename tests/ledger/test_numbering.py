@@ -60,21 +60,29 @@ def test_every_swap_of_neighbours_is_caught(number: CertificateNumber) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        "",
-        ONE.lower(),
-        ONE + "\n",
-        " " + ONE,
-        ONE.replace("WAT", "ΩAT"),
-        ONE.replace("0001234", "٠٠٠١٢٣٤"),  # other scripts' digits
-        ONE.replace("000004567", "00004567"),
-        RANGE.replace("/000004666", "/000000004666"),
-        "WAT-" * 1000,
+        ("", "not of the form"),
+        (ONE.lower(), "place 1 holds w, which stands in no number"),
+        (ONE + "\n", "place 35 holds"),
+        (" " + ONE, "place 1 holds"),
+        (ONE.replace("WAT", "ΩAT"), "place 1 holds Ω"),
+        (ONE.replace("0001234", "٠٠٠١٢٣٤"), "place 8 holds"),  # other scripts' digits
+        (ONE.replace("0001234", "OOO1234"), "place 8 holds the letter O where only a digit"),
+        (ONE.replace("DK", "D1"), "place 6 holds the digit 1 where only a letter"),
+        (ONE.replace("WAT", "WATT"), "three letters"),
+        (ONE.replace("DK", "DNK"), "two letters"),
+        (ONE.replace("0001234", "1234"), "third part is 1234; a device has seven digits"),
+        (ONE.replace("202611", "2611"), "fourth part is 2611"),
+        (ONE.replace("000004567", "00004567"), "fifth part is 00004567"),
+        (RANGE.replace("/000004666", "/000000004666"), "fifth part"),
+        (ONE[:-1], "ends in 1; the check digits are two"),
+        (ONE[:-3], "5 parts"),
+        ("WAT-" * 1000, "16 parts between hyphens; a number has six"),
     ],
 )
-def test_refuses_text_that_has_not_the_form(text: str) -> None:
-    with pytest.raises(BadNumber, match="form"):
+def test_refuses_text_that_has_not_the_form_and_says_where(text: str, why: str) -> None:
+    with pytest.raises(BadNumber, match=why):
         parse_number(text)
 
 
@@ -84,9 +92,9 @@ def test_refuses_text_that_has_not_the_form(text: str) -> None:
         ({"month": 202613}, "month"),
         ({"start": 0, "end": 0}, "counted from 1"),
         ({"start": 8, "end": 7}, "reversed"),
-        ({"start": 10**9, "end": 10**9}, "form"),
-        ({"device": 10_000_000}, "form"),
-        ({"serial_digits": 10}, "form"),
+        ({"start": 10**9, "end": 10**9}, "serial"),
+        ({"device": 10_000_000}, "device"),
+        ({"serial_digits": 10}, "serial"),
     ],
 )
 def test_refuses_to_print_what_is_no_number(change: dict[str, int], why: str) -> None:

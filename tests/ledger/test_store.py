@@ -16,7 +16,7 @@ from state.codec import encode
 from state.errors import DiskFailed, StoreError, StoreMismatch
 from state.keyspace import META_KEY, Space, committed, counter_key
 from state.records import Counter
-from state.store import LevelRows, MemoryRows, MemoryStore, Meta, Rows, Store, count_committed, encode_entry, open_store
+from state.store import LevelRows, MemoryRows, MemoryStore, Meta, Rows, Store, encode_entry, open_store, read_through
 
 KEY = counter_key("auction")
 
@@ -42,7 +42,7 @@ def test_entries_are_read_back_as_they_were_written(store: Store) -> None:
     assert store.get(KEY) == Counter(7)
     assert store.get(counter_key("none")) is None
     assert list(store.scan(b"\x24", b"\x25")) == [(KEY, Counter(7)), (counter_key("device"), Counter(9))]
-    assert count_committed(store) == 2
+    assert read_through(store) == 2
 
 
 def test_a_batch_replaces_deletes_and_forgets_the_decoded_entry(store: Store) -> None:

@@ -31,7 +31,7 @@ from state.transaction import (
     Vote,
 )
 
-GSRN = "735999100000000002"
+GSRN = "376104250021234569"
 
 
 @pytest.fixture
@@ -270,8 +270,8 @@ def test_refuses_a_gsrn_that_is_registered(world: World) -> None:
         ("technology", "T990000"),
         ("fuel", "F01040100"),
         ("fuel", "F01050100junk"),
-        ("gsrn", "735999100000000003"),
-        ("gsrn", "73599910000000000"),
+        ("gsrn", "376104250021234568"),
+        ("gsrn", "37610425002123456"),
         ("gsrn", "\u0667" * 18),
         ("interval_s", 59),
         ("interval_s", 3_601),

@@ -61,7 +61,7 @@ REFUSED: dict[str, Callable[[Any], object]] = {
     "a missing field": lambda g: g.pop("roles"),
     "a fraction": lambda g: g.update(timestamp_ms=1.5),
     "null": lambda g: g.update(timestamp_ms=None),
-    "epochs": lambda g: g["parameters"].update(epoch_length=100),
+    "epochs": lambda g: g["parameters"].update(epoch_length=31),
     "a parameter that no record holds": lambda g: g["parameters"].update(max_outputs=2**32),
     "a registry code of two letters": lambda g: g["parameters"].update(registry_code="WA"),
     "an unknown role": lambda g: g.update(roles=["king"]),

@@ -35,3 +35,17 @@ def test_one_seed_is_one_run(seed: int) -> None:
 def test_other_seeds_are_other_runs() -> None:
     hashes = {Simulation(Options.draw(seed)).run().audit_hash for seed in range(20)}
     assert len(hashes) == 20
+
+
+EPOCH_SEEDS = int(os.environ.get("WATTEST_EPOCH_SEEDS", "60"))
+
+
+@pytest.mark.timeout(0 if LONG else 120)
+@pytest.mark.parametrize("chunk", range(2))
+def test_one_member_is_replaced_at_the_end_of_every_epoch(chunk: int) -> None:
+    """The epoch rule under loss, partitions, crashes and one liar."""
+    crossed = []
+    for seed in range(FIRST + chunk, FIRST + EPOCH_SEEDS, 2):
+        crossed.append(Simulation(Options.draw_epochs(seed)).run().epochs)
+    print(f"seeds {FIRST + chunk}.. by 2: {min(crossed)} to {max(crossed)} epochs crossed, {sum(crossed)} in all")
+    assert sum(crossed) > 2 * len(crossed)

@@ -35,7 +35,7 @@ class Equivocator:
             SimNode(
                 index,
                 _TwinWorld(self, which),
-                keys.validators,
+                world.schedule,
                 genesis,
                 keys.signers[index],
                 keys.verify,
@@ -45,7 +45,7 @@ class Equivocator:
             for which in (0, 1)
         ]
         # some hear both twins, and make evidence of what they say
-        sides = [world.random.choice((1, 2, 3)) for _ in range(keys.validators.n)]
+        sides = [world.random.choice((1, 2, 3)) for _ in range(world.schedule.everybody)]
         self.sides = tuple({i for i, side in enumerate(sides) if side & bit and i != index} for bit in (1, 2))
 
     def start(self) -> None:
@@ -98,6 +98,9 @@ class _TwinWorld:
 
     def pick(self, bound: int) -> int:
         return 0
+
+    def first_input(self, node: SimNode) -> inputs.Start:
+        return inputs.Start(self._villain._world.now_ms, self._villain.time())
 
     def committed(self, node: SimNode, effect: effects.Commit) -> None:
         """Nobody believes a villain."""

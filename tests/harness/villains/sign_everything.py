@@ -18,12 +18,12 @@ REMEMBERED = 60  # newest quorums and headers that it plays with
 
 class SignEverything:
     def __init__(self, index: int, world: Any, keys: VoteKeys, genesis: Header) -> None:
-        self.index, self._world, self._validators = index, world, keys.validators
+        self.index, self._world, self._schedule = index, world, world.schedule
         self._sign = keys.signers[index].sign
         self._headers: list[tuple[int, bytes, Header]] = [(0, header_hash(genesis), genesis)]  # (view, hash, header)
         self._quorums: list[Quorum] = []
         self._seen: set[object] = set()
-        self._proposed: set[int] = set()
+        self._proposed: set[tuple[int, int]] = set()
 
     def start(self) -> None:
         """It only reacts."""
@@ -55,43 +55,53 @@ class SignEverything:
         if vote.kind != NULLIFY:
             self._vote_to_some(NOTARIZE, vote.position)
             self._vote_to_some(FINALIZE, vote.position)
-        self._vote_to_some(NULLIFY, nullified(0, vote.view))
-        self._lead(vote.view)
-        self._lead(vote.view + 1)
+        self._vote_to_some(NULLIFY, nullified(vote.epoch, vote.view))
+        self._lead(vote.epoch, vote.view)
+        self._lead(vote.epoch, vote.view + 1)
 
     def _remember(self, quorum: Quorum) -> None:
-        if (quorum.kind, quorum.view) in self._seen:
+        if (quorum.kind, quorum.epoch, quorum.view) in self._seen:
             return
-        self._seen.add((quorum.kind, quorum.view))
+        self._seen.add((quorum.kind, quorum.epoch, quorum.view))
         self._quorums.append(quorum)
         del self._quorums[:-REMEMBERED]
         for old in self._world.random.sample(self._quorums, min(2, len(self._quorums))):
             self._to_some(QuorumMessage(old))
-        self._lead(quorum.view + 1)
+        self._lead(quorum.epoch, quorum.view + 1)
 
-    def _lead(self, view: int) -> None:
+    def _lead(self, epoch: int, view: int) -> None:
         """In its own views: two blocks, each on a parent of its liking, each for some of the others."""
-        if view in self._proposed or self._validators.leader(view) != self.index:
+        validators = self._schedule.validators(epoch)
+        signer = self._signer(epoch)
+        if (epoch, view) in self._proposed or validators.leader(view) != signer:
             return
-        self._proposed.add(view)
+        self._proposed.add((epoch, view))
         random = self._world.random
         for salt in range(2):
             parent_view, _, parent = random.choice(self._headers[-6:] + self._headers[:1])
             time_ms = max(self._world._time(self), parent.timestamp_ms + 1)
-            block = toy_ledger.build(parent, (b"lie %d" % salt,), time_ms, self.index, self._validators.hash)
-            position = Position(0, view, min(parent_view, view - 1), header_hash(block.header))
-            vote = make_vote(bytes(32), NOTARIZE, position, self.index, self._sign)
+            handed_to = self._schedule.handed_to(parent.height + 1)
+            lie = (b"lie %d" % salt,)
+            block = toy_ledger.build(parent, lie, time_ms, signer, validators.hash, epoch, handed_to)
+            position = Position(epoch, view, min(parent_view, view - 1), header_hash(block.header))
+            vote = make_vote(bytes(32), NOTARIZE, position, signer, self._sign)
             just = tuple(q for q in self._quorums if position.parent_view <= q.view < view)[-20:]
             self._headers.append((view, position.block_hash, block.header))
             self._to_some(Propose(Full(block), vote, just))
 
+    def _signer(self, epoch: int) -> int | None:
+        """Its index among the validators of an epoch."""
+        members = self._schedule.members(epoch)
+        return members.index(self.index) if self.index in members else None
+
     def _vote_to_some(self, kind: int, position: Position) -> None:
-        if position.view > position.parent_view:
-            vote = make_vote(bytes(32), kind, position, self.index, self._sign)
+        signer = self._signer(position.epoch)
+        if signer is not None and position.view > position.parent_view:
+            vote = make_vote(bytes(32), kind, position, signer, self._sign)
             self._to_some(VoteMessage(vote))
 
     def _to_some(self, message: ConsensusMessage) -> None:
         chance = self._world.random.choice((0.3, 0.6, 1.0))
-        for target in range(self._validators.n):
+        for target in range(self._schedule.everybody):
             if target != self.index and self._world.random.random() < chance:
                 self._world.carry(self.index, target, message)

@@ -1,0 +1,132 @@
+"""The texts for people in English, Russian and Chinese: one gettext catalogue, the files `node/locale/*.po`.
+
+The English text stands in the code and is the message id, so a page reads where it is written and English needs no
+file. Where one English word needs two translations, or a sentence belongs to a code, a context tells them apart: the
+refusal `bad_number` has its code as context, the verdict reason `flat` has `reason/flat`. A text without translation
+is shown in English; `tools/messages.py` lists what is missing and what nobody asks for any more, and a test fails on
+either.
+
+There are no plural forms: a counted thing is named beside its number («Certificates: 3»), which is right in every
+language. Log lines, codes and JSON are English and do not pass through here.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from state.errors import WattestError
+
+LOCALE = Path(__file__).parent / "locale"
+LANGUAGES = {"en": "English", "ru": "Русский", "zh": "中文"}  # each under the name that its readers look for
+TAGS = {"en": "en", "ru": "ru", "zh": "zh-Hans"}  # of <html lang> (BCP 47)
+DEFAULT = "en"
+
+Key = tuple[str, str]  # context, English text
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """One language. Called with an English text it answers the text to show."""
+
+    language: str
+    messages: Mapping[Key, str]
+
+    def __call__(self, text: str, context: str = "", **values: object) -> str:
+        found = self.messages.get((context, text)) or text
+        return found.format(**values) if values else found
+
+    @property
+    def tag(self) -> str:
+        return TAGS[self.language]
+
+    def refusal(self, error: WattestError) -> str:
+        """The sentence of a refusal, without its code. What it names is said in the language where a word is known."""
+        shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in error.params.items()}
+        for name in ("why", "what"):
+            if isinstance(shown.get(name), str):
+                shown[name] = self._named(name, error, shown)
+        try:
+            return self(error.sentence, error.code).format(**shown)
+        except (KeyError, IndexError):
+            return self(error.sentence, error.code)
+
+    def _named(self, name: str, error: WattestError, shown: Mapping[str, object]) -> str:
+        """A reason that carries its own template and numbers (`fault`) is filled in here, another is looked up."""
+        template = getattr(error, "faults", {}).get(shown.get("fault"))
+        if name == "why" and template is not None:
+            return self(template, f"fault/{shown['fault']}").format(**shown)
+        return self(str(shown[name]), name)
+
+
+@cache
+def texts(language: str) -> Texts:
+    """Texts of `en`, `ru` or `zh`; read once."""
+    path = LOCALE / f"{language}.po"
+    return Texts(language, {} if language == DEFAULT else read_po(path.read_text(encoding="utf-8")))
+
+
+def preferred(accept_language: str) -> str:
+    """The language that an Accept-Language header likes best of ours (RFC 9110, 12.5.4); English if none."""
+    best, best_weight = DEFAULT, 0.0
+    for part in accept_language[:1_000].split(","):
+        match = re.fullmatch(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*", part)
+        if match is None:
+            continue
+        language, weight = match[1].lower(), float(match[2] or 1)
+        if language in LANGUAGES and weight > best_weight:
+            best, best_weight = language, weight
+    return best
+
+
+# --- the file format
+
+LINE = re.compile(r'(msgctxt|msgid|msgstr)\s+(".*")')
+
+
+def read_po(text: str) -> dict[Key, str]:
+    """The messages of a .po file: the part of the format without plural forms. ValueError names a line of another kind.
+
+    Read here at start and not compiled by a build step: the file in the repository is the file that runs.
+    """
+    messages: dict[Key, str] = {}
+    entry: dict[str, str] = {}
+    field = ""
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        line = line.strip()
+        if match := LINE.fullmatch(line):
+            if match[1] in entry:
+                raise ValueError(f"line {number}: a second {match[1]} without an empty line between")
+            field = match[1]
+            entry[field] = _unquoted(match[2], number)
+        elif line.startswith('"') and field:
+            entry[field] += _unquoted(line, number)
+        elif not line:
+            _enter(messages, entry, number)
+            entry, field = {}, ""
+        elif not line.startswith("#") or line.startswith("#,"):
+            raise ValueError(f"line {number}: {line[:40]!r} is no line of a message")
+    return messages
+
+
+def _enter(messages: dict[Key, str], entry: dict[str, str], number: int) -> None:
+    if not entry.get("msgid"):
+        return  # the header, or a comment alone
+    key = (entry.get("msgctxt", ""), entry["msgid"])
+    if key in messages:
+        raise ValueError(f"line {number}: {key[1][:40]!r} is there twice")
+    if not entry.get("msgstr"):
+        raise ValueError(f"line {number}: {key[1][:40]!r} has no translation")
+    messages[key] = entry["msgstr"]
+
+
+def _unquoted(text: str, number: int) -> str:
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        value = None
+    if not isinstance(value, str):
+        raise ValueError(f"line {number}: not a quoted text")
+    return value
