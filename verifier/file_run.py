@@ -136,7 +136,7 @@ def judge_files(
     """Device by device in the order of their ids, after every window and witness. `climates` by base name of file."""
     run = Run(entries, records, climates or {})
     for entry in entries:
-        yield entry, run.plant(entry.id).profile, conclude(run.case(entry.id))
+        yield entry, run.plant(entry.id).profile, run.finished(entry.id)
 
 
 class Run:
@@ -158,6 +158,10 @@ class Run:
             seams = self._records.seams(entry)
             self._plants[name] = Plant(entry.facts, profile, entry.from_s, entry.to_s, days, verdicts, seams)
         return self._plants[name]
+
+    def finished(self, name: str) -> list[tuple[DayReadings, FinalVerdict]]:
+        """Nothing is said about a plant without readings after its commissioning."""
+        return conclude(self.case(name)) if self.plant(name).verdicts else []
 
     def case(self, name: str, limits: Mapping[str, Limits] = LIMITS) -> Case:
         """The plant with what its neighbours and independent climate say of it."""

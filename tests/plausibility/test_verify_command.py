@@ -121,6 +121,14 @@ def test_table_tells_the_reasons_in_words(tmp_path: Path) -> None:
     assert "At 00:00 UTC it claimed 2.6 MW; its nameplate is 2.0 MW." in result.stdout
 
 
+def test_a_plant_without_readings_or_verdict_days_gets_a_summary_of_nothing(tmp_path: Path) -> None:
+    for lines in ([], ROWS[: 20 * 144]):
+        result = run(tmp_path, {"all.csv": lines}, "--json")
+        assert result.exit_code == 0
+        (summary,) = [json.loads(line) for line in result.stdout.splitlines()]
+        assert summary["summary"]["days"] == summary["summary"]["accepted_wh"] == 0
+
+
 def test_table_tells_what_is_certified_in_review_and_refused(tmp_path: Path) -> None:
     result = run(tmp_path, {"all.csv": ROWS})
     assert "certified within a week" in result.stdout
