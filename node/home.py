@@ -1,9 +1,9 @@
 """The data directory of a node: one process at a time, on the machine where its votes were written.
 
-HOME/data/lock         held by the running process
-HOME/data/host         which machine and directory the journal was written on
-HOME/data/running      there while the node runs: found at start, it was not stopped but died
-HOME/keys/vote.started beside the vote key: a journal was begun for it. Without that journal it must not vote again
+HOME/data/lock             held by the running process
+HOME/data/host             which machine and directory the journal was written on
+HOME/data/running          there while the node runs: found at start, it was not stopped but died
+HOME/keys/vote-….started  beside the vote key: a journal was begun for it. Without that journal it must not vote again
 """
 
 import fcntl
@@ -24,7 +24,7 @@ class DataDirectory:
 
     def __init__(self, config: Config) -> None:
         self.path = config.data
-        self._started = config.keys / "vote.started"
+        self._keys = config.keys
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -58,12 +58,14 @@ class DataDirectory:
         """From now on this machine and directory are the ones."""
         (self.path / "host").write_text(self._host())
 
-    @property
-    def vote_key_started(self) -> bool:
-        return self._started.exists()
+    def vote_key_started(self, public: bytes) -> bool:
+        return self._mark(public).exists()
 
-    def mark_vote_key_started(self) -> None:
-        self._started.touch(mode=0o600)
+    def mark_vote_key_started(self, public: bytes) -> None:
+        self._mark(public).touch(mode=0o600)
+
+    def _mark(self, public: bytes) -> Path:
+        return self._keys / f"vote-{public.hex()[:16]}.started"
 
     def _host(self) -> str:
         machine = MACHINE_ID.read_text() if MACHINE_ID.exists() else ""

@@ -60,7 +60,7 @@ async def status(call: Call) -> Answer:
         "mempool": live.mempool,
         "syncing": live.syncing,
         "version": services.version,
-        "node_index": services.node_index,
+        "node_index": services.node_index(),
     }
 
 

@@ -166,6 +166,7 @@ class World:
         self.salt = 0
         self.people: dict[str, int] = {f"Organisation {index}": index + 1 for index in range(validators)}
         self.outputs: list[BlockOutput] = []
+        self.vote_seeds = {key_of(f"vote_key{index}"): seed_of(f"vote_key{index}") for index in range(validators)}
 
     # --- blocks and transactions
 
@@ -270,8 +271,9 @@ class World:
         self.do(Propose(self.people[by], content), by=(by,))
         proposal = self.count("proposal")
         events: list[Event] = []
-        for index in range(self.environment().quorum):
-            events += self.do(Vote(proposal, index, True, ""), by=(f"Organisation {index}",))
+        names = {number: name for name, number in self.people.items()}
+        for validator in self.validators[: self.environment().quorum]:
+            events += self.do(Vote(proposal, validator.index, True, ""), by=(names[validator.participant],))
         return events
 
     def count(self, sequence: str) -> int:
@@ -325,7 +327,7 @@ class World:
         attestation = Attestation(**{**fields, **changes})  # type: ignore[arg-type]
         message = attestation_bytes(self.chain, attestation)
         signatures = tuple(
-            SignedBy(index, sign(seed_of(f"vote_key{index}"), message))
+            SignedBy(index, sign(self.vote_seeds[self.validators[index].vote_key], message))
             for index in signers  # type: ignore[attr-defined]
         )
         return AttestedDay(attestation, signatures)
