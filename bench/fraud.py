@@ -60,8 +60,14 @@ def busy_diesel(percent: float) -> Fraud:
 
 
 def scaled(percent: int) -> Fraud:
+    return grown(lambda _: percent * 10_000)
+
+
+def grown(ppm_of_day: Callable[[int], int]) -> Fraud:
+    """Power times a factor (ppm) of the day's number."""
+
     def make(scene: Scene) -> DayReadings | None:
-        return _with_power(scene, scene.true_w * percent // 100)
+        return _with_power(scene, scene.true_w * ppm_of_day(scene.day.day) // 1_000_000)
 
     return make
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from queue import Empty, Queue
 from types import TracebackType
 from typing import Any
 
@@ -35,7 +36,7 @@ from state.store import open_store
 READY_S = 60.0
 POLL_S = 0.1
 PATIENCE_S = 120.0  # without a final block, before a run is given up
-WAITING_LIMIT = 3_000  # transactions in a node's mempool above which its generator pauses
+WAITING_LIMIT = 6_000  # transactions in a node's mempool above which its generator pauses
 PAGE_BLOCKS = 20
 SAMPLE = 50  # transactions whose whole record is asked for, beside the lists of the blocks
 
@@ -56,6 +57,7 @@ class Phase:
     block_bytes: int  # median of the full bodies
     node_cpu_s: float  # user + system of all four nodes
     generator_cpu_s: float
+    syncs: int  # of stores and journals, all four nodes
     answers: Counter[str]
 
     @property
@@ -63,8 +65,14 @@ class Phase:
         return self.transactions / self.seconds
 
     @property
-    def tx_per_node_cpu_s(self) -> float:
-        return self.transactions * VALIDATORS / self.node_cpu_s
+    def tx_per_cpu_s(self) -> float:
+        """Per CPU second of the whole network: each transaction is checked by all of its validators."""
+        return self.transactions / self.node_cpu_s
+
+    @property
+    def cores_used(self) -> float:
+        """What the nodes got of the machine; below its cores, others were at work on it or the nodes waited."""
+        return self.node_cpu_s / self.seconds
 
 
 class Network:
@@ -90,7 +98,7 @@ class Network:
             if index:
                 shutil.copytree(self.homes[0] / "data" / "state", home / "data" / "state")
             vote_key = load.ledger.validators[index].vote_key
-            journal = Journal.create(home / "data" / "journal", load.chain, vote_key)
+            journal = Journal.open(home / "data" / "journal", load.chain, vote_key)  # begun with the home
             journal.append([encode(HeldQuorum(finalization))])
             journal.sync()
             journal.close()
@@ -127,8 +135,11 @@ class Network:
     def run(self, raws: Sequence[bytes], batch: int) -> Phase:
         """Hand in every transaction once, to one node each, and wait until all are final and durable everywhere."""
         first_height = max(int(client.status()["height"]) for client in self.clients) + 1
-        share = [raws[index::VALIDATORS] for index in range(VALIDATORS)]
-        generators = [Generator(client, own, batch) for client, own in zip(self.clients, share, strict=True)]
+        syncs = self._syncs()
+        batches = Queue[Sequence[bytes]]()
+        for start in range(0, len(raws), batch):
+            batches.put(raws[start : start + batch])
+        generators = [Generator(client, batches) for client in self.clients]
         cpu, own_cpu = self._cpu_s(), time.process_time()
         started = time.time()
         for generator in generators:
@@ -144,6 +155,7 @@ class Network:
             raise RunVoid(f"answers other than accepted: {dict(answers)}")
         commits = self._wait_final(first_height, len(raws))
         last_height = max(commits)
+        cpu, own_cpu, syncs = self._cpu_s() - cpu, time.process_time() - own_cpu, self._syncs() - syncs
         sizes = sorted(self._block_bytes(first_height, last_height))
         return Phase(
             transactions=len(raws),
@@ -152,8 +164,9 @@ class Network:
             seconds=max(commits.values()) - started,
             blocks=len(sizes),
             block_bytes=sizes[len(sizes) // 2],
-            node_cpu_s=self._cpu_s() - cpu,
-            generator_cpu_s=time.process_time() - own_cpu,
+            node_cpu_s=cpu,
+            generator_cpu_s=own_cpu,
+            syncs=syncs,
             answers=answers,
         )
 
@@ -182,6 +195,10 @@ class Network:
         for low in range(first, last + 1, PAGE_BLOCKS):
             found += client.get("/v1/blocks", **{"from": low}, count=min(PAGE_BLOCKS, last - low + 1))["blocks"]
         return found
+
+    def _syncs(self) -> int:
+        lines = b"".join(client.get_bytes("/metrics") for client in self.clients).decode().splitlines()
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith("wattest_storage_syncs_total{"))
 
     def _cpu_s(self) -> float:
         """User and system time of all nodes so far."""
@@ -234,7 +251,8 @@ class Network:
         The state root that all four have at the last counted height, in hex.
         """
         for home in self.homes:
-            self._processes.kill_node(home)
+            if home in self._processes.running:
+                self._processes.kill_node(home)
         roots = set()
         for home in self.homes:
             ledger = Ledger.open(open_store(home / "data" / "state", create=False), self.load.genesis, self.load.chain)
@@ -257,11 +275,11 @@ class Network:
 
 
 class Generator(threading.Thread):
-    """Sends one node its share, batch after batch, as fast as the node takes it in."""
+    """Hands one node batch after batch, as fast as the node takes them in, until there are no more."""
 
-    def __init__(self, client: NodeClient, raws: Sequence[bytes], batch: int) -> None:
+    def __init__(self, client: NodeClient, batches: Queue[Sequence[bytes]]) -> None:
         super().__init__(daemon=True)
-        self._client, self._raws, self._batch = client, raws, batch
+        self._client, self._batches = client, batches
         self.txids: list[str] = []
         self.answers: Counter[str] = Counter()
         self.failure: Exception | None = None
@@ -269,14 +287,16 @@ class Generator(threading.Thread):
     def run(self) -> None:
         try:
             asked = time.monotonic()
-            for start in range(0, len(self._raws), self._batch):
+            while True:
                 if time.monotonic() - asked > POLL_S:
                     while int(self._client.status()["mempool"]) > WAITING_LIMIT:
                         time.sleep(POLL_S)
                     asked = time.monotonic()
-                for result in self._client.submit_batch(list(self._raws[start : start + self._batch])):
+                for result in self._client.submit_batch(list(self._batches.get_nowait())):
                     self.answers[result.get("code", "accepted")] += 1
                     self.txids.append(result.get("txid", ""))
+        except Empty:
+            pass
         except Exception as failure:  # it is the main thread's to say so
             self.failure = failure
 

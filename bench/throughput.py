@@ -47,7 +47,7 @@ class Scale:
     sample: int  # verifications of one measurement of V
 
 
-QUICK = Scale(node_blocks=8, bundles=12_000, rounds=1, sample=2_000)
+QUICK = Scale(node_blocks=8, bundles=16_000, rounds=1, sample=2_000)
 STEADY = Scale(node_blocks=30, bundles=40_000, rounds=3, sample=10_000)
 
 
@@ -118,8 +118,8 @@ def figures(
     """The medians of all rounds, and their ratios to the verifications of one thread."""
     tx = statistics.median(phase.tx_per_s for phase in singles)
     moves = MOVES * statistics.median(phase.tx_per_s for phase in tens)
-    cpu = statistics.median(phase.tx_per_node_cpu_s for phase in singles)
-    cpu_10 = MOVES * statistics.median(phase.tx_per_node_cpu_s for phase in tens)
+    cpu = statistics.median(phase.tx_per_cpu_s for phase in singles)
+    cpu_10 = MOVES * statistics.median(phase.tx_per_cpu_s for phase in tens)
     blocks = [phase.blocks / phase.seconds for phase in singles]
     return {
         "verify_per_s": round(verify),
@@ -131,11 +131,19 @@ def figures(
         "network_blocks_per_s": round(statistics.median(blocks), 2),
         "network_tx_per_block": round(statistics.median(phase.transactions / phase.blocks for phase in singles)),
         "block_bytes": round(statistics.median(phase.block_bytes for phase in singles)),
-        "network_tx_per_node_cpu_s": round(cpu),
+        "network_tx_per_cpu_s": round(cpu),
+        "network_cores_used": round(statistics.median(phase.cores_used for phase in singles), 2),
         "moves_per_s_10": round(moves),
         "moves_10_ratio": round(moves / verify, 3),
         "moves_10_tx_per_block": round(statistics.median(phase.transactions / phase.blocks for phase in tens)),
-        "moves_10_per_node_cpu_s": round(cpu_10),
+        "moves_10_per_cpu_s": round(cpu_10),
+        "moves_10_cores_used": round(statistics.median(phase.cores_used for phase in tens), 2),
+        "syncs_per_block_per_node": round(
+            statistics.median(
+                phase.syncs / VALIDATORS / (phase.last_height - phase.first_height + 1) for phase in singles
+            ),
+            2,
+        ),
         "network_tx": sum(phase.transactions for phase in singles),
         "network_seconds": [round(phase.seconds, 2) for phase in singles],
         "moves_10_seconds": [round(phase.seconds, 2) for phase in tens],

@@ -1,9 +1,10 @@
-"""How much honest energy the verifier accepts and how much fraud it stops, on real plants.
+"""How much honest energy the verifier certifies and how much fraud it stops, on real plants.
 
-    python -m bench.verifier --data DIR [--every N] [--seed N] [--json]
+    python -m bench.verifier --data DIR [--every N] [--seed N] [--json] [--only DEVICE ...]
 
-DIR holds devices.json and the readings files it names. Every class tampers with single days of the honest record;
-excess is claimed above true energy, blocked = 1 - sum max(0, accepted - true) / sum excess, per device, then the mean.
+DIR holds devices.json, the readings files it names and their independent climate. Single-day classes tamper with every
+Nth day, one at a time, sustained ones with spans of days; each time the whole finished run is concluded anew. Excess is
+claimed above true energy, blocked = 1 - sum max(0, accepted - true) / sum excess, per device, then the mean.
 """
 
 from __future__ import annotations
@@ -14,93 +15,149 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bench.fraud import CLASSES, Scene
-from verifier.file_run import DeviceEntry, Records, judge_file_days, parse_devices
-from verifier.verdict import judge_day
+from bench.fraud import CLASSES
+from bench.seasons import SUSTAINED, ramp, single_days, spans, tally, with_limits
+from verifier.climate import Climate, parse_climate
+from verifier.file_run import DeviceEntry, Records, Run, parse_devices
+from verifier.finished import Case, balance, conclude
+from verifier.windows import LIMITS, Limits
 
 DAMAGED = frozenset({"CN3"})  # its record is no honest one: reported, never averaged
-BEFORE_DAYS = 40
+ALONE = {"x1.1, 30 d", "x1.1, 90 d", "x1.2, 7 d", "x1.2, 30 d"}  # measured again under limits of other sites
+STEP_PPM = 5_000  # limits of other sites are rounded up to half a percent
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--every", type=int, default=3, help="tamper with every Nth day")
+    parser.add_argument("--every", type=int, default=6, help="tamper with every Nth day")
     parser.add_argument("--seed", type=int, default=20141)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", nargs="*", default=[], help="measure fraud on these devices only")
     options = parser.parse_args(arguments)
     started = time.monotonic()
-    document = json.loads((options.data / "devices.json").read_text())
-    files = {device["id"]: device["files"] for device in document["devices"]}
-    report = {}
-    for entry in parse_devices((options.data / "devices.json").read_bytes()):
-        report[entry.id] = measure(entry, _load(options.data, files[entry.id]), options.every, options.seed)
-        print(f"{entry.id}: {report[entry.id]['honest']}", file=sys.stderr)
+    run, entries = load(options.data)
+    cases = {entry.id: run.case(entry.id) for entry in entries}
+    honest_cases = {name: case for name, case in cases.items() if name not in DAMAGED}
+    report: dict[str, Any] = {name: {"honest": honest(case)} for name, case in cases.items()}
+    for name, case in honest_cases.items():
+        if not options.only or name in options.only:
+            report[name] |= measure(case, options.every, options.seed)
+            elsewhere = with_limits(case, limits_of_others(name, honest_cases))
+            report[name]["elsewhere"] = honest(elsewhere) | {
+                title: _blocked(list(spans(elsewhere, SUSTAINED[title], np.random.default_rng(options.seed))))
+                for title in sorted(ALONE)
+            }
+        print(f"{name}: {report[name]['honest']}, {time.monotonic() - started:.0f} s", file=sys.stderr)
     if options.json:
         print(json.dumps({"seed": options.seed, "every": options.every, "devices": report}))
     else:
-        _print_tables(report)
+        print_tables(report)
     print(f"seed {options.seed}, every {options.every} days, {time.monotonic() - started:.0f} s", file=sys.stderr)
 
 
-def measure(entry: DeviceEntry, records: Records, every: int, seed: int) -> dict[str, dict[str, float]]:
-    """Honest shares of MWh, and for each class the share of excess blocked and of tampered days not accepted, in %."""
-    profile, judged = judge_file_days(entry, records)
-    total = sum(verdict.energy_wh for _, verdict in judged) or 1
-    honest: dict[str, float] = {"days": len(judged)}
-    for name in ("accept", "hold", "reject"):
-        chosen = [verdict for _, verdict in judged if verdict.verdict == name]
-        honest[name] = round(100 * sum(verdict.energy_wh for verdict in chosen) / total, 2)
-        honest[f"{name}_days"] = len(chosen)
-    blocked: dict[str, float] = {}
-    flagged: dict[str, float] = {}
-    if entry.id not in DAMAGED:
-        days = records.days(entry)
-        places = {day.day: place for place, day in enumerate(days)}
-        dice = np.random.default_rng(seed)
-        for name, fraud in CLASSES.items():
-            excess, passed, stopped, count = 0, 0, 0, 0
-            for day, _ in judged[::every]:
-                before = days[max(0, places[day.day] - BEFORE_DAYS) : places[day.day]]
-                tampered = fraud(Scene(entry.facts, profile, day, before, dice))
-                if tampered is None or np.array_equal(tampered.power_w, day.power_w):
-                    continue
-                verdict = judge_day(entry.facts, profile, day.day, tampered, before)
-                excess += max(0, verdict.energy_wh - day.energy_wh)
-                passed += max(0, verdict.accepted_wh - day.energy_wh)
-                stopped += verdict.verdict != "accept"
-                count += 1
-            if count:
-                flagged[name] = round(100 * stopped / count, 1)
-            if excess:
-                blocked[name] = round(100 * (1 - passed / excess), 1)
-    return {"honest": honest, "blocked": blocked, "flagged": flagged}
-
-
-def _load(folder: Path, names: list[str]) -> Records:
+def load(folder: Path) -> tuple[Run, list[DeviceEntry]]:
+    raw = (folder / "devices.json").read_bytes()
+    entries = parse_devices(raw)
     records = Records()
-    for name in names:
-        records.add_csv(gzip.decompress((folder / name).read_bytes()).decode().split("\n"))
-    return records
+    for device in json.loads(raw)["devices"]:
+        for name in device["files"]:
+            records.add_csv(_lines(folder / name))
+    names = {name for entry in entries for name in entry.climate if (folder / name).exists()}
+    read = {name: parse_climate(_lines(folder / name)) for name in sorted(names)}
+    climates: dict[str, Climate] = {name: climate for name, climate in read.items() if climate is not None}
+    return Run(entries, records, climates), entries
 
 
-def _print_tables(report: dict[str, dict[str, dict[str, float]]]) -> None:
-    print("| device | days | MWh accepted % | held % | rejected % | days held / rejected |\n|---|---|---|---|---|---|")
+def honest(case: Case) -> dict[str, float]:
+    """Shares of MWh in %, and days."""
+    verdicts = [verdict for _, verdict in conclude(case)]
+    total = sum(verdict.energy_wh for verdict in verdicts) or 1
+    shares = {
+        name: round(100 * sum(getattr(verdict, f"{name}_wh") for verdict in verdicts) / total, 2)
+        for name in ("accepted", "prompt", "withheld", "refused")
+    }
+    days = {f"{name}_days": sum(v.verdict == name for v in verdicts) for name in ("accept", "hold", "reject")}
+    alone = sum("single_source" in verdict.reasons for verdict in verdicts)
+    return {"days": len(verdicts), "mwh": round(total / 10**6, 1), **shares, **days, "single_source_days": alone}
+
+
+def measure(case: Case, every: int, seed: int) -> dict[str, dict[str, Any]]:
+    """By class: % of excess blocked, of tampered days not accepted, of honest MWh beside that stay certified."""
+    blocked: dict[str, Any] = {}
+    flagged: dict[str, Any] = {}
+    beside: dict[str, Any] = {}
+    for title, fraud in CLASSES.items():
+        parts = list(single_days(case, fraud, every, np.random.default_rng(seed)))
+        together = tally(parts)
+        blocked[title] = _blocked(parts)
+        flagged[title] = round(100 * together.stopped / together.days, 1) if together.days else None
+    for title, sustained in SUSTAINED.items():
+        parts = list(spans(case, sustained, np.random.default_rng(seed)))
+        together = tally(parts)
+        blocked[title] = _blocked(parts)
+        share = together.beside_accepted_wh / together.beside_wh if together.beside_wh else 1
+        beside[title] = round(100 * share, 2)
+    slow = ramp(case, np.random.default_rng(seed))
+    beside["ramp"] = round(100 * slow.passed_wh / max(1, slow.true_wh), 2)
+    return {"blocked": blocked, "flagged": flagged, "beside": beside}
+
+
+def limits_of_others(name: str, cases: dict[str, Case]) -> dict[str, Limits]:
+    """What the honest years of every other site would set: the highest exceedance by length, rounded up.
+
+    The plant's own weather only: the open data know one site with neighbours and reanalysis.
+    """
+    site = name.split("-")[0]
+    highest: dict[int, int] = {}
+    for other, case in cases.items():
+        if other.split("-")[0] == site:
+            continue
+        accepted = {day for day, verdict in case.plant.verdicts.items() if verdict.verdict == "accept"}
+        own = balance(case, accepted, case.grid.expected_ppm, case.grid.known)
+        for length, _ in LIMITS["wind"].shares:
+            excess, base, full = own.excess(length)
+            top = max((excess[full] * 1_000_000 // base[full]).tolist(), default=0)
+            highest[length] = max(highest.get(length, 0), top)
+    shares = tuple((length, -(-top // STEP_PPM) * STEP_PPM) for length, top in highest.items())
+    return {"wind": Limits(shares), "solar": Limits(shares)}
+
+
+def print_tables(report: dict[str, dict[str, Any]]) -> None:
+    heads = ("days", "mwh", "accepted", "prompt", "withheld", "refused", "hold_days", "reject_days")
+    print(f"| device | {' | '.join(heads)} | with limits of other sites |\n|---|{'---|' * (len(heads) + 1)}")
     for name, parts in report.items():
-        h = parts["honest"]
-        print(
-            f"| {name} | {h['days']} | {h['accept']} | {h['hold']} | {h['reject']} "
-            f"| {h['hold_days']} / {h['reject_days']} |"
-        )
-    honest = [name for name in report if name not in DAMAGED]
-    print(f"\n| class | {' | '.join(honest)} |\n|---|{'---|' * len(honest)}")
-    for title in CLASSES:
+        elsewhere = parts.get("elsewhere", {}).get("accepted", "-")
+        print(f"| {name} | {' | '.join(str(parts['honest'][head]) for head in heads)} | {elsewhere} |")
+    shown = [name for name in report if "blocked" in report[name]]
+    print(f"\n| class | {' | '.join(shown)} | mean |\n|---|{'---|' * (len(shown) + 1)}")
+    for title in [*CLASSES, *SUSTAINED]:
         kind = "flagged" if title.startswith("4") else "blocked"
-        cells = [str(report[name][kind].get(title, "-")) for name in honest]
-        print(f"| {title}{', days flagged' if kind == 'flagged' else ''} | {' | '.join(cells)} |")
+        _print_row(f"{title}{', days flagged' if kind == 'flagged' else ''}", [report[n][kind][title] for n in shown])
+    _print_row("ramp, excess left % of honest MWh", [report[name]["beside"]["ramp"] for name in shown])
+    for title in SUSTAINED:
+        _print_row(f"{title}: honest MWh beside", [report[name]["beside"][title] for name in shown])
+    for title in sorted(ALONE):
+        _print_row(f"{title}, limits of other sites", [report[name]["elsewhere"][title] for name in shown])
+
+
+def _print_row(title: str, values: list[float | None]) -> None:
+    known = [value for value in values if value is not None]
+    mean = round(sum(known) / len(known), 1) if known else "-"
+    print(f"| {title} | {' | '.join('-' if value is None else str(value) for value in values)} | {mean} |")
+
+
+def _blocked(parts: list[Any]) -> float | None:
+    share = tally(parts).blocked
+    return None if share is None else round(share, 1)
+
+
+def _lines(path: Path) -> list[str]:
+    return gzip.decompress(path.read_bytes()).decode().split("\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import click
 
 from cli import show
-from cli.holdings import choosing, chosen_certificates, chosen_funds, require_single_use
+from cli.holdings import choosing, chosen_certificates, chosen_funds, numbers_of, require_single_use
 from cli.options import Command, Group, sending
 from cli.people import Acting, acting, find_participant, name_of, other_signer
 from cli.sending import perform
@@ -140,7 +140,8 @@ def transfer(
         signers.append(payer)
     chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
     actions = transfers(me.id, to, chosen, payment)
-    perform(session, actions, signers, no_wait=no_wait, timeout_s=timeout_s, notes=[f"participant {to} is {name}"])
+    notes = [*numbers_of(chosen), f"participant {to} is {name}"]
+    perform(session, actions, signers, no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
 
 @click.command(cls=Command)
@@ -177,7 +178,7 @@ def retire(
     require_single_use(chosen)
     action = retirement(session, me, chosen, **_claim(me, claim))
     note = "a retirement is final: nothing and nobody brings these certificates back"
-    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=[note])
+    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=[*numbers_of(chosen), note])
 
 
 def _claim(me: Acting, given: dict[str, Any]) -> dict[str, Any]:

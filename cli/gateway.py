@@ -20,8 +20,17 @@ ASK_S, PATIENCE_S = 0.5, 60  # between tries to learn the network from a node, a
 
 @click.command(cls=Command)
 @click.option("--listen", default="127.0.0.1:8600", show_default=True, metavar="ADDRESS:PORT", help="Where units post.")
-@click.option("--units", "units_file", required=True, metavar="FILE", help="units.json: which device each unit is.")
-@click.option("--key", "key_name", required=True, metavar="NAME", help="Key of the home, or key file, that signs.")
+@click.option(
+    "--units",
+    "units_file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="units.json: which device each unit is.",
+)
+@click.option(
+    "--key", "key_name", metavar="NAME", help="Key of the home, or key file, that signs; its only gateway key, if one."
+)
 @click.option(
     "--node", "nodes", multiple=True, metavar="URL", help="A validator's API; repeat it for others to turn to."
 )
@@ -30,7 +39,7 @@ ASK_S, PATIENCE_S = 0.5, 60  # between tries to learn the network from a node, a
 @click.option("--passphrase-fd", type=int, metavar="N", help="Read the passphrase from this open file.")
 @with_session
 def gateway(
-    session: Session, listen: str, units_file: str, key_name: str, nodes: tuple[str, ...], data: str | None
+    session: Session, listen: str, units_file: str, key_name: str | None, nodes: tuple[str, ...], data: str | None
 ) -> None:
     """Take raw readings {timestamp, id, pwr_avg, wind_spd, t, insolation} by HTTP POST and hand them to validators.
 
@@ -45,7 +54,7 @@ def gateway(
 
     host, port = _address(listen)
     units = read_units(Path(units_file))
-    key = _unlock(session, key_name)
+    key = _unlock(session, key_name or _only_key(session))
     urls = list(nodes) or [session.node_url]
     chain = session.named_chain() or _ask_chain(session, urls)
     spool = open_spool(Path(data) if data else session.home / "gateway", chain)
@@ -60,6 +69,17 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise click.UsageError(f"--listen needs ADDRESS:PORT, not {text!r}.")
     return host.strip("[]"), int(port)
+
+
+def _only_key(session: Session) -> str:
+    """The name of the gateway key in the home; UsageError unless there is exactly one."""
+    from node.keystore import list_keys
+
+    names = [name for name, content in list_keys(session.keys) if content.purpose == "gateway"]
+    if len(names) != 1:
+        found = f"there are {', '.join(names)}" if names else "make one with `wattest keys add NAME --purpose gateway`"
+        raise click.UsageError(f"Which key signs the readings? Name it with --key; {session.keys}: {found}.")
+    return names[0]
 
 
 def _unlock(session: Session, name: str) -> "PrivateKey":

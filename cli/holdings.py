@@ -1,6 +1,7 @@
 """Choosing among what one holds: certificates by number or by attributes, money by currency."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -62,6 +63,15 @@ def chosen_certificates(
         and (technology is None or _technology(session, number.device).startswith(technology.upper()))
     ]
     return choose_quantity(fitting, quantity)
+
+
+def numbers_of(chosen: "Chosen") -> list[str]:
+    """The certificates that a transaction moves or ends, a line a range: what a person must see before agreeing."""
+    from state.numbering import format_number, parse_number
+
+    return [
+        format_number(replace(parse_number(holding.number), start=start, end=end)) for holding, start, end in chosen
+    ]
 
 
 def chosen_funds(session: Session, holder: int, currency: str, amount: int) -> "tuple[Outpoint, ...]":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import show
-from cli.holdings import choosing, chosen_certificates, chosen_funds, require_single_use
+from cli.holdings import choosing, chosen_certificates, chosen_funds, numbers_of, require_single_use
 from cli.options import Command, Group, sending
 from cli.people import acting
 from cli.sending import perform
@@ -181,7 +181,7 @@ def offer(
     require_single_use(chosen)
     actions = [PlaceOffer(auction_number, me.id, holding.outpoint, start, end, limit) for holding, start, end in chosen]
     note = f"at {_price(limit, found['currency'])} or more each, in '{found['title']}'"
-    perform(session, actions, [me], no_wait=no_wait, timeout_s=timeout_s, notes=[note])
+    perform(session, actions, [me], no_wait=no_wait, timeout_s=timeout_s, notes=[*numbers_of(chosen), note])
 
 
 @click.command(cls=Command)

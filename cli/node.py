@@ -1,6 +1,7 @@
 """`wattest node ...` and `wattest status`."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -20,14 +21,15 @@ def node() -> None:
 def start(session: Session) -> None:
     """Run the node of --home until Ctrl-C or SIGTERM.
 
-    The keys `vote` and `node` of the home sign; both are of one passphrase. Ends with 70 to 74 when the node must not
-    go on, see the table of exit codes.
+    The keys `vote` and `node` of the home sign; both are of one passphrase. Without `vote` the node is an observer: it
+    follows and checks, and signs nothing. Ends with 70 to 74 when the node must not go on, see the table of exit codes.
     """
     if not (session.home / "genesis.json").is_file():
         raise click.UsageError(f"{session.home} is no node's home: it has no genesis.json. See `wattest init`.")
     from node.start import run  # after the check: it loads the whole node
 
-    sealed = any(session.key_file(name).needs_passphrase for name in ("vote", "node"))
+    there = [name for name in ("vote", "node") if (session.keys / f"{name}.json").exists()]
+    sealed = any(session.key_file(name).needs_passphrase for name in there)
     passphrase = session.passphrase("Passphrase of the validator's keys") if sealed else None
     sys.exit(run(session.home, lambda path: passphrase))
 
@@ -45,6 +47,79 @@ def free_reserve(session: Session) -> None:
     freed = free(session.home / "data")
     text = f"{freed:,} bytes are free again." if freed else f"{session.home} holds no reserve."
     session.answer("reserve_freed/1", {"freed_bytes": freed}, text)
+
+
+@node.command("begin-votes")
+@with_session
+def begin_votes(session: Session) -> None:
+    """Let the vote key of --home vote for the first time.
+
+    Once a key, before its first start. Never for a key that voted before, on whatever machine: its votes would be
+    forgotten and could be contradicted, which is what validators lose their seat for.
+    """
+    from node.config import load_config
+    from node.voting import begin_votes
+
+    session.confirm(
+        [
+            f"The vote key of {session.home} begins to vote.",
+            "Go on only if it has never voted, on this machine or any other.",
+        ]
+    )
+    directory = begin_votes(load_config(session.home))
+    text = f"{directory} is begun; the node votes from its next start on."
+    session.answer("votes_begun/1", {"journal": str(directory)}, text)
+
+
+@node.command("export-votes")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@with_session
+def export_votes(session: Session, file: Path) -> None:
+    """Move the validator of --home to another machine: write its last votes to FILE, and never vote here again.
+
+    The node must be stopped. Take FILE and the keys to the other machine and run `wattest node import-votes FILE`
+    there.
+    """
+    from node.config import load_config
+    from node.voting import export_votes
+
+    session.confirm([f"The validator of {session.home} stops voting here for good.", *_cost_of_moving(session)])
+    moved = export_votes(load_config(session.home), file)
+    text = f"{file} holds {moved.votes} votes up to epoch {moved.epoch}; this home does not vote any more."
+    session.answer("votes_exported/1", {"file": str(file), "votes": moved.votes, "epoch": moved.epoch}, text)
+
+
+@node.command("import-votes")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@with_session
+def import_votes(session: Session, file: Path) -> None:
+    """Take over a validator whose votes were exported to FILE on another machine.
+
+    The keys `vote` and `node` of that home must lie in --home. It follows the chain at once, and votes from the epoch
+    on in which it cannot have voted before.
+    """
+    from node.config import load_config
+    from node.voting import import_votes
+
+    session.confirm([f"The validator of {session.home} is to vote here, and nowhere else.", *_cost_of_moving(session)])
+    moved = import_votes(load_config(session.home), file)
+    text = (
+        f"{moved.votes} votes up to epoch {moved.epoch} are taken over. The node follows from its next start on, and "
+        "votes two epochs above the highest that the other validators report."
+    )
+    session.answer("votes_imported/1", {"votes": moved.votes, "epoch": moved.epoch}, text)
+
+
+def _cost_of_moving(session: Session) -> list[str]:
+    from node.genesis import read_genesis
+
+    genesis, _ = read_genesis(session.home / "genesis.json")
+    if genesis.parameters.epoch_length:
+        return ["It votes again two epochs later."]
+    return [
+        "This network has one epoch for ever (epoch_length 0), so it would NEVER VOTE AGAIN.",
+        "There, stop the node and move its whole home to the other machine instead: it listens before it votes.",
+    ]
 
 
 @click.command(cls=Command)

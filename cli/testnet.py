@@ -136,7 +136,9 @@ def make_testnet(
     `seed` gives the keys of (purpose, validator) where a measurement must sign for them; otherwise they are drawn.
     """
     from contracts.genesis import chain_id, parse_genesis
+    from node.config import load_config
     from node.keystore import generate_key, save_key
+    from node.voting import begin_votes
 
     ports = _ports(2 * count, base_port)
     keys = [
@@ -174,6 +176,7 @@ def make_testnet(
         for purpose, key in own.items():
             bound = generate_key(purpose, chain, key.seed)
             save_key(home / "keys", purpose, bound, None, "test")
+        begin_votes(load_config(home, environment={}))
         nodes.append({"index": index, "name": f"Validator {index}", "home": home.name, "api": f"http://{api}"})
     cast = _write_wallets(directory / "wallets", content, chain, str(nodes[0]["api"]))
     made = {"chain_id": chain, "nodes": nodes, "wallets": "wallets", "cast": cast}

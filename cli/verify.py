@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from verifier.climate import Climate
     from verifier.file_run import DeviceEntry, Records
     from verifier.report import Judged
 
@@ -35,12 +36,12 @@ def verify(
         entries = parse_devices(devices_path.read_bytes())
     except WattestError as error:
         raise click.UsageError(f"{devices_path.name}: {error}") from None
-    _check_climate(entries, climate_paths)
+    climates = _climates(entries, climate_paths)
     records = _load(readings_paths)
     if as_json:
-        _print_json(entries, records)
+        _print_json(entries, records, climates)
         return
-    for entry, _, judged in judge_files(entries, records):
+    for entry, _, judged in judge_files(entries, records, climates):
         _print_table(entry, judged)
     if records.unplaced:
         click.echo(f"{records.unplaced} lines could not be read at all and were left out.", err=True)
@@ -72,22 +73,33 @@ def _lines(path: Path) -> Iterable[str]:
     return raw.decode("utf-8", "replace").split("\n")
 
 
-def _check_climate(entries: list[DeviceEntry], paths: tuple[Path, ...]) -> None:
-    """Files are matched by base name; a file that no device names is a mistake worth saying."""
+def _climates(entries: list[DeviceEntry], paths: tuple[Path, ...]) -> dict[str, Climate]:
+    """Files by base name; one that no device names, or that holds no wind, is a mistake worth saying."""
+    from verifier.climate import parse_climate
+
     named = {name for entry in entries for name in entry.climate}
+    climates = {}
     for path in paths:
         if path.name not in named:
             click.echo(f"{path.name} is in no device's climate list and is not used.", err=True)
-    if paths:
-        click.echo("Independent climate is not yet compared; verdicts use each plant's own readings.", err=True)
+            continue
+        try:
+            climate = parse_climate(_lines(path))
+        except (OSError, EOFError) as error:
+            raise click.UsageError(f"{path.name} cannot be read: {error}") from None
+        if climate is None:
+            click.echo(f"{path.name} has no columns timestamp and wind_spd_...; it is not used.", err=True)
+        else:
+            climates[path.name] = climate
+    return climates
 
 
-def _print_json(entries: list[DeviceEntry], records: Records) -> None:
+def _print_json(entries: list[DeviceEntry], records: Records, climates: dict[str, Climate]) -> None:
     from verifier.file_run import judge_files
     from verifier.report import day_line, summary_line
 
     summaries = []
-    for entry, profile, judged in judge_files(entries, records):
+    for entry, profile, judged in judge_files(entries, records, climates):
         for day, verdict in judged:
             click.echo(json.dumps(day_line(entry, day, verdict)))
         summaries.append(summary_line(entry, profile, judged))
@@ -96,18 +108,29 @@ def _print_json(entries: list[DeviceEntry], records: Records) -> None:
 
 
 def _print_table(entry: DeviceEntry, judged: Judged) -> None:
+    """Certified at once, certified or open since, held, refused; then every day that is not accepted, and why."""
+    from verifier.finding import HOLD, MODEL, PHYSICS, WINDOWS, WITNESS
     from verifier.report import day_text
     from verifier.words import explain_finding
 
+    verdicts = [verdict for _, verdict in judged]
     click.echo(f"\n{entry.id}  {entry.facts.technology}  {entry.facts.nameplate_w // 1000:,} kW")
     for name in ("accept", "hold", "reject"):
-        chosen = [verdict for _, verdict in judged if verdict.verdict == name]
+        chosen = [verdict for verdict in verdicts if verdict.verdict == name]
         energy_wh = sum(verdict.energy_wh for verdict in chosen)
         click.echo(f"  {name:<7}{len(chosen):>5} days {energy_wh // 1000:>14,} kWh")
+    prompt_wh = sum(v.prompt_wh for v in verdicts)
+    later_wh = sum(v.accepted_wh for v in verdicts) - prompt_wh
+    held_wh, refused_wh = sum(v.withheld_wh for v in verdicts), sum(v.refused_wh for v in verdicts)
+    click.echo(
+        f"  certified within a week {prompt_wh // 1000:,} kWh, later {later_wh // 1000:,} kWh; "
+        f"held {held_wh // 1000:,} kWh, refused {refused_wh // 1000:,} kWh"
+    )
+    counting = HOLD | MODEL | PHYSICS | WINDOWS | WITNESS
     for day, verdict in judged:
         if verdict.verdict == "accept":
             continue
         click.echo(f"  {day_text(day.day)}  {verdict.verdict}  {verdict.energy_wh // 1000:,} kWh")
         for finding in verdict.findings:
-            if not finding.info and finding.code not in ("single_source", "gap", "duplicate"):
+            if not finding.info and finding.code in counting:
                 click.echo(f"      {explain_finding(finding)}")

@@ -2,6 +2,7 @@
 
 from contracts.auction import require_open
 from contracts.context import Context
+from contracts.deposit import format_price
 from contracts.events import BidPlaced
 from contracts.offer import enter_order, require_place
 from state.errors import BadField, PriceOutside
@@ -37,4 +38,6 @@ def apply(context: Context, action: PlaceBid) -> None:
 
 
 def describe(action: PlaceBid) -> str:
-    return f"bid for {action.quantity} certificates at up to {action.limit} millionths each in auction {action.auction}"
+    return (
+        f"bid for {action.quantity} certificates at up to {format_price(action.limit)} each in auction {action.auction}"
+    )

@@ -64,6 +64,11 @@ def format_money(amount: int, currency: str) -> str:
     return f"{whole:,}.{decimals} {currency}"
 
 
+def format_price(amount: int) -> str:
+    """`12.50`: where the currency is the auction's and stands elsewhere."""
+    return format_money(amount, "").rstrip()
+
+
 def require_currency(currency: str) -> None:
     if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
         raise BadField(field="currency", why="three capital letters (ISO 4217)")

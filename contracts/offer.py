@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from contracts.auction import MAX_ORDERS, MAX_ORDERS_EACH, require_class, require_open
 from contracts.context import Context
+from contracts.deposit import format_price
 from contracts.events import Offered
 from contracts.transfer import moved_bundle, require_inside, require_tradable
 from state.errors import CertificateExpired, LimitReached, OwnOrder, PriceOutside
@@ -46,7 +47,8 @@ def apply(context: Context, action: PlaceOffer) -> None:
 
 def describe(action: PlaceOffer) -> str:
     count = action.end - action.start + 1
-    return f"offer {count} certificates ({action.start}..{action.end}) in auction {action.auction}"
+    at = format_price(action.limit)
+    return f"offer {count} certificates ({action.start}..{action.end}) at {at} or more each in auction {action.auction}"
 
 
 # --- what both sides share

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from contracts.auction import CLOSED, SETTLED, released
 from contracts.clearing import Order, Piece, Result, clear, result_root
 from contracts.context import Context
+from contracts.deposit import format_price
 from contracts.events import Delivered, Settled
 from contracts.transfer import moved_bundle
 from state.errors import AuctionPhase, CertificateExpired, PriceWrong
@@ -81,7 +82,7 @@ def apply(context: Context, action: Settle) -> None:
 
 
 def describe(action: Settle) -> str:
-    return f"settle auction {action.auction} at {action.prices[0]} millionths"
+    return f"settle auction {action.auction} at {format_price(action.prices[0])} each"
 
 
 def build_settle(state: Snapshot, auction: Auction) -> Settle:

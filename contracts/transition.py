@@ -216,8 +216,8 @@ class BlockLimits:
             return False
         if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
             return False
-        counts = self.signers
-        return all(counts.get(signer, 0) < SIGNER_PER_BLOCK for signer in body.signers)
+        signers = self.signers
+        return max([signers.get(signer, 0) for signer in body.signers], default=0) < SIGNER_PER_BLOCK
 
 
 def _registrations(actions: tuple[Action, ...]) -> int:

@@ -23,13 +23,15 @@ from structlog.typing import FilteringBoundLogger
 from consensus.engine import Engine
 from consensus.records import OwnVote
 from consensus.timers import Timing
+from consensus.validators import ValidatorSet
 from contracts.context import BlockEnvironment
+from node.amnesia import Amnesia
 from node.config import Config, ConfigError, load_config
 from node.failures import KeystoreError
 from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
 from node.home import DataDirectory
-from node.journal import Journal
+from node.journal import UNSETTLED, Journal
 from node.keystore import key_path, unlock
 from node.ledger import Ledger
 from node.listening import OwnKeyWatch
@@ -37,11 +39,13 @@ from node.log import open_log
 from node.mempool import Mempool
 from node.office import Office, Term
 from node.peers import Peers
+from node.repair import replay, require_peers, rolled_back
 from node.reserve import MIB, hold
 from node.runtime import FinalBlock, Runtime
 from node.signatures import SignatureCache
 from node.signer import Signer
 from node.transport import NodeKey
+from node.voting import NEXT_VOTE_KEY, VOTE_KEY, explain
 from state.crypto import verify
 from state.errors import DiskFailed, GenesisInvalid, WattestError
 from state.history import transaction_position
@@ -49,10 +53,11 @@ from state.overlay import Snapshot
 from state.records import Validator
 from state.store import open_store
 
-VOTE_KEY, NEXT_VOTE_KEY, NODE_KEY = "vote", "vote-next", "node"
+NODE_KEY = "node"
 DUMP_FROM = 72  # exit codes that leave a dump
 FEED_QUEUE = 1_024
 COLLECT_AFTER = 100_000  # new containers: some 10 MB, about two full blocks
+RESTORED_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -139,20 +144,25 @@ class Node:
     def _open(self, keys: NodeKeys, log: FilteringBoundLogger | None) -> None:
         config, threads = self.config, self.config.number("node.verify_threads")
         signatures = SignatureCache()
+        self.why_silent = ""
         store = open_store(config.data / "state", around_sync=crash_point)
         self.ledger = Ledger.open(store, self.genesis, self.chain, signatures)
         if self.data.was_killed:
             self.ledger.audit()
         signers = [Signer(seed) for seed in (keys.vote, keys.next_vote) if seed is not None]
-        index = _index_of(signers, self.ledger)
         node_key = NodeKey(keys.node)
+        index = _index_of(signers, self.ledger)
         _check_node_key(index, node_key, self.ledger.validators)
         self.log = log or open_log(config.home / "node.log")
         self.log = self.log.bind(node="observer" if index is None else index)
         parameters = self.ledger.parameters
         self.timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
-        self.office = Office.open(self.ledger, self.timing, signers, self.data, node_key.public, self.log)
-        self.listening = index is not None and self.data.moved
+        self.office = Office.open(config, self.data, self.ledger, self.timing, signers, node_key.public)
+        self.rolled_back = self._repair_store(self.office.seat_of(self.ledger.validators).journal)
+        journal = self.office.seat_of(self.ledger.validators).journal
+        torn = journal.torn and len(self.ledger.validators) > 1
+        knows_its_votes = journal.header.valid_from_epoch != UNSETTLED
+        self.listening = index is not None and knows_its_votes and (self.data.moved or torn)
         self.term = self.office.term(self.listening)
         self.mempool = Mempool(LedgerTip(self.ledger, self.clock), signatures, threads)
         self.peers = Peers(
@@ -181,6 +191,29 @@ class Node:
         if not hold(config.data, config.number("node.reserve_mib") * MIB):
             self.log.warning("no_reserve", wanted_mib=config.number("node.reserve_mib"))
 
+    # --- recovery
+
+    def _ask_when_to_vote(self, index: int) -> None:
+        """This validator does not know its own votes."""
+        validators = self.ledger.validators
+        quorum = ValidatorSet(tuple(validator.vote_key for validator in validators)).quorum
+        amnesia = Amnesia(index, len(validators), quorum, self.journal.header.epoch)
+        self.runtime.amnesia = amnesia
+        self.why_silent = explain(self.journal, self.ledger.parameters.epoch_length, amnesia.needed)
+        self.log.error("votes_unknown", why=self.why_silent)
+
+    def _repair_store(self, journal: Journal) -> bool:
+        """Whether blocks are missing that this node had: it fetches them before it serves anything."""
+        if not rolled_back(self.ledger, journal):
+            return False
+        found = self.ledger.tip.height
+        self.ledger.audit()
+        replayed = replay(self.ledger, journal)
+        wanted = journal.stored.height
+        self.log.error("store_rolled_back", found=found, wanted=wanted, replayed=replayed)
+        require_peers(self.ledger, journal)
+        return rolled_back(self.ledger, journal)
+
     # --- the epoch
 
     @property
@@ -205,18 +238,20 @@ class Node:
         """The last block of an epoch is stored: another engine, perhaps with another key, or none."""
         before, self.term = self.term, self.office.term(self.listening)
         self._watch_own_key()
-        if self.index != before.index:
-            self.log.info("seat", epoch=self.ledger.epoch, before=before.index, now=self.index)
+        self.log.info("epoch", epoch=self.ledger.epoch, seat_before=before.index, seat=self.index)
         if self.index is None and any(v.node_key == self.peers.key.public for v in self.ledger.validators):
             self.log.error("vote_key_missing", why="the validator of this node key votes with a key that is not here")
-        self.log = self.log.bind(node="observer" if self.index is None else self.index)
         return self.term
 
     def _watch_own_key(self) -> None:
-        """A moved validator listens for votes of its key before it makes any."""
-        if self.listening and self.signer is not None and self.index is not None:
+        """A moved validator listens for votes of its key before it makes any; one that forgot them asks."""
+        if self.index is None or self.signer is None:
+            return
+        if self.listening:
             votes = [record.vote for record in self.term.seat.records if isinstance(record, OwnVote)]
             self.runtime.own_key = OwnKeyWatch(self.chain, self.signer.public, self.index, votes, verify)
+        if self.journal.header.valid_from_epoch == UNSETTLED:
+            self._ask_when_to_vote(self.index)
 
     def _overridden(self) -> dict[bytes, str]:
         """Addresses from the configuration by node key: its indexes are those of the genesis."""
@@ -237,7 +272,9 @@ class Node:
         failure: BaseException | None = None
         try:
             await self.peers.start()
-            for part in self.parts:
+            if self.rolled_back:
+                await self._until_restored(loop_task, stop_task)
+            for part in self.parts if not self.rolled_back else ():
                 await part.start()
                 started.append(part)
             self.log.info(
@@ -268,12 +305,27 @@ class Node:
             self.log.info("stopped", height=self.ledger.tip.height)
             self.close(failure)
 
+    async def _until_restored(self, *ends: "asyncio.Task[Any]") -> None:
+        """Until the store is again where it stood: nobody may see a balance that was overtaken long ago."""
+        while self.rolled_back and not any(end.done() for end in ends):
+            await asyncio.sleep(RESTORED_S)
+            self.rolled_back = rolled_back(self.ledger, self.journal)
+        if not self.rolled_back:
+            self.log.info("store_restored", height=self.ledger.tip.height)
+
     def close(self, failure: BaseException | None = None) -> None:
         """Give everything back. After a failure the directory stays marked as not stopped in order."""
         self.mempool.close()
-        self.office.close()
-        self.ledger.close()
-        self.data.__exit__(type(failure) if failure else None, failure, None)
+        try:
+            if failure is None:
+                self.office.finish()
+        except DiskFailed as error:
+            failure = error
+            raise
+        finally:
+            self.office.close()
+            self.ledger.close()
+            self.data.__exit__(type(failure) if failure else None, failure, None)
 
     def subscribe(self) -> "asyncio.Queue[FinalBlock | None]":
         """Blocks as they become final from now on; None when the reader was too slow."""
@@ -321,6 +373,8 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
         while True:
             node = Node(config, keys, log=open_log(config.home / "node.log"))
             node.parts += parts(node)
+            if node.why_silent:
+                print(f"warning: {node.why_silent}.", file=sys.stderr)  # noqa: T201
             if asyncio.run(_until_signal(node)) or not node.listening:
                 return 0
     except (WattestError, OSError) as raised:

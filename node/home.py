@@ -1,9 +1,10 @@
 """The data directory of a node: one process at a time, on the machine where its votes were written.
 
-HOME/data/lock             held by the running process
-HOME/data/host             which machine and directory the journal was written on
-HOME/data/running          there while the node runs: found at start, it was not stopped but died
-HOME/keys/vote-….started  beside the vote key: a journal was begun for it. Without that journal it must not vote again
+HOME/data/lock         held by the running process
+HOME/data/host         which machine and directory the journal was written on
+HOME/data/running      there while the node runs: found at start, it was not stopped but died
+HOME/keys/vote.started beside the vote key: a journal was begun for it. Without that journal it must not vote again
+HOME/keys/vote.moved   its votes were exported to another home: it votes there, and never here
 """
 
 import fcntl
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from node.config import Config
+from node.faults import RealDisk
 from state.errors import StoreError
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -22,9 +24,12 @@ MACHINE_ID = Path("/etc/machine-id")
 class DataDirectory:
     """Held exclusively between `enter` and `leave`."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, working: bool = True) -> None:
+        """`working`: a node runs in it. A command that only looks or moves leaves the mark of its last stop alone."""
         self.path = config.data
-        self._keys = config.keys
+        self._working = working
+        self._started = config.keys / "vote.started"
+        self._moved = config.keys / "vote.moved"
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -33,7 +38,8 @@ class DataDirectory:
             os.close(self._lock)
             raise StoreError(why=f"another process runs the node of {config.home}; stop it first") from None
         self.was_killed = (self.path / "running").exists()
-        (self.path / "running").touch(mode=0o600)
+        if working:
+            (self.path / "running").touch(mode=0o600)
 
     def __enter__(self) -> "DataDirectory":
         return self
@@ -42,7 +48,7 @@ class DataDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """After a failure the mark stays, so that the next start audits the state."""
-        if kind is None:
+        if kind is None and self._working:
             (self.path / "running").unlink(missing_ok=True)
         os.close(self._lock)
 
@@ -58,14 +64,30 @@ class DataDirectory:
         """From now on this machine and directory are the ones."""
         (self.path / "host").write_text(self._host())
 
-    def vote_key_started(self, public: bytes) -> bool:
-        return self._mark(public).exists()
+    @property
+    def vote_key_started(self) -> bool:
+        return self._started.exists()
 
-    def mark_vote_key_started(self, public: bytes) -> None:
-        self._mark(public).touch(mode=0o600)
+    def mark_vote_key_started(self) -> None:
+        if not self._started.exists():
+            self._started.touch(mode=0o600)
+            self._sync_keys()
 
-    def _mark(self, public: bytes) -> Path:
-        return self._keys / f"vote-{public.hex()[:16]}.started"
+    @property
+    def votes_exported(self) -> bool:
+        return self._moved.exists()
+
+    def mark_votes_exported(self) -> None:
+        self._moved.touch(mode=0o600)
+        self._sync_keys()
+
+    def unmark_votes_exported(self) -> None:
+        self._moved.unlink(missing_ok=True)
+        self._sync_keys()
+
+    def _sync_keys(self) -> None:
+        """A mark that a power cut takes back would let a key vote that must not."""
+        RealDisk().sync_directory(self._started.parent)
 
     def _host(self) -> str:
         machine = MACHINE_ID.read_text() if MACHINE_ID.exists() else ""

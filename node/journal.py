@@ -4,19 +4,25 @@ Safety rests on it alone: a vote leaves the node only after it is durable here, 
 contradict itself (`consensus/__init__.py`, assurance.md section 2).
 
     record  = u32 length ‖ u32 CRC-32 of the payload ‖ payload            (big-endian)
-    payload = header | batch of one event-loop turn | next
+    payload = header | batch of one event-loop turn | stored | next
     segment = one file, records in order, the first is the header; the last is `next` once a newer segment exists
+    closed  = a file beside them after an orderly stop: how far the newest segment reached
 
 One turn is one record, so what a crash tears is always the last record: a torn *tail*, which was never sent and is cut
-off. A bad record with a good one after it, a missing segment, or a chain or key that is not ours means that the vote
-state is lost, and the node refuses to vote with it.
+off. A bad record with a good one after it, a missing segment, one that is shorter than at an orderly stop, or a chain
+or key that is not ours means that the vote state is lost, and the node does not vote with it (`node/voting.py`).
+
+The journal also says what the store must hold: `stored` names each block after its batch. A store that is older was
+rolled back, and the blocks of this segment and the one before it lead back to where it stood (`node/repair.py`).
 
 A rotation is: write the new segment under a temporary name, sync, mark the old one with `next`, sync, rename, sync the
 directory. A crash between any two of these steps leaves exactly one way on, which `open` takes.
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
@@ -31,6 +37,15 @@ FORMAT = 1
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # several 2 MiB blocks and their quorums may fall into one turn
 SEGMENT_BYTES = 32 * 1024 * 1024  # a new segment from here on; replay of it takes well under a second
 PREFIX_BYTES = 8
+CLOSED = "closed"
+UNSETTLED = 2**64 - 1  # `valid_from_epoch` of a journal whose validator may not vote before it has asked others
+OPENINGS = (
+    b"\x92\xa5batch",
+    b"\x93\xa6stored",
+    b"\x92\xa4next",
+    b"\x9a\xa6header",
+)  # of each payload below
+MOST_TRIED = 1_000
 
 
 class JournalHeader(Wire, frozen=True, tag="header"):
@@ -53,13 +68,20 @@ class Batch(Wire, frozen=True, tag="batch"):
     records: tuple[bytes, ...]
 
 
+class Stored(Wire, frozen=True, tag="stored"):
+    """The block that the store was at when this was written: it must never be found at an older one."""
+
+    height: U64
+    hash: Hash
+
+
 class Next(Wire, frozen=True, tag="next"):
     """Votes go on in the segment of this number: this one alone is not the whole record any more."""
 
     sequence: U64
 
 
-Payload = JournalHeader | Batch | Next
+Payload = JournalHeader | Batch | Stored | Next
 
 
 class Journal:
@@ -69,7 +91,11 @@ class Journal:
         self.directory = directory
         self.header = header
         self.recovered: tuple[bytes, ...] = ()
+        self.stored = Stored(header.final_height, header.final_hash)
+        self.torn = False  # whether a tail was cut off at the opening
+        self.lost = ""  # why the votes before this journal are not known, empty where they are
         self.size_bytes = size
+        self.syncs = 0  # since it was opened
         self._disk = disk
         self._failed = False
         self._dirty = False
@@ -81,13 +107,20 @@ class Journal:
 
     @classmethod
     def create(
-        cls, directory: Path, chain: bytes, key: bytes, valid_from_epoch: int = 0, disk: Disk | None = None
+        cls,
+        directory: Path,
+        chain: bytes,
+        key: bytes,
+        valid_from_epoch: int = 0,
+        epoch: int = 0,
+        disk: Disk | None = None,
     ) -> "Journal":
-        """The first segment of a new key on a new network: an explicit act, once per key."""
+        """The first segment of a new key on a new network: an explicit act, once per key. `epoch` is the highest that
+        the validator is known to have been in."""
         disk = disk or RealDisk()
         if cls.exists(directory):
             raise VoteStateLost(why=f"{directory} already holds a journal, a new one would forget its votes")
-        header = JournalHeader(FORMAT, 1, chain, key, valid_from_epoch, valid_from_epoch, 0, 0, bytes(32))
+        header = JournalHeader(FORMAT, 1, chain, key, epoch, valid_from_epoch, 0, 0, bytes(32))
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             data = _record(header)
@@ -104,42 +137,79 @@ class Journal:
         """Replay the newest segment; `recovered` holds its records. VoteStateLost where it cannot be trusted."""
         disk = disk or RealDisk()
         try:
-            sequence, header, records, end = _recover(directory, disk)
+            found = _recover(directory, disk)
         except OSError as error:
             raise DiskFailed(why=f"{error.strerror} at {directory}") from error
+        header = found.payloads[0]
+        assert isinstance(header, JournalHeader)
         if header.chain != chain:
             raise VoteStateLost(why=f"{directory} belongs to chain {header.chain.hex()[:16]}")
         if header.key != key:
             raise VoteStateLost(why=f"{directory} was written by vote key {header.key.hex()[:16]}")
-        assert header.sequence == sequence
-        journal = cls(directory, header, disk, end)
-        journal.recovered = tuple(records)
+        assert header.sequence == found.sequence
+        journal = cls(directory, header, disk, found.end)
+        journal.torn = found.torn
+        journal.recovered = _records_of(found.payloads)
+        for payload in found.payloads:
+            if isinstance(payload, Stored):
+                journal.stored = payload
         return journal
+
+    def earlier(self) -> tuple[bytes, ...]:
+        """Records of the segment before this one: none that votes depend on, so what cannot be read is left out."""
+        path = _segment(self.directory, self.header.sequence - 1)
+        try:
+            return _records_of(_read_segment(path)[0])
+        except (VoteStateLost, OSError):
+            return ()
 
     def append(self, records: Sequence[bytes]) -> None:
         """One record on disk for all of a turn's, not yet durable."""
         self._perform(lambda: self._write(_record(Batch(tuple(records)))))
 
+    def note_stored(self, height: int, block_hash: bytes) -> None:
+        """The store holds this block durably. Need not be durable itself: a kill keeps it, a power cut may lose it."""
+        self.stored = Stored(height, block_hash)
+        self._perform(lambda: self._write(_record(self.stored)))
+
     def sync(self) -> None:
         """Everything appended is durable when this returns."""
         if self._dirty:
             self._perform(lambda: self._disk.sync(self._descriptor))
+            self.syncs += 1
             self._dirty = False
             reach("persist")
 
     def rotate(
-        self, epoch: int, final_height: int, final_view: int, final_hash: bytes, survivors: Sequence[bytes]
+        self,
+        epoch: int,
+        final_height: int,
+        final_view: int,
+        final_hash: bytes,
+        survivors: Sequence[bytes],
+        valid_from_epoch: int | None = None,
     ) -> None:
-        """A new segment with `survivors`: every record that still matters above the last final block."""
+        """A new segment with `survivors`: every record that still matters above the last final block.
+
+        `valid_from_epoch` settles from when on a validator votes that had forgotten its votes.
+        """
         header = structs.replace(
             self.header,
             sequence=self.header.sequence + 1,
+            valid_from_epoch=self.header.valid_from_epoch if valid_from_epoch is None else valid_from_epoch,
             epoch=epoch,
             final_height=final_height,
             final_view=final_view,
             final_hash=final_hash,
         )
         self._perform(lambda: self._rotate(header, survivors))
+
+    def finish(self) -> None:
+        """Close after an orderly stop: from here on the journal must not be any shorter."""
+        self.sync()
+        if not self._failed and self._descriptor >= 0:
+            self._perform(lambda: _write_closed(self.directory, self.header.sequence, self.size_bytes, self._disk))
+        self.close()
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -187,8 +257,18 @@ def journal_key(directory: Path) -> bytes | None:
     return header.key if isinstance(header, JournalHeader) else None
 
 
-def _recover(directory: Path, disk: Disk) -> tuple[int, JournalHeader, list[bytes], int]:
-    """(sequence, header, records, end) of the newest segment, its torn tail cut off."""
+@dataclass(frozen=True)
+class _Found:
+    """The newest segment: its payloads, and where they end."""
+
+    sequence: int
+    payloads: list[Payload]
+    end: int
+    torn: bool
+
+
+def _recover(directory: Path, disk: Disk) -> _Found:
+    """The newest segment, its torn tail cut off."""
     sequences = sorted(int(path.name.split(".")[0]) for path in directory.glob("*.journal"))
     if not sequences:
         raise VoteStateLost(why=f"there is no journal in {directory}")
@@ -200,14 +280,44 @@ def _recover(directory: Path, disk: Disk) -> tuple[int, JournalHeader, list[byte
         _finish_rotation(directory, sequence, disk)
         sequences.append(sequence)
         payloads, end = _read_segment(_segment(directory, sequence))
+    _check_closed(directory, sequences[-1], end, disk)
     for left_over in directory.glob("*.new"):
         left_over.unlink()  # a rotation that never marked its predecessor: it did not happen
     path = _segment(directory, sequences[-1])
-    if end < path.stat().st_size:
+    torn = end < path.stat().st_size
+    if torn:
         _cut(path, end, disk)
-    header = payloads[0]
-    assert isinstance(header, JournalHeader)
-    return sequences[-1], header, [r for p in payloads[1:] if isinstance(p, Batch) for r in p.records], end
+    return _Found(sequences[-1], payloads, end, torn)
+
+
+def _check_closed(directory: Path, sequence: int, end: int, disk: Disk) -> None:
+    """Compare with what the last orderly stop left, and forget it: the journal grows again from here."""
+    path = directory / CLOSED
+    if not path.exists():
+        return
+    match = re.fullmatch(rb"(\d{1,20}) (\d{1,20})\n", path.read_bytes())
+    if match is None:
+        raise VoteStateLost(why=f"{path} cannot be read")
+    if (sequence, end) < (int(match[1]), int(match[2])):
+        raise VoteStateLost(why=f"{directory} is shorter than when the node stopped: records were cut off its end")
+    path.unlink()
+    disk.sync_directory(directory)
+
+
+def _write_closed(directory: Path, sequence: int, end: int, disk: Disk) -> None:
+    draft = directory / f"{CLOSED}.draft"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        disk.write(descriptor, b"%d %d\n" % (sequence, end))
+        disk.sync(descriptor)
+    finally:
+        os.close(descriptor)
+    disk.replace(draft, directory / CLOSED)
+    disk.sync_directory(directory)
+
+
+def _records_of(payloads: Sequence[Payload]) -> tuple[bytes, ...]:
+    return tuple(record for payload in payloads if isinstance(payload, Batch) for record in payload.records)
 
 
 def _read_segment(path: Path) -> tuple[list[Payload], int]:
@@ -228,7 +338,7 @@ def _read_segment(path: Path) -> tuple[list[Payload], int]:
         raise VoteStateLost(why=f"{path.name} does not begin with a header")
     if payloads[0].format != FORMAT:
         raise VoteStateLost(why=f"{path.name} has format {payloads[0].format}, this version reads {FORMAT}")
-    if any(_payload_at(data, later) is not None for later in range(offset + 1, len(data) - PREFIX_BYTES)):
+    if _good_record_after(data, offset):
         raise VoteStateLost(why=f"{path.name} is damaged at byte {offset}, and good records follow")
     return payloads, offset
 
@@ -241,6 +351,24 @@ def _payload_at(data: bytes, offset: int) -> bytes | None:
         return None
     payload = data[start : start + length]
     return payload if crc32(payload) == int.from_bytes(data[offset + 4 : start], "big") else None
+
+
+def _good_record_after(data: bytes, offset: int) -> bool:
+    """Whether a whole record begins beyond `offset`.
+
+    Every payload opens with the tag of its type, so only places that look like one are tried, and of those the first
+    few thousand: comparing checksums at each byte of a damaged segment would take minutes, and real records that
+    follow damage are found at once.
+    """
+    tried = 0
+    for opening in OPENINGS:
+        found = data.find(opening, offset + 1 + PREFIX_BYTES)
+        while found >= 0 and tried < MOST_TRIED:
+            if _payload_at(data, found - PREFIX_BYTES) is not None:
+                return True
+            tried += 1
+            found = data.find(opening, found + 1)
+    return False
 
 
 def _cut(path: Path, end: int, disk: Disk) -> None:

@@ -41,6 +41,7 @@ class Metrics:
         self._count = validators  # of the epoch
         self._last_time_ms = 0
         self._traffic: dict[int, tuple[int, int]] = {}
+        self._syncs = 0
         self._chain = chain.hex()[:CHAIN_LABEL_DIGITS]
 
         self.height = self._gauge("wattest_consensus_height", "Height of the last final block")
@@ -83,6 +84,7 @@ class Metrics:
             "Committing one final block, with its execution where that was still to do",
             WORK_SECONDS,
         )
+        self.storage_syncs = self._counter("wattest_storage_syncs", "fsync calls of the store and the vote journal")
         self.blocksync_syncing = self._gauge("wattest_blocksync_syncing", "1 while blocks are fetched to catch up")
 
         self.readings = self._counter("wattest_verifier_readings", "Readings taken from meters and gateways")
@@ -144,6 +146,11 @@ class Metrics:
             case DayJudged():
                 for reason in event.reasons or ("none",):
                     self.verdicts.of(VERDICT_NAMES[event.verdict], reason).inc()
+
+    def synced(self, total: int) -> None:
+        """Bring the count of syncs up to what store and journal have counted since the node started."""
+        self.storage_syncs.inc(total - self._syncs)
+        self._syncs = total
 
     def live(self, kind: str, fields: dict[str, Any]) -> None:
         """Nothing to book: what a metric shows of the moment is read when it is asked for."""

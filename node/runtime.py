@@ -39,6 +39,7 @@ from consensus.votes import Quorum
 from contracts.context import BlockOutput
 from contracts.expire import due_at_ms
 from contracts.transition import DecodedTx
+from node.amnesia import Amnesia
 from node.faults import Clock, reach
 from node.gossip import IMPROPER, MALFORMED, Ignore, Sender, check_frame, consensus_message, priority_of
 from node.journal import SEGMENT_BYTES, Journal
@@ -62,7 +63,7 @@ from node.wire import (
 from state.block import Block, header_hash
 from state.codec import encode
 from state.epochs import ends_epoch
-from state.errors import BadSignature, DecodeError, ExecutionDiffers, Refusal, SignerMismatch, WattestError
+from state.errors import BadSignature, DecodeError, DiskFailed, ExecutionDiffers, Refusal, SignerMismatch, WattestError
 
 MAX_TURN = 64  # inputs that may share one sync
 MAX_INBOX = 20_000  # beyond it peers' messages are dropped; own answers and timers never are
@@ -147,6 +148,7 @@ class Runtime:
         self.byzantine: set[int] = set()
         self.accuse: Callable[[Evidence], None] = lambda evidence: None  # brings it onto the ledger
         self.own_key: OwnKeyWatch | None = None  # while a moved validator listens before it votes
+        self.amnesia: Amnesia | None = None  # while a validator that forgot its votes asks when it may vote again
         peers.listener = self
         peers.final_height = lambda: ledger.tip.height
         mempool.on_admitted = self._admitted
@@ -362,6 +364,8 @@ class Runtime:
         if last:
             self._hand_over(finalization)
         output = self.ledger.commit(block, encode(finalization) if own else b"", finalization.view)
+        if block.header.height > self._journal.stored.height:
+            self._journal.note_stored(block.header.height, effect.block_hash)
         self.mempool.committed(block.header.height, transactions)
         if own:
             self._prune(finalization, block.header.height)
@@ -466,6 +470,7 @@ class Runtime:
                 message = consensus_message(frame, sender)
                 if isinstance(message, Status):
                     self._claimed[sender.name] = message.height
+                    self._learn_epoch(sender, message.epoch)
                 self._watch_own_key(message)
                 if self._inbox.qsize() >= MAX_INBOX:
                     raise Ignore("the engine is busy")
@@ -483,6 +488,22 @@ class Runtime:
         if self.own_key is not None and self.own_key.foreign(message, self.engine.standing().final_view):
             why = "this validator's key votes elsewhere: its home was copied, and the original still runs"
             self._inbox.put_nowait(NodeHalted(EXIT_OWN_KEY_ELSEWHERE, why))
+
+    def _learn_epoch(self, sender: Sender, epoch: int) -> None:
+        """Settle when a validator without its votes may vote: two epochs above what enough others say."""
+        if self.amnesia is None or sender.index is None:
+            return
+        settled = self.amnesia.heard(sender.index, epoch)
+        if settled is None:
+            return
+        self.amnesia = None
+        tip, survivors = self.ledger.tip, [encoded for _, encoded in self._live_records]
+        try:
+            self._journal.rotate(tip.header.epoch, tip.height, tip.view, tip.hash, survivors, settled)
+        except DiskFailed as error:
+            self.fail(error)
+            return
+        self.log.warning("votes_again", from_epoch=settled)
 
     def peer_up(self, sender: Sender) -> None:
         self._put(PeerUp, peer=sender.name)

@@ -82,6 +82,7 @@ class Serving:
             mempool=len(node.mempool),
             syncing=any(peer.height > node.ledger.tip.height + 2 for peer in peers if peer.connected),
             byzantine=len(node.runtime.byzantine),
+            syncs=node.ledger.store.syncs + node.journal.syncs,
         )
 
     def _peer(self, index: int, name: str | None) -> Peer:

@@ -2,8 +2,9 @@
 
 The English text stands in the code and is the message id, so a page reads where it is written and English needs no
 file. Where one English word needs two translations, or a sentence belongs to a code, a context tells them apart: the
-refusal `bad_number` has its code as context, the verdict reason `flat` has `reason/flat`. A text that has no
-translation is shown in English; `tools/messages.py` lists what is missing and what nobody asks for any more, and a test fails on either.
+refusal `bad_number` has its code as context, the verdict reason `flat` has `reason/flat`. A text without translation
+is shown in English; `tools/messages.py` lists what is missing and what nobody asks for any more, and a test fails on
+either.
 
 There are no plural forms: a counted thing is named beside its number («Certificates: 3»), which is right in every
 language. Log lines, codes and JSON are English and do not pass through here.
@@ -26,7 +27,7 @@ DEFAULT = "en"
 Key = tuple[str, str]  # context, English text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Texts:
     """One language. Called with an English text it answers the text to show."""
 

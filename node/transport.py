@@ -86,7 +86,7 @@ def certificate_key(der: bytes) -> bytes | None:
     """The Ed25519 public key of a certificate, None where it has none."""
     try:
         key = x509.load_der_x509_certificate(der).public_key()
-    except (ValueError, InvalidKey, UnsupportedAlgorithm):
+    except (ValueError, TypeError, x509.InvalidVersion, InvalidKey, UnsupportedAlgorithm):
         return None
     if not isinstance(key, Ed25519PublicKey):
         return None

@@ -1,5 +1,6 @@
 """Blocks: a header whose hash names everything, and the signed transactions as the bytes they arrived in."""
 
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -38,6 +39,7 @@ def header_hash(header: Header) -> bytes:
     return H("wattest/header", header)
 
 
+@lru_cache(maxsize=4)  # consensus and ledger both ask it of the same body
 def tx_root(transactions: tuple[bytes, ...]) -> bytes:
     """RFC 6962 root with SHA-256 over the signed transactions."""
     return merkle_root(transactions)

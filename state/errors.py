@@ -85,6 +85,14 @@ class VoteStateLost(StoreError):
     sentence = "The record of this validator's own votes cannot be trusted: {why}."
 
 
+class VotesElsewhere(StoreError):
+    """The votes of this key were moved to another home: two homes that vote with one key are the clone attack."""
+
+    code = "votes_elsewhere"
+    exit_code = 71
+    sentence = "This home must not vote: {why}."
+
+
 class ConsensusRefusal(WattestError):
     code = "consensus_refused"
     sentence = "The message of a validator does not hold: {why}."
@@ -186,14 +194,14 @@ class BadNumber(FormRefusal):
         "other_width": "the width of the serial is {right}, not {written}",
     }
 
-    def __init__(self, *, number: str, fault: str, **numbers: Param) -> None:
-        why = self.faults[fault].format(**numbers)
-        super().__init__(number=number, why=why, fault=fault, **numbers)
+    @classmethod
+    def of(cls, number: str, fault: str, **numbers: Param) -> "BadNumber":
+        return cls(number=number, why=cls.faults[fault].format(**numbers), fault=fault, **numbers)
 
 
 class RangesDiffer(FormRefusal):
     code = "ranges_differ"
-    sentence = "The certificates of the outputs are not exactly those of the inputs: {why}."
+    sentence = "The certificates do not match: {why}."
 
 
 class MoneyDiffers(FormRefusal):

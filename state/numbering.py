@@ -56,7 +56,7 @@ def format_number(number: CertificateNumber) -> str:
     stem = f"{number.registry}-{number.country}-{number.device:07d}-{number.month:06d}-{serials}"
     text = f"{stem}-{check_digits(stem)}"
     if parse_number(text) != number:
-        raise BadNumber(number=text, fault="unfit")
+        raise BadNumber.of(text, "unfit")
     return text
 
 
@@ -67,14 +67,14 @@ def parse_number(text: str) -> CertificateNumber:
         raise _fault_of(text[:MAX_TEXT])
     registry, country, device, month, serials, check = match.groups()
     if check_digits(text[:-3]) != check:
-        raise BadNumber(number=text, fault="check")
+        raise BadNumber.of(text, "check")
     start, _, end = serials.partition("/")
     if not 1 <= int(month[4:]) <= 12:
-        raise BadNumber(number=text, fault="month", month=month)
+        raise BadNumber.of(text, "month", month=month)
     if int(start) == 0:
-        raise BadNumber(number=text, fault="zero")
+        raise BadNumber.of(text, "zero")
     if end and int(end) <= int(start):
-        raise BadNumber(number=text, fault="reversed")
+        raise BadNumber.of(text, "reversed")
     return CertificateNumber(registry, country, int(device), int(month), int(start), int(end or start), len(start))
 
 
@@ -87,28 +87,28 @@ def require_decoration(number: CertificateNumber, registry: str, country: str, m
         ("other_width", number.serial_digits, serial_digits),
     ):
         if written != right:
-            raise BadNumber(number=format_number(number), fault=fault, right=right, written=written)
+            raise BadNumber.of(format_number(number), fault, right=right, written=written)
 
 
 def _fault_of(text: str) -> BadNumber:
     """What is wrong with the form of a text: the first part that cannot be what it stands for, and the place in it."""
     for place, character in enumerate(text, 1):
         if character not in _VALUES and character not in "-/":
-            return BadNumber(number=text, fault="character", place=place, character=character)
+            return BadNumber.of(text, "character", place=place, character=character)
     parts = text.split("-")
     if len(parts) != len(_PARTS):
-        return BadNumber(number=text, fault="parts" if len(parts) > 1 else "form", count=len(parts))
+        return BadNumber.of(text, "parts" if len(parts) > 1 else "form", count=len(parts))
     place = 1
     for part, (fault, form, letters) in zip(parts, _PARTS, strict=True):
         if not re.fullmatch(form, part):
             for offset, character in enumerate(part):
                 if letters and character.isdigit():
-                    return BadNumber(number=text, fault="digit", place=place + offset, character=character)
+                    return BadNumber.of(text, "digit", place=place + offset, character=character)
                 if not letters and character.isalpha():
-                    return BadNumber(number=text, fault="letter", place=place + offset, character=character)
-            return BadNumber(number=text, fault=fault, part=part or "«»")
+                    return BadNumber.of(text, "letter", place=place + offset, character=character)
+            return BadNumber.of(text, fault, part=part or "«»")
         place += len(part) + 1
-    return BadNumber(number=text, fault="form")
+    return BadNumber.of(text, "form")
 
 
 def check_digits(stem: str) -> str:

@@ -106,6 +106,7 @@ class Store:
         self._rows = rows
         self._recent: dict[bytes, Entry] = {}
         self._older: dict[bytes, Entry] = {}
+        self.syncs = 0  # since it was opened
         self.get_raw = rows.get_raw
         self.scan_raw = rows.scan_raw
 
@@ -129,6 +130,7 @@ class Store:
     def write(self, batch: Batch, sync: bool = True, decoded: Mapping[bytes, Entry] | None = None) -> None:
         """One batch. `decoded` may give entries that it puts as objects, so that the next reads need no decoding."""
         self._rows.write(batch, sync)
+        self.syncs += sync
         fresh = decoded or {}
         recent, older = self._recent, self._older
         for key in batch:

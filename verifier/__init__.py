@@ -11,6 +11,12 @@
     physics   is the claim impossible?        -> reject
     profile   the frozen baseline of a plant, fitted once on its commissioning window
     verdict   a day: accept, hold or reject, with reasons and Wh
+    link      a witness's curve to a plant, frozen at commissioning
+    neighbours, climate   the witnesses: power of other plants, wind of a reanalysis
+    wind_clock  does a wind logger agree with independent wind?
+    windows   7, 30 and 90 days, and a slow ramp
+    ladder    what is certifiable at once, later, never
+    finished  the day verdicts of a finished run, reviewed by witnesses and windows
     words     the reasons in sentences
     file_run  CSV files to verdicts, the core of `wattest verify`
 

@@ -10,6 +10,7 @@ from typing import Any
 from state.codec import Wire
 from state.errors import ReadingRefusal
 from state.units import DAY_S
+from verifier.climate import Climate
 from verifier.device import (
     INSOLATION_CHANNEL,
     NO_ANGLE,
@@ -20,10 +21,14 @@ from verifier.device import (
     DeviceFacts,
     require_usable,
 )
+from verifier.finished import Case, Grid, Plant, case_of, conclude, grid_of
 from verifier.intake import DayReadings, read_day
+from verifier.ladder import FinalVerdict
 from verifier.profile import Profile, profile_of_days
 from verifier.reading import DIGITS, MEASURED, Reading, guarded_json, scaled, time_of
 from verifier.verdict import DayVerdict, judge_day
+from verifier.wind_clock import seam_of
+from verifier.windows import LIMITS, Limits
 
 MAX_DEVICES_BYTES = 16 * 1024 * 1024
 AUDIT_DAYS = 400  # a file has its whole past at hand, so copies of last year are found too
@@ -38,6 +43,7 @@ class DeviceEntry(Wire, frozen=True):
     from_s: int
     to_s: int
     climate: tuple[str, ...]  # base names of independent climate files
+    neighbours: tuple[str, ...] = ()  # ids of devices that feel the same weather
 
 
 class Records:
@@ -79,6 +85,13 @@ class Records:
         broken = self.broken.get(entry.id, {})
         return [read_day(entry.facts, day, days[day], broken.get(day, ())) for day in sorted(days)]
 
+    def seams(self, entry: DeviceEntry) -> dict[int, int]:
+        """Days on which one whole hour came twice or is missing, see `wind_clock.seam_of`."""
+        found = {
+            day: seam_of(listed, entry.facts.interval_s) for day, listed in self.readings.get(entry.id, {}).items()
+        }
+        return {day: seam for day, seam in found.items() if seam}
+
     def window(self, entry: DeviceEntry) -> list[DayReadings]:
         """The days of the commissioning window; first and last may be cut by it."""
         days = self.readings.get(entry.id, {})
@@ -118,11 +131,56 @@ def judge_file_days(entry: DeviceEntry, records: Records) -> tuple[Profile, list
 
 
 def judge_files(
-    entries: Sequence[DeviceEntry], records: Records
-) -> Iterator[tuple[DeviceEntry, Profile, list[tuple[DayReadings, DayVerdict]]]]:
-    """Device by device in the order of their ids."""
+    entries: Sequence[DeviceEntry], records: Records, climates: Mapping[str, Climate] | None = None
+) -> Iterator[tuple[DeviceEntry, Profile, list[tuple[DayReadings, FinalVerdict]]]]:
+    """Device by device in the order of their ids, after every window and witness. `climates` by base name of file."""
+    run = Run(entries, records, climates or {})
     for entry in entries:
-        yield entry, *judge_file_days(entry, records)
+        yield entry, run.plant(entry.id).profile, conclude(run.case(entry.id))
+
+
+class Run:
+    """The plants of a run; a plant that others have as a neighbour is judged once."""
+
+    def __init__(self, entries: Sequence[DeviceEntry], records: Records, climates: Mapping[str, Climate]) -> None:
+        self._entries = {entry.id: entry for entry in entries}
+        self._records = records
+        self._climates = climates
+        self._plants: dict[str, Plant] = {}
+        self._grids: dict[str, Grid] = {}
+
+    def plant(self, name: str) -> Plant:
+        if name not in self._plants:
+            entry = self._entries[name]
+            profile, judged = judge_file_days(entry, self._records)
+            days = self._records.days(entry)
+            verdicts = {day.day: verdict for day, verdict in judged}
+            seams = self._records.seams(entry)
+            self._plants[name] = Plant(entry.facts, profile, entry.from_s, entry.to_s, days, verdicts, seams)
+        return self._plants[name]
+
+    def case(self, name: str, limits: Mapping[str, Limits] = LIMITS) -> Case:
+        """The plant with what its neighbours and independent climate say of it."""
+        entry = self._entries[name]
+        others = [(self.plant(other), self._grid(other)) for other in self._neighbours(entry)]
+        sources = [self._climates[file] for file in sorted(set(entry.climate)) if file in self._climates]
+        return case_of(self.plant(name), others, sources, limits)
+
+    def _neighbours(self, entry: DeviceEntry) -> list[str]:
+        """Those of the run that measure in the same intervals and have readings."""
+        known = {other for other in entry.neighbours if other in self._entries and other != entry.id}
+        return [
+            other
+            for other in sorted(known)
+            if self._entries[other].facts.interval_s == entry.facts.interval_s
+            and self._entries[other].facts.technology == entry.facts.technology
+            and self._records.readings.get(other)
+        ]
+
+    def _grid(self, name: str) -> Grid:
+        if name not in self._grids:
+            self._grids[name] = grid_of(self.plant(name))
+        return self._grids[name]
 
 
 def _entry(fields: Any) -> DeviceEntry:
@@ -159,10 +217,15 @@ def _build_entry(name: str, fields: Mapping[str, Any]) -> DeviceEntry:
         plane=plane,
         climate_source=owner,
     )
-    climate = fields.get("climate") or []
-    if not isinstance(climate, list) or not all(isinstance(item, str) for item in climate):
-        raise ReadingRefusal(why="climate is not a list of file names")
-    return DeviceEntry(name, facts, _number(window, "from", 0), _number(window, "to", 0), tuple(climate))
+    span = _number(window, "from", 0), _number(window, "to", 0)
+    return DeviceEntry(name, facts, *span, _names(fields, "climate"), _names(fields, "neighbours"))
+
+
+def _names(fields: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    names = fields.get(key) or []
+    if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+        raise ReadingRefusal(why=f"{key} is not a list of names")
+    return tuple(names)
 
 
 def _channels(fields: Mapping[str, Any]) -> int:

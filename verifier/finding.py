@@ -22,7 +22,9 @@ HOLD = frozenset(
     }
 )
 PHYSICS = frozenset({"over_nameplate", "night_power", "over_sky", "night_light", "flat", "power_replay"})
+WITNESS = frozenset({"neighbour", "reanalysis"})
 MODEL = frozenset({"model_day", "time_shift"})
+WINDOWS = frozenset({"window_7", "window_30", "window_90", "ramp"})
 
 
 class Finding(Wire, frozen=True):

@@ -6,21 +6,21 @@ from typing import Any
 
 from verifier.file_run import DeviceEntry
 from verifier.intake import DayReadings
+from verifier.ladder import FinalVerdict
 from verifier.profile import NamedDay, Profile, profile_hash
-from verifier.verdict import DayVerdict
 
-Judged = Sequence[tuple[DayReadings, DayVerdict]]
+Judged = Sequence[tuple[DayReadings, FinalVerdict]]
 
 
-def day_line(entry: DeviceEntry, day: DayReadings, verdict: DayVerdict) -> dict[str, Any]:
-    """One day. There is one release step, so all that is accepted is certifiable at once."""
+def day_line(entry: DeviceEntry, day: DayReadings, verdict: FinalVerdict) -> dict[str, Any]:
+    """One day after every window: `prompt_wh` is the part of `accepted_wh` that was certifiable a week later."""
     return {
         "device": entry.id,
         "day": day_text(day.day),
         "verdict": verdict.verdict,
         "energy_wh": verdict.energy_wh,
         "accepted_wh": verdict.accepted_wh,
-        "prompt_wh": verdict.accepted_wh,
+        "prompt_wh": verdict.prompt_wh,
         "withheld_wh": verdict.withheld_wh,
         "refused_wh": verdict.refused_wh,
         "reasons": list(verdict.reasons),
@@ -30,15 +30,14 @@ def day_line(entry: DeviceEntry, day: DayReadings, verdict: DayVerdict) -> dict[
 def summary_line(entry: DeviceEntry, profile: Profile, judged: Judged) -> dict[str, Any]:
     verdicts = [verdict for _, verdict in judged]
     counts = {name: sum(v.verdict == name for v in verdicts) for name in ("accept", "hold", "reject")}
-    accepted_wh = sum(v.accepted_wh for v in verdicts)
     return {
         "device": entry.id,
         "summary": {
             "days": len(verdicts),
             **counts,
             "energy_wh": sum(v.energy_wh for v in verdicts),
-            "accepted_wh": accepted_wh,
-            "prompt_wh": accepted_wh,
+            "accepted_wh": sum(v.accepted_wh for v in verdicts),
+            "prompt_wh": sum(v.prompt_wh for v in verdicts),
             "withheld_wh": sum(v.withheld_wh for v in verdicts),
             "refused_wh": sum(v.refused_wh for v in verdicts),
         },

@@ -17,7 +17,7 @@ from state.attestation import VERDICT_NAMES
 from state.codec import Wire
 from verifier import clock, scores
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
-from verifier.finding import HOLD, INFO, MODEL, PHYSICS, Finding, any_of, codes
+from verifier.finding import HOLD, INFO, MODEL, PHYSICS, WITNESS, Finding, any_of, codes
 from verifier.intake import DayReadings
 from verifier.profile import Profile, View, examine, expected, noon_centi, score_of, view_of, without_night
 from verifier.wind import BIN_MM_S, WindCurve, corrected_mm_s
@@ -68,7 +68,7 @@ def judge_day(
     before = [other for other in earlier if other.day < day]
     lags = _lags(device, profile, before)
     tried = [_under_lag(device, profile, day_readings, before, lag) for lag in lags]
-    view, found = min(tried, key=lambda pair: VERDICT_NAMES.index(_combine(pair[1])))
+    view, found = min(tried, key=lambda pair: VERDICT_NAMES.index(combine(pair[1])))
     usual_lag = 0 if profile is None else profile.lag_s
     if lags[tried.index((view, found))] != usual_lag:
         found = [*found, Finding("clock_shift", 0, lags[tried.index((view, found))] - usual_lag)]
@@ -180,8 +180,9 @@ def _clock_explains(
     )
 
 
-def _combine(found: Sequence[Finding]) -> Outcome:
-    if any_of(found, PHYSICS):
+def combine(found: Sequence[Finding]) -> Outcome:
+    """The verdict that these reasons make."""
+    if any_of(found, PHYSICS | WITNESS):
         return "reject"
     if any_of(found, HOLD):
         return "hold"
@@ -189,7 +190,7 @@ def _combine(found: Sequence[Finding]) -> Outcome:
 
 
 def _verdict(device: DeviceFacts, profile: Profile | None, view: View, found: Sequence[Finding]) -> DayVerdict:
-    outcome = _combine(found)
+    outcome = combine(found)
     energy_wh = view.day.energy_wh
     expected_w, allowed_w = _curves(device, profile, view)
     return DayVerdict(

@@ -57,6 +57,12 @@ NUMBERS = {
     "model_day": "The excess is {value_energy}; up to {limit_energy} would be let pass.",
     "time_shift": "It would fit {value} hours earlier; as claimed, the excess is {limit_energy}.",
     "clock_shift": "The shift is {value_hours} h.",
+    "window_7": "The excess is {value} %; up to {limit} % would be let pass.",
+    "window_30": "The excess is {value} %; up to {limit} % would be let pass.",
+    "window_90": "The excess is {value} %; up to {limit} % would be let pass.",
+    "ramp": "A month's excess has reached {value} %, after {limit} days of excess.",
+    "neighbour": "The claim is {value} % above theirs; up to {limit} % would be let pass.",
+    "reanalysis": "The claim is {value} % above what they allow; up to {limit} % would be let pass.",
 }
 
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import click
 
 from cli.options import Command
 from cli.session import require_screen
+from state.errors import WattestError
 
 if TYPE_CHECKING:
     from cli.demo.play import Caption, Performance
@@ -36,6 +38,8 @@ def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
         raise click.UsageError("--keep makes a new network, --resume goes on with one: give one of them.")
     if resume and not (resume / "testnet.json").is_file():
         raise click.UsageError(f"{resume} holds no network of the demo; make one with --keep {resume}.")
+    if resume and not (resume / "story.json").is_file():
+        raise click.UsageError(f"{resume} was left before its plants were accredited: make a new one with --keep.")
     if keep and keep.exists() and any(keep.iterdir()):
         raise click.UsageError(f"{keep} is not empty; go on with it by --resume {keep}, or name another folder.")
     directory = resume or keep or Path(tempfile.mkdtemp(prefix="wattest-demo-"))
@@ -46,13 +50,23 @@ def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
             if headless:
                 complete = _headless(performance, processes, bool(resume))
             else:
-                _on_screen(performance, processes, bool(resume))
-                complete = True
+                complete = _on_screen(performance, processes, bool(resume))
+    except Exception as error:
+        _tell_failure(directory, error)
     finally:
         performance.stop()
         _farewell(directory, kept=bool(keep or resume) or (headless and not complete))
     if not complete:
         sys.exit(1)
+
+
+def _tell_failure(directory: Path, error: Exception) -> None:
+    """One line for who watches; the rest in a file beside the nodes' logs. Whatever it was, the demo failed: code 1."""
+    (directory / "failure.txt").write_text("".join(traceback.format_exception(error)), "utf-8")
+    why = str(error) if isinstance(error, WattestError | TimeoutError) else f"{type(error).__name__}: {error}"
+    click.echo(
+        f"wattest: The demo failed: {why}\nDetails: {directory}/failure.txt and {directory}/node*/*.log", err=True
+    )
 
 
 def _headless(performance: "Performance", processes: "Processes", resume: bool) -> bool:
@@ -84,7 +98,7 @@ def _headless(performance: "Performance", processes: "Processes", resume: bool) 
     return not missing
 
 
-def _on_screen(performance: "Performance", processes: "Processes", resume: bool) -> None:
+def _on_screen(performance: "Performance", processes: "Processes", resume: bool) -> bool:
     """The dashboard in front, the story behind it in a thread that lives as long as the screen does.
 
     The thread must not end before the nodes: the kernel ends a child with the thread that started it.
@@ -104,6 +118,7 @@ def _on_screen(performance: "Performance", processes: "Processes", resume: bool)
         driver.join(15)
     if control.error:
         click.echo(f"The story stopped: {control.error}", err=True)
+    return not control.error
 
 
 def _printer() -> "Caption":

@@ -30,6 +30,7 @@ from node.client import NodeClient
 from state.units import DAY_S
 
 VALIDATORS = 4
+STORY = "story.json"  # in the directory of a kept run: which device each unit is
 READY_S = 60.0
 ENOUGH_S = 90.0  # until enough certificates exist for a market
 JUDGED_S = 90.0  # until every closed day has its verdict on the ledger
@@ -74,12 +75,21 @@ class Performance:
         assert self.stage is not None
         if resume:
             self.stage.ids = enrol(self.directory, self.stage.client, lambda _: None)
-            self.outcome.devices = json.loads((self.directory / "story.json").read_text("utf-8"))["devices"]
+            self.outcome.devices = json.loads((self.directory / STORY).read_text("utf-8"))["devices"]
             url = self.start_gateway(processes)
+            self._complete_commissioning(url)
         else:
             url = self.open_acts(processes)
         self.stream_from(url, _last_posted(url), days)
         self.market_acts()
+
+    def _complete_commissioning(self, url: str) -> None:
+        """What an earlier run was stopped in: a plant without a signed profile gets the rest of its window."""
+        assert self.stage is not None
+        devices, client = self.outcome.devices, self.stage.client
+        lacking = [unit for unit in self.units if not client.get(f"/v1/devices/{devices[unit.id]}")["profile_hash"]]
+        if lacking:
+            commission(self.stage, url, lacking, devices, self.caption, _last_posted(url))
 
     def stop(self) -> None:
         self.stopping.set()
@@ -134,20 +144,22 @@ class Performance:
         self.outcome.devices, gateway = accredit_plants(stage, self.units, self.caption)
         units = gateway_units(self.units, self.outcome.devices, gateway)
         (self.directory / "units.json").write_text(json.dumps(units, indent=2) + "\n", "utf-8")
-        (self.directory / "story.json").write_text(json.dumps({"devices": self.outcome.devices}) + "\n", "utf-8")
+        (self.directory / STORY).write_text(json.dumps({"devices": self.outcome.devices}) + "\n", "utf-8")
         url = self.start_gateway(processes)
         commission(stage, url, self.units, self.outcome.devices, self.caption)
         return url
 
     def stream_from(self, url: str, after: dict[str, int], days: int | None) -> None:
-        """Let every unit post its production readings later than `after`, at full speed."""
+        """Let every unit post its production readings later than `after`, at full speed; the wind unit `days` more."""
         self.streams = Streams(url)
         for unit in self.units:
-            end = (unit.first_day() + days) * DAY_S if days and unit.facts.technology.startswith("T02") else None
+            posted = after.get(unit.id, 0)
+            first = max(unit.first_day(), posted // DAY_S + 1)
+            end = (first + days) * DAY_S if days and unit.facts.technology.startswith("T02") else None
             rows = [
                 row
                 for row in unit.production()
-                if int(row["timestamp"]) > after.get(unit.id, 0) and (end is None or int(row["timestamp"]) < end)
+                if int(row["timestamp"]) > posted and (end is None or int(row["timestamp"]) < end)
             ]
             self.streams.start(unit, rows)
         self.caption("readings stream in: one raw HTTP POST each, kilowatts and weather, nothing else")
@@ -219,10 +231,17 @@ class Performance:
             )
 
     def describe_cheat(self) -> None:
-        """The red days in a sentence each."""
+        """The red days in a sentence each, and what is held rather than judged."""
         assert self.stage is not None
         for unit in self.units:
-            for day in judged_days(self.stage.client, self.outcome.devices[unit.id]):
+            days = judged_days(self.stage.client, self.outcome.devices[unit.id])
+            held = [day for day in days if day["verdict"] == "hold"]
+            if held:
+                reasons = sorted({reason for day in held for reason in day["reasons"]})
+                self.caption(
+                    f"unit {unit.id}: {len(held)} of {len(days)} days are held, not refused ({', '.join(reasons)})"
+                )
+            for day in days:
                 what = unit.tampered_days().get(int(day["day"]))
                 if what and day["verdict"] != "accept":
                     self.caption(

@@ -87,10 +87,21 @@ def gateway_units(units: list[Unit], devices: dict[str, int], gateway: int) -> d
 # --- act two: what is normal for each plant
 
 
-def commission(stage: Stage, gateway: str, units: list[Unit], devices: dict[str, int], say: Say) -> None:
-    """Post the commissioning windows, and sign each profile on chain after every organisation's node recomputed it."""
+def commission(
+    stage: Stage,
+    gateway: str,
+    units: list[Unit],
+    devices: dict[str, int],
+    say: Say,
+    posted: dict[str, int] | None = None,
+) -> None:
+    """Post the commissioning windows, and sign each profile on chain after every organisation's node recomputed it.
+
+    `posted`: the time of the last reading that the gateway has of a unit already.
+    """
     for unit in units:
-        post_commissioning(gateway, unit, unit.commissioning())
+        last = (posted or {}).get(unit.id, 0)
+        post_commissioning(gateway, unit, [row for row in unit.commissioning() if int(row["timestamp"]) > last])
     wait_until_sent(gateway, [unit.id for unit in units], SENT_S)
     say("the commissioning windows are on the validators; each computes the baseline of each plant by itself")
     contents = [

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from node.api.refusals import BadParameter
+from node.texts import LANGUAGES
 
 MAX_PAGE = 200
 MAX_BLOCKS = 64
@@ -130,4 +131,5 @@ DAY = Kind({"type": "string", "description": "YYYY-MM-DD (UTC), or days since 19
 BLOCK = Kind({"type": "string", "description": "height, or block hash in hexadecimal"}, _height_or_hash)
 CURSOR = Kind({"type": "string", "description": "`next` of the page before"}, read_cursor)
 TEXT = Kind({"type": "string", "maxLength": MAX_LENGTH}, _printable)
+LANGUAGE = choice(*LANGUAGES)
 FLAG = Kind({"type": "string", "description": "present = yes", "allowEmptyValue": True}, lambda text: True)

@@ -58,6 +58,7 @@ async def metrics(call: Call) -> Answer:
         metrics.traffic(peer.index, peer.received_bytes, peer.sent_bytes)
     metrics.blocksync_syncing.set(int(live.syncing))
     metrics.byzantine_validators.set(live.byzantine)
+    metrics.synced(live.syncs)
     metrics.auctions_open.set(len(auctions_page(store, "open", None, 200)[0]))
     for line in (await counted_supply(call)).show(store):
         face_value = int(line["face_value"])

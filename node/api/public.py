@@ -2,6 +2,9 @@
 
 import re
 import secrets
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
@@ -11,7 +14,12 @@ from node.api.ledger import status
 from node.api.refusals import status_of
 from node.api.supply import counted_supply
 from node.pages import render
-from node.queries import certificates, chain, statements
+from node.pages.html import Frame, path_of
+from node.pages.statement import statement as statement_page
+from node.pages.trace import certificate as certificate_page
+from node.queries import chain, statements
+from node.queries.trace import trace_dict
+from node.texts import preferred, texts
 from state.errors import StoreError, WattestError
 from state.history import height_of, transaction_position
 from state.keyspace import participant_key, statement_key
@@ -21,6 +29,7 @@ CHAIN_PREFIX_DIGITS = 8
 BASE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+VERIFIER = Path(__file__).resolve().parents[2] / "cli" / "verify_statement.py"  # read as a file, never imported
 
 
 async def home(call: Call) -> Answer:
@@ -30,37 +39,66 @@ async def home(call: Call) -> Answer:
     assert isinstance(shown, dict)
     supply = (await counted_supply(call)).show(call.store)
     latest, _ = statements.statements_page(call.store, None, None, render.LATEST_STATEMENTS)
-    return _html(render.home(_frame(call), shown, supply, latest, nonce), nonce=nonce)
+    return _html(call, render.home(_frame(call), shown, supply, latest, nonce), nonce=nonce)
 
 
 async def statement(call: Call) -> Answer:
     """A retirement statement for everybody: the page that its QR code leads to."""
+    frame = _frame(call)
     try:
         shown = statements.statement_dict(call.store, call["id"])
     except WattestError as error:
-        return _refused(call, error, "No such statement")
-    identity, prefix = shown["id"], call.services.chain.hex()[:CHAIN_PREFIX_DIGITS]
-    url = f"{call.services.public_url.rstrip('/')}/statement/{identity}?c={prefix}"
+        return _refused(call, error, frame.t("No such statement"))
+    prefix = call.services.chain.hex()[:CHAIN_PREFIX_DIGITS]
+    url = f"{call.services.public_url.rstrip('/')}/statement/{shown['id']}?c={prefix}"
     foreign = "c" in call.given and call["c"].hex() != prefix
-    return _html(render.statement(_frame(call), shown, url, foreign))
+    return _html(call, statement_page(frame, shown, url, verifier_sha256(), foreign))
 
 
 async def certificate(call: Call) -> Answer:
-    """A certificate for everybody: where it is and its whole life."""
+    """A certificate for everybody: its whole life, from the meter to its retirement."""
+    frame = _frame(call)
     try:
-        shown = certificates.certificate_dict(call.store, call["number"])
+        shown = trace_dict(call.store, call["number"].strip().upper())
     except WattestError as error:
-        return _refused(call, error, "No such certificate")
-    return _html(render.certificate(_frame(call), shown))
+        return _refused(call, error, frame.t("No such certificate"))
+    url = f"{call.services.public_url.rstrip('/')}{path_of(shown['number'])}"
+    return _html(call, certificate_page(frame, shown, url, verifier_sha256()))
 
 
 async def search(call: Call) -> Answer:
     """Leads from whatever was typed to the page or record that it names."""
-    target = find(call.store, call["q"].strip())
+    frame, target = _frame(call), find(call.store, call["q"].strip())
     if target is None:
-        message = f"Nothing here is called «{call['q']}». Numbers, ids and hashes must be complete."
-        return _html(render.refusal(_frame(call), "Nothing found", message), status=404)
-    return web.Response(status=303, headers={"Location": target})
+        message = frame.t("Nothing here is called «{name}». Numbers, ids and hashes must be complete.", name=call["q"])
+        return _html(call, render.refusal(frame, frame.t("Nothing found"), message), status=404)
+    suffix = f"?lang={frame.t.language}" if frame.chosen and not target.startswith("/v1/") else ""
+    return web.Response(status=303, headers={"Location": target + suffix})
+
+
+async def verifier(call: Call) -> Answer:
+    """The stand-alone verifier of proof files, one file of Python: the same bytes as `cli/verify_statement.py`."""
+    return _download(verifier_source(), "verify_statement.py", "text/x-python")
+
+
+async def genesis(call: Call) -> Answer:
+    """The canonical genesis whose hash is the chain id, as the file that the verifier takes."""
+    return _download(call.services.genesis, "genesis.json", "application/json")
+
+
+@cache
+def verifier_source() -> bytes:
+    return VERIFIER.read_bytes()
+
+
+@cache
+def verifier_sha256() -> str:
+    return sha256(verifier_source()).hexdigest()
+
+
+def _download(data: bytes, name: str, media: str) -> web.Response:
+    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=data, content_type=media, headers=disposition)
 
 
 def find(store: Store, text: str) -> str | None:
@@ -86,18 +124,31 @@ def find(store: Store, text: str) -> str | None:
     return None
 
 
-def _frame(call: Call) -> render.Frame:
-    return render.Frame(chain.parameters_of(call.store).name, call.services.chain.hex())
+def _frame(call: Call) -> Frame:
+    request = call.request
+    language = call.get("lang") or preferred(request.headers.get("Accept-Language", ""))
+    return Frame(
+        network=chain.parameters_of(call.store).name,
+        chain=call.services.chain.hex(),
+        t=texts(language),
+        path=request.rel_url.raw_path,
+        query="&".join(f"{name}={quote(value)}" for name, value in request.query.items() if name != "lang"),
+        chosen="lang" in call.given,
+    )
 
 
 def _refused(call: Call, error: WattestError, title: str) -> web.Response:
     if isinstance(error, StoreError):
         raise error
-    message = str(error).removesuffix(f" [{error.code}]")
-    return _html(render.refusal(_frame(call), title, message), status=status_of(error))
+    frame = _frame(call)
+    return _html(call, render.refusal(frame, title, frame.t.refusal(error)), status=status_of(error))
 
 
-def _html(text: str, status: int = 200, nonce: str = "") -> web.Response:
+def _html(call: Call, text: str, status: int = 200, nonce: str = "") -> web.Response:
     script = f"; script-src 'nonce-{nonce}'; connect-src 'self'" if nonce else ""
-    policy = BASE_POLICY + script
-    return web.Response(text=text, status=status, content_type="text/html", headers={"Content-Security-Policy": policy})
+    headers = {
+        "Content-Security-Policy": BASE_POLICY + script,
+        "Content-Language": _frame(call).t.tag,
+        "Vary": "Accept-Language",
+    }
+    return web.Response(text=text, status=status, content_type="text/html", headers=headers)

@@ -12,6 +12,7 @@ from node.api.parameters import (
     HASH,
     HEIGHT,
     ID,
+    LANGUAGE,
     PAGE,
     SECONDS,
     STATEMENT_ID,
@@ -24,6 +25,7 @@ from state.units import MAX_TX_BYTES
 
 HTML = "text/html"
 PLAIN = "text/plain"
+PYTHON = "text/x-python"
 
 PAGED = (
     Parameter("limit", PAGE, "items of this page, at most 200"),
@@ -38,6 +40,7 @@ def names(text: str) -> tuple[str, ...]:
 BY_ID = (Parameter("id", ID, "sequence number given by the ledger"),)
 BY_NUMBER = (Parameter("number", TEXT, "certificate number, one or a range, with its check digits"),)
 BY_STATEMENT = (Parameter("id", STATEMENT_ID, "first 16 bytes of the statement hash"),)
+LANG = (Parameter("lang", LANGUAGE, "language of the page; without it, what Accept-Language prefers"),)
 VERBOSE = (Parameter("verbose", FLAG, "one line per check"),)
 
 TRANSACTION = Body((MSGPACK, JSON), 2 * MAX_TX_BYTES + 64, 'signed bytes, or {"transaction": hex}')
@@ -64,7 +67,8 @@ DEVICE_FIELDS = names(
     "id owner scheme facts until next_serial profile_hash profile_from profile_to scheme_name credential months"
 )
 CERTIFICATE_FIELDS = names(
-    "number device start end status holder holder_name statement issuance facts scheme ranges history"
+    "number device start end status holder holder_name statement beneficiary registry issuance facts scheme ranges "
+    "history codes energytag"
 )
 AUCTION_FIELDS = names(
     "id operator title lot_class currency floor ceiling opened_at opened_height closes_at orders status seed price "
@@ -79,12 +83,12 @@ STATEMENT_FIELDS = names(
 
 ROUTES: tuple[Route, ...] = (
     # pages for people
-    Route("GET", "/", public.home, produces=HTML),
+    Route("GET", "/", public.home, query=LANG, produces=HTML),
     Route(
         "GET",
         "/search",
         public.search,
-        query=(Parameter("q", TEXT, "what is looked for", required=True),),
+        query=(Parameter("q", TEXT, "what is looked for", required=True), *LANG),
         produces=HTML,
         status=303,
     ),
@@ -93,10 +97,12 @@ ROUTES: tuple[Route, ...] = (
         "/statement/{id}",
         public.statement,
         where=BY_STATEMENT,
-        query=(Parameter("c", CHAIN_PREFIX, "first 8 hexadecimal digits of the chain id"),),
+        query=(Parameter("c", CHAIN_PREFIX, "first 8 hexadecimal digits of the chain id"), *LANG),
         produces=HTML,
     ),
-    Route("GET", "/certificate/{number}", public.certificate, where=BY_NUMBER, produces=HTML),
+    Route("GET", "/certificate/{number}", public.certificate, where=BY_NUMBER, query=LANG, produces=HTML),
+    Route("GET", "/verify_statement.py", public.verifier, produces=PYTHON),
+    Route("GET", "/genesis.json", public.genesis),
     # probes
     Route("GET", "/livez", probes.livez, query=VERBOSE, produces=PLAIN),
     Route("GET", "/readyz", probes.readyz, query=VERBOSE, produces=PLAIN),

@@ -37,6 +37,7 @@ class Live:
     mempool: int
     syncing: bool
     byzantine: int = 0
+    syncs: int = 0  # of store and journal since the node started
 
     @property
     def connected(self) -> int:

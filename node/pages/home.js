@@ -7,13 +7,13 @@ async function refresh() {
     set("time", new Date(status.time_ms).toISOString().slice(0, 19).replace("T", " "));
     set("mempool", status.mempool);
     const signing = status.validators.filter((one) => one.last_signed_height >= status.height - 3).length;
-    set("signing", signing + " of " + status.validators.length);
+    set("signing", signing + " / " + status.validators.length);
     const supply = await get("/v1/supply");
     const rows = supply.schemes.map((line) => {
       const row = document.createElement("tr");
       for (const [text, number] of [[line.name], [line.unit], [line.live, 1], [line.retired, 1], [line.expired, 1], [line.issued, 1]]) {
         const cell = row.insertCell();
-        cell.textContent = number ? BigInt(text).toLocaleString("en") : text;
+        cell.textContent = number ? BigInt(text).toLocaleString(document.documentElement.lang) : text;
         if (number) cell.className = "number";
       }
       return row;

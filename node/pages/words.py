@@ -1,14 +1,36 @@
-"""Words of the pages for what the ledger says in codes."""
+"""Words of the pages for what the ledger says in codes: each value is a message of the texts catalogue."""
 
-ACTION_WORDS = {
-    "issue": "issued",
-    "transfer": "transferred",
-    "offer": "offered in an auction",
-    "cancel": "offer taken back",
-    "settle": "sold in an auction",
-    "deliver": "delivered to the buyer",
-    "retire": "retired",
-    "expire": "expired",
+from collections.abc import Mapping
+
+from node.queries.foreign_codes import foreign
+from node.texts import Texts
+from verifier.words import GENERAL
+
+STATUS_WORDS = {
+    "active": "valid",
+    "locked": "offered for sale",
+    "reserved": "sold, delivery follows",
+    "retired": "retired",
+    "expired": "expired",
+    "withdrawn": "withdrawn",
+}
+
+STATUS_SENTENCES = {
+    "active": "Valid and unused. It belongs to {holder}.",
+    "locked": "It lies in an auction and cannot move until that ends. It still belongs to {holder}.",
+    "reserved": "Sold in an auction to {holder}. Certificate and money change hands together, within a few blocks.",
+    "retired": "Used up for {beneficiary}. Once and for ever: nobody can sell or claim it again.",
+    "expired": "Expired unused, held by {holder}. Nobody can trade or claim it any more.",
+    "withdrawn": "Withdrawn after an error was proven. Nobody may claim it, and its number is never given out again.",
+}
+
+MOODS = {
+    "active": "good",
+    "locked": "warn",
+    "reserved": "warn",
+    "retired": "done",
+    "expired": "bad",
+    "withdrawn": "bad",
 }
 
 PURPOSE_WORDS = {
@@ -16,3 +38,51 @@ PURPOSE_WORDS = {
     "compliance": "compliance",
     "own_consumption": "own consumption",
 }
+
+VERDICT_WORDS = {
+    "accept": "accepted",
+    "hold": "held back",
+    "reject": "rejected",
+}
+
+SOURCE_WORDS = {
+    "solar": "solar power",
+    "onshore wind": "wind power, on land",
+    "offshore wind": "wind power, at sea",
+    "wind": "wind power",
+    "hydro": "hydropower",
+    "marine": "power of the sea",
+    "thermal": "power of burnt fuel",
+    "nuclear": "nuclear power",
+    "other": "another source of power",
+}
+
+TABLES: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("status", STATUS_WORDS),
+    ("", STATUS_SENTENCES),
+    ("", PURPOSE_WORDS),
+    ("", VERDICT_WORDS),
+    ("", SOURCE_WORDS),
+)
+
+
+def status(t: Texts, name: str) -> str:
+    return t(STATUS_WORDS[name], "status")
+
+
+def worded(t: Texts, table: Mapping[str, str], name: str) -> str:
+    """The word for a code; the code itself where a newer ledger says one that this node does not know."""
+    return t(table[name]) if name in table else name
+
+
+def source(t: Texts, technology: str) -> str:
+    return t(SOURCE_WORDS[foreign(technology).words])
+
+
+def reason(t: Texts, name: str) -> str:
+    """The sentence of a reason of a verdict."""
+    return t(GENERAL[name], f"reason/{name}") if name in GENERAL else name
+
+
+def purpose(t: Texts, name: str) -> str:
+    return worded(t, PURPOSE_WORDS, name)

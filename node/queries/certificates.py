@@ -5,6 +5,8 @@ from typing import Any
 from contracts.events import Issued
 from contracts.statement import statement_id
 from node.queries.chain import block_at, events_of, find_transaction, parameters_of
+from node.queries.energytag import energytag_dict
+from node.queries.foreign_codes import codes_dict
 from node.queries.pages import Page, bounds, take
 from node.queries.values import plain
 from state.errors import StoreMismatch, Unknown
@@ -66,7 +68,8 @@ def certificate_dict(store: Store, text: str) -> dict[str, Any]:
     require_decoration(number, right.registry, right.country, right.month, right.serial_digits)
     device = store.get(device_key(number.device))
     assert isinstance(device, Device)
-    return {
+    claim = _claim_of(store, steps[-1], number.start) if found.status == "retired" else None
+    shown = {
         "number": text,
         "device": number.device,
         "start": str(number.start),
@@ -74,13 +77,17 @@ def certificate_dict(store: Store, text: str) -> dict[str, Any]:
         "status": found.status,
         "holder": found.holder,
         "holder_name": name_of(store, found.holder),
-        "statement": _statement_of(store, steps[-1], number.start) if found.status == "retired" else None,
+        "statement": statement_id(claim.statement_hash).hex() if claim else None,
+        "beneficiary": claim.beneficiary.name if claim else "",
+        "registry": parameters_of(store).name,
         "issuance": {name: value for name, value in plain(issuance).items() if name != "kind"},
         "facts": plain(device.facts),
         "scheme": _scheme(store, issuance),
         "ranges": _ranges(store, number, issuance),
         "history": [_step_dict(store, issuance, step) for step in steps],
+        "codes": codes_dict(device.facts.technology, device.facts.fuel),
     }
+    return {**shown, "energytag": energytag_dict(shown)}
 
 
 def _born(store: Store, device: int, birth: Step) -> Issuance:
@@ -139,12 +146,12 @@ def _step_dict(store: Store, issuance: Issuance, step: Step) -> dict[str, Any]:
     }
 
 
-def _statement_of(store: Store, end: Step, serial: int) -> str | None:
-    """Id of the statement that a certificate was retired in."""
+def _claim_of(store: Store, end: Step, serial: int) -> Retire:
+    """The claim that a certificate was retired with."""
     _, _, transaction = find_transaction(store, end.txid)
     action = transaction.body.actions[end.action_index]
     assert isinstance(action, Retire), f"certificate {serial} is said to be retired"
-    return statement_id(action.statement_hash).hex()
+    return action
 
 
 def name_of(store: Store, participant: int) -> str:

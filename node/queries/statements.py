@@ -5,6 +5,7 @@ from typing import Any
 from contracts.statement import StatementFacts, statement_facts, statement_hash
 from node.queries.certificates import issuance_of, name_of
 from node.queries.chain import find_transaction, meta_of, parameters_of
+from node.queries.foreign_codes import codes_dict
 from node.queries.pages import Page, records
 from node.queries.values import plain
 from state.errors import StoreMismatch, Unknown
@@ -55,6 +56,7 @@ def statement_dict(store: Store, identity: bytes) -> dict[str, Any]:
     shown = plain(facts)
     for bundle, item in zip(facts.bundles, shown["bundles"], strict=True):
         item["quantity"] = str(bundle.end - bundle.start + 1)
+        item["codes"] = codes_dict(bundle.facts.technology, bundle.facts.fuel)
         item["number"] = format_number(
             CertificateNumber(
                 facts.registry_code,

@@ -203,3 +203,10 @@ def test_one_prompt_unlocks_both_sides_of_a_sale(  # type: ignore[no-untyped-def
     line = ("transfer", ALL, "--to", "trader", "--price", "5", "--from", "owner", "-y", "--node", node.url)
     assert wattest("--home", home, *line).code == 0
     assert prompts == ["Passphrase of owner"]
+
+
+def test_shows_the_numbers_before_value_moves(act) -> None:  # type: ignore[no-untyped-def]
+    """Numbers of a range are of one plant only: without the whole number nobody knows what is about to end."""
+    ran = act("retire", "--from", "owner", "--quantity", "1")
+    assert ran.code == 0, ran.err
+    assert FIRST in ran.err

@@ -19,6 +19,7 @@ from node.app import Node, NodeKeys
 from node.config import load_config, render_config
 from node.keystore import generate_key, save_key
 from node.log import open_log
+from node.voting import begin_votes
 from state.crypto import sign
 from state.transaction import Action, Body, Register, Transaction, encode_transaction, signing_bytes
 
@@ -64,6 +65,8 @@ def make_home(home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: Nod
     for purpose, seed in (("node", keys.node), ("vote", keys.vote)):
         if seed is not None:
             save_key(home / "keys", purpose, generate_key(purpose, seed=seed), None, "test")
+    if keys.vote is not None:
+        begin_votes(load_config(home, environment={}))
     return home
 
 

@@ -7,7 +7,7 @@ from contracts.transition import DecodedTx, verify_signatures
 from node.signatures import CHUNK, SignatureCache, SignatureVerifier
 from state.codec import encode
 from state.errors import BadSignature, DecodeError, SignerMismatch
-from state.transaction import Register, Transaction
+from state.transaction import Register, Transaction, body_bytes, transaction_id
 
 
 def made(count: int) -> list[DecodedTx]:
@@ -102,3 +102,13 @@ def test_refuses_missing_and_superfluous_signatures() -> None:
 def test_refuses_bytes_that_are_no_transaction() -> None:
     with pytest.raises(DecodeError):
         SignatureVerifier(SignatureCache()).verified([b"\x92\x90\x90"])
+
+
+@pytest.mark.parametrize("signers", [0, 1, 15, 16])
+def test_body_is_found_in_the_bytes_of_its_transaction(signers: int) -> None:
+    world = World()
+    names = tuple(f"p{n}" for n in range(signers))
+    decoded = world.transaction(Register(world.key("p0"), "p0", "FR", b""), by=names)
+    assert body_bytes(decoded.raw, decoded.transaction) == encode(decoded.transaction.body)
+    assert decoded.txid == transaction_id(decoded.transaction.body)
+    verify_signatures(decoded)

@@ -16,7 +16,7 @@ from state.codec import decode
 from state.errors import DiskFailed
 
 
-class Watch:
+class Watch(RealDisk):
     """A disk and the broadcasts of one node: what of the journal was synced when a message left."""
 
     def __init__(self, running: Running, failing_sync: int = 0) -> None:
@@ -33,14 +33,11 @@ class Watch:
         assert isinstance(frame, Consensus)
         self.sent.append((decode(ConsensusMessage, frame.payload), self.synced))  # type: ignore[arg-type]
 
-    def write(self, descriptor: int, data: bytes) -> None:
-        RealDisk().write(descriptor, data)
-
     def sync(self, descriptor: int) -> None:
         self.syncs += 1
         if self.syncs == self._failing_sync:
             raise OSError(5, "Input/output error")
-        RealDisk().sync(descriptor)
+        super().sync(descriptor)
         path = self._journal.directory / f"{self._journal.header.sequence:010d}.journal"
         payloads, _ = _read_segment(path)
         self.synced = {record for payload in payloads for record in getattr(payload, "records", ())}

@@ -11,7 +11,16 @@ from consensus.effects import Halt
 from node.app import Node, exit_code, load_keys, run_node
 from node.config import ConfigError, load_config, parse_address
 from node.failures import KeystoreError
-from state.errors import DiskFailed, ExecutionDiffers, GenesisInvalid, StoreError, StoreMismatch, VoteStateLost
+from node.voting import export_votes
+from state.errors import (
+    DiskFailed,
+    ExecutionDiffers,
+    GenesisInvalid,
+    StoreError,
+    StoreMismatch,
+    VotesElsewhere,
+    VoteStateLost,
+)
 
 
 def ended(home: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -92,12 +101,11 @@ async def test_ends_with_71_where_the_state_is_damaged(used_home: Path, capsys: 
     assert "fetch it anew" in said
 
 
-async def test_ends_with_71_where_own_votes_are_lost(used_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for path in (used_home / "data" / "journal").iterdir():
-        path.unlink()
+async def test_ends_with_71_where_the_votes_were_exported(used_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export_votes(load_config(used_home, environment={}), used_home / "votes.json")
     code, said = ended(used_home, capsys)
     assert code == 71
-    assert "contradict" in said
+    assert "import them where the validator lives now" in said
 
 
 @pytest.mark.parametrize("code", [73, 74])
@@ -123,6 +131,7 @@ def test_each_failure_has_its_code() -> None:
         StoreError(why=""): 70,
         StoreMismatch(why=""): 71,
         VoteStateLost(why=""): 71,
+        VotesElsewhere(why=""): 71,
         ExecutionDiffers(height=1, block="", why=""): 72,
         ConfigError(why=""): 2,
         GenesisInvalid(why=""): 2,

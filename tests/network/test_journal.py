@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from node.faults import RealDisk
-from node.journal import PREFIX_BYTES, Journal
+from node.journal import PREFIX_BYTES, Journal, Stored
 from state.errors import DiskFailed, VoteStateLost
 
 CHAIN, KEY = bytes(32), b"\x01" * 32
@@ -138,6 +138,45 @@ def test_rotation_keeps_the_survivors_and_the_header(tmp_path: Path) -> None:
         "0000000003.journal",
         "0000000004.journal",
     ]
+
+
+def test_after_an_orderly_stop_the_journal_must_not_be_shorter(tmp_path: Path) -> None:
+    journal = fresh(tmp_path)
+    for turn in (b"first", b"second"):
+        journal.append([turn])
+        journal.sync()
+        if turn == b"first":
+            end = journal.size_bytes
+    journal.finish()
+    whole = segment(tmp_path).read_bytes()
+    closed = (tmp_path / "journal" / "closed").read_bytes()
+    for length in range(end, len(whole)):
+        segment(tmp_path).write_bytes(whole[:length])
+        (tmp_path / "journal" / "closed").write_bytes(closed)
+        with pytest.raises(VoteStateLost, match="shorter"):
+            again(tmp_path)
+    segment(tmp_path).write_bytes(whole)
+    journal = again(tmp_path)
+    assert (journal.recovered, journal.torn) == ((b"first", b"second"), False)
+    journal.close()
+    segment(tmp_path).write_bytes(whole[:-1])  # a crash: nothing is known of the end any more
+    journal = again(tmp_path)
+    assert (journal.recovered, journal.torn) == ((b"first",), True)
+
+
+def test_the_stored_block_is_remembered_across_lives_and_rotations(tmp_path: Path) -> None:
+    journal = fresh(tmp_path)
+    assert journal.stored == Stored(0, bytes(32))
+    journal.note_stored(7, b"\x07" * 32)
+    journal.append([b"vote"])
+    journal.sync()
+    journal.close()
+    journal = again(tmp_path)
+    assert journal.stored == Stored(7, b"\x07" * 32)
+    journal.rotate(0, 7, 9, b"\x07" * 32, [b"vote"])
+    assert journal.earlier() == (b"vote",)
+    journal.close()
+    assert again(tmp_path).stored == Stored(7, b"\x07" * 32)
 
 
 def test_refuses_when_the_newest_segment_is_missing(tmp_path: Path) -> None:

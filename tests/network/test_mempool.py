@@ -313,3 +313,34 @@ async def test_refuses_more_than_its_memory_holds(scene: Scene, monkeypatch: pyt
     monkeypatch.setattr(module, "MAX_TRANSACTIONS", 100)
     monkeypatch.setattr(module, "MAX_BYTES", scene.pool.bytes)
     await scene.refused(scene.deposit("r9"), MempoolFull)
+
+
+def test_block_and_its_gossip_side_by_side_are_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, verified = Scene(), []
+    monkeypatch.setattr(module, "verify_signatures", lambda decoded: verified.append(decoded.txid))
+    monkeypatch.setattr(module, "VERIFY_CHUNK", 2)
+    names = [f"p{n}" for n in range(9)]
+    raws = [scene.world.transaction(Register(scene.world.key(n), n, "FR", b""), by=(n,)).raw for n in names]
+
+    async def both() -> None:
+        await asyncio.gather(scene.pool.prepare(raws), scene.pool.admit(raws, local=False))
+
+    asyncio.run(both())
+    assert len(verified) == len(set(verified)) == len(raws)
+    assert len(scene.pool) == len(raws)
+
+
+def test_block_that_becomes_final_while_signatures_are_checked_is_seen() -> None:
+    scene = Scene()
+    decoded = scene.transfer("owner", "trader", scene.bundle)
+
+    async def overtaken() -> list[Admitted]:
+        admission = asyncio.create_task(scene.pool.admit([decoded.raw], local=False))
+        await asyncio.sleep(0)  # screened; its signature is being checked
+        scene.tip.final.add(decoded.txid)
+        scene.pool.committed(1, [decoded])
+        return await admission
+
+    (result,) = asyncio.run(overtaken())
+    assert isinstance(result, Duplicate)
+    assert len(scene.pool) == 0

@@ -121,14 +121,22 @@ def test_table_tells_the_reasons_in_words(tmp_path: Path) -> None:
 
 
 def test_climate_files_are_matched_by_base_name(tmp_path: Path) -> None:
-    for name in ("era5.csv.gz", "other.csv"):
-        (tmp_path / name).write_text("")
+    text = "timestamp,wind_spd_100m,t2m_k,density\n1471392000,8.1,288.1,1.2\n1471395600,8.2,288.1,1.2\n"
+    (tmp_path / "era5.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "other.csv").write_text(text)
     result = run(
         tmp_path, {"all.csv": ROWS}, "--json", *(f"--climate={tmp_path / n}" for n in ("era5.csv.gz", "other.csv"))
     )
     assert result.exit_code == 0
     assert "other.csv is in no device's climate list" in result.stderr
     assert "era5" not in result.stderr
+
+
+def test_a_climate_file_without_wind_is_said_and_not_used(tmp_path: Path) -> None:
+    (tmp_path / "era5.csv.gz").write_bytes(gzip.compress(b"timestamp,ghi\n1471392000,8.1\n"))
+    result = run(tmp_path, {"all.csv": ROWS}, "--json", f"--climate={tmp_path / 'era5.csv.gz'}")
+    assert result.exit_code == 0
+    assert "era5.csv.gz has no columns timestamp and wind_spd_" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -143,6 +151,7 @@ def test_climate_files_are_matched_by_base_name(tmp_path: Path) -> None:
         {"commissioning": None},
         {"commissioning": {"from": 1}},
         {"climate": "era5.csv"},
+        {"neighbours": "T2"},
         {"id": None},
     ],
     ids=str,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from verifier.finding import HOLD, INFO, MODEL, PHYSICS, Finding
+from verifier.finding import HOLD, INFO, MODEL, PHYSICS, WINDOWS, WITNESS, Finding
 from verifier.words import GENERAL, NUMBERS, explain, explain_finding
 
-CODES = sorted(INFO | HOLD | PHYSICS | MODEL)
+CODES = sorted(INFO | HOLD | PHYSICS | MODEL | WITNESS | WINDOWS)
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -30,7 +30,7 @@ class Command:
 
     def start(self, listen: str = "127.0.0.1:0", *more: str) -> subprocess.Popen[str]:
         arguments = ["gateway", "--home", str(self.home), "--chain-id", CHAIN, "--node", "http://127.0.0.1:9", "--json"]
-        arguments += ["--listen", listen, "--units", str(self.home / "units.json"), "--key", "gateway", *more]
+        arguments += ["--listen", listen, "--units", str(self.home / "units.json"), *more]
         child = subprocess.Popen(
             [sys.executable, "-m", "cli.main", *arguments],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -111,3 +111,13 @@ def test_an_unknown_unit_is_answered_with_its_code(command: Command) -> None:
         ask(url, READING | {"id": "9"})
     assert caught.value.code == 404
     assert json.load(caught.value)["code"] == "unknown_unit"
+
+
+def test_the_only_gateway_key_of_the_home_needs_no_name(command: Command) -> None:
+    child = command.start()
+    assert listening(child)
+    command.stop()
+    save_key(command.home / "keys", "second", generate_key("gateway", CHAIN, seed_of("second")), None, "test")
+    _, err = (refused := command.start()).communicate(timeout=30)
+    assert refused.returncode == 2
+    assert "gateway, second" in err

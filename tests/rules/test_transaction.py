@@ -161,7 +161,7 @@ def test_refuses_a_signature_too_few_or_too_many(town: Town) -> None:
 # --- replay: the same signed bytes, twice
 
 
-# evidence needs epochs: test_validators.py
+# evidence is replayed in test_validators.py
 @pytest.mark.parametrize("kind", sorted({kind.name for kind in KINDS.values()} - {"settle", "evidence"}))
 def test_refuses_a_replay_of(town: Town, kind: str) -> None:
     by, actions = one_of_each(town)[kind]

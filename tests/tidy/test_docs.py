@@ -77,6 +77,16 @@ def test_links_lead_somewhere() -> None:
     assert not broken, broken
 
 
+def test_source_files_that_docs_name_exist() -> None:
+    """A path in backticks that begins with one of our folders leads to a file; a changelog may name what is gone."""
+    path_of = re.compile(r"`((?:state|contracts|consensus|verifier|node|cli|tui|tests|bench|tools)/[\w/.-]+\.\w+)`")
+    pages = [page for page in MARKDOWN if page.name != "CHANGELOG.md"]
+    named = [(page, name) for page in pages for name in path_of.findall(page.read_text())]
+    assert named
+    gone = [f"{name_of(page)} -> {name}" for page, name in named if not (ROOT / name).exists()]
+    assert not gone, gone
+
+
 def test_make_targets_that_docs_name_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {

@@ -1,0 +1,363 @@
+"""The trace page: the whole life of a certificate as a line of steps that a stranger with a phone understands.
+
+Production time (when the wind blew) and ledger time (when a block said so) differ by design, so each step says which of
+the two it shows. No script is needed to read it.
+"""
+
+from html import escape
+from typing import Any
+
+from node.pages.figures import DAY_S, date, day, days, energy, moment, money, power
+from node.pages.html import (
+    Frame,
+    Number,
+    Safe,
+    code,
+    fill,
+    grouped,
+    joined,
+    page,
+    pairs,
+    paragraph,
+    path_of,
+    qr,
+    rows,
+)
+from node.pages.statement import check
+from node.pages.words import (
+    MOODS,
+    STATUS_SENTENCES,
+    VERDICT_WORDS,
+    purpose,
+    reason,
+    source,
+    status,
+    worded,
+)
+from node.texts import Texts
+
+Step = dict[str, Any]
+
+ICONS = {
+    "bolt": '<path d="M13 2 5 14h6l-1 8 8-12h-6z"/>',
+    "cloud": '<path d="M7 18a4 4 0 0 1 .6-7.96 5.5 5.5 0 0 1 10.6 1.5A3.3 3.3 0 0 1 17.7 18z"/>',
+    "pen": '<path d="m4 20 1-4L16 5l3 3L8 19z"/><path d="M13 20h7"/>',
+    "seal": '<circle cx="12" cy="9" r="5.5"/><path d="m9 14-1.5 7 4.5-2.5 4.5 2.5-1.5-7"/>',
+    "tag": '<path d="M3 12V4h8l9.5 9.5-8 8z"/><circle cx="7.5" cy="8.5" r="1"/>',
+    "hand": '<path d="M4 8h14l-4-4"/><path d="M20 16H6l4 4"/>',
+    "split": '<path d="M4 12h7"/><path d="m11 12 8-6"/><path d="m11 12 8 6"/>',
+    "leaf": '<path d="M5 20c0-9 5-15 15-16 0 10-5 15-12 15"/><path d="M5 20c2-5 5-8 9-10"/>',
+    "stop": '<circle cx="12" cy="12" r="8"/><path d="m7 7 10 10"/>',
+}
+
+
+def certificate(frame: Frame, shown: dict[str, Any], url: str, sha256: str) -> str:
+    """The page of `node.queries.trace.trace_dict`; `url` is what its QR code says."""
+    t = frame.t
+    one = shown["start"] == shown["end"]
+    return page(
+        frame,
+        shown["number"],
+        fill(
+            "certificate.html",
+            t,
+            mood=MOODS.get(shown["status"], "warn"),
+            status=status(t, shown["status"]),
+            headline=_headline(t, shown),
+            number=shown["number"],
+            sentence=_sentence(t, shown),
+            claim=_button(frame, shown),
+            qr=qr(url),
+            ranges=Safe("") if one else _ranges(t, shown),
+            note=Safe("") if one else paragraph(t("It is told of the first certificate of the range."), "soft"),
+            life=joined(_step(frame, shown, step) for step in shown["life"]),
+            facts=pairs(_facts(t, shown)),
+            check=_check(frame, shown, sha256),
+        ),
+    )
+
+
+def _headline(t: Texts, shown: dict[str, Any]) -> str:
+    count = int(shown["end"]) - int(shown["start"]) + 1
+    amount = energy(t, count * int(shown["scheme"]["face_value"]))
+    return f"{amount} · {source(t, shown['facts']['technology'])}"
+
+
+def _sentence(t: Texts, shown: dict[str, Any]) -> str:
+    sentence = STATUS_SENTENCES.get(shown["status"])
+    return t(sentence, holder=shown["holder_name"], beneficiary=shown["beneficiary"]) if sentence else ""
+
+
+def _button(frame: Frame, shown: dict[str, Any]) -> Safe:
+    if not shown["statement"]:
+        return Safe("")
+    address = frame.href(f"/statement/{shown['statement']}")
+    return Safe(f'<p><a class="button" href="{address}">{escape(frame.t("Statement and proof"))}</a></p>')
+
+
+def _check(frame: Frame, shown: dict[str, Any], sha256: str) -> Safe:
+    if shown["statement"]:
+        return check(frame, shown["statement"], sha256)
+    return fill("uncheckable.html", frame.t, chain=frame.chain)
+
+
+def _ranges(t: Texts, shown: dict[str, Any]) -> Safe:
+    lines = rows(
+        ([code(part["number"]), Number(int(part["quantity"])), status(t, part["status"])] for part in shown["ranges"]),
+        t,
+    )
+    head = "".join(f"<th{mark}>{escape(t(name))}</th>" for name, mark in RANGE_HEAD)
+    title = escape(t("Where its parts are now"))
+    return Safe(
+        f"<section><h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></section>"
+    )
+
+
+RANGE_HEAD = (("Certificates", ""), ("Quantity", ' class="number"'), ("Status", ""))
+
+
+def _facts(t: Texts, shown: dict[str, Any]) -> list[tuple[str, str]]:
+    facts, issuance = shown["facts"], shown["issuance"]
+    return [
+        (t("Plant"), ", ".join(part for part in (facts["name"], facts["location"], facts["country"]) if part)),
+        (t("EECS codes"), code(f"{facts['technology']} {facts['fuel']}")),
+        ("GSRN", code(facts["gsrn"]) if facts["gsrn"] else ""),
+        (t("Capacity"), power(t, facts["capacity_w"])),
+        (t("In operation since"), day(t, facts["commissioned_day"] * DAY_S)),
+        (t("Public support"), facts["support"] or t("none declared")),
+        (t("One certificate"), f"{energy(t, shown['scheme']['face_value'])} ({shown['scheme']['name']})"),
+        (t("Can be traded until"), moment(t, issuance["trade_until"])),
+        (t("Can be retired until"), moment(t, issuance["retire_until"])),
+    ]
+
+
+# --- the steps
+
+
+def _step(frame: Frame, shown: dict[str, Any], step: Step) -> Safe:
+    icon, mood, title, body = STEPS[step["act"]](frame, shown, step)
+    kind = "kept" if step["act"] == "kept" else "origins" if step["act"] == "generated" else "step"
+    picture = f'<span class="icon {mood}" aria-hidden="true"><svg viewBox="0 0 24 24">{ICONS[icon]}</svg></span>'
+    when, links = _when(frame.t, shown, step), _links(frame, step)
+    return Safe(f'<li class="{kind}">{picture}<h3>{escape(title)}</h3>{when}{body}{links}</li>')
+
+
+def _when(t: Texts, shown: dict[str, Any], step: Step) -> Safe:
+    if step["act"] == "generated":
+        issuance = shown["issuance"]
+        clock, text = t("production time"), days(t, issuance["production_from"], issuance["production_to"])
+    elif "time_ms" in step:
+        clock, text = t("ledger time"), moment(t, step["time_ms"] // 1000)
+    else:
+        return Safe("")
+    return Safe(f'<span class="when"><span class="clock">{escape(clock)}</span>{escape(text)}</span>')
+
+
+def _links(frame: Frame, step: Step) -> Safe:
+    """Where the ledger says so."""
+    if "height" not in step:
+        return Safe("")
+    t = frame.t
+    block = frame.data(f"/v1/blocks/{step['height']}", t("Block {height}", height=step["height"]))
+    if not step["txid"]:
+        return Safe(f'<p class="links">{block}<span class="soft">{escape(t("by the clock of the ledger"))}</span></p>')
+    transaction = frame.data(f"/v1/transactions/{step['txid']}", t("Transaction {id}", id=step["txid"][:12] + "…"))
+    return Safe(f'<p class="links">{transaction}{block}</p>')
+
+
+Told = tuple[str, str, str, Safe]  # icon, mood, title, body
+
+
+def _generated(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t, facts = frame.t, shown["facts"]
+    place = ", ".join(part for part in (facts["location"], facts["country"]) if part)
+    lines = [
+        paragraph(f"{facts['name']}, {place}"),
+        paragraph(
+            t(
+                "Rated power {power}. Its meter measured {energy} on the days behind this issue.",
+                power=power(t, facts["capacity_w"]),
+                energy=energy(t, step["energy_wh"]),
+            )
+        ),
+    ]
+    head = f"<tr><th>{escape(t('Day'))}</th><th class='number'>{escape(t('Energy'))}</th></tr>"
+    body = joined(_day_row(t, one) for one in step["days"])
+    summary = escape(t("Fingerprints of the readings, day by day"))
+    table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+    lines.append(Safe(f"<details><summary>{summary}</summary>{table}</details>"))
+    return "bolt", "origin", t("Electricity is generated"), joined(lines)
+
+
+def _day_row(t: Texts, one: dict[str, Any]) -> Safe:
+    day_text = f'{escape(date(t, one["date"]))}<br><code class="soft">{escape(one["readings_root"])}</code>'
+    return Safe(f"<tr><td>{day_text}</td><td class='number'>{escape(energy(t, one['energy_wh']))}</td></tr>")
+
+
+def _judged(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t = frame.t
+    title = t("Weather check: {verdict}", verdict=worded(t, VERDICT_WORDS, step["verdict"]))
+    lines = [
+        paragraph(
+            t(
+                "Each validator compared the power with the wind or sunlight measured at the plant, and with how the "
+                "plant answered to its weather when it was commissioned. The energy fits."
+            )
+        )
+    ]
+    if step["reasons"]:
+        lines.append(paragraph(t("The check remarks:"), "soft"))
+        items = "".join(f"<li>{escape(reason(t, name))}</li>" for name in step["reasons"])
+        lines.append(Safe(f'<ul class="plain">{items}</ul>'))
+    table = pairs(
+        (
+            (t("Verifier version"), str(step["verifier_version"])),
+            (t("Profile of the plant"), code(step["profile_hash"])),
+        )
+    )
+    summary = escape(t("What it was compared with"))
+    lines.append(
+        Safe(f'<details><summary>{summary}</summary><table class="facts"><tbody>{table}</tbody></table></details>')
+    )
+    return "cloud", "origin", title, joined(lines)
+
+
+def _attested(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t = frame.t
+    title = t("Signed by {count} of {all} validators", count=len(step["signers"]), all=shown["validators"])
+    lines = [paragraph(t("Each computed the same verdict from the same readings and signed it."))]
+    lines.append(paragraph(", ".join(step["signers"])))
+    if step["final_by"]:
+        text = t("The block was made final by the votes of: {names}", names=", ".join(step["final_by"]))
+        lines.append(paragraph(text, "soft"))
+    return "pen", "good", title, joined(lines)
+
+
+def _issued(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t = frame.t
+    lines = [
+        paragraph(
+            t(
+                "Certificates born together: {count}. They went to {holder}, the owner of the plant.",
+                count=grouped(t, int(step["count"])),
+                holder=step["to_name"],
+            )
+        ),
+        paragraph(frame.link(path_of(step["number"]), step["number"])),
+    ]
+    if int(step["carry_in_wh"]):
+        text = t("{energy} left over from days before were counted in.", energy=energy(t, step["carry_in_wh"]))
+        lines.append(paragraph(text, "soft"))
+    if int(step["carry_out_wh"]):
+        text = t(
+            "{energy} were too little for one more and wait for the next issue.", energy=energy(t, step["carry_out_wh"])
+        )
+        lines.append(paragraph(text, "soft"))
+    return "seal", "good", t("The certificate is issued"), joined(lines)
+
+
+def _offered(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t = frame.t
+    text = t("{holder} offered it at {price} or more.", holder=step["from_name"], price=_money(t, step, "limit"))
+    return "tag", "hand", t("Offered in an auction"), joined((paragraph(text), _auction_line(t, step)))
+
+
+def _taken_back(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    text = frame.t("{holder} took the offer back before the auction closed.", holder=step["from_name"])
+    return "tag", "quiet", frame.t("Offer taken back"), paragraph(text)
+
+
+def _returned(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    text = frame.t("The auction found no buyer for it; it went back to {holder}.", holder=step["from_name"])
+    return "tag", "quiet", frame.t("Not sold"), paragraph(text)
+
+
+def _sold(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    text = frame.t("The auction settled; certificate and money wait together for their turn.")
+    return "tag", "hand", frame.t("Sold in an auction"), paragraph(text)
+
+
+def _delivered(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t = frame.t
+    lines = [paragraph(f"{step['from_name']} → {step['to_name']}")]
+    if "price" in step:
+        text = t("Price: {price}. Paid in the same step: both legs moved, or neither.", price=_money(t, step, "price"))
+        lines.append(paragraph(text))
+    lines.append(_auction_line(t, step))
+    return "hand", "hand", t("Sold in an auction and delivered"), joined(lines)
+
+
+def _transferred(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t = frame.t
+    lines = [paragraph(f"{step['from_name']} → {step['to_name']}")]
+    if "price" in step:
+        text = t("Price: {price}. Paid in the same step: both legs moved, or neither.", price=_money(t, step, "price"))
+        lines.append(paragraph(text))
+    else:
+        lines.append(paragraph(t("Handed over; no payment went through the ledger."), "soft"))
+    return "hand", "hand", t("Transferred"), joined(lines)
+
+
+def _retired(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t, claim = frame.t, step["claim"]
+    who = claim["beneficiary"]
+    table = pairs(
+        (
+            (
+                t("Beneficiary"),
+                ", ".join(part for part in (who["name"], who["id"], who["location"], who["country"]) if part),
+            ),
+            (t("Purpose"), purpose(t, claim["purpose"])),
+            (t("Note"), claim["note"]),
+            (t("Time of use"), days(t, claim["consumption_from"], claim["consumption_to"])),
+            (t("Jurisdiction"), claim["jurisdiction"]),
+            (t("Retired by"), step["from_name"]),
+            (t("Statement"), frame.link(f"/statement/{step['statement']}", step["statement"])),
+        )
+    )
+    text = t("Retired for {beneficiary}", beneficiary=who["name"])
+    return "leaf", "good", text, Safe(f'<table class="facts"><tbody>{table}</tbody></table>')
+
+
+def _expired(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    text = frame.t("Its time ran out before anybody claimed it. {holder} held it last.", holder=step["from_name"])
+    return "stop", "bad", frame.t("Expired"), paragraph(text)
+
+
+def _withdrawn(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    text = frame.t("A quorum of the validators withdrew it after an error was proven.")
+    return "stop", "bad", frame.t("Withdrawn"), paragraph(text)
+
+
+def _kept(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t = frame.t
+    text = t("Neighbours of this certificate moved; it stayed with {holder}, now as part of:", holder=step["to_name"])
+    return "split", "quiet", t("Divided or joined"), joined((paragraph(text, "soft"), paragraph(code(step["number"]))))
+
+
+STEPS = {
+    "generated": _generated,
+    "judged": _judged,
+    "attested": _attested,
+    "issued": _issued,
+    "offered": _offered,
+    "taken_back": _taken_back,
+    "returned": _returned,
+    "sold": _sold,
+    "delivered": _delivered,
+    "transferred": _transferred,
+    "retired": _retired,
+    "expired": _expired,
+    "withdrawn": _withdrawn,
+    "kept": _kept,
+}
+
+
+def _auction_line(t: Texts, step: Step) -> Safe:
+    if "auction" not in step:
+        return Safe("")
+    return paragraph(t("Auction {number}: {title}", number=step["auction"], title=step.get("title", "")), "soft")
+
+
+def _money(t: Texts, step: Step, name: str) -> str:
+    return money(t, step[name], step.get("currency", ""))

@@ -1,0 +1,106 @@
+"""Which texts for people the code asks for, and which of them a language lacks.
+
+    python tools/messages.py          prints what each node/locale/*.po lacks, ready to be pasted and translated,
+                                      and names the messages there that nobody asks for any more
+
+Texts are found where they are used: `t("…")` in node/pages and node/api/public.py, `[[…]]` in the templates; and in
+tables: words of the pages, sentences of refusals, faults of a number, reasons of verdicts.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from node.api.refusals import RequestRefusal  # noqa: E402
+from node.pages.figures import MONTHS  # noqa: E402
+from node.pages.html import MARKED  # noqa: E402
+from node.pages.trace import RANGE_HEAD  # noqa: E402
+from node.pages.words import TABLES  # noqa: E402
+from node.texts import LANGUAGES, LOCALE, Key, read_po  # noqa: E402
+from state.errors import BadNumber, WattestError  # noqa: E402
+from verifier.words import GENERAL, NUMBERS  # noqa: E402
+
+PAGES = ROOT / "node" / "pages"
+NAMED = ("certificate", "statement", "issuance", "final transaction", "final block at height")  # by Unknown, on pages
+
+
+def main() -> None:
+    asked = messages()
+    for language in LANGUAGES:
+        path = LOCALE / f"{language}.po"
+        if not path.exists():
+            continue
+        held = read_po(path.read_text(encoding="utf-8"))
+        for key in asked:
+            if key not in held:
+                print(f"# {language}\n{entry(key)}")
+        for context, text in held:
+            if (context, text) not in asked:
+                print(f"# {language}: nobody asks for {context} {text!r}")
+
+
+def entry(key: Key, translation: str = "") -> str:
+    """One message as it stands in a .po file."""
+    context = f"msgctxt {quoted(key[0])}\n" if key[0] else ""
+    return f"{context}msgid {quoted(key[1])}\nmsgstr {quoted(translation)}\n"
+
+
+def quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def messages() -> dict[Key, None]:
+    """Every (context, English text) that a page, a statement or a refusal can show, in the order of the sources."""
+    return dict.fromkeys((*_templates(), *_calls(), *_tables(), *_refusals(), *_reasons()))
+
+
+def _templates() -> Iterator[Key]:
+    for path in sorted(PAGES.glob("*.html")):
+        yield from (("", text) for text in MARKED.findall(path.read_text(encoding="utf-8")))
+
+
+def _calls() -> Iterator[Key]:
+    """`t("text", "context")`, with `t` a variable or an attribute."""
+    for path in (*sorted(PAGES.glob("*.py")), ROOT / "node" / "api" / "public.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and re.fullmatch(r"t|.*\.t", ast.unparse(node.func)):
+                given = [value.value for value in node.args if isinstance(value, ast.Constant)]
+                if len(given) == len(node.args):
+                    yield (given[1] if len(given) > 1 else "", given[0])
+
+
+def _tables() -> Iterator[Key]:
+    for context, table in TABLES:
+        yield from ((context, text) for text in table.values())
+    yield from (("month", name) for name in MONTHS)
+    yield from (("unit", name) for name in ("Wh", "kWh", "MWh", "GWh", "W", "kW", "MW", "GW", "tCO2e"))
+    yield from (("", text) for text, _ in RANGE_HEAD)
+    yield from (("what", name) for name in NAMED)
+
+
+def _refusals() -> Iterator[Key]:
+    for kind in _classes(WattestError):
+        if "sentence" in vars(kind) and (kind.__module__ == "state.errors" or issubclass(kind, RequestRefusal)):
+            yield (kind.code, kind.sentence)
+    yield from ((f"fault/{name}", text) for name, text in BadNumber.faults.items())
+
+
+def _classes(kind: type[WattestError]) -> Iterator[type[WattestError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _classes(child)
+
+
+def _reasons() -> Iterator[Key]:
+    yield from ((f"reason/{code}", text) for code, text in GENERAL.items())
+    yield from ((f"numbers/{code}", text) for code, text in NUMBERS.items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""A finished run: the day verdicts of a plant, reviewed by its neighbours, independent climate and the windows over it.
+
+What one day cannot show, other evidence may: it clears what a broken sensor accused, releases what was held for lack of
+a sensor, and refuses what the plant's own sensors were forged to allow.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from msgspec import structs
+
+from state.units import DAY_S
+from verifier import climate, neighbours, solar, wind, wind_clock, windows
+from verifier.climate import Climate
+from verifier.device import DeviceFacts
+from verifier.finding import HOLD, MODEL, PHYSICS, Finding, any_of, codes
+from verifier.intake import DayReadings, Flags, Ints, Series, series_of
+from verifier.ladder import FinalVerdict, climb
+from verifier.link import Witness
+from verifier.profile import Profile
+from verifier.verdict import DayVerdict, combine
+from verifier.wind import WindCurve
+from verifier.windows import Balance, Flag, Limits
+
+RELEASABLE = frozenset(
+    {"climate_missing", "climate_dead", "climate_stuck", "climate_range", "climate_replay", "baseline_range"}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Plant:
+    """All that a run knows of one plant: every day with readings, and the verdicts from commissioning on."""
+
+    device: DeviceFacts
+    profile: Profile
+    from_s: int
+    to_s: int
+    days: Sequence[DayReadings]
+    verdicts: Mapping[int, DayVerdict]  # by day
+    seams: Mapping[int, int]  # from `wind_clock.seam_of`, by day
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The days of a plant end to end, with what its own weather let expect."""
+
+    days: Ints
+    series: Series
+    expected_ppm: Ints
+    known: Flags
+    commissioning: Flags  # by interval
+
+
+@dataclass(frozen=True, eq=False)
+class Spoken:
+    witness: Witness
+    limits: Limits
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A plant with all that is said about it, before anybody concludes from it."""
+
+    plant: Plant
+    grid: Grid
+    hours: Mapping[int, int]  # whole hours (s) that a wind logger is behind independent wind, by day
+    heard: Sequence[Spoken]
+    own: Limits  # for the plant's own weather
+
+
+def grid_of(plant: Plant) -> Grid:
+    device, days = plant.device, plant.days
+    series = series_of(device, days)
+    expected, known = _expected(device, plant.profile, series)
+    slots = device.slots
+    for place, day in enumerate(days):
+        verdict = plant.verdicts.get(day.day)
+        if verdict is not None:
+            watts = np.array(verdict.expected_w, dtype=np.int64)
+            part = slice(place * slots, (place + 1) * slots)
+            known[part] = watts >= 0
+            expected[part] = np.maximum(watts, 0) * 1_000_000 // device.nameplate_w
+    inside = (series.times >= plant.from_s) & (series.times < plant.to_s)
+    bad = {named.day for named in plant.profile.days_excluded}
+    sound = np.repeat(np.array([day.day not in bad for day in days], dtype=np.bool_), slots)
+    return Grid(np.array([day.day for day in days], dtype=np.int64), series, expected, known, inside & sound)
+
+
+def case_of(
+    plant: Plant, others: Sequence[tuple[Plant, Grid]], sources: Sequence[Climate], limits: Mapping[str, Limits]
+) -> Case:
+    """`others`: the neighbours that are in the run, in the order of their names."""
+    grid = grid_of(plant)
+    lags, hours = _clock(plant, grid, sources)
+    heard = [
+        Spoken(witness, _widened(limits[witness.code], plant, grid, witness.expected_ppm, witness.known))
+        for witness in _witnesses(plant, grid, others, sources, lags)
+    ]
+    own = _widened(limits[plant.device.technology], plant, grid, grid.expected_ppm, grid.known)
+    return Case(plant, grid, hours, heard, own)
+
+
+def conclude(case: Case) -> list[tuple[DayReadings, FinalVerdict]]:
+    """The final verdicts of the judged days."""
+    judged = [day for day in case.plant.days if day.day in case.plant.verdicts]
+    if not judged:
+        return []
+    last = judged[-1].day
+    verdicts = _reviewed_days(case, judged)
+    by_day = _by_day(_flags(case, verdicts), judged[0].day, last)
+    return [(day, climb(day.day, verdicts[day.day], by_day.get(day.day, ()), last)) for day in judged]
+
+
+def _reviewed_days(case: Case, judged: Sequence[DayReadings]) -> dict[int, DayVerdict]:
+    given = case.plant.verdicts
+    unbroken = {day for day, verdict in given.items() if not any_of(verdict.findings, PHYSICS)}
+    asked = [(one, balance(case, unbroken, one.witness.expected_ppm, one.witness.known)) for one in case.heard]
+    verdicts = {}
+    for day in judged:
+        verdict = _reviewed(given[day.day], day.day, asked)
+        shift = case.hours.get(day.day, 0)
+        found = [*verdict.findings, *([Finding("clock_shift", 0, -shift)] if shift else [])]
+        verdicts[day.day] = _with(verdict, found) if shift else verdict
+    return verdicts
+
+
+def _expected(device: DeviceFacts, profile: Profile, series: Series) -> tuple[Ints, Flags]:
+    if profile.model is None:
+        return np.zeros(len(series.times), dtype=np.int64), np.zeros(len(series.times), dtype=np.bool_)
+    if isinstance(profile.model, WindCurve):
+        return wind.expected(profile.model, series)
+    sun = solar.sun_at(series.times - profile.lag_s, device.latitude_udeg, device.longitude_udeg)
+    expected, known = solar.expected(device, profile.model, series, sun)
+    return expected, known
+
+
+def _clock(plant: Plant, grid: Grid, sources: Sequence[Climate]) -> tuple[Ints, dict[int, int]]:
+    """Each day's lag for comparison with independent climate, and the whole hours of it that its logger is off."""
+    if plant.device.technology != "wind":
+        return np.zeros(len(grid.days), dtype=np.int64), {}
+    days = grid.days.tolist()
+    commissioned = plant.to_s // DAY_S
+    series = grid.series
+    lags, hours = wind_clock.lags_of(
+        days, plant.seams, series.power_ppm, series.times, plant.device.slots, sources, commissioned
+    )
+    return lags, dict(zip(days, hours.tolist(), strict=True))
+
+
+def _witnesses(
+    plant: Plant, grid: Grid, others: Sequence[tuple[Plant, Grid]], sources: Sequence[Climate], lags: Ints
+) -> list[Witness]:
+    times, power, window = grid.series.times, grid.series.power_ppm, grid.commissioning
+    told = [
+        neighbours.heard(other.device, other.days, other.verdicts, seen.expected_ppm, times) for other, seen in others
+    ]
+    found = [neighbours.witness(times, power, window, told)] if told else []
+    if sources and plant.device.technology == "wind":
+        moved = times + np.repeat(lags, plant.device.slots)
+        found.append(climate.witness(moved, power, window, sources))
+    return [witness for witness in found if witness is not None]
+
+
+def balance(case: Case, counting: Collection[int], expected_ppm: Ints, known: Flags) -> Balance:
+    """Over the judged days, of those in `counting`."""
+    judged = case.plant.verdicts
+    return _balance_of(case.grid, case.plant.device.slots, min(judged), max(judged), counting, expected_ppm, known)
+
+
+def _balance_of(
+    grid: Grid, slots: int, first: int, last: int, counting: Collection[int], expected_ppm: Ints, known: Flags
+) -> Balance:
+    counted = np.array([day in counting for day in grid.days.tolist()], dtype=np.bool_)
+    return windows.balance(first, last, grid.days, grid.series.power_ppm, expected_ppm, known, counted, slots)
+
+
+def _widened(limits: Limits, plant: Plant, grid: Grid, expected_ppm: Ints, known: Flags) -> Limits:
+    """By the sound days of commissioning."""
+    slots = plant.device.slots
+    days = grid.days[grid.commissioning.reshape(-1, slots).all(axis=1)].tolist()
+    if not days:
+        return limits
+    return windows.widened(limits, _balance_of(grid, slots, days[0], days[-1], set(days), expected_ppm, known))
+
+
+def _reviewed(verdict: DayVerdict, day: int, asked: Sequence[tuple[Spoken, Balance]]) -> DayVerdict:
+    """A day after the witnesses of that day: contradicted, cleared, released, or as it was without its label."""
+    found = list(verdict.findings)
+    heard = False
+    for one, balance in asked:
+        said = windows.of_day(balance, one.limits, day)
+        if said is None:
+            continue
+        heard = True
+        if said.over:
+            found.append(Finding(one.witness.code, 0, said.percent, one.limits.share(windows.DAY) // 10_000))
+        elif said.vouched:
+            found = [_excused(finding) for finding in found]
+    if heard:
+        found = [finding for finding in found if finding.code != "single_source"]
+    return _with(verdict, found) if heard else verdict
+
+
+def _excused(finding: Finding) -> Finding:
+    """What a witness who found the claim right makes a mere remark: a fault of the plant's own sensor."""
+    if finding.code in MODEL | RELEASABLE:
+        return structs.replace(finding, info=True)
+    return finding
+
+
+def _with(verdict: DayVerdict, found: Sequence[Finding]) -> DayVerdict:
+    outcome = combine(found)
+    return structs.replace(
+        verdict,
+        verdict=outcome,
+        reasons=codes(found),
+        accepted_wh=verdict.energy_wh if outcome == "accept" else 0,
+        findings=tuple(sorted(found, key=lambda finding: (finding.code, finding.at_s, finding.value))),
+    )
+
+
+def _flags(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
+    """Windows over the days that count: accepted ones, and for the plant's own weather only those it fits itself."""
+    counting = {day for day, verdict in verdicts.items() if verdict.verdict == "accept"}
+    fitting = {day for day in counting if not any(f.code in MODEL | HOLD for f in verdicts[day].findings)}
+    flags: list[Flag] = []
+    clears: list[tuple[Balance, Limits]] = []
+    for one in case.heard:
+        over = balance(case, counting, one.witness.expected_ppm, one.witness.known)
+        flags += windows.witness_flags(one.witness.code, over, one.limits)
+        if one.limits.clear_ppm:
+            clears.append((over, one.limits))
+    own = balance(case, fitting, case.grid.expected_ppm, case.grid.known)
+    return [*flags, *windows.own_flags(own, case.own, clears), *windows.ramp_flags(own, case.own, clears)]
+
+
+def _by_day(flags: Sequence[Flag], first: int, last: int) -> dict[int, list[Flag]]:
+    covered: dict[int, list[Flag]] = {}
+    for flag in flags:
+        for day in range(max(first, flag.end - flag.length + 1), min(last, flag.end) + 1):
+            covered.setdefault(day, []).append(flag)
+    return covered

@@ -1,0 +1,196 @@
+"""Trailing windows of 7, 30 and 90 days: small constant over-claims that no single day shows.
+
+A window adds up what a plant claimed and what was expected of it on the days that were neither held nor rejected.
+Weather and sensor errors cancel over days, a cheat's factor does not, so what a window may exceed falls with its
+length. The plant's own weather and every witness are asked alike; a witness that says the claim is right clears what
+only the plant's own sensors contradict, because a frozen anemometer is a fault and no fraud.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from state.codec import Wire
+from verifier.finding import Finding
+from verifier.intake import MISSING, Flags, Ints
+
+LENGTHS = (7, 30, 90)
+DAY = 1  # a witness is asked about single days too
+HEARD_PERCENT = 66  # of a day's claim must lie in intervals that a witness knows, for it to speak about the day
+FULL_PERCENT = 66  # of a window's days must count
+FLOOR_PPM = 10_000  # of nameplate: expected energy is never taken smaller, so that calm weeks do not divide by nothing
+RESERVE_PERCENT = 115  # on top of the highest of the commissioning windows
+OWN = {7: "window_7", 30: "window_30", 90: "window_90"}
+
+RAMP = "ramp"
+RAMP_DAYS = 60  # an increase counts when it persists as long
+RAMP_RATIO = 30  # days of each ratio in the cumulative sum
+
+
+class Limits(Wire, frozen=True):
+    """Share (ppm) by which claims may exceed expectation, by length in days; for a witness also what still clears."""
+
+    shares: tuple[tuple[int, int], ...]
+    clear_ppm: int = 0
+
+    def share(self, length: int) -> int:
+        return dict(self.shares)[length]
+
+
+# The highest honest exceedance of the open plants' years after commissioning, rounded up; `docs/VERIFIER.md` shows
+# each plant's own, and what is refused and blocked when a site's limits come from the other sites only.
+WIND_LIMITS = Limits(((7, 130_000), (30, 80_000), (90, 30_000)))
+SOLAR_LIMITS = Limits(((7, 110_000), (30, 55_000), (90, 25_000)))
+NEIGHBOUR_LIMITS = Limits(((DAY, 400_000), (7, 200_000), (30, 60_000), (90, 30_000)), clear_ppm=10_000)
+REANALYSIS_LIMITS = Limits(((DAY, 900_000), (7, 250_000), (30, 100_000), (90, 60_000)))
+LIMITS: Mapping[str, Limits] = {
+    "wind": WIND_LIMITS,
+    "solar": SOLAR_LIMITS,
+    "neighbour": NEIGHBOUR_LIMITS,
+    "reanalysis": REANALYSIS_LIMITS,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """Claimed and expected energy of the days from `first` on, ppm of nameplate x intervals; 0 where not counted."""
+
+    first: int
+    claimed: Ints
+    expected: Ints
+    counted: Flags
+    slots: int
+
+    def excess(self, length: int) -> tuple[Ints, Ints, Flags]:
+        """For every day as the window's last: excess, the energy it is measured by, and whether enough days count."""
+        days = _trailing(self.counted.astype(np.int64), length)
+        claimed, expected = (_trailing(column, length) for column in (self.claimed, self.expected))
+        return claimed - expected, expected + FLOOR_PPM * self.slots * days, days * 100 >= FULL_PERCENT * length
+
+
+class Said(Wire, frozen=True):
+    """Of a witness about a day: contradicted, found right, or (neither) left open."""
+
+    over: bool
+    vouched: bool
+    percent: int
+
+
+class Flag(Wire, frozen=True):
+    """A window of `length` days ending on day `end` that contradicts the claims in it."""
+
+    end: int
+    length: int
+    finding: Finding
+
+
+def balance(
+    first: int, last: int, days: Ints, power_ppm: Ints, expected_ppm: Ints, known: Flags, counted: Flags, slots: int
+) -> Balance:
+    """`days`: the numbers of the days with readings, in order, `slots` intervals each; `counted`: those that count."""
+    both = (known & (power_ppm != MISSING)).reshape(-1, slots)
+    power = np.where(power_ppm == MISSING, 0, np.maximum(power_ppm, 0)).reshape(-1, slots)
+    heard = (power * both).sum(axis=1)
+    speaks = counted & (heard * 100 >= HEARD_PERCENT * power.sum(axis=1)) & both.any(axis=1)
+    chosen = speaks & (days >= first) & (days <= last)
+    columns = [np.zeros(last - first + 1, dtype=np.int64) for _ in range(3)]
+    sums = (heard, (expected_ppm.reshape(-1, slots) * both).sum(axis=1), np.ones(len(days), dtype=np.int64))
+    for column, values in zip(columns, sums, strict=True):
+        column[days[chosen] - first] = values[chosen]
+    return Balance(first, columns[0], columns[1], columns[2] > 0, slots)
+
+
+def widened(limits: Limits, commissioning: Balance) -> Limits:
+    """The limits, raised where the honest commissioning windows themselves went higher."""
+    shares = []
+    for length, share in limits.shares:
+        excess, base, full = commissioning.excess(length)
+        highest = max((excess[full] * 1_000_000 // base[full]).tolist(), default=0)
+        shares.append((length, max(share, highest * RESERVE_PERCENT // 100)))
+    return Limits(tuple(shares), limits.clear_ppm)
+
+
+def own_flags(own: Balance, limits: Limits, clears: Sequence[tuple[Balance, Limits]]) -> list[Flag]:
+    """Windows in which the plant contradicts its own weather and no witness stands up for it."""
+    flags = []
+    for length in LENGTHS:
+        over = _over(own, limits, length)
+        for witness, spoken in clears:
+            over &= ~_vouched(witness, spoken, length)
+        flags += _flags(own, over, length, OWN[length], limits)
+    return flags
+
+
+def witness_flags(code: str, witness: Balance, limits: Limits) -> list[Flag]:
+    """Windows in which the claim is more than the witness can explain."""
+    flags = []
+    for length in LENGTHS:
+        flags += _flags(witness, _over(witness, limits, length), length, code, limits)
+    return flags
+
+
+def of_day(witness: Balance, limits: Limits, day: int) -> Said | None:
+    """What the witness says of one day; None where it knows too little of it."""
+    place = day - witness.first
+    if not witness.counted[place]:
+        return None
+    expected = int(witness.expected[place])
+    excess, base = int(witness.claimed[place]) - expected, expected + FLOOR_PPM * witness.slots
+    return Said(
+        over=excess * 1_000_000 > limits.share(DAY) * base,
+        vouched=limits.clear_ppm > 0 and excess * 1_000_000 <= limits.clear_ppm * base,
+        percent=excess * 100 // base,
+    )
+
+
+def ramp_flags(own: Balance, limits: Limits, clears: Sequence[tuple[Balance, Limits]]) -> list[Flag]:
+    """Cumulative sum of the 30-day ratios above what a season may exceed, once it has held for `RAMP_DAYS`."""
+    excess, base, full = own.excess(RAMP_RATIO)
+    cleared = np.zeros(len(full), dtype=np.bool_)
+    for witness, spoken in clears:
+        cleared |= _vouched(witness, spoken, RAMP_RATIO)
+    allowed = limits.share(90)
+    flags: list[Flag] = []
+    total, since = 0, 0
+    for place in range(len(full)):
+        if not full[place]:
+            continue
+        ratio = 0 if cleared[place] else int(excess[place]) * 1_000_000 // int(base[place])
+        total = max(0, total + ratio - allowed)
+        since = since + 1 if total else 0
+        if since >= RAMP_DAYS and ratio > allowed:
+            flags.append(Flag(own.first + place, RAMP_DAYS, Finding(RAMP, 0, ratio // 10_000, since)))
+    return flags
+
+
+def _trailing(values: Ints, length: int) -> Ints:
+    sums = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(values)])
+    ends = np.arange(1, len(sums))
+    trailing: Ints = sums[ends] - sums[np.maximum(ends - length, 0)]
+    return trailing
+
+
+def _over(one: Balance, limits: Limits, length: int) -> Flags:
+    """Products stay under 2^63: 90 days x 1,440 intervals x 10^6 ppm x 10^6."""
+    excess, base, full = one.excess(length)
+    over: Flags = full & (excess > limits.share(length) * base // 1_000_000)
+    return over
+
+
+def _vouched(one: Balance, limits: Limits, length: int) -> Flags:
+    excess, base, full = one.excess(length)
+    vouched: Flags = full & (excess <= limits.clear_ppm * base // 1_000_000)
+    return vouched
+
+
+def _flags(one: Balance, over: Flags, length: int, code: str, limits: Limits) -> list[Flag]:
+    excess, base, _ = one.excess(length)
+    return [
+        Flag(
+            one.first + place,
+            length,
+            Finding(code, 0, int(excess[place]) * 100 // int(base[place]), limits.share(length) // 10_000),
+        )
+        for place in np.flatnonzero(over).tolist()
+    ]
