@@ -116,7 +116,7 @@ def measured(
 
 
 def with_fraud(case: Case, fraud: Fraud, chosen: Collection[int], dice: np.random.Generator) -> Case:
-    """The case as it would stand if `chosen` days had been tampered with: readings, verdicts and their place in sums."""
+    """The case as it would stand if `chosen` days had been tampered with: readings, verdicts, sums."""
     plant, grid, slots = case.plant, case.grid, case.plant.device.slots
     device = plant.device
     days, verdicts = list(plant.days), dict(plant.verdicts)

@@ -1,7 +1,9 @@
 """`wattest statement`: the proof that somebody used green power, with and without a network."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,7 +12,12 @@ from cli.options import Group
 from cli.people import find_participant
 from cli.session import Session, with_session
 
+FORMATS = ("proof", "text", "html", "json")
+SUFFIXES = {"proof": "proof", "text": "txt", "html": "html", "json": "json"}
+LANGUAGES = ("en", "ru", "zh")
 STATEMENT_ID = re.compile(r"[0-9a-f]{32}")
+
+language = click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the words.")
 
 
 @click.group(cls=Group)
@@ -32,46 +39,76 @@ def list_(session: Session, holder: str | None) -> None:
 
 @statement.command("show")
 @click.argument("identity", metavar="ID")
+@language
 @with_session
-def show_(session: Session, identity: str) -> None:
+def show_(session: Session, identity: str, lang: str) -> None:
     """One statement in words."""
-    found = session.client.get(f"/v1/statements/{_identity(identity)}")
-    facts = found["facts"]
-    beneficiary = facts["beneficiary"]
-    head = show.fields(
-        [
-            ("statement", found["id"]),
-            ("status", found["status"]),
-            ("holder", f"{found['holder_name']} ({found['holder']})"),
-            ("beneficiary", ", ".join(filter(None, (beneficiary[k] for k in ("name", "id", "location", "country"))))),
-            ("purpose", facts["purpose"].replace("_", " ")),
-            ("note", facts["note"]),
-            ("consumed", f"{show.moment(facts['consumption_from'])} to {show.moment(facts['consumption_to'])}"),
-            ("jurisdiction", facts["jurisdiction"]),
-            ("energy", show.energy(facts["total_wh"])),
-            ("retired", f"{show.moment(found['retired_at'])}, block {found['height']}"),
-            ("transaction", found["txid"]),
-            ("page", f"{session.client.url}/statement/{found['id']}?c={facts['chain'][:8]}"),
-        ]
-    )
-    rows = [
-        (one["number"], one["quantity"], one["facts"]["name"], f"{show.moment(one['production_from'])} on")
-        for one in facts["bundles"]
-    ]
-    body = show.table(("certificates", "quantity", "plant", "produced"), rows)
-    session.answer("statement/1", {k: v for k, v in found.items() if k != "schema"}, f"{head}\n\n{body}")
+    found = _statement(session, identity)
+    session.answer("statement/1", found, _text(session, found, lang))
 
 
 @statement.command()
 @click.argument("identity", metavar="ID")
-@click.option("--out", metavar="FILE", default="statement.proof", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="proof", show_default=True)
+@click.option("--out", metavar="FILE", help="statement.proof, .txt, .html or .json, if not given.")
+@language
 @with_session
-def export(session: Session, identity: str, out: str) -> None:
-    """Write the proof file of a statement: it verifies on a machine without a network, for ever."""
-    data = session.client.get_bytes(f"/v1/statements/{_identity(identity)}/proof")
-    Path(out).write_bytes(data)
-    text = f"{len(data)} bytes written to {out}; check it with: wattest statement verify {out}"
-    session.answer("proof/1", {"file": out, "bytes": len(data)}, text)
+def export(session: Session, identity: str, form: str, out: str | None, lang: str) -> None:
+    """Write a statement to a file: the proof that verifies offline, for ever; or its words as text, page or JSON."""
+    file = Path(out or f"statement.{SUFFIXES[form]}")
+    data = _exported(session, identity, form, lang)
+    file.write_bytes(data)
+    hint = f"; check it with: wattest statement verify {file}" if form == "proof" else ""
+    written = {"file": str(file), "format": form, "bytes": len(data)}
+    session.answer("proof/1", written, f"{len(data)} bytes written to {file}{hint}")
+
+
+def _exported(session: Session, identity: str, form: str, lang: str) -> bytes:
+    if form == "proof":
+        return session.client.get_bytes(f"/v1/statements/{_identity(identity)}/proof")
+    found = _statement(session, identity)
+    match form:
+        case "json":
+            return (json.dumps({"schema": "statement/1", **found}, ensure_ascii=False, indent=1) + "\n").encode()
+        case "html":
+            return _page(session, found, lang).encode()
+    return (_text(session, found, lang) + "\n").encode()
+
+
+def _statement(session: Session, identity: str) -> dict[str, Any]:
+    found = session.client.get(f"/v1/statements/{_identity(identity)}")
+    return {name: value for name, value in found.items() if name != "schema"}
+
+
+def _text(session: Session, found: dict[str, Any], lang: str) -> str:
+    from node.pages.statement import statement_text
+    from node.texts import texts
+
+    return statement_text(texts(lang), found, _address(session, found))
+
+
+def _page(session: Session, found: dict[str, Any], lang: str) -> str:
+    """The page as the node shows it, with its links leading to the node from wherever the file lies."""
+    from node.pages.html import Frame
+    from node.pages.statement import statement as statement_page
+    from node.pages.verifier import verifier_sha256
+    from node.texts import texts
+
+    url = session.client.url
+    frame = Frame(
+        network=session.client.status()["name"],
+        chain=found["facts"]["chain"],
+        t=texts(lang),
+        path=f"/statement/{found['id']}",
+        chosen=True,
+        base=url,
+    )
+    return statement_page(frame, found, _address(session, found), verifier_sha256())
+
+
+def _address(session: Session, found: dict[str, Any]) -> str:
+    """The public page, as its QR code has it."""
+    return f"{session.client.url}/statement/{found['id']}?c={found['facts']['chain'][:8]}"
 
 
 @statement.command()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_VALIDATORS = 21
 READY_S = 60.0
+ENOUGH_VALIDATORS = 4  # the fewest of which one may fail, n >= 3f + 1
 STOP_S = 10.0
 TESTNET_RESERVE_MIB = 1  # it is one disk for all nodes, and nothing worth keeping is on it
 LOOPBACK = "127.0.0.1"
@@ -50,6 +51,11 @@ def init(
     made = make_testnet(directory, count, reference_genesis(genesis), base_port, profile)
     if profile != "default":
         session.say(f"Profile {profile}: the request rates of the API are raised, for this machine only.")
+    if count < ENOUGH_VALIDATORS:
+        session.say(
+            f"With {count} of at least {ENOUGH_VALIDATORS} validators nobody may fail: one lost vote record stops this "
+            "network for good. For trying only."
+        )
     rows = [(node["index"], node["name"], node["api"], node["home"]) for node in made["nodes"]]
     text = "\n".join(
         [

@@ -128,7 +128,7 @@ def parse_genesis(data: bytes) -> Genesis:
     if not genesis.validators:
         raise GenesisInvalid(
             why="it has no validators: this is the reference genesis, and a network needs its own, "
-            "written by `wattest testnet init` or `wattest init --genesis FILE`"
+            "with its validators filled in: by `wattest testnet init`, or by hand as docs/OPERATING.md shows"
         )
     try:
         _check_validators(genesis)

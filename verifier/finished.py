@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import structs
 
 from state.units import DAY_S
-from verifier import climate, neighbours, solar, wind, wind_clock, windows
+from verifier import climate, neighbours, scores, solar, wind, wind_clock, windows
 from verifier.climate import Climate
 from verifier.device import DeviceFacts
 from verifier.finding import HOLD, MODEL, PHYSICS, Finding, any_of, codes
@@ -107,18 +107,20 @@ def conclude(case: Case) -> list[tuple[DayReadings, FinalVerdict]]:
     if not judged:
         return []
     last = judged[-1].day
-    verdicts = _reviewed_days(case, judged)
+    verdicts = _reviewed_days(case)
     by_day = _by_day(_flags(case, verdicts), judged[0].day, last)
     return [(day, climb(day.day, verdicts[day.day], by_day.get(day.day, ()), last)) for day in judged]
 
 
-def _reviewed_days(case: Case, judged: Sequence[DayReadings]) -> dict[int, DayVerdict]:
+def _reviewed_days(case: Case) -> dict[int, DayVerdict]:
     given = case.plant.verdicts
     unbroken = {day for day, verdict in given.items() if not any_of(verdict.findings, PHYSICS)}
-    asked = [(one, balance(case, unbroken, one.witness.expected_ppm, one.witness.known)) for one in case.heard]
+    asked = [(one, balance(case, unbroken, one.witness.expected_ppm, one.witness.known, False)) for one in case.heard]
     verdicts = {}
-    for day in judged:
-        verdict = _reviewed(given[day.day], day.day, asked)
+    for place, day in enumerate(case.plant.days):
+        if day.day not in given:
+            continue
+        verdict = _reviewed(case, place, given[day.day], asked)
         shift = case.hours.get(day.day, 0)
         found = [*verdict.findings, *([Finding("clock_shift", 0, -shift)] if shift else [])]
         verdicts[day.day] = _with(verdict, found) if shift else verdict
@@ -162,17 +164,24 @@ def _witnesses(
     return [witness for witness in found if witness is not None]
 
 
-def balance(case: Case, counting: Collection[int], expected_ppm: Ints, known: Flags) -> Balance:
+def balance(case: Case, counting: Collection[int], expected_ppm: Ints, known: Flags, cut: bool = True) -> Balance:
     """Over the judged days, of those in `counting`."""
     judged = case.plant.verdicts
-    return _balance_of(case.grid, case.plant.device.slots, min(judged), max(judged), counting, expected_ppm, known)
+    return _balance_of(case.grid, case.plant.device.slots, min(judged), max(judged), counting, expected_ppm, known, cut)
 
 
 def _balance_of(
-    grid: Grid, slots: int, first: int, last: int, counting: Collection[int], expected_ppm: Ints, known: Flags
+    grid: Grid,
+    slots: int,
+    first: int,
+    last: int,
+    counting: Collection[int],
+    expected_ppm: Ints,
+    known: Flags,
+    cut: bool,
 ) -> Balance:
     counted = np.array([day in counting for day in grid.days.tolist()], dtype=np.bool_)
-    return windows.balance(first, last, grid.days, grid.series.power_ppm, expected_ppm, known, counted, slots)
+    return windows.balance(first, last, grid.days, grid.series.power_ppm, expected_ppm, known, counted, slots, cut)
 
 
 def _widened(limits: Limits, plant: Plant, grid: Grid, expected_ppm: Ints, known: Flags) -> Limits:
@@ -181,32 +190,38 @@ def _widened(limits: Limits, plant: Plant, grid: Grid, expected_ppm: Ints, known
     days = grid.days[grid.commissioning.reshape(-1, slots).all(axis=1)].tolist()
     if not days:
         return limits
-    return windows.widened(limits, _balance_of(grid, slots, days[0], days[-1], set(days), expected_ppm, known))
+    return windows.widened(limits, _balance_of(grid, slots, days[0], days[-1], set(days), expected_ppm, known, True))
 
 
-def _reviewed(verdict: DayVerdict, day: int, asked: Sequence[tuple[Spoken, Balance]]) -> DayVerdict:
+def _reviewed(case: Case, place: int, verdict: DayVerdict, asked: Sequence[tuple[Spoken, Balance]]) -> DayVerdict:
     """A day after the witnesses of that day: contradicted, cleared, released, or as it was without its label."""
-    found = list(verdict.findings)
-    heard = False
-    for one, balance in asked:
-        said = windows.of_day(balance, one.limits, day)
-        if said is None:
-            continue
-        heard = True
-        if said.over:
-            found.append(Finding(one.witness.code, 0, said.percent, one.limits.share(windows.DAY) // 10_000))
-        elif said.vouched:
-            found = [_excused(finding) for finding in found]
-    if heard:
-        found = [finding for finding in found if finding.code != "single_source"]
-    return _with(verdict, found) if heard else verdict
+    day = case.plant.days[place].day
+    heard = [(one, balance) for one, balance in asked if balance.counted[day - balance.first]]
+    if not heard:
+        return verdict
+    found = [finding for finding in verdict.findings if finding.code != "single_source"]
+    against = []
+    for one, balance in heard:
+        percent = windows.contradicted(balance, one.limits, day)
+        if percent is not None:
+            against.append(Finding(one.witness.code, 0, percent, one.limits.share(windows.DAY) // 10_000))
+    if not against and any_of(found, MODEL | RELEASABLE) and _vouched(case, place, [one for one, _ in heard]):
+        found = [structs.replace(f, info=True) if f.code in MODEL | RELEASABLE else f for f in found]
+    return _with(verdict, [*found, *against])
 
 
-def _excused(finding: Finding) -> Finding:
-    """What a witness who found the claim right makes a mere remark: a fault of the plant's own sensor."""
-    if finding.code in MODEL | RELEASABLE:
-        return structs.replace(finding, info=True)
-    return finding
+def _vouched(case: Case, place: int, heard: Sequence[Spoken]) -> bool:
+    """Whether the day fits, if in every interval the kinder of its own weather and its neighbours is believed."""
+    profile, slots = case.plant.profile, case.plant.device.slots
+    part = slice(place * slots, (place + 1) * slots)
+    grid = case.grid
+    expected, known = np.where(grid.known[part], grid.expected_ppm[part], 0), grid.known[part]
+    neighbourly = [one.witness for one in heard if one.witness.code == neighbours.CODE]
+    for witness in neighbourly:
+        expected = np.where(witness.known[part], np.maximum(expected, witness.expected_ppm[part]), expected)
+        known = known | witness.known[part]
+    score = scores.score(grid.series.power_ppm[part], expected, known, unseen_claims=True)
+    return bool(neighbourly) and scores.exceeded(score, profile.tolerances, slots) is None
 
 
 def _with(verdict: DayVerdict, found: Sequence[Finding]) -> DayVerdict:
@@ -221,18 +236,19 @@ def _with(verdict: DayVerdict, found: Sequence[Finding]) -> DayVerdict:
 
 
 def _flags(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
-    """Windows over the days that count: accepted ones, and for the plant's own weather only those it fits itself."""
-    counting = {day for day, verdict in verdicts.items() if verdict.verdict == "accept"}
-    fitting = {day for day in counting if not any(f.code in MODEL | HOLD for f in verdicts[day].findings)}
+    """Windows over the days that are neither held nor impossible.
+
+    Days that the model or a witness refused count too, cut to what a window takes of a day: a week of x1.2 of which
+    half is refused by the day is still a week of x1.2. Days that a neighbour cleared say nothing of the own sensors.
+    """
+    counting = {day for day, verdict in verdicts.items() if not any_of(verdict.findings, PHYSICS | HOLD)}
+    fitting = {day for day in counting if not any(f.info and f.code in MODEL | HOLD for f in verdicts[day].findings)}
     flags: list[Flag] = []
-    clears: list[tuple[Balance, Limits]] = []
     for one in case.heard:
         over = balance(case, counting, one.witness.expected_ppm, one.witness.known)
-        flags += windows.witness_flags(one.witness.code, over, one.limits)
-        if one.limits.clear_ppm:
-            clears.append((over, one.limits))
+        flags += windows.flags_of(over, one.limits, one.witness.code)
     own = balance(case, fitting, case.grid.expected_ppm, case.grid.known)
-    return [*flags, *windows.own_flags(own, case.own, clears), *windows.ramp_flags(own, case.own, clears)]
+    return [*flags, *windows.flags_of(own, case.own), *windows.ramp_flags(own, case.own)]
 
 
 def _by_day(flags: Sequence[Flag], first: int, last: int) -> dict[int, list[Flag]]:

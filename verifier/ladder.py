@@ -32,8 +32,8 @@ class FinalVerdict(Wire, frozen=True):
     open_until: int = 0  # the day on which its last window closes, beyond the end of the readings; 0 if all are closed
 
 
-def climb(day: int, verdict: DayVerdict, flags: Sequence[Flag], last: int, released_late: bool = False) -> FinalVerdict:
-    """`flags`: any that may cover `day`; `last`: the last day of the run; `released_late`: a hold lifted later."""
+def climb(day: int, verdict: DayVerdict, flags: Sequence[Flag], last: int) -> FinalVerdict:
+    """`flags`: any that may cover `day`; `last`: the last day of the run."""
     energy_wh = verdict.energy_wh
     open_until = day + LONGEST_DAYS - 1 if day + LONGEST_DAYS - 1 > last else 0
     if verdict.verdict != "accept":
@@ -47,9 +47,9 @@ def climb(day: int, verdict: DayVerdict, flags: Sequence[Flag], last: int, relea
             verdict.refused_wh,
             verdict.findings,
         )
-    over = [flag for flag in flags if flag.end - flag.length < day <= flag.end]
+    over = [flag for flag in flags if flag.end - flag.length < day <= flag.end and day not in flag.spared]
     soon = [flag for flag in over if flag.end <= day + PROMPT_DAYS]
-    prompt_wh = 0 if released_late or soon else energy_wh * PROMPT_BASIS_POINTS // 10_000
+    prompt_wh = 0 if soon else energy_wh * PROMPT_BASIS_POINTS // 10_000
     rest_wh = energy_wh - prompt_wh
     if not over:
         return _final(verdict, energy_wh, prompt_wh, 0, 0, (), open_until)

@@ -2,11 +2,11 @@
 
 A window adds up what a plant claimed and what was expected of it on the days that were neither held nor rejected.
 Weather and sensor errors cancel over days, a cheat's factor does not, so what a window may exceed falls with its
-length. The plant's own weather and every witness are asked alike; a witness that says the claim is right clears what
-only the plant's own sensors contradict, because a frozen anemometer is a fault and no fraud.
+length. The plant's own weather and every witness are asked alike. A window accuses only those of its days whose own
+week claims too much, so that an honest month beside a tampered one keeps its energy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,16 +23,18 @@ FLOOR_PPM = 10_000  # of nameplate: expected energy is never taken smaller, so t
 RESERVE_PERCENT = 115  # on top of the highest of the commissioning windows
 OWN = {7: "window_7", 30: "window_30", 90: "window_90"}
 
+MOST_PPM = 250_000  # a day never counts for more excess: one wild day must not accuse its honest neighbours
+BLAMED = 2  # a day is accused by a month or a season if its own week exceeds by half of what those may
+
 RAMP = "ramp"
 RAMP_DAYS = 60  # an increase counts when it persists as long
 RAMP_RATIO = 30  # days of each ratio in the cumulative sum
 
 
 class Limits(Wire, frozen=True):
-    """Share (ppm) by which claims may exceed expectation, by length in days; for a witness also what still clears."""
+    """Share (ppm) by which claims may exceed expectation, by length in days."""
 
     shares: tuple[tuple[int, int], ...]
-    clear_ppm: int = 0
 
     def share(self, length: int) -> int:
         return dict(self.shares)[length]
@@ -42,7 +44,7 @@ class Limits(Wire, frozen=True):
 # each plant's own, and what is refused and blocked when a site's limits come from the other sites only.
 WIND_LIMITS = Limits(((7, 130_000), (30, 80_000), (90, 30_000)))
 SOLAR_LIMITS = Limits(((7, 110_000), (30, 55_000), (90, 25_000)))
-NEIGHBOUR_LIMITS = Limits(((DAY, 400_000), (7, 200_000), (30, 60_000), (90, 30_000)), clear_ppm=10_000)
+NEIGHBOUR_LIMITS = Limits(((DAY, 400_000), (7, 200_000), (30, 60_000), (90, 30_000)))
 REANALYSIS_LIMITS = Limits(((DAY, 900_000), (7, 250_000), (30, 100_000), (90, 60_000)))
 LIMITS: Mapping[str, Limits] = {
     "wind": WIND_LIMITS,
@@ -69,34 +71,40 @@ class Balance:
         return claimed - expected, expected + FLOOR_PPM * self.slots * days, days * 100 >= FULL_PERCENT * length
 
 
-class Said(Wire, frozen=True):
-    """Of a witness about a day: contradicted, found right, or (neither) left open."""
-
-    over: bool
-    vouched: bool
-    percent: int
-
-
 class Flag(Wire, frozen=True):
-    """A window of `length` days ending on day `end` that contradicts the claims in it."""
+    """A window of `length` days up to day `end` that contradicts the claims in it, but for those of `spared` days."""
 
     end: int
     length: int
     finding: Finding
+    spared: frozenset[int] = frozenset()
 
 
 def balance(
-    first: int, last: int, days: Ints, power_ppm: Ints, expected_ppm: Ints, known: Flags, counted: Flags, slots: int
+    first: int,
+    last: int,
+    days: Ints,
+    power_ppm: Ints,
+    expected_ppm: Ints,
+    known: Flags,
+    counted: Flags,
+    slots: int,
+    cut: bool = True,
 ) -> Balance:
-    """`days`: the numbers of the days with readings, in order, `slots` intervals each; `counted`: those that count."""
+    """`days`: the numbers of the days with readings, in order, `slots` intervals each; `counted`: those that count.
+
+    `cut`: wild days are cut to `MOST_PPM`, for sums over windows.
+    """
     both = (known & (power_ppm != MISSING)).reshape(-1, slots)
     power = np.where(power_ppm == MISSING, 0, np.maximum(power_ppm, 0)).reshape(-1, slots)
     heard = (power * both).sum(axis=1)
     speaks = counted & (heard * 100 >= HEARD_PERCENT * power.sum(axis=1)) & both.any(axis=1)
     chosen = speaks & (days >= first) & (days <= last)
     columns = [np.zeros(last - first + 1, dtype=np.int64) for _ in range(3)]
-    sums = (heard, (expected_ppm.reshape(-1, slots) * both).sum(axis=1), np.ones(len(days), dtype=np.int64))
-    for column, values in zip(columns, sums, strict=True):
+    expected = (expected_ppm.reshape(-1, slots) * both).sum(axis=1)
+    most = expected + MOST_PPM * (expected + FLOOR_PPM * slots) // 1_000_000
+    claimed = np.minimum(heard, most) if cut else heard
+    for column, values in zip(columns, (claimed, expected, np.ones(len(days), dtype=np.int64)), strict=True):
         column[days[chosen] - first] = values[chosen]
     return Balance(first, columns[0], columns[1], columns[2] > 0, slots)
 
@@ -108,60 +116,63 @@ def widened(limits: Limits, commissioning: Balance) -> Limits:
         excess, base, full = commissioning.excess(length)
         highest = max((excess[full] * 1_000_000 // base[full]).tolist(), default=0)
         shares.append((length, max(share, highest * RESERVE_PERCENT // 100)))
-    return Limits(tuple(shares), limits.clear_ppm)
+    return Limits(tuple(shares))
 
 
-def own_flags(own: Balance, limits: Limits, clears: Sequence[tuple[Balance, Limits]]) -> list[Flag]:
-    """Windows in which the plant contradicts its own weather and no witness stands up for it."""
+def flags_of(one: Balance, limits: Limits, code: str = "") -> list[Flag]:
+    """Windows whose claims nobody's weather explains; `code` names the witness, else the plant's own is named."""
     flags = []
     for length in LENGTHS:
-        over = _over(own, limits, length)
-        for witness, spoken in clears:
-            over &= ~_vouched(witness, spoken, length)
-        flags += _flags(own, over, length, OWN[length], limits)
+        excess, base, full = one.excess(length)
+        share = limits.share(length)
+        # Products stay under 2^63: 90 days x 1,440 intervals x 10^6 ppm x 10^6.
+        over = full & (excess > share * base // 1_000_000)
+        spared = _spared(one, share // BLAMED) if length > LENGTHS[0] else frozenset()
+        for place in np.flatnonzero(over).tolist():
+            percent = int(excess[place]) * 100 // int(base[place])
+            flags.append(
+                Flag(one.first + place, length, Finding(code or OWN[length], 0, percent, share // 10_000), spared)
+            )
     return flags
 
 
-def witness_flags(code: str, witness: Balance, limits: Limits) -> list[Flag]:
-    """Windows in which the claim is more than the witness can explain."""
-    flags = []
-    for length in LENGTHS:
-        flags += _flags(witness, _over(witness, limits, length), length, code, limits)
-    return flags
-
-
-def of_day(witness: Balance, limits: Limits, day: int) -> Said | None:
-    """What the witness says of one day; None where it knows too little of it."""
+def contradicted(witness: Balance, limits: Limits, day: int) -> int | None:
+    """Percent by which one day's claim exceeds what the witness can explain; None where it does not contradict it."""
     place = day - witness.first
     if not witness.counted[place]:
         return None
     expected = int(witness.expected[place])
     excess, base = int(witness.claimed[place]) - expected, expected + FLOOR_PPM * witness.slots
-    return Said(
-        over=excess * 1_000_000 > limits.share(DAY) * base,
-        vouched=limits.clear_ppm > 0 and excess * 1_000_000 <= limits.clear_ppm * base,
-        percent=excess * 100 // base,
-    )
+    return excess * 100 // base if excess * 1_000_000 > limits.share(DAY) * base else None
 
 
-def ramp_flags(own: Balance, limits: Limits, clears: Sequence[tuple[Balance, Limits]]) -> list[Flag]:
+def ramp_flags(own: Balance, limits: Limits) -> list[Flag]:
     """Cumulative sum of the 30-day ratios above what a season may exceed, once it has held for `RAMP_DAYS`."""
     excess, base, full = own.excess(RAMP_RATIO)
-    cleared = np.zeros(len(full), dtype=np.bool_)
-    for witness, spoken in clears:
-        cleared |= _vouched(witness, spoken, RAMP_RATIO)
     allowed = limits.share(90)
+    spared = _spared(own, allowed // BLAMED)
     flags: list[Flag] = []
     total, since = 0, 0
-    for place in range(len(full)):
-        if not full[place]:
-            continue
-        ratio = 0 if cleared[place] else int(excess[place]) * 1_000_000 // int(base[place])
+    for place in np.flatnonzero(full).tolist():
+        ratio = int(excess[place]) * 1_000_000 // int(base[place])
         total = max(0, total + ratio - allowed)
         since = since + 1 if total else 0
         if since >= RAMP_DAYS and ratio > allowed:
-            flags.append(Flag(own.first + place, RAMP_DAYS, Finding(RAMP, 0, ratio // 10_000, since)))
+            flags.append(Flag(own.first + place, RAMP_DAYS, Finding(RAMP, 0, ratio // 10_000, since), spared))
     return flags
+
+
+def _spared(one: Balance, share: int) -> frozenset[int]:
+    """Days whose own week, three days on either side, exceeds by no more than `share`."""
+    claimed, expected, days = (_around(column) for column in (one.claimed, one.expected, one.counted.astype(np.int64)))
+    mild = claimed - expected <= share * (expected + FLOOR_PPM * one.slots * days) // 1_000_000
+    return frozenset((np.flatnonzero(mild) + one.first).tolist())
+
+
+def _around(values: Ints) -> Ints:
+    """Sums over three days on either side, fewer at the ends."""
+    padded = np.concatenate([values, np.zeros(3, dtype=np.int64)])
+    return _trailing(padded, 7)[3:]
 
 
 def _trailing(values: Ints, length: int) -> Ints:
@@ -169,28 +180,3 @@ def _trailing(values: Ints, length: int) -> Ints:
     ends = np.arange(1, len(sums))
     trailing: Ints = sums[ends] - sums[np.maximum(ends - length, 0)]
     return trailing
-
-
-def _over(one: Balance, limits: Limits, length: int) -> Flags:
-    """Products stay under 2^63: 90 days x 1,440 intervals x 10^6 ppm x 10^6."""
-    excess, base, full = one.excess(length)
-    over: Flags = full & (excess > limits.share(length) * base // 1_000_000)
-    return over
-
-
-def _vouched(one: Balance, limits: Limits, length: int) -> Flags:
-    excess, base, full = one.excess(length)
-    vouched: Flags = full & (excess <= limits.clear_ppm * base // 1_000_000)
-    return vouched
-
-
-def _flags(one: Balance, over: Flags, length: int, code: str, limits: Limits) -> list[Flag]:
-    excess, base, _ = one.excess(length)
-    return [
-        Flag(
-            one.first + place,
-            length,
-            Finding(code, 0, int(excess[place]) * 100 // int(base[place]), limits.share(length) // 10_000),
-        )
-        for place in np.flatnonzero(over).tolist()
-    ]

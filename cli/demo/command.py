@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cli.processes import Processes
 
 PROOF = "statement.proof"
+LEAVE_S = 4  # for the act that is under way; then its processes go, whatever it waits for
 
 
 @click.command(cls=Command)
@@ -115,7 +116,8 @@ def _on_screen(performance: "Performance", processes: "Processes", resume: bool)
         run_dashboard(performance.stage.urls, control)
     finally:
         performance.stopping.set()
-        driver.join(15)
+        click.echo("Stopping the validators and the gateway…", err=True)
+        driver.join(LEAVE_S)
     if control.error:
         click.echo(f"The story stopped: {control.error}", err=True)
     return not control.error

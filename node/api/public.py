@@ -2,9 +2,6 @@
 
 import re
 import secrets
-from functools import cache
-from hashlib import sha256
-from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
@@ -17,6 +14,7 @@ from node.pages import render
 from node.pages.html import Frame, path_of
 from node.pages.statement import statement as statement_page
 from node.pages.trace import certificate as certificate_page
+from node.pages.verifier import verifier_sha256, verifier_source
 from node.queries import chain, statements
 from node.queries.trace import trace_dict
 from node.texts import preferred, texts
@@ -29,7 +27,6 @@ CHAIN_PREFIX_DIGITS = 8
 BASE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-VERIFIER = Path(__file__).resolve().parents[2] / "cli" / "verify_statement.py"  # read as a file, never imported
 
 
 async def home(call: Call) -> Answer:
@@ -84,16 +81,6 @@ async def verifier(call: Call) -> Answer:
 async def genesis(call: Call) -> Answer:
     """The canonical genesis whose hash is the chain id, as the file that the verifier takes."""
     return _download(call.services.genesis, "genesis.json", "application/json")
-
-
-@cache
-def verifier_source() -> bytes:
-    return VERIFIER.read_bytes()
-
-
-@cache
-def verifier_sha256() -> str:
-    return sha256(verifier_source()).hexdigest()
 
 
 def _download(data: bytes, name: str, media: str) -> web.Response:

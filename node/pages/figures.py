@@ -28,7 +28,7 @@ MONTHS = (
 def moment(t: Texts, seconds: int | str) -> str:
     """Day, hour, minute and second in UTC."""
     at = _calendar(seconds)
-    return t("without end") if at is None else f"{_date(t, at)}, {at:%H:%M:%S} UTC"
+    return t("without end") if at is None else t("{date}, {time} UTC", date=_date(t, at), time=f"{at:%H:%M:%S}")
 
 
 def day(t: Texts, seconds: int | str) -> str:

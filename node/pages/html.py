@@ -124,8 +124,8 @@ def joined(parts: Iterable[str]) -> Safe:
 
 
 def qr(url: str) -> Safe:
-    """Dark on white in either colour scheme, or scanners fail."""
-    return Safe(segno.make(url, error="m", micro=False).svg_inline(scale=4, border=2, dark="#000", light="#fff"))
+    """Dark on white in either colour scheme, or scanners fail; without a size of its own, or a style sheet crops it."""
+    return Safe(segno.make(url, error="m", micro=False).svg_inline(border=2, dark="#000", light="#fff", omitsize=True))
 
 
 def path_of(number: str) -> str:

@@ -1,5 +1,6 @@
 """The front page, and a refusal as a page."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from node.pages.figures import moment
@@ -19,7 +20,7 @@ def home(
         t,
         keep=Safe(f'<input type="hidden" name="lang" value="{t.language}">') if frame.chosen else Safe(""),
         height=status["height"],
-        time=moment(t, status["time_ms"] // 1000),
+        time=datetime.fromtimestamp(status["time_ms"] // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         signing=f"{len(signing)} / {len(status['validators'])}",
         mempool=status["mempool"],
         supply=rows(
@@ -50,7 +51,7 @@ def _statement_list(frame: Frame, statements: list[dict[str, Any]]) -> Safe:
         (
             [
                 moment(t, found["retired_at"]),
-                frame.link(f"/statement/{found['id']}", found["id"]),
+                frame.link(f"/statement/{found['id']}", found["id"][:12] + "…"),
                 Number(int(found["quantity"])),
                 found["holder_name"],
             ]

@@ -74,6 +74,7 @@ def _claim(t: Texts, shown: dict[str, Any], facts: dict[str, Any]) -> tuple[Line
     beneficiary = ", ".join(part for part in (who["name"], who["id"], who["location"], who["country"]) if part)
     return (
         Line(t("Beneficiary"), beneficiary),
+        Line(t("Status"), t("completed and final")),
         Line(t("Purpose"), purpose(t, facts["purpose"])),
         Line(t("Note"), facts["note"]),
         Line(t("Time of use"), days(t, facts["consumption_from"], facts["consumption_to"])),

@@ -68,7 +68,7 @@ def certificate(frame: Frame, shown: dict[str, Any], url: str, sha256: str) -> s
             sentence=_sentence(t, shown),
             claim=_button(frame, shown),
             qr=qr(url),
-            ranges=Safe("") if one else _ranges(t, shown),
+            ranges=Safe("") if one else _ranges(frame, shown),
             note=Safe("") if one else paragraph(t("It is told of the first certificate of the range."), "soft"),
             life=joined(_step(frame, shown, step) for step in shown["life"]),
             facts=pairs(_facts(t, shown)),
@@ -101,9 +101,17 @@ def _check(frame: Frame, shown: dict[str, Any], sha256: str) -> Safe:
     return fill("uncheckable.html", frame.t, chain=frame.chain)
 
 
-def _ranges(t: Texts, shown: dict[str, Any]) -> Safe:
+def _ranges(frame: Frame, shown: dict[str, Any]) -> Safe:
+    t = frame.t
     lines = rows(
-        ([code(part["number"]), Number(int(part["quantity"])), status(t, part["status"])] for part in shown["ranges"]),
+        (
+            [
+                frame.link(path_of(part["number"]), part["number"]),
+                Number(int(part["quantity"])),
+                status(t, part["status"]),
+            ]
+            for part in shown["ranges"]
+        ),
         t,
     )
     head = "".join(f"<th{mark}>{escape(t(name))}</th>" for name, mark in RANGE_HEAD)

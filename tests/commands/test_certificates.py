@@ -93,7 +93,7 @@ def test_retirement_names_its_statement_and_is_final(act, node: AnsweringNode) -
     statement = ran.json["events"][0]["statement"]
     assert "a retirement is final" in ran.err
     shown = act("statement", "show", statement)
-    for words in ("Bakery Dupont", "Spring bread", "1.000 MWh", FIRST, "completed"):
+    for words in ("Bakery Dupont", "Spring bread", "1 MWh", FIRST, "completed"):
         assert words in shown.out
     assert statement in act("statement", "list", "--holder", "owner").out
     assert "retired" in act("certificate", "show", FIRST).out

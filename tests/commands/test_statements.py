@@ -1,5 +1,7 @@
 """A retirement proven without any node."""
 
+import html
+import re
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,70 @@ def test_refuses_every_touched_byte(wattest, proof) -> None:  # type: ignore[no-
     for position in range(0, len(data), max(1, len(data) // 40)):
         file.write_bytes(data[:position] + bytes((data[position] ^ 1,)) + data[position + 1 :])
         assert wattest("statement", "verify", file, "--genesis", genesis).code == 6, position
+
+
+# --- the words of a statement
+
+
+@pytest.fixture
+def identity(act) -> str:  # type: ignore[no-untyped-def]
+    retired = act("retire", "--quantity", 2, "--from", "owner", "--beneficiary", "Bakery Dupont", "--json").json
+    return str(retired["events"][0]["statement"])
+
+
+SAID = [("en", "The claim", "2 MWh"), ("ru", "Выгодоприобретатель", "2 МВт·ч"), ("zh", "受益方", "2 兆瓦时")]
+
+
+@pytest.mark.parametrize(("lang", "label", "energy"), SAID)
+def test_statement_is_told_in_each_language(act, identity: str, lang: str, label: str, energy: str) -> None:  # type: ignore[no-untyped-def]
+    out = act("statement", "show", identity, "--lang", lang).out
+    assert label in out
+    assert energy in out
+    assert "Bakery Dupont" in out
+    assert act("statement", "show", identity, "--lang", lang, "--json").json["facts"]["purpose"] == "voluntary"
+
+
+@pytest.mark.parametrize("form", ["text", "html", "json", "proof"])
+def test_every_form_tells_the_same_statement(act, identity: str, form: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "out"
+    ran = act("statement", "export", identity, "--format", form, "--out", file, "--json")
+    assert (ran.code, ran.json["format"]) == (0, form)
+    data = file.read_bytes()
+    assert len(data) == ran.json["bytes"]
+    assert b"Bakery Dupont" in data
+    if form != "proof":
+        assert identity.encode() in data
+        assert b"WAT-FR-0000001-201404-000000001/000000002-" in data
+
+
+def test_text_and_page_hold_the_same_lines(act, identity: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    text, page = tmp_path / "text", tmp_path / "page"
+    act("statement", "export", identity, "--format", "text", "--out", text)
+    act("statement", "export", identity, "--format", "html", "--out", page)
+    lines = [line.split("  ") for line in text.read_text().splitlines() if line.startswith("  ")]
+    assert len(lines) > 20
+    shown = html.unescape(re.sub(r"<[^>]*>", "\n", page.read_text()))
+    for words in lines:
+        label, value = [word.strip() for word in words if word]
+        assert label in shown
+        assert value in shown
+
+
+def test_links_of_an_exported_page_lead_to_the_node(act, identity: str, node: AnsweringNode, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page = tmp_path / "page.html"
+    act("statement", "export", identity, "--format", "html", "--out", page, "--lang", "ru")
+    links = re.findall(r'(?:src|href)="([^"]*)"', page.read_text())
+    assert links
+    assert all(link.startswith(node.url) for link in links), links
+
+
+def test_file_is_named_after_its_form(act, identity: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    for form in ("text", "html", "json", "proof"):
+        assert act("statement", "export", identity, "--format", form).code == 0
+    assert sorted(path.name for path in tmp_path.glob("statement.*")) == [
+        "statement.html",
+        "statement.json",
+        "statement.proof",
+        "statement.txt",
+    ]

@@ -83,3 +83,19 @@ async def test_own_mistake_is_a_500_without_the_inside(served: Served, aiohttp_c
     assert response.status == 500
     assert '"internal"' in text
     assert "secret" not in text
+
+
+async def test_a_store_that_cannot_be_read_is_told_to_the_node(served: Served, aiohttp_client) -> None:
+    """Answering on would be guessing: the node ends, and its next start looks at every row."""
+    from dataclasses import replace
+
+    from node.api.server import make_app
+    from state.errors import StoreMismatch
+
+    def damaged() -> None:
+        raise StoreMismatch(why="block checksum mismatch")
+
+    told: list[BaseException] = []
+    client = await aiohttp_client(make_app(replace(served.services, live=damaged, failed=told.append)))
+    assert (await client.get("/v1/status")).status == 500
+    assert [type(error) for error in told] == [StoreMismatch]

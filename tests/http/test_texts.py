@@ -47,7 +47,7 @@ def test_a_translation_is_in_its_own_letters(language: str, letters: str) -> Non
     strange = [
         key for key, text in catalogue(language).items() if not re.search(letters, re.sub(r"\{.*?\}", "", text.lower()))
     ]
-    assert not strange
+    assert strange in ([], [("", "{date}, {time} UTC")]), strange
 
 
 BAD_FILES = [
@@ -160,4 +160,4 @@ def test_numbers_of_each_language() -> None:
     assert energy(texts("ru"), 1_234_567) == "1\u00a0234,567 кВт·ч"
     assert energy(texts("zh"), 2_050_000) == "2.05 兆瓦时"
     assert money(texts("ru"), 3_100_000, "EUR") == "3,10 EUR"
-    assert moment(texts("zh"), 1_396_396_800) == "2014年4月2日, 00:00:00 UTC"
+    assert moment(texts("zh"), 1_396_396_800) == "2014年4月2日 00:00:00（UTC）"

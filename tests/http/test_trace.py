@@ -8,10 +8,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from harness.finalized import FinalizedWorld
 from harness.served import Served
 
-from node.api.public import VERIFIER, verifier_sha256
 from node.api.server import make_app
 from node.pages.html import Frame
 from node.pages.trace import STEPS, certificate
+from node.pages.verifier import VERIFIER, verifier_sha256
 from node.queries.trace import trace_dict
 from node.texts import LANGUAGES, texts
 from state.numbering import CertificateNumber, format_number

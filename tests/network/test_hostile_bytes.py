@@ -4,6 +4,7 @@
 another run of it. A failure prints the input.
 """
 
+import json
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,7 @@ from node.keystore import generate_key, open_key_file, parse_key_file, save_key
 from node.proof import StatementProof, build_proof
 from node.spool import _framed, read_records
 from node.transport import NodeKey, certificate_key
+from node.voting import parse_votes
 from node.wire import (
     OBSERVER,
     VALIDATOR,
@@ -148,6 +150,11 @@ class Corpus:
         batches = [Batch((encode(record),)) for record in self.records()]
         return b"".join(map(_record, (header, *batches, Next(2))))
 
+    def moved_votes(self) -> bytes:
+        votes = [record.vote for record in self.records() if isinstance(record, OwnVote)]
+        content = {"schema": "votes/1", "chain": self.world.chain.hex(), "vote_key": key_of("a").hex(), "epoch": 3}
+        return json.dumps({**content, "final_height": 9, "votes": [encode(vote).hex() for vote in votes]}).encode()
+
     def proofs(self) -> list[bytes]:
         world = self.world
         return [build_proof(world.store, world.genesis_text, row[0][1:]) for row in world.store.scan(b"\x20", b"\x21")]
@@ -199,6 +206,10 @@ def _file(path: Path, data: bytes) -> None:
     _read_segment(path)
 
 
+def _moved_votes(chain: bytes, data: bytes) -> None:
+    parse_votes(data, chain, key_of("a"))
+
+
 def _key_file(data: bytes) -> None:
     content = parse_key_file(data, "a file")
     if not content.needs_passphrase:  # deriving a key is slow by design
@@ -223,6 +234,7 @@ def targets(corpus: Corpus) -> dict[str, Target]:
         "posted readings": Target(parse_seed, [seed]),
         "JSON": Target(guarded_json, [seed, *readings]),
         "genesis": Target(parse_genesis, [genesis_json()], 1),
+        "moved votes": Target(partial(_moved_votes, corpus.world.chain), [corpus.moved_votes()]),
         "spool": Target(lambda data: read_records(data, Path("a file")), [_framed(b"reading") * 5]),
         "certificates": Target(certificate_key, [NodeKey(seed_of("a")).certificate_der]),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from harness.net import Running, keys_of, make_homes, open_node, running
+from harness.world import seed_of
 
 from cli.main import run
 from consensus.messages import Status
@@ -15,8 +16,10 @@ from consensus.votes import Vote
 from node.amnesia import Amnesia
 from node.app import Node, run_node
 from node.config import Config, load_config
+from node.genesis import read_genesis
 from node.gossip import Sender
 from node.journal import UNSETTLED, Journal
+from node.signer import Signer
 from node.voting import begin_votes, export_votes, import_votes, parse_votes
 from node.wire import VALIDATOR, Consensus
 from state.codec import decode, encode
@@ -166,6 +169,29 @@ def test_a_lone_validator_without_its_journal_says_so_and_stays_an_observer(
     said = capsys.readouterr().err
     assert "does not vote" in said
     assert "never vote again" in said
+
+
+@pytest.mark.parametrize(("count", "listens"), [(4, True), (1, False)])
+async def test_a_torn_journal_makes_it_listen_before_it_votes(tmp_path: Path, count: int, listens: bool) -> None:
+    """What was cut off may, on a disk that lies, have been sent. A lone validator has nobody to hear it from."""
+    home = make_homes(tmp_path, count)[0]
+    journal = Journal.open(home / "data" / "journal", *_of(home))
+    journal.append([])
+    journal.sync()
+    journal.close()
+    (segment,) = (home / "data" / "journal").glob("*.journal")
+    segment.write_bytes(segment.read_bytes()[:-1])
+    node = open_node(home, keys_of(0))
+    node.close()
+    assert node.listening == listens
+    assert node.engine.standing().may_vote != listens
+    again = open_node(home, keys_of(0))
+    again.close()
+    assert not again.listening, "once it was cut, it is whole"
+
+
+def _of(home: Path) -> tuple[bytes, bytes]:
+    return read_genesis(home / "genesis.json")[1], Signer(seed_of("vote_key0")).public
 
 
 # --- moving a validator

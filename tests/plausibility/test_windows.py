@@ -9,17 +9,18 @@ from verifier.windows import (
     RAMP_DAYS,
     WIND_LIMITS,
     Balance,
+    Flag,
     Limits,
     balance,
-    own_flags,
+    contradicted,
+    flags_of,
     ramp_flags,
     widened,
-    witness_flags,
 )
 
 FIRST, SLOTS = 1_000, 144
 FULL = 300_000 * SLOTS  # a day at 30 % of nameplate
-CLEARING = Limits(((1, 400_000), (7, 200_000), (30, 60_000), (90, 30_000)), clear_ppm=10_000)
+NEIGHBOURLY = Limits(((1, 400_000), (7, 200_000), (30, 60_000), (90, 30_000)))
 
 
 def made(factors: list[float], counted: list[bool] | None = None) -> Balance:
@@ -28,8 +29,8 @@ def made(factors: list[float], counted: list[bool] | None = None) -> Balance:
     return Balance(FIRST, claimed, np.full(len(factors), FULL, dtype=np.int64) * chosen, chosen, SLOTS)
 
 
-def lengths(flags: list[object]) -> set[int]:
-    return {flag.length for flag in flags}  # type: ignore[attr-defined]
+def lengths(flags: list[Flag]) -> set[int]:
+    return {flag.length for flag in flags}
 
 
 def test_honest_seasons_raise_no_flag() -> None:
@@ -37,51 +38,71 @@ def test_honest_seasons_raise_no_flag() -> None:
     print(f"seed {seed}")
     dice = np.random.default_rng(seed)
     factors = (1 + dice.uniform(-0.1, 0.08, 200)).tolist()
-    assert own_flags(made(factors), WIND_LIMITS, []) == []
-    assert ramp_flags(made(factors), WIND_LIMITS, []) == []
+    assert flags_of(made(factors), WIND_LIMITS) == []
+    assert ramp_flags(made(factors), WIND_LIMITS) == []
 
 
 @pytest.mark.parametrize(("factor", "seen"), [(1.06, {90}), (1.1, {30, 90}), (1.2, set(LENGTHS))])
 def test_the_smaller_the_factor_the_longer_the_window_that_sees_it(factor: float, seen: set[int]) -> None:
-    assert lengths(own_flags(made([1.0] * 90 + [factor] * 100), WIND_LIMITS, [])) == seen
+    assert lengths(flags_of(made([1.0] * 90 + [factor] * 100), WIND_LIMITS)) == seen
 
 
 def test_x1_2_is_seen_within_a_week() -> None:
-    flags = own_flags(made([1.0] * 60 + [1.2] * 7), WIND_LIMITS, [])
+    flags = flags_of(made([1.0] * 60 + [1.2] * 7), WIND_LIMITS)
     assert min(flag.end for flag in flags) < FIRST + 67
 
 
 def test_curtailment_is_never_flagged() -> None:
-    assert own_flags(made([1.0] * 60 + [0.3] * 60), WIND_LIMITS, []) == []
+    assert flags_of(made([1.0] * 60 + [0.3] * 60), WIND_LIMITS) == []
 
 
 def test_windows_need_two_thirds_of_their_days() -> None:
     counted = [place % 2 == 0 for place in range(120)]
-    assert own_flags(made([1.5] * 120, counted), WIND_LIMITS, []) == []
-    assert own_flags(made([1.5] * 120), WIND_LIMITS, [])
-
-
-def test_a_witness_who_finds_the_claim_right_clears_the_plants_own_windows() -> None:
-    own, witness = made([1.2] * 120), made([1.0] * 120)
-    assert own_flags(own, WIND_LIMITS, [(witness, CLEARING)]) == []
-    assert ramp_flags(own, WIND_LIMITS, [(witness, CLEARING)]) == []
-    assert own_flags(own, WIND_LIMITS, [(made([1.05] * 120), CLEARING)])
+    assert flags_of(made([1.5] * 120, counted), WIND_LIMITS) == []
+    assert flags_of(made([1.5] * 120), WIND_LIMITS)
 
 
 def test_a_witness_contradicts_by_its_own_name() -> None:
-    flags = witness_flags("neighbour", made([1.3] * 60), CLEARING)
+    flags = flags_of(made([1.3] * 60), NEIGHBOURLY, "neighbour")
     assert {flag.finding.code for flag in flags} == {"neighbour"}
-    assert lengths(flags) == {7, 30, 90}  # type: ignore[arg-type]
+    assert lengths(flags) == {7, 30, 90}
+
+
+def test_honest_weeks_beside_a_tampered_month_are_spared() -> None:
+    flags = flags_of(made([1.0] * 60 + [1.15] * 30 + [1.0] * 60), WIND_LIMITS)
+    long = [flag for flag in flags if flag.length > 7]
+    assert {flag.length for flag in long} == {30, 90}
+    for flag in long:
+        assert set(range(FIRST + 64, FIRST + 86)).isdisjoint(flag.spared)
+        assert {*range(FIRST, FIRST + 56), *range(FIRST + 95, FIRST + 150)} <= flag.spared
+
+
+def test_a_week_spares_nobody() -> None:
+    assert all(not flag.spared for flag in flags_of(made([1.3] * 7), WIND_LIMITS))
+
+
+def test_one_wild_day_does_not_accuse_its_week() -> None:
+    wild = np.array([1, 1, 1, 3, 1, 1, 1], dtype=np.int64)
+    days = np.arange(FIRST, FIRST + 7, dtype=np.int64)
+    expected = np.full(7 * SLOTS, 300_000, dtype=np.int64)
+    power = expected * np.repeat(wild, SLOTS)
+    known, counted = np.ones(7 * SLOTS, dtype=np.bool_), np.ones(7, dtype=np.bool_)
+    week = balance(FIRST, FIRST + 6, days, power, expected, known, counted, SLOTS)
+    assert flags_of(week, WIND_LIMITS) == []
+    uncut = balance(FIRST, FIRST + 6, days, power, expected, known, counted, SLOTS, cut=False)
+    assert flags_of(uncut, WIND_LIMITS)
+    assert contradicted(uncut, NEIGHBOURLY, FIRST + 3) is not None
+    assert contradicted(uncut, NEIGHBOURLY, FIRST + 2) is None
 
 
 def test_an_increase_that_lasts_is_a_ramp_and_a_windy_week_is_none() -> None:
     slow = made([1 + 0.001 * day for day in range(200)])
-    flags = ramp_flags(slow, WIND_LIMITS, [])
+    flags = ramp_flags(slow, WIND_LIMITS)
     assert flags
     assert {flag.finding.code for flag in flags} == {RAMP}
     assert {flag.length for flag in flags} == {RAMP_DAYS}
     assert flags[0].end < FIRST + 130
-    assert ramp_flags(made([1.0] * 60 + [1.3] * 7 + [1.0] * 90), WIND_LIMITS, []) == []
+    assert ramp_flags(made([1.0] * 60 + [1.3] * 7 + [1.0] * 90), WIND_LIMITS) == []
 
 
 def test_commissioning_that_went_higher_widens_the_limits_and_never_narrows_them() -> None:

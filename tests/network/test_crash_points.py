@@ -1,0 +1,137 @@
+"""A validator that dies wherever something becomes durable or leaves it, again and again, while every kind of
+transaction flows: it comes back each time, never contradicts a vote that it sent, and ends in the same state.
+
+The short form takes the first, a middle and the last persist, send and commit of a few blocks.
+`WATTEST_CRASH_BLOCKS=10` with `WATTEST_CRASH_STEPS=8` spreads eight points of each kind over ten blocks.
+"""
+
+import asyncio
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.live import LiveWorld, live_story
+from harness.net import Process, Running, keys_of, make_homes, open_node
+
+from consensus.messages import ConsensusMessage, Propose, VoteMessage
+from consensus.votes import FINALIZE, NULLIFY, Vote
+from node import faults
+from node.genesis import read_genesis
+from node.gossip import Sender
+from node.ledger import Ledger
+from node.wire import Consensus, Frame
+from state.codec import decode
+from state.store import open_store
+
+BLOCKS = int(os.environ.get("WATTEST_CRASH_BLOCKS", "4"))
+STEPS = int(os.environ.get("WATTEST_CRASH_STEPS", "3"))
+KINDS = ("persist", "send", "commit")
+CRASHING = 3  # the validator that dies; the others live in this process
+NATIVE = {"Register", "Propose", "Vote", "Deposit", "Payout", "Issue", "OpenAuction", "PlaceOffer", "PlaceBid"}
+NATIVE |= {"Cancel", "Settle", "Transfer", "Retire"}
+
+
+class Counting(faults.CrashSeam):
+    """How often each kind of point is reached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def reach(self, point: faults.Point) -> None:
+        self.counts[point] += 1
+
+
+class Witness:
+    """Every vote of one validator that a node received, from whatever life of it."""
+
+    def __init__(self, running: Running) -> None:
+        self.votes: dict[tuple[int, int, int], set[Vote]] = {}
+        self._runtime = running.node.runtime
+        self._inner = self._runtime.frame_received
+        self._runtime.frame_received = self._received  # type: ignore[method-assign]
+
+    def _received(self, sender: Sender, frame: Frame) -> None:
+        if isinstance(frame, Consensus):
+            message: Any = decode(ConsensusMessage, frame.payload)  # type: ignore[arg-type]
+            if isinstance(message, VoteMessage | Propose) and message.vote.signer == CRASHING:
+                vote = message.vote
+                self.votes.setdefault((vote.kind, vote.epoch, vote.view), set()).add(vote)
+        self._inner(sender, frame)
+
+    def conflicts(self) -> list[set[Vote]]:
+        found = [votes for votes in self.votes.values() if len({vote.position for vote in votes}) > 1]
+        for kind, epoch, view in self.votes:
+            if kind == NULLIFY and (FINALIZE, epoch, view) in self.votes:
+                found.append(self.votes[NULLIFY, epoch, view] | self.votes[FINALIZE, epoch, view])
+        return found
+
+
+@pytest.mark.timeout(120 + 40 * STEPS)
+async def test_a_validator_dies_at_every_kind_of_point_and_never_contradicts_itself(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    seam = Counting()
+    monkeypatch.setattr(faults, "_seam", seam)
+    homes = make_homes(tmp_path, 4, idle_interval_ms=300)
+    nodes = [Running(open_node(home, keys_of(index))) for index, home in enumerate(homes[:CRASHING])]
+    witnesses = [Witness(running) for running in nodes]
+    world = LiveWorld(nodes[0].node, asyncio.get_running_loop())
+    story = asyncio.create_task(asyncio.to_thread(live_story, world))
+    try:
+        points = await _points(nodes[0], seam)
+        died: list[str] = []
+        for point in points:
+            process = Process(homes[CRASHING], WATTEST_CRASH_AT=point)
+            code = await asyncio.to_thread(process.wait, 60)
+            assert code == faults.CRASH_CODE, (point, (homes[CRASHING] / "stderr").read_text())
+            died.append(point)
+        print(f"{len(died)} deaths: {' '.join(died)}")
+        last = Process(homes[CRASHING])
+        await story
+        await asyncio.to_thread(last.await_height, nodes[0].node.ledger.tip.height + 2)
+        assert await asyncio.to_thread(last.terminate) == 0
+        assert world.kinds >= NATIVE, NATIVE - world.kinds
+        assert any(witness.votes for witness in witnesses), "the validator that died was never heard voting"
+        assert [witness.conflicts() for witness in witnesses] == [[], [], []]
+        assert all(not running.node.runtime.byzantine for running in nodes)
+    finally:
+        story.cancel()
+        for running in nodes:
+            if not running.task.done():
+                await running.stop()
+    _same_state(homes)
+
+
+async def _points(running: Running, seam: Counting) -> list[str]:
+    """`kind:number` of the points that one node reaches within BLOCKS blocks: first, last and those between."""
+    start = running.node.ledger.tip.height
+    before = Counter(seam.counts)
+    await running.height(start + BLOCKS, 60)
+    points = []
+    for step in range(STEPS):
+        for kind in KINDS:
+            reached = max(
+                2, (seam.counts[kind] - before[kind]) // CRASHING
+            )  # the counter sees all nodes that live here
+            points.append(f"{kind}:{1 + step * (reached - 1) // (STEPS - 1)}")
+    return points
+
+
+def _same_state(homes: list[Path]) -> None:
+    """All nodes hold one chain, and each the state that its header names."""
+    chains = []
+    for home in homes:
+        genesis, chain = read_genesis(home / "genesis.json")
+        ledger = Ledger.open(open_store(home / "data" / "state", create=False), genesis, chain)
+        ledger.audit()
+        headers = [block.header for height in range(ledger.tip.height + 1) if (block := ledger.block_at(height))]
+        assert len(headers) == ledger.tip.height + 1
+        chains.append(headers)
+        ledger.close()
+    shortest = min(map(len, chains))
+    assert all(headers[:shortest] == chains[0][:shortest] for headers in chains)
+    assert {headers[shortest - 1].state_root for headers in chains} == {chains[0][shortest - 1].state_root}
+    print(f"{shortest} blocks in common")

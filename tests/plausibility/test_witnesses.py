@@ -1,0 +1,266 @@
+"""Neighbours and independent climate: what they clear, what they contradict, and what they never do."""
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness.plants import COMMISSIONING, FIRST_DAY, TURBINE, baseline, entries, wind_days
+from harness.shared import shared_folder
+
+from verifier.climate import Climate, parse_climate, wind_at
+from verifier.file_run import Records, Run
+from verifier.finished import Plant, case_of, conclude, grid_of
+from verifier.intake import MISSING, DayReadings
+from verifier.ladder import FinalVerdict
+from verifier.reading import Reading
+from verifier.verdict import judge_day
+from verifier.wind_clock import lags_of, seam_of
+from verifier.windows import LIMITS
+
+COUNT = 75
+DAYS = wind_days(COUNT)
+PLACE = 50  # the day that is looked at
+DICE = np.random.default_rng(11)
+
+
+def plant(days: Sequence[DayReadings], seams: dict[int, int] | None = None) -> Plant:
+    listed = list(days)
+    profile = baseline(TURBINE, listed)
+    verdicts = {
+        day.day: judge_day(TURBINE, profile, day.day, day, listed[max(0, place - 5) : place])
+        for place, day in enumerate(listed)
+        if place >= COMMISSIONING
+    }
+    start = FIRST_DAY * 86_400
+    return Plant(TURBINE, profile, start, start + COMMISSIONING * 86_400, listed, verdicts, seams or {})
+
+
+def neighbour_of(days: Sequence[DayReadings]) -> list[DayReadings]:
+    """A turbine of the same make in the same wind, with its own scatter."""
+    return [
+        replace(
+            day,
+            power_w=np.minimum(day.power_w * (1 + DICE.normal(0, 0.04, len(day.power_w))), 2_000_000).astype(np.int64),
+        )
+        for day in days
+    ]
+
+
+BESIDE = plant(neighbour_of(DAYS))
+
+
+def final(
+    days: Sequence[DayReadings], beside: Sequence[Plant] = (BESIDE,), climates: Sequence[Climate] = ()
+) -> dict[int, FinalVerdict]:
+    case = case_of(plant(days), [(other, grid_of(other)) for other in beside], climates, LIMITS)
+    return {day.day - FIRST_DAY: verdict for day, verdict in conclude(case)}
+
+
+def changed(place: int, **fields: object) -> list[DayReadings]:
+    return [replace(day, **fields) if n == place else day for n, day in enumerate(DAYS)]  # type: ignore[arg-type]
+
+
+def forged(days: Sequence[DayReadings], factor: float, places: Sequence[int]) -> list[DayReadings]:
+    """Power raised, and the wind with it, by the cube law that both follow."""
+    chosen = set(places)
+    return [
+        replace(
+            day,
+            power_w=np.minimum((day.power_w * factor).astype(np.int64), 1_990_000),
+            wind_mm_s=(3_000 + (day.wind_mm_s - 3_000) * factor ** (1 / 3)).astype(np.int64),
+        )
+        if place in chosen
+        else day
+        for place, day in enumerate(days)
+    ]
+
+
+def test_honest_days_beside_an_honest_neighbour_are_accepted_without_the_label() -> None:
+    for verdict in final(DAYS).values():
+        assert (verdict.verdict, verdict.reasons) == ("accept", ())
+        assert verdict.accepted_wh == verdict.energy_wh
+        assert verdict.prompt_wh == verdict.energy_wh * 9 // 10
+    assert all(verdict.reasons == ("single_source",) for verdict in final(DAYS, beside=()).values())
+
+
+def test_a_neighbour_clears_what_a_frozen_anemometer_accuses() -> None:
+    slow = changed(PLACE, wind_mm_s=DAYS[PLACE].wind_mm_s * 3 // 4)
+    assert final(slow, beside=())[PLACE].verdict == "reject"
+    cleared = final(slow)[PLACE]
+    assert cleared.verdict == "accept"
+    assert "model_day" in cleared.reasons
+
+
+def test_a_neighbour_releases_what_is_held_for_a_dead_anemometer() -> None:
+    dead = changed(PLACE, wind_mm_s=np.zeros(TURBINE.slots, dtype=np.int64))
+    assert final(dead, beside=())[PLACE].verdict == "hold"
+    assert final(dead)[PLACE].verdict == "accept"
+
+
+def test_a_neighbour_clears_no_fraud_of_a_day() -> None:
+    lifted = changed(PLACE, power_w=np.minimum(DAYS[PLACE].power_w * 3 // 2, 1_990_000))
+    assert final(lifted)[PLACE].verdict == "reject"
+    shifted = changed(PLACE, power_w=np.roll(DAYS[PLACE].power_w, 36))
+    assert final(shifted)[PLACE].verdict == final(shifted, beside=())[PLACE].verdict == "reject"
+
+
+def test_power_and_wind_forged_together_are_contradicted_by_the_neighbour() -> None:
+    days = forged(DAYS, 1.3, range(40, 70))
+    alone, seen = final(days, beside=()), final(days)
+    assert sum(alone[place].verdict == "accept" for place in range(40, 70)) > 25
+    assert all("single_source" in alone[place].reasons for place in range(40, 70))
+    refused = [place for place in range(40, 70) if "neighbour" in seen[place].reasons]
+    assert len(refused) >= 28
+    excess = sum(seen[place].energy_wh - DAYS[place].energy_wh for place in range(40, 70))
+    passed = sum(max(0, seen[place].accepted_wh - DAYS[place].energy_wh) for place in range(40, 70))
+    assert passed * 20 <= excess
+
+
+def test_a_neighbour_that_claims_too_much_or_stands_still_accuses_nobody() -> None:
+    for factor in (1.4, 0.0):
+        liar = [
+            replace(day, power_w=np.minimum(day.power_w * factor, 2_000_000).astype(np.int64))
+            for day in DAYS[COMMISSIONING:]
+        ]
+        verdicts = final(DAYS, beside=[plant([*BESIDE.days[:COMMISSIONING], *liar])])
+        assert {verdict.verdict for verdict in verdicts.values()} == {"accept"}
+
+
+def hourly(days: Sequence[DayReadings], late_s: int = 0) -> Climate:
+    wind = np.concatenate([day.wind_mm_s for day in days])
+    times = FIRST_DAY * 86_400 + np.arange(len(wind), dtype=np.int64) * TURBINE.interval_s + late_s
+    return Climate(times[::6], wind[::6] * 11 // 10)
+
+
+def test_independent_climate_contradicts_forged_power_and_wind_and_takes_the_label_away() -> None:
+    days = forged(DAYS, 1.5, range(40, 70))
+    seen = final(days, beside=(), climates=[hourly(DAYS)])
+    assert sum("reanalysis" in seen[place].reasons for place in range(40, 70)) >= 25
+    honest = final(DAYS, beside=(), climates=[hourly(DAYS)])
+    assert {verdict.verdict for verdict in honest.values()} == {"accept"}
+    assert {verdict.reasons for verdict in honest.values()} == {()}
+
+
+def test_prompt_energy_depends_on_nothing_later_than_a_week() -> None:
+    days = [
+        replace(day, power_w=np.minimum(day.power_w * (11 if n > 45 else 10) // 10, 1_990_000))
+        for n, day in enumerate(DAYS)
+    ]
+    whole = final(days)
+    for cut in (52, 60):
+        beside = replace(BESIDE, days=BESIDE.days[:cut])
+        shorter = final(days[:cut], beside=[beside])
+        for place in range(COMMISSIONING, cut - 7):
+            assert shorter[place].prompt_wh == whole[place].prompt_wh
+
+
+# --- the files
+
+
+def test_climate_rows_that_are_broken_are_left_out() -> None:
+    lines = [
+        "timestamp,wind_spd_100m,t2m_k,density",
+        "1388534400,8.0,278.4,1.225",
+        "x,8.0,278.4,1.225",
+        "1388538000,nan,278.4,1.225",
+        "1388538000,10.0,278.4,1.225",
+        "1388538000,9.0,278.4,1.225",
+        "1388541600,8.0",
+        "",
+    ]
+    climate = parse_climate(lines)
+    assert climate is not None
+    assert climate.times.tolist() == [1_388_534_400, 1_388_538_000]
+    assert climate.wind_mm_s.tolist() == [8_000, 9_000]
+
+
+def test_thin_air_weighs_less() -> None:
+    rows = ["timestamp,wind_spd_50m,density", "3600,10.0,1.225", "7200,10.0,1.1"]
+    climate = parse_climate(rows)
+    assert climate is not None
+    standard, thin = climate.wind_mm_s.tolist()
+    assert standard == pytest.approx(10_000, abs=5)
+    assert thin == pytest.approx(10_000 * (1.1 / 1.225) ** (1 / 3), abs=10)
+
+
+@pytest.mark.parametrize("lines", [[], [""], ["timestamp,ghi", "3600,5"], ["wind_spd_10m", "5"]], ids=str)
+def test_a_file_without_wind_is_no_climate(lines: list[str]) -> None:
+    assert parse_climate(lines) is None
+
+
+def test_wind_between_hours_lies_on_a_line_and_gaps_are_unknown() -> None:
+    climate = Climate(np.array([0, 3_600, 20_000]), np.array([1_000, 4_000, 9_000]))
+    asked = np.array([-1, 0, 1_200, 3_600, 10_000, 20_001])
+    assert wind_at(climate, asked).tolist() == [MISSING, 1_000, 2_000, MISSING, MISSING, MISSING]
+
+
+# --- the clock of a wind plant
+
+
+def day_of(labels: Sequence[int]) -> list[Reading]:
+    return [Reading(86_400 * 100 + 600 * label, 1_000 + n) for n, label in enumerate(labels)]
+
+
+def test_a_doubled_and_a_missing_hour_are_seams_and_other_gaps_are_not() -> None:
+    whole = list(range(144))
+    assert seam_of(day_of(whole), 600) == 0
+    assert seam_of(day_of([*whole[:12], *whole[6:]]), 600) == 3_600
+    assert seam_of(day_of([*whole[:6], *whole[12:]]), 600) == -3_600
+    assert seam_of(day_of([*whole[:6], *whole[13:]]), 600) == 0
+    assert seam_of(day_of([*whole[:12], *whole[10:]]), 600) == 0
+
+
+def test_a_logger_that_moves_by_an_hour_without_a_seam_is_believed_after_weeks() -> None:
+    days = wind_days(150)
+    power = np.concatenate([day.power_w // 2 for day in days])
+    times = FIRST_DAY * 86_400 + np.arange(len(power), dtype=np.int64) * 600
+    moved = power.copy()
+    moved[60 * 144 :] = np.roll(power, -6)[60 * 144 :]
+    numbers = [day.day for day in days]
+    lags, hours = lags_of(numbers, {}, moved, times, 144, [hourly(days)], FIRST_DAY + 50)
+    assert set(hours[:60].tolist()) == {0}
+    assert set(hours[-20:].tolist()) == {3_600}
+    assert abs(int(lags[0])) <= 600
+
+
+def test_a_missing_hour_alone_is_an_outage() -> None:
+    days = wind_days(40)
+    power = np.concatenate([day.power_w for day in days])
+    times = FIRST_DAY * 86_400 + np.arange(len(power), dtype=np.int64) * 600
+    numbers = [day.day for day in days]
+    assert set(lags_of(numbers, {FIRST_DAY + 9: -3_600}, power, times, 144, [], 0)[1].tolist()) == {0}
+    both = {FIRST_DAY + 9: 3_600, FIRST_DAY + 20: -3_600}
+    hours = lags_of(numbers, both, power, times, 144, [], 0)[1].tolist()
+    assert hours == [0] * 9 + [3_600] * 11 + [0] * 20
+
+
+def test_the_farm_of_la_haute_borne_is_read_on_its_own_clock() -> None:
+    folder = shared_folder("data")
+    names = ("r80711", "r80721", "r80736")
+    filled = Records()
+    for name in names:
+        filled.add_csv(text_of(folder / f"wind_lhb_{name}_2014.csv.gz"))
+    climates = {
+        name: climate
+        for name in ("oracle_lhb_era5_2014.csv.gz", "oracle_lhb_merra2_2014.csv.gz")
+        if (climate := parse_climate(text_of(folder / name))) is not None
+    }
+    run = Run([entries(folder)[f"LHB-{name.upper()}"] for name in names], filled, climates)
+    change = (date(2014, 10, 26) - date(1970, 1, 1)).days
+    shares = []
+    for name in names:
+        judged = conclude(run.case(f"LHB-{name.upper()}"))
+        assert all(("clock_shift" in verdict.reasons) == (day.day < change) for day, verdict in judged)
+        assert not any("single_source" in verdict.reasons for _, verdict in judged)
+        energy_wh = sum(verdict.energy_wh for _, verdict in judged)
+        shares.append(100 * sum(verdict.accepted_wh for _, verdict in judged) / energy_wh)
+    assert min(shares) >= 97.5
+    assert sum(shares) / len(shares) >= 99
+
+
+def text_of(path: Path) -> list[str]:
+    return gzip.decompress(path.read_bytes()).decode().split("\n")
