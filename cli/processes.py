@@ -39,6 +39,7 @@ class Processes:
         self.stop_s = stop_s
         self.running: dict[Path, subprocess.Popen[bytes]] = {}
         self._former: dict[int, object] = {}
+        self._leaving = False
 
     def __enter__(self) -> "Processes":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell starts `… &` with SIGINT ignored
@@ -60,6 +61,8 @@ class Processes:
 
     def start_command(self, home: Path, arguments: list[str]) -> int:
         """Start a `wattest` command that stays, for a home that no other child of this parent uses. The pid."""
+        if self._leaving:
+            raise SystemExit  # ends the thread that came too late: nothing would stop this child any more
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         with (home / OUTPUT).open("ab") as log:
             child = subprocess.Popen(
@@ -118,6 +121,7 @@ class Processes:
                 raise NodeEnded(home=str(home), status=child.returncode, log=str(home / OUTPUT))
 
     def stop_all(self) -> None:
+        self._leaving = True
         children = list(self.running.values())
         self.running.clear()
         _stop(children, self.stop_s)

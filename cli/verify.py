@@ -126,6 +126,11 @@ def _print_table(entry: DeviceEntry, judged: Judged) -> None:
         f"  certified within a week {prompt_wh // 1000:,} kWh, later {later_wh // 1000:,} kWh; "
         f"held {held_wh // 1000:,} kWh, refused {refused_wh // 1000:,} kWh"
     )
+    open_days = [verdict for verdict in verdicts if verdict.open_until and verdict.verdict == "accept"]
+    if open_days:
+        review_wh = sum(verdict.accepted_wh - verdict.prompt_wh for verdict in open_days)
+        until = day_text(max(verdict.open_until for verdict in open_days))
+        click.echo(f"  in review {review_wh // 1000:,} kWh of it, until {until}: windows of 90 days are still open")
     counting = HOLD | MODEL | PHYSICS | WINDOWS | WITNESS
     for day, verdict in judged:
         if verdict.verdict == "accept":

@@ -15,7 +15,7 @@ from verifier import climate, neighbours, scores, solar, wind, wind_clock, windo
 from verifier.climate import Climate
 from verifier.device import DeviceFacts
 from verifier.finding import HOLD, MODEL, PHYSICS, Finding, any_of, codes
-from verifier.intake import DayReadings, Flags, Ints, Series, series_of
+from verifier.intake import COLDEST_CENTI_C, HOTTEST_CENTI_C, DayReadings, Flags, Ints, Series, series_of
 from verifier.ladder import FinalVerdict, climb
 from verifier.link import Witness
 from verifier.profile import Profile
@@ -23,6 +23,7 @@ from verifier.verdict import DayVerdict, combine
 from verifier.wind import WindCurve
 from verifier.windows import Balance, Flag, Limits
 
+FROST_CENTI_C = 200  # median of a day: wet air freezes onto an anemometer from about 2 C down
 RELEASABLE = frozenset(
     {"climate_missing", "climate_dead", "climate_stuck", "climate_range", "climate_replay", "baseline_range"}
 )
@@ -205,9 +206,22 @@ def _reviewed(case: Case, place: int, verdict: DayVerdict, asked: Sequence[tuple
         percent = windows.contradicted(balance, one.limits, day)
         if percent is not None:
             against.append(Finding(one.witness.code, 0, percent, one.limits.share(windows.DAY) // 10_000))
-    if not against and any_of(found, MODEL | RELEASABLE) and _vouched(case, place, [one for one, _ in heard]):
-        found = [structs.replace(f, info=True) if f.code in MODEL | RELEASABLE else f for f in found]
+    broken = any_of(found, RELEASABLE) or _frost(case, place)  # then what the model says rests on that sensor
+    excused = RELEASABLE | (MODEL if broken else frozenset())
+    if not against and any_of(found, excused) and _vouched(case, place, [one for one, _ in heard]):
+        found = [structs.replace(finding, info=True) if finding.code in excused else finding for finding in found]
     return _with(verdict, [*found, *against])
+
+
+def _frost(case: Case, place: int) -> bool:
+    """Whether a wind plant's day was cold enough to freeze its anemometer, which then reads less than the wind."""
+    temperature = case.plant.days[place].temperature_centi_c
+    measured = np.sort(temperature[(temperature >= COLDEST_CENTI_C) & (temperature <= HOTTEST_CENTI_C)])
+    return (
+        case.plant.device.technology == "wind"
+        and len(measured) > 0
+        and int(measured[len(measured) // 2]) <= FROST_CENTI_C
+    )
 
 
 def _vouched(case: Case, place: int, heard: Sequence[Spoken]) -> bool:
@@ -236,19 +250,22 @@ def _with(verdict: DayVerdict, found: Sequence[Finding]) -> DayVerdict:
 
 
 def _flags(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
-    """Windows over the days that are neither held nor impossible.
+    """Windows over accepted days; a week also counts those that the model or a witness refused.
 
-    Days that the model or a witness refused count too, cut to what a window takes of a day: a week of x1.2 of which
-    half is refused by the day is still a week of x1.2. Days that a neighbour cleared say nothing of the own sensors.
+    A week of x1.2 of which half is refused by the day is still a week of x1.2; a month keeps to what may be certified.
+    Days that a neighbour cleared say nothing of the plant's own sensors.
     """
-    counting = {day for day, verdict in verdicts.items() if not any_of(verdict.findings, PHYSICS | HOLD)}
-    fitting = {day for day in counting if not any(f.info and f.code in MODEL | HOLD for f in verdicts[day].findings)}
+    standing = {day for day, verdict in verdicts.items() if verdict.verdict == "accept"}
+    asked = {day for day, verdict in verdicts.items() if not any_of(verdict.findings, PHYSICS | HOLD)}
+    cleared = {day for day in asked if any(f.info and f.code in MODEL | HOLD for f in verdicts[day].findings)}
     flags: list[Flag] = []
-    for one in case.heard:
-        over = balance(case, counting, one.witness.expected_ppm, one.witness.known)
-        flags += windows.flags_of(over, one.limits, one.witness.code)
-    own = balance(case, fitting, case.grid.expected_ppm, case.grid.known)
-    return [*flags, *windows.flags_of(own, case.own), *windows.ramp_flags(own, case.own)]
+    for days, lengths in ((asked, windows.SHORT), (standing, windows.LONG)):
+        for one in case.heard:
+            over = balance(case, days, one.witness.expected_ppm, one.witness.known)
+            flags += windows.flags_of(over, one.limits, lengths, one.witness.code)
+        own = balance(case, days - cleared, case.grid.expected_ppm, case.grid.known)
+        flags += windows.flags_of(own, case.own, lengths)
+    return [*flags, *windows.ramp_flags(own, case.own)]
 
 
 def _by_day(flags: Sequence[Flag], first: int, last: int) -> dict[int, list[Flag]]:

@@ -6,7 +6,7 @@ length. The plant's own weather and every witness are asked alike. A window accu
 week claims too much, so that an honest month beside a tampered one keeps its energy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,8 @@ from state.codec import Wire
 from verifier.finding import Finding
 from verifier.intake import MISSING, Flags, Ints
 
-LENGTHS = (7, 30, 90)
+SHORT, LONG = (7,), (30, 90)
+LENGTHS = (*SHORT, *LONG)
 DAY = 1  # a witness is asked about single days too
 HEARD_PERCENT = 66  # of a day's claim must lie in intervals that a witness knows, for it to speak about the day
 FULL_PERCENT = 66  # of a window's days must count
@@ -44,7 +45,7 @@ class Limits(Wire, frozen=True):
 # each plant's own, and what is refused and blocked when a site's limits come from the other sites only.
 WIND_LIMITS = Limits(((7, 130_000), (30, 80_000), (90, 30_000)))
 SOLAR_LIMITS = Limits(((7, 110_000), (30, 55_000), (90, 25_000)))
-NEIGHBOUR_LIMITS = Limits(((DAY, 400_000), (7, 200_000), (30, 60_000), (90, 30_000)))
+NEIGHBOUR_LIMITS = Limits(((DAY, 400_000), (7, 160_000), (30, 50_000), (90, 30_000)))
 REANALYSIS_LIMITS = Limits(((DAY, 900_000), (7, 250_000), (30, 100_000), (90, 60_000)))
 LIMITS: Mapping[str, Limits] = {
     "wind": WIND_LIMITS,
@@ -119,15 +120,15 @@ def widened(limits: Limits, commissioning: Balance) -> Limits:
     return Limits(tuple(shares))
 
 
-def flags_of(one: Balance, limits: Limits, code: str = "") -> list[Flag]:
+def flags_of(one: Balance, limits: Limits, lengths: Sequence[int] = LENGTHS, code: str = "") -> list[Flag]:
     """Windows whose claims nobody's weather explains; `code` names the witness, else the plant's own is named."""
     flags = []
-    for length in LENGTHS:
+    for length in lengths:
         excess, base, full = one.excess(length)
         share = limits.share(length)
         # Products stay under 2^63: 90 days x 1,440 intervals x 10^6 ppm x 10^6.
         over = full & (excess > share * base // 1_000_000)
-        spared = _spared(one, share // BLAMED) if length > LENGTHS[0] else frozenset()
+        spared = _spared(one, share // BLAMED) if length in LONG else frozenset()
         for place in np.flatnonzero(over).tolist():
             percent = int(excess[place]) * 100 // int(base[place])
             flags.append(

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from node.pages.figures import moment
-from node.pages.html import HERE, Frame, Number, Safe, code, escaped, fill, page, paragraph, rows
+from node.pages.html import HERE, Frame, Number, Safe, code, escaped, fill, grouped, page, paragraph, rows
+from node.texts import Texts
 
 LATEST_STATEMENTS = 10
 BEHIND = 3  # a validator signs now if it signed one of the last blocks
@@ -47,19 +48,21 @@ def _statement_list(frame: Frame, statements: list[dict[str, Any]]) -> Safe:
     t = frame.t
     if not statements:
         return paragraph(t("None yet."), "soft")
-    lines = rows(
-        (
-            [
-                moment(t, found["retired_at"]),
-                frame.link(f"/statement/{found['id']}", found["id"][:12] + "…"),
-                Number(int(found["quantity"])),
-                found["holder_name"],
-            ]
-            for found in statements
-        ),
-        t,
+    items = (
+        Safe(f'<li>{_statement_link(frame, found)}<br><span class="soft">{escaped(_counted(t, found))}</span></li>')
+        for found in statements
     )
-    return Safe(f"<table><tbody>{lines}</tbody></table>")
+    return Safe(f'<ul class="list">{"".join(items)}</ul>')
+
+
+def _statement_link(frame: Frame, found: dict[str, Any]) -> str:
+    link = frame.link(f"/statement/{found['id']}", found["id"][:16] + "…")
+    return f"{link} {escaped(found['holder_name'])}"
+
+
+def _counted(t: Texts, found: dict[str, Any]) -> str:
+    count = grouped(t, int(found["quantity"]))
+    return t("Certificates: {count} · {moment}", count=count, moment=moment(t, found["retired_at"]))
 
 
 def refusal(frame: Frame, title: str, message: str) -> str:

@@ -54,22 +54,23 @@ ICONS = {
 def certificate(frame: Frame, shown: dict[str, Any], url: str, sha256: str) -> str:
     """The page of `node.queries.trace.trace_dict`; `url` is what its QR code says."""
     t = frame.t
-    one = shown["start"] == shown["end"]
     return page(
         frame,
         shown["number"],
         fill(
             "certificate.html",
             t,
-            mood=MOODS.get(shown["status"], "warn"),
-            status=status(t, shown["status"]),
+            mood=MOODS.get(shown["status"], "warn") if len(_statuses(shown)) == 1 else "warn",
+            status=", ".join(status(t, name) for name in _statuses(shown)),
             headline=_headline(t, shown),
             number=shown["number"],
             sentence=_sentence(t, shown),
             claim=_button(frame, shown),
             qr=qr(url),
-            ranges=Safe("") if one else _ranges(frame, shown),
-            note=Safe("") if one else paragraph(t("It is told of the first certificate of the range."), "soft"),
+            ranges=_ranges(frame, shown) if len(shown["ranges"]) > 1 else Safe(""),
+            note=Safe("")
+            if shown["start"] == shown["end"]
+            else paragraph(t("It is told of the first certificate of the range."), "soft"),
             life=joined(_step(frame, shown, step) for step in shown["life"]),
             facts=pairs(_facts(t, shown)),
             check=_check(frame, shown, sha256),
@@ -83,7 +84,14 @@ def _headline(t: Texts, shown: dict[str, Any]) -> str:
     return f"{amount} · {source(t, shown['facts']['technology'])}"
 
 
+def _statuses(shown: dict[str, Any]) -> list[str]:
+    """Of all parts of a range, each once, in the order of the serials."""
+    return list(dict.fromkeys(part["status"] for part in shown["ranges"]))
+
+
 def _sentence(t: Texts, shown: dict[str, Any]) -> str:
+    if len(shown["ranges"]) > 1:
+        return t("The certificates of this range went different ways, as the list below says.")
     sentence = STATUS_SENTENCES.get(shown["status"])
     return t(sentence, holder=shown["holder_name"], beneficiary=shown["beneficiary"]) if sentence else ""
 
@@ -289,7 +297,10 @@ def _delivered(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
     t = frame.t
     lines = [paragraph(f"{step['from_name']} → {step['to_name']}")]
     if "price" in step:
-        text = t("Price: {price}. Paid in the same step: both legs moved, or neither.", price=_money(t, step, "price"))
+        text = t(
+            "Price of one certificate: {price}. Paid in the same step: both legs moved, or neither.",
+            price=_money(t, step, "price"),
+        )
         lines.append(paragraph(text))
     lines.append(_auction_line(t, step))
     return "hand", "hand", t("Sold in an auction and delivered"), joined(lines)
@@ -299,7 +310,10 @@ def _transferred(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
     t = frame.t
     lines = [paragraph(f"{step['from_name']} → {step['to_name']}")]
     if "price" in step:
-        text = t("Price: {price}. Paid in the same step: both legs moved, or neither.", price=_money(t, step, "price"))
+        text = t(
+            "Price of one certificate: {price}. Paid in the same step: both legs moved, or neither.",
+            price=_money(t, step, "price"),
+        )
         lines.append(paragraph(text))
     else:
         lines.append(paragraph(t("Handed over; no payment went through the ledger."), "soft"))

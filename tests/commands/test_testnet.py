@@ -90,6 +90,28 @@ def test_a_child_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
             processes.check()
 
 
+def test_no_child_is_started_while_leaving(tmp_path: Path) -> None:
+    with Processes() as processes:
+        pass
+    with pytest.raises(SystemExit):
+        processes.start_command(tmp_path, ["node", "start"])
+    assert not processes.running
+
+
+def test_a_network_goes_on_without_the_one_that_ended(tmp_path: Path) -> None:
+    said: list[str] = []
+    homes = [tmp_path / name for name in "ab"]
+    with Processes() as processes:
+        for home in homes:
+            home.mkdir()
+            processes.start_command(home, ["node", "start"])  # homes without a genesis: both end with 2
+        for child in list(processes.running.values()):
+            child.wait(30)
+        with pytest.raises(NodeEnded, match="b"):
+            processes.watch(said.append)
+    assert f"--home {homes[0]} node start" in said[1]
+
+
 def test_one_validator_runs_and_leaves_nothing_behind(wattest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """The whole road: init, start, enrolled cast, a deposit, Ctrl-C."""
     net = tmp_path / "net"

@@ -90,6 +90,8 @@ async def test_certificate_page_tells_its_life(client: TestClient) -> None:
 async def test_range_of_certificates_has_a_page_too(client: TestClient) -> None:
     text = await (await client.get("/certificate/WAT-FR-0000001-201404-000000001/000000003-19")).text()
     assert text.count("WAT-FR-0000001-201404-00000000") >= 4
+    assert "offered for sale, retired, valid" in text
+    assert "went different ways" in text
     assert all(status in text for status in ("offered for sale", "retired", "valid"))
 
 

@@ -28,8 +28,9 @@ def catalogue(language: str) -> dict[tuple[str, str], str]:
 def test_nothing_is_missing_and_nothing_is_stale(language: str) -> None:
     held, asked = set(catalogue(language)), set(messages())
     assert len(asked) > 300
-    assert not asked - held, f"{language}.po lacks these; tools/messages.py prints them"
-    assert not held - asked, f"nobody asks for these of {language}.po any more"
+    missing, stale = sorted(asked - held), sorted(held - asked)
+    assert not missing, f"translate these in node/locale/{language}.po; `python tools/messages.py` prints them"
+    assert not stale, f"nobody asks for these of node/locale/{language}.po any more"
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -366,6 +366,29 @@ def test_history_costs_one_read_a_movement_however_much_happened_around_it() -> 
     assert len(reads) == 2
 
 
+def test_whereabouts_cost_one_seek_and_one_read_among_thousands_of_bundles() -> None:
+    chain = Chain()
+    chain.move("issue", [], [bundle(1 + serial % 3, serial, serial) for serial in range(1, 5_001)])
+    chain.finish_block()
+    seeks: list[int] = []
+    scan, read = chain.store.scan_raw, chain.store.get_raw
+
+    def stepping(low: bytes, high: bytes, reverse: bool = False) -> Any:
+        for row in scan(low, high, reverse):
+            seeks.append(1)
+            yield row
+
+    def counting(key: bytes) -> bytes | None:
+        seeks.append(2)
+        return read(key)
+
+    chain.store.scan_raw, chain.store.get_raw = stepping, counting
+    found = where(chain.store, 1, 2_500)
+    assert found is not None
+    assert (found.start, found.end, found.holder) == (2_500, 2_500, 2)
+    assert sorted(seeks) in ([1], [1, 2]), "one row of the index, and the output unless it is remembered"
+
+
 def test_a_large_settlement_gives_its_rows_in_reasonable_time() -> None:
     chain = Chain()
     lots = [bundle(1, 10 * n + 1, 10 * n + 10) for n in range(4_000)]

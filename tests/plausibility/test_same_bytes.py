@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness.farm import DAYS, final, hourly
 from harness.plants import ROOF, TURBINE, baseline, solar_days, wind_days
 from numpy._core._multiarray_umath import __cpu_dispatch__
 
@@ -19,12 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def all_bytes() -> bytes:
-    """Profiles and verdicts of the two made plants."""
+    """Profiles and verdicts of the two made plants, and final verdicts of one beside a neighbour and reanalysis."""
     parts = []
     for device, days in ((TURBINE, wind_days(36)), (ROOF, solar_days(36))):
         profile = baseline(device, days)
         parts.append(encode(profile))
         parts += [encode(judge_day(device, profile, days[n].day, days[n], days[:n])) for n in range(30, 36)]
+    parts += [encode(verdict) for verdict in final(DAYS, climates=[hourly(DAYS)]).values()]
     return b"".join(parts)
 
 

@@ -59,6 +59,7 @@ def test_json_lines_keep_their_contract(tmp_path: Path) -> None:
     assert list(days[0]) == [
         *("device", "day", "verdict", "energy_wh", "accepted_wh", "prompt_wh", "withheld_wh", "refused_wh", "reasons")
     ]
+    assert all(line["prompt_wh"] == line["energy_wh"] * 9 // 10 for line in days)
     assert all(line["accepted_wh"] + line["withheld_wh"] + line["refused_wh"] == line["energy_wh"] for line in days)
     assert list(summary) == ["device", "summary", "baseline"]
     assert summary["summary"]["days"] == summary["summary"]["accept"] == 4
@@ -118,6 +119,13 @@ def test_table_tells_the_reasons_in_words(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "2016-08-18  reject" in result.stdout
     assert "At 00:00 UTC it claimed 2.6 MW; its nameplate is 2.0 MW." in result.stdout
+
+
+def test_table_tells_what_is_certified_in_review_and_refused(tmp_path: Path) -> None:
+    result = run(tmp_path, {"all.csv": ROWS})
+    assert "certified within a week" in result.stdout
+    assert "in review" in result.stdout
+    assert "until 2016-11-17: windows of 90 days are still open" in result.stdout
 
 
 def test_climate_files_are_matched_by_base_name(tmp_path: Path) -> None:

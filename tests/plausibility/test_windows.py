@@ -63,7 +63,7 @@ def test_windows_need_two_thirds_of_their_days() -> None:
 
 
 def test_a_witness_contradicts_by_its_own_name() -> None:
-    flags = flags_of(made([1.3] * 60), NEIGHBOURLY, "neighbour")
+    flags = flags_of(made([1.3] * 60), NEIGHBOURLY, code="neighbour")
     assert {flag.finding.code for flag in flags} == {"neighbour"}
     assert lengths(flags) == {7, 30, 90}
 

@@ -8,59 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.plants import COMMISSIONING, FIRST_DAY, TURBINE, baseline, entries, wind_days
+from harness.farm import DAYS, beside, final, hourly, plant
+from harness.plants import COMMISSIONING, FIRST_DAY, TURBINE, entries, wind_days
 from harness.shared import shared_folder
 
 from verifier.climate import Climate, parse_climate, wind_at
 from verifier.file_run import Records, Run
-from verifier.finished import Plant, case_of, conclude, grid_of
-from verifier.intake import MISSING, DayReadings
-from verifier.ladder import FinalVerdict
+from verifier.finished import conclude
+from verifier.intake import MISSING, DayReadings, Ints
 from verifier.reading import Reading
-from verifier.verdict import judge_day
 from verifier.wind_clock import lags_of, seam_of
-from verifier.windows import LIMITS
 
-COUNT = 75
-DAYS = wind_days(COUNT)
 PLACE = 50  # the day that is looked at
-DICE = np.random.default_rng(11)
 
 
-def plant(days: Sequence[DayReadings], seams: dict[int, int] | None = None) -> Plant:
-    listed = list(days)
-    profile = baseline(TURBINE, listed)
-    verdicts = {
-        day.day: judge_day(TURBINE, profile, day.day, day, listed[max(0, place - 5) : place])
-        for place, day in enumerate(listed)
-        if place >= COMMISSIONING
-    }
-    start = FIRST_DAY * 86_400
-    return Plant(TURBINE, profile, start, start + COMMISSIONING * 86_400, listed, verdicts, seams or {})
-
-
-def neighbour_of(days: Sequence[DayReadings]) -> list[DayReadings]:
-    """A turbine of the same make in the same wind, with its own scatter."""
-    return [
-        replace(
-            day,
-            power_w=np.minimum(day.power_w * (1 + DICE.normal(0, 0.04, len(day.power_w))), 2_000_000).astype(np.int64),
-        )
-        for day in days
-    ]
-
-
-BESIDE = plant(neighbour_of(DAYS))
-
-
-def final(
-    days: Sequence[DayReadings], beside: Sequence[Plant] = (BESIDE,), climates: Sequence[Climate] = ()
-) -> dict[int, FinalVerdict]:
-    case = case_of(plant(days), [(other, grid_of(other)) for other in beside], climates, LIMITS)
-    return {day.day - FIRST_DAY: verdict for day, verdict in conclude(case)}
-
-
-def changed(place: int, **fields: object) -> list[DayReadings]:
+def changed(place: int, **fields: Ints) -> list[DayReadings]:
     return [replace(day, **fields) if n == place else day for n, day in enumerate(DAYS)]  # type: ignore[arg-type]
 
 
@@ -84,33 +46,36 @@ def test_honest_days_beside_an_honest_neighbour_are_accepted_without_the_label()
         assert (verdict.verdict, verdict.reasons) == ("accept", ())
         assert verdict.accepted_wh == verdict.energy_wh
         assert verdict.prompt_wh == verdict.energy_wh * 9 // 10
-    assert all(verdict.reasons == ("single_source",) for verdict in final(DAYS, beside=()).values())
+    assert all(verdict.reasons == ("single_source",) for verdict in final(DAYS, others=()).values())
 
 
 def test_a_neighbour_clears_what_a_frozen_anemometer_accuses() -> None:
-    slow = changed(PLACE, wind_mm_s=DAYS[PLACE].wind_mm_s * 3 // 4)
-    assert final(slow, beside=())[PLACE].verdict == "reject"
-    cleared = final(slow)[PLACE]
+    slow = DAYS[PLACE].wind_mm_s * 3 // 4
+    assert final(changed(PLACE, wind_mm_s=slow))[PLACE].verdict == "reject"  # at 12 C and more nothing freezes
+    frost = changed(PLACE, wind_mm_s=slow, temperature_centi_c=np.full(TURBINE.slots, -150, dtype=np.int64))
+    assert final(frost, others=())[PLACE].verdict == "reject"
+    cleared = final(frost)[PLACE]
     assert cleared.verdict == "accept"
     assert "model_day" in cleared.reasons
 
 
 def test_a_neighbour_releases_what_is_held_for_a_dead_anemometer() -> None:
     dead = changed(PLACE, wind_mm_s=np.zeros(TURBINE.slots, dtype=np.int64))
-    assert final(dead, beside=())[PLACE].verdict == "hold"
+    assert final(dead, others=())[PLACE].verdict == "hold"
     assert final(dead)[PLACE].verdict == "accept"
 
 
 def test_a_neighbour_clears_no_fraud_of_a_day() -> None:
-    lifted = changed(PLACE, power_w=np.minimum(DAYS[PLACE].power_w * 3 // 2, 1_990_000))
+    cold = {"temperature_centi_c": np.full(TURBINE.slots, -150, dtype=np.int64)}
+    lifted = changed(PLACE, power_w=np.minimum(DAYS[PLACE].power_w * 3 // 2, 1_990_000), **cold)
     assert final(lifted)[PLACE].verdict == "reject"
-    shifted = changed(PLACE, power_w=np.roll(DAYS[PLACE].power_w, 36))
-    assert final(shifted)[PLACE].verdict == final(shifted, beside=())[PLACE].verdict == "reject"
+    shifted = changed(PLACE, power_w=np.roll(DAYS[PLACE].power_w, 36), **cold)
+    assert final(shifted)[PLACE].verdict == final(shifted, others=())[PLACE].verdict == "reject"
 
 
 def test_power_and_wind_forged_together_are_contradicted_by_the_neighbour() -> None:
     days = forged(DAYS, 1.3, range(40, 70))
-    alone, seen = final(days, beside=()), final(days)
+    alone, seen = final(days, others=()), final(days)
     assert sum(alone[place].verdict == "accept" for place in range(40, 70)) > 25
     assert all("single_source" in alone[place].reasons for place in range(40, 70))
     refused = [place for place in range(40, 70) if "neighbour" in seen[place].reasons]
@@ -126,21 +91,15 @@ def test_a_neighbour_that_claims_too_much_or_stands_still_accuses_nobody() -> No
             replace(day, power_w=np.minimum(day.power_w * factor, 2_000_000).astype(np.int64))
             for day in DAYS[COMMISSIONING:]
         ]
-        verdicts = final(DAYS, beside=[plant([*BESIDE.days[:COMMISSIONING], *liar])])
+        verdicts = final(DAYS, others=[plant([*beside().days[:COMMISSIONING], *liar])])
         assert {verdict.verdict for verdict in verdicts.values()} == {"accept"}
-
-
-def hourly(days: Sequence[DayReadings], late_s: int = 0) -> Climate:
-    wind = np.concatenate([day.wind_mm_s for day in days])
-    times = FIRST_DAY * 86_400 + np.arange(len(wind), dtype=np.int64) * TURBINE.interval_s + late_s
-    return Climate(times[::6], wind[::6] * 11 // 10)
 
 
 def test_independent_climate_contradicts_forged_power_and_wind_and_takes_the_label_away() -> None:
     days = forged(DAYS, 1.5, range(40, 70))
-    seen = final(days, beside=(), climates=[hourly(DAYS)])
+    seen = final(days, others=(), climates=[hourly(DAYS)])
     assert sum("reanalysis" in seen[place].reasons for place in range(40, 70)) >= 25
-    honest = final(DAYS, beside=(), climates=[hourly(DAYS)])
+    honest = final(DAYS, others=(), climates=[hourly(DAYS)])
     assert {verdict.verdict for verdict in honest.values()} == {"accept"}
     assert {verdict.reasons for verdict in honest.values()} == {()}
 
@@ -152,8 +111,7 @@ def test_prompt_energy_depends_on_nothing_later_than_a_week() -> None:
     ]
     whole = final(days)
     for cut in (52, 60):
-        beside = replace(BESIDE, days=BESIDE.days[:cut])
-        shorter = final(days[:cut], beside=[beside])
+        shorter = final(days[:cut], others=[replace(beside(), days=beside().days[:cut])])
         for place in range(COMMISSIONING, cut - 7):
             assert shorter[place].prompt_wh == whole[place].prompt_wh
 
