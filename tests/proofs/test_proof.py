@@ -500,6 +500,7 @@ def changed_world() -> FinalizedWorld:
     first = world.issue(1, 1_000_000)
     assert first is not None
     number = world.register("fifth")
+    ended(world)  # so that all three are decided by one set
     for name in ("fifth vote", "new vote"):
         world.vote_seeds[key_of(name)] = seed_of(name)
     keys = (key_of("fifth vote"), key_of("fifth node"), key_of("fifth escrow"))
