@@ -33,6 +33,7 @@ SECTIONS = {
             "cli.proposals:proposal",
             "Accreditation: list, show, approve, refuse; role, gateway, profile, renew.",
         ),
+        "validator": ("cli.validators:validator", "Validators: list, propose, approve, remove, rotate-key."),
         "certificate": ("cli.certificates:certificate", "Certificates: list, show, history, where."),
         "transfer": ("cli.certificates:transfer", "Hand certificates to another participant."),
         "retire": ("cli.certificates:retire", "End certificates with a claim, for ever."),

@@ -71,7 +71,7 @@ def approve(
     A baseline profile is computed again by your own node from its own readings first; where its hash differs, nothing
     is signed and the exit code is 6.
     """
-    _vote(session, numbers, True, reason, key_name, no_wait, timeout_s)
+    vote(session, numbers, True, reason, key_name, no_wait, timeout_s)
 
 
 @proposal.command()
@@ -83,7 +83,7 @@ def refuse(
     session: Session, numbers: tuple[int, ...], reason: str, key_name: str | None, no_wait: bool, timeout_s: int
 ) -> None:
     """Refuse with the organisation's governance key."""
-    _vote(session, numbers, False, reason, key_name, no_wait, timeout_s)
+    vote(session, numbers, False, reason, key_name, no_wait, timeout_s)
 
 
 @proposal.command()
@@ -106,7 +106,7 @@ def role(
 
     me = acting(session, key_name)
     subject = find_participant(session, who) if who else me.id
-    _propose(session, me, RoleContent(subject, role, until or _term()), no_wait, timeout_s)
+    propose_content(session, me, RoleContent(subject, role, until or _term()), no_wait, timeout_s)
 
 
 @proposal.command()
@@ -122,7 +122,7 @@ def gateway(
 
     me = acting(session, key_name)
     public = key or bytes.fromhex(session.key_file("gateway").pubkey)
-    _propose(session, me, GatewayContent(me.id, public, until or _term()), no_wait, timeout_s)
+    propose_content(session, me, GatewayContent(me.id, public, until or _term()), no_wait, timeout_s)
 
 
 @proposal.command()
@@ -146,7 +146,7 @@ def profile(
     me = acting(session, key_name)
     computed = _computed_profile(session, device, window_from, window_to)
     content = ProfileContent(device, bytes.fromhex(computed), window_from, window_to)
-    _propose(session, me, content, no_wait, timeout_s)
+    propose_content(session, me, content, no_wait, timeout_s)
 
 
 @proposal.command()
@@ -168,10 +168,10 @@ def renew(
     from state.transaction import RenewContent
 
     me = acting(session, key_name)
-    _propose(session, me, RenewContent(kind, subject, until), no_wait, timeout_s)
+    propose_content(session, me, RenewContent(kind, subject, until), no_wait, timeout_s)
 
 
-def _vote(
+def vote(
     session: Session,
     numbers: tuple[int, ...],
     approve: bool,
@@ -227,7 +227,7 @@ def _computed_profile(session: Session, device: int, start: int, end: int) -> st
     return str(answer["profile_hash"])
 
 
-def _propose(session: Session, me: Acting, content: "ProposalContent", no_wait: bool, timeout_s: int) -> None:
+def propose_content(session: Session, me: Acting, content: "ProposalContent", no_wait: bool, timeout_s: int) -> None:
     from state.transaction import Propose
 
     perform(session, [Propose(me.id, content)], [me], no_wait=no_wait, timeout_s=timeout_s, ask=False)

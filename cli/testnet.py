@@ -40,15 +40,24 @@ def testnet() -> None:
 @click.option("-v", "--validators", "count", default=4, show_default=True, type=click.IntRange(1, MAX_VALIDATORS))
 @click.option("--genesis", metavar="FILE", help="Reference genesis to fill the validators into.")
 @click.option("--base-port", type=click.IntRange(1024, 65_000), help="Ports from here on, two a node; else free ones.")
+@click.option("--epoch-length", type=click.IntRange(0), default=0, help="Blocks; 0 = the validators never change.")
 @click.option("--profile", type=click.Choice(["default", "demo", "bench"]), default="demo", show_default=True)
 @with_session
 def init(
-    session: Session, directory: Path, count: int, genesis: str | None, base_port: int | None, profile: str
+    session: Session,
+    directory: Path,
+    count: int,
+    genesis: str | None,
+    base_port: int | None,
+    epoch_length: int,
+    profile: str,
 ) -> None:
     """Make the homes of a network in DIRECTORY: validators, genesis, and the wallets of a named cast."""
     if directory.exists() and any(directory.iterdir()):
         raise click.UsageError(f"{directory} is not empty; a network is never made over another.")
-    made = make_testnet(directory, count, reference_genesis(genesis), base_port, profile)
+    content = reference_genesis(genesis)
+    content["parameters"] = {**content.get("parameters", {}), "epoch_length": epoch_length}
+    made = make_testnet(directory, count, content, base_port, profile)
     if profile != "default":
         session.say(f"Profile {profile}: the request rates of the API are raised, for this machine only.")
     if count < ENOUGH_VALIDATORS:

@@ -1,6 +1,6 @@
 """The composition root: everything a node consists of, built from its home directory and run until it is told to stop.
 
-    keys, genesis, lock -> store -> ledger -> journal -> engine -> mempool, peers -> runtime
+    keys, genesis, lock -> store -> ledger -> journals, engine -> mempool, peers -> runtime
 
 Exit codes: 0 stopped, 2 configuration, 4 keys, and those after which an operator must look (assurance.md section 9):
 70 disk, 71 store mismatch or lost votes, 72 execution differs from a final block, 73 conflicting quorums, 74 own key
@@ -21,11 +21,9 @@ from typing import Any, Protocol
 from structlog.typing import FilteringBoundLogger
 
 from consensus.engine import Engine
-from consensus.own_votes import Signer as VoteSigner
-from consensus.records import HeldQuorum, JournalRecord, OwnVote, Recovered
+from consensus.records import OwnVote
 from consensus.timers import Timing
 from consensus.validators import ValidatorSet
-from consensus.votes import FINALIZE, Quorum
 from contracts.context import BlockEnvironment
 from node.amnesia import Amnesia
 from node.config import Config, ConfigError, load_config
@@ -39,6 +37,7 @@ from node.ledger import Ledger
 from node.listening import OwnKeyWatch
 from node.log import open_log
 from node.mempool import Mempool
+from node.office import Office, Term
 from node.peers import Peers
 from node.repair import replay, require_peers, rolled_back
 from node.reserve import MIB, hold
@@ -46,17 +45,15 @@ from node.runtime import FinalBlock, Runtime
 from node.signatures import SignatureCache
 from node.signer import Signer
 from node.transport import NodeKey
-from node.voting import explain, open_votes
-from state.codec import decode
+from node.voting import NEXT_VOTE_KEY, VOTE_KEY, explain
 from state.crypto import verify
-from state.errors import DiskFailed, GenesisInvalid, VoteStateLost, WattestError
+from state.errors import DiskFailed, GenesisInvalid, WattestError
 from state.history import transaction_position
 from state.overlay import Snapshot
 from state.records import Validator
 from state.store import open_store
 
-EPOCH = 0  # one epoch until the set of validators can change
-VOTE_KEY, NODE_KEY = "vote", "node"
+NODE_KEY = "node"
 DUMP_FROM = 72  # exit codes that leave a dump
 FEED_QUEUE = 1_024
 COLLECT_AFTER = 100_000  # new containers: some 10 MB, about two full blocks
@@ -65,10 +62,11 @@ RESTORED_S = 0.05
 
 @dataclass(frozen=True)
 class NodeKeys:
-    """Seeds of 32 bytes. Without a vote key the node is an observer."""
+    """Seeds of 32 bytes. Without a vote key the node is an observer. `next_vote` is the one that it rotates to."""
 
     node: bytes = field(repr=False)
     vote: bytes | None = field(repr=False, default=None)
+    next_vote: bytes | None = field(repr=False, default=None)
 
 
 class Part(Protocol):
@@ -151,21 +149,21 @@ class Node:
         self.ledger = Ledger.open(store, self.genesis, self.chain, signatures)
         if self.data.was_killed:
             self.ledger.audit()
-        self.signer = Signer(keys.vote) if keys.vote is not None else None
-        self.index = _index_of(self.signer, self.ledger.validators)
+        signers = [Signer(seed) for seed in (keys.vote, keys.next_vote) if seed is not None]
         node_key = NodeKey(keys.node)
-        _check_node_key(self.index, node_key, self.ledger.validators)
+        index = _index_of(signers, self.ledger)
+        _check_node_key(index, node_key, self.ledger.validators)
         self.log = log or open_log(config.home / "node.log")
-        self.log = self.log.bind(node="observer" if self.index is None else self.index)
-        self.journal = self._open_journal(node_key.public)
-        self.rolled_back = self._repair_store()
-        records = _recovered_records(self.journal)
-        if self.signer is not None:
-            self.signer.remember(record.vote for record in records if isinstance(record, OwnVote))
-        torn = self.journal.torn and len(self.ledger.validators) > 1
-        knows_its_votes = self.journal.header.valid_from_epoch != UNSETTLED
-        self.listening = self.index is not None and knows_its_votes and (self.data.moved or torn)
-        self.engine = self._engine(records)
+        self.log = self.log.bind(node="observer" if index is None else index)
+        parameters = self.ledger.parameters
+        self.timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
+        self.office = Office.open(config, self.data, self.ledger, self.timing, signers, node_key.public)
+        self.rolled_back = self._repair_store(self.office.seat_of(self.ledger.validators).journal)
+        journal = self.office.seat_of(self.ledger.validators).journal
+        torn = journal.torn and len(self.ledger.validators) > 1
+        knows_its_votes = journal.header.valid_from_epoch != UNSETTLED
+        self.listening = index is not None and knows_its_votes and (self.data.moved or torn)
+        self.term = self.office.term(self.listening)
         self.mempool = Mempool(LedgerTip(self.ledger, self.clock), signatures, threads)
         self.peers = Peers(
             node_key,
@@ -174,24 +172,19 @@ class Node:
             config.text("node.p2p_listen"),
             self.clock,
             self.log,
-            config.peer_addresses(),
+            self._overridden(),
         )
         self.runtime = Runtime(
-            engine=self.engine,
+            term=self.term,
             ledger=self.ledger,
             mempool=self.mempool,
             peers=self.peers,
-            journal=self.journal,
-            signer=self.signer,
-            records=records,
+            end_epoch=self._end_epoch,
+            hand_over=self.office.hand_over,
             clock=self.clock,
             log=self.log,
         )
-        if self.listening and self.signer is not None and self.index is not None:
-            votes = [record.vote for record in records if isinstance(record, OwnVote)]
-            self.runtime.own_key = OwnKeyWatch(self.chain, self.signer.public, self.index, votes, verify)
-        if self.index is not None and self.journal.header.valid_from_epoch == UNSETTLED:
-            self._ask_when_to_vote(self.index)
+        self._watch_own_key()
         self.feed = FinalFeed()
         self.runtime.watchers.append(self.feed)
         self.parts: list[Part] = []
@@ -199,15 +192,6 @@ class Node:
             self.log.warning("no_reserve", wanted_mib=config.number("node.reserve_mib"))
 
     # --- recovery
-
-    def _open_journal(self, node_public: bytes) -> Journal:
-        """The journal of this node's votes, or of the quorums that an observer learnt."""
-        directory = self.config.data / "journal"
-        if self.index is None or self.signer is None:
-            return _observers_journal(directory, self.chain, node_public)
-        tip = self.ledger.tip
-        where = (tip.header.epoch, tip.view, tip.height)
-        return open_votes(self.config, self.data, self.chain, self.signer.public, where)
 
     def _ask_when_to_vote(self, index: int) -> None:
         """This validator does not know its own votes."""
@@ -218,38 +202,62 @@ class Node:
         self.why_silent = explain(self.journal, self.ledger.parameters.epoch_length, amnesia.needed)
         self.log.error("votes_unknown", why=self.why_silent)
 
-    def _repair_store(self) -> bool:
+    def _repair_store(self, journal: Journal) -> bool:
         """Whether blocks are missing that this node had: it fetches them before it serves anything."""
-        if not rolled_back(self.ledger, self.journal):
+        if not rolled_back(self.ledger, journal):
             return False
         found = self.ledger.tip.height
         self.ledger.audit()
-        replayed = replay(self.ledger, self.journal)
-        wanted = self.journal.stored.height
+        replayed = replay(self.ledger, journal)
+        wanted = journal.stored.height
         self.log.error("store_rolled_back", found=found, wanted=wanted, replayed=replayed)
-        require_peers(self.ledger, self.journal)
-        return rolled_back(self.ledger, self.journal)
+        require_peers(self.ledger, journal)
+        return rolled_back(self.ledger, journal)
 
-    def _engine(self, records: tuple[JournalRecord, ...]) -> Engine:
-        finalization = _newest_finalization(records) or self._stored_finalization()
-        parameters = self.ledger.parameters
-        self.timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
-        signer = VoteSigner(self.signer.public, self.signer.sign_vote) if self.signer is not None else None
-        return Engine(
-            chain=self.chain,
-            epoch=EPOCH,
-            validators=ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators)),
-            timing=self.timing,
-            verify=verify,
-            recovered=Recovered(self.ledger.tip.header, finalization, records),
-            signer=signer,
-            may_vote=not self.listening and self.journal.header.valid_from_epoch <= EPOCH,
-        )
+    # --- the epoch
 
-    def _stored_finalization(self) -> Quorum | None:
-        """Of the tip: a journal that was just begun does not know it. None where only a later block's covered it."""
-        data = self.ledger.finalization_at(self.ledger.tip.height)
-        return None if data is None else decode(Quorum, data)
+    @property
+    def engine(self) -> Engine:
+        return self.term.engine
+
+    @property
+    def index(self) -> int | None:
+        """This node's place among the validators of the epoch."""
+        return self.term.index
+
+    @property
+    def signer(self) -> Signer | None:
+        """The vote key in office, or the one that waits for it."""
+        return self.term.seat.signer
+
+    @property
+    def journal(self) -> Journal:
+        return self.term.seat.journal
+
+    def _end_epoch(self) -> Term:
+        """The last block of an epoch is stored: another engine, perhaps with another key, or none."""
+        before, self.term = self.term, self.office.term(self.listening)
+        self._watch_own_key()
+        self.log.info("epoch", epoch=self.ledger.epoch, seat_before=before.index, seat=self.index)
+        if self.index is None and any(v.node_key == self.peers.key.public for v in self.ledger.validators):
+            self.log.error("vote_key_missing", why="the validator of this node key votes with a key that is not here")
+        return self.term
+
+    def _watch_own_key(self) -> None:
+        """A moved validator listens for votes of its key before it makes any; one that forgot them asks."""
+        if self.index is None or self.signer is None:
+            return
+        if self.listening:
+            votes = [record.vote for record in self.term.seat.records if isinstance(record, OwnVote)]
+            self.runtime.own_key = OwnKeyWatch(self.chain, self.signer.public, self.index, votes, verify)
+        if self.journal.header.valid_from_epoch == UNSETTLED:
+            self._ask_when_to_vote(self.index)
+
+    def _overridden(self) -> dict[bytes, str]:
+        """Addresses from the configuration by node key: its indexes are those of the genesis."""
+        validators = self.genesis.validators
+        given = self.config.peer_addresses().items()
+        return {bytes.fromhex(validators[i].node_key): address for i, address in given if i < len(validators)}
 
     # --- life
 
@@ -310,12 +318,12 @@ class Node:
         self.mempool.close()
         try:
             if failure is None:
-                self.journal.finish()
+                self.office.finish()
         except DiskFailed as error:
             failure = error
             raise
         finally:
-            self.journal.close()
+            self.office.close()
             self.ledger.close()
             self.data.__exit__(type(failure) if failure else None, failure, None)
 
@@ -328,24 +336,24 @@ class Node:
 
 
 def load_keys(config: Config, passphrase: Callable[[Path], bytes | None] = lambda path: None) -> NodeKeys:
-    """The node key and, for a validator, the vote key of a home. `passphrase` is asked for a sealed file."""
+    """The node key and, for a validator, the vote keys of a home. `passphrase` is asked for a sealed file."""
     opened: dict[str, bytes] = {}
-    for name in (NODE_KEY, VOTE_KEY):
+    for name in (NODE_KEY, VOTE_KEY, NEXT_VOTE_KEY):
         path = key_path(config.keys, name)
         if path.exists():
             opened[name] = unlock(path, passphrase(path)).seed
     if NODE_KEY not in opened:
         raise KeystoreError(why=f"{config.keys} holds no key named {NODE_KEY}; `wattest init` makes one")
-    return NodeKeys(opened[NODE_KEY], opened.get(VOTE_KEY))
+    return NodeKeys(opened[NODE_KEY], opened.get(VOTE_KEY), opened.get(NEXT_VOTE_KEY))
 
 
-def _index_of(signer: Signer | None, validators: tuple[Validator, ...]) -> int | None:
-    if signer is None:
-        return None
-    found = [validator.index for validator in validators if validator.vote_key == signer.public]
-    if not found:
-        raise ConfigError(why=f"the vote key {signer.public.hex()[:16]} is no validator's of this genesis")
-    return found[0]
+def _index_of(signers: list[Signer], ledger: Ledger) -> int | None:
+    """The place of the vote key that is in office; a key may wait for it only where the set can change."""
+    held = [signer.public for signer in signers]
+    found = [validator.index for validator in ledger.validators if validator.vote_key in held]
+    if signers and not found and not ledger.parameters.epoch_length:
+        raise ConfigError(why=f"the vote key {held[0].hex()[:16]} is no validator's of this genesis")
+    return found[0] if found else None
 
 
 def _check_node_key(index: int | None, key: NodeKey, validators: tuple[Validator, ...]) -> None:
@@ -353,27 +361,6 @@ def _check_node_key(index: int | None, key: NodeKey, validators: tuple[Validator
         raise ConfigError(why=f"the node key {key.public.hex()[:16]} is not the one in the record of validator {index}")
     if index is None and any(validator.node_key == key.public for validator in validators):
         raise ConfigError(why="the node key is a validator's, but its vote key is missing; an observer needs its own")
-
-
-def _observers_journal(directory: Path, chain: bytes, node_public: bytes) -> Journal:
-    """An observer keeps quorums only: where its journal cannot be read it begins a new one."""
-    if Journal.exists(directory):
-        try:
-            return Journal.open(directory, chain, node_public)
-        except VoteStateLost:
-            for path in directory.iterdir():
-                path.unlink()
-    return Journal.create(directory, chain, node_public)
-
-
-def _recovered_records(journal: Journal) -> tuple[JournalRecord, ...]:
-    return tuple(decode(JournalRecord, record) for record in journal.recovered)  # type: ignore[arg-type]
-
-
-def _newest_finalization(records: tuple[JournalRecord, ...]) -> Quorum | None:
-    """The best one of the journal: it was synced there before its block was stored, so the state is never ahead."""
-    held = [r.quorum for r in records if isinstance(r, HeldQuorum) and r.quorum.kind == FINALIZE and r.epoch == EPOCH]
-    return max(held, key=lambda quorum: quorum.view, default=None)
 
 
 # --- the process

@@ -246,6 +246,17 @@ class Journal:
 # --- recovery
 
 
+def journal_key(directory: Path) -> bytes | None:
+    """The key whose votes are kept there; None where there is no journal, or none that can be read."""
+    newest = max(directory.glob("*.journal"), default=None)
+    try:
+        payloads, _ = _read_segment(newest) if newest is not None else ([], 0)
+    except (OSError, VoteStateLost):
+        return None
+    header = payloads[0] if payloads else None
+    return header.key if isinstance(header, JournalHeader) else None
+
+
 @dataclass(frozen=True)
 class _Found:
     """The newest segment: its payloads, and where they end."""

@@ -120,6 +120,10 @@ class Judge:
 
     # --- what happens
 
+    def take_seat(self, index: int | None) -> None:
+        """Where this node sits in the set of the next block: it changes with the epoch."""
+        self._index = index
+
     def on_close(self, device: int, day: int = 0) -> None:
         """A day of the device is held completely now."""
         if device not in self._queued:

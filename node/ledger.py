@@ -18,7 +18,7 @@ from contracts.transition import DecodedTx, apply_block, build_block
 from node.signatures import SignatureCache, SignatureVerifier
 from state.block import VERSION, Block, Header, decode_block, encode_block, header_hash, tx_root, validators_hash
 from state.codec import decode, encode
-from state.epochs import ends_epoch, epoch_of
+from state.epochs import ends_epoch, epoch_of, last_height
 from state.errors import (
     BlockInvalid,
     DecodeError,
@@ -122,6 +122,19 @@ class Ledger:
         self.store.close()
 
     # --- what is known
+
+    @property
+    def epoch(self) -> int:
+        """Of the block above the tip."""
+        return epoch_of(self.tip.height + 1, self.parameters.epoch_length)
+
+    def boundary(self, epoch: int) -> tuple[Header, bytes] | None:
+        """Header and encoded Finalization of an epoch's last block; None while it is not final here."""
+        height = last_height(epoch, self.parameters.epoch_length)
+        if height is None or height > self.tip.height:
+            return None
+        block, finalization = self.block_at(height), self.finalization_at(height)
+        return (block.header, finalization) if block is not None and finalization is not None else None
 
     def view(self, block_hash: bytes) -> Snapshot:
         """The state after a block: of the tip, or of an unfinalised one. UnknownBlock for any other."""

@@ -62,7 +62,7 @@ class Metering:
                 tip=self._tip,
                 send=lambda message: self._broadcast(message, Priority.QUORUMS),
                 submit=self._submit,
-                sign=node.signer.sign if node.signer is not None else _nobody_signs,
+                sign=self._sign,
                 now_ms=node.clock.monotonic_ms,
                 announce=lambda fields: self._runtime.announce(fields.pop("kind"), **fields),
                 log=node.log.info,
@@ -105,6 +105,7 @@ class Metering:
     # --- Watcher
 
     def committed(self, final: "FinalBlock") -> None:
+        self.judge.take_seat(self._node.index)
         self.judge.on_block()
 
     def live(self, kind: str, fields: dict[str, Any]) -> None:
@@ -220,6 +221,8 @@ class Metering:
             insolation_mwh_m2=reading.insolation_mwh_m2,
         )
 
-
-def _nobody_signs(message: bytes) -> bytes:
-    raise AssertionError("an observer attests nothing")
+    def _sign(self, message: bytes) -> bytes:
+        """With the vote key that is in office now."""
+        assert self._node.index is not None, "an observer attests nothing"
+        assert self._node.signer is not None
+        return self._node.signer.sign(message)

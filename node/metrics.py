@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from contracts.events import DayJudged, Delivered, Event, Settled
+from contracts.events import DayJudged, Delivered, EpochBegan, Event, Settled
 from node.runtime import FinalBlock
 from state.attestation import VERDICT_NAMES
 
@@ -38,7 +38,7 @@ class Metrics:
 
     def __init__(self, chain: bytes, validators: int) -> None:
         self.registry = CollectorRegistry()
-        self._count = validators
+        self._count = validators  # of the epoch
         self._last_time_ms = 0
         self._traffic: dict[int, tuple[int, int]] = {}
         self._syncs = 0
@@ -140,6 +140,9 @@ class Metrics:
                 self.auctions_settled.inc()
             case Delivered():
                 self.certificates_sold.inc(event.end - event.start + 1)
+            case EpochBegan():
+                self._count = event.validators
+                self.validators.set(event.validators)
             case DayJudged():
                 for reason in event.reasons or ("none",):
                     self.verdicts.of(VERDICT_NAMES[event.verdict], reason).inc()

@@ -5,6 +5,10 @@ it is left alone, so that normally one connection comes into being. Where two do
 smaller key dialled. A connection of another *session* always wins: its peer was restarted, and the old one is a corpse
 that has not been noticed yet.
 
+At the end of an epoch `change` takes in the new validators: who left is not dialled and not let in as a validator any
+more, who joined is dialled. A validator that the others have already let go, because it has not yet seen the end of the
+epoch, is refused everywhere; it then knocks as an observer for a moment, asking only, and so learns what it missed.
+
 What is sent waits in a bounded queue per peer; when a slow peer lets it fill, transactions give way first and votes
 last. Every second each side pings; three seconds without a frame end the connection. Silence is counted in ticks of
 our own loop, not by a clock: a loop that was starved must not mistake its own pause for the peer's.
@@ -16,7 +20,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
@@ -50,6 +54,7 @@ PATH = "/p2p"
 HANDSHAKE_S = 5.0
 PING_S = 1.0
 SILENT_TICKS = 3
+ASKING_S = 5.0  # how long a refused validator stays connected as an observer before it tries as itself again
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0)  # at most a second: after a partition heals everybody is back within the next view
 YIELD_S = 0.5  # the larger key waits this long before it dials, to leave the dialling to the smaller
 CLOSE_S = 1.0
@@ -119,11 +124,14 @@ class Traffic:
 class Connection:
     """One live, authenticated connection."""
 
-    def __init__(self, socket: WebSocket, hello: Hello, sender: Sender, dialled: bool, address: str) -> None:
+    def __init__(
+        self, socket: WebSocket, hello: Hello, sender: Sender, dialled: bool, address: str, asking: bool = False
+    ) -> None:
         self.socket = socket
         self.hello = hello
         self.sender = sender
         self.dialled = dialled
+        self.asking = asking  # the peer takes this node for an observer: it may ask and not tell
         self.address = address
         self.queue = SendQueue()
         self.silent_ticks = 0
@@ -146,7 +154,7 @@ class HandshakeFailed(Exception):
 
 
 class Peers:
-    """All connections of one node. `validators` are the chain's records, fixed for the epoch."""
+    """All connections of one node. `validators` are the chain's records of the epoch, `overrides` addresses by key."""
 
     def __init__(
         self,
@@ -156,14 +164,16 @@ class Peers:
         listen: str,
         clock: Clock,
         log: FilteringBoundLogger,
-        overrides: Mapping[int, str] | None = None,
+        overrides: Mapping[bytes, str] | None = None,
     ) -> None:
         self.key = key
         self.listen_address = listen
         self._chain = chain
+        self._overrides = overrides or {}
         self._validators = {validator.node_key: validator for validator in validators}
-        self._addresses = {v.node_key: (overrides or {}).get(v.index, v.address) for v in self._validators.values()}
         self.role = VALIDATOR if key.public in self._validators else OBSERVER
+        self._server_context = key.server_context(self._validators)
+        self._dialling: dict[bytes, asyncio.Task[None]] = {}  # by node key
         self._session = secrets.token_bytes(8)
         self._clock = clock
         self._log = log
@@ -186,7 +196,7 @@ class Peers:
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_S)
         await self._runner.setup()
         host, port = parse_address(self.listen_address)
-        site = web.TCPSite(self._runner, host, port, ssl_context=self.key.server_context(self._validators))
+        site = web.TCPSite(self._runner, host, port, ssl_context=self._server_context)
         try:
             await site.start()
         except OSError as error:
@@ -196,9 +206,38 @@ class Peers:
             ) from error
         bound = self._runner.addresses[0]
         self.listen_address = f"{bound[0]}:{bound[1]}"
-        for validator in self._validators.values():
-            if validator.node_key != self.key.public:
-                self._spawn(self._keep_dialling(validator), f"dial {validator.index}")
+        self._dial_everybody()
+
+    def change(self, validators: Iterable[Validator]) -> None:
+        """The validators of a new epoch. Connections that are right for it stay."""
+        indexes = {key: validator.index for key, validator in self._validators.items()}
+        self._validators = {validator.node_key: validator for validator in validators}
+        self.key.also_trust(self._server_context, self._validators)
+        moved = {indexes[key]: v.index for key, v in self._validators.items() if key in indexes}
+        self.traffic = {moved[index]: traffic for index, traffic in self.traffic.items() if index in moved}
+        role = VALIDATOR if self.key.public in self._validators else OBSERVER
+        turned = role != self.role
+        if turned:
+            self.role = role
+            self._session = secrets.token_bytes(8)  # what others still hold of this node is not it any more
+        for key in [key for key in self._dialling if turned or key not in self._validators]:
+            self._dialling.pop(key).cancel()
+        for connection in self._connections.values():
+            self._judge_again(connection, turned)
+        self._dial_everybody()
+
+    def _judge_again(self, connection: Connection, turned: bool) -> None:
+        validator = self._validators.get(connection.hello.node_key)
+        observes = connection.sender.role == OBSERVER
+        if turned or connection.asking or observes != (validator is None):
+            connection.closing.set()
+        elif validator is not None:
+            connection.sender = replace(connection.sender, index=validator.index)
+
+    def _dial_everybody(self) -> None:
+        for key in self._validators:
+            if key != self.key.public and key not in self._dialling:
+                self._dialling[key] = self._spawn(self._keep_dialling(key), f"dial {node_id(key).hex()[:8]}")
 
     async def stop(self) -> None:
         for task in list(self._tasks):
@@ -215,18 +254,21 @@ class Peers:
 
     # --- sending
 
-    def send(self, to: str, data: bytes, priority: Priority) -> bool:
-        """Queue an encoded frame for one peer; False where it is not connected."""
+    def send(self, to: str, data: bytes, priority: Priority, asks: bool = False) -> bool:
+        """Queue an encoded frame for one peer; False where it is not connected, or would take no more than questions.
+
+        `asks`: a frame that an observer may send.
+        """
         connection = self._connections.get(to)
-        if connection is None:
+        if connection is None or (connection.asking and not asks):
             return False
         connection.queue.push(data, priority)
         return True
 
-    def broadcast(self, data: bytes, priority: Priority, observers: bool = True) -> None:
+    def broadcast(self, data: bytes, priority: Priority, observers: bool = True, asks: bool = False) -> None:
         """Queue an encoded frame for every connected validator and, unless it is not for them, observer."""
         for connection in self._connections.values():
-            if observers or connection.sender.role == VALIDATOR:
+            if (observers or connection.sender.role == VALIDATOR) and (asks or not connection.asking):
                 connection.queue.push(data, priority)
 
     def blame(self, name: str, points: int, why: str) -> None:
@@ -252,13 +294,13 @@ class Peers:
 
     # --- dialling
 
-    async def _keep_dialling(self, validator: Validator) -> None:
-        """Hold a connection to one validator for as long as the node lives."""
-        name = node_id(validator.node_key).hex()
+    async def _keep_dialling(self, node_key: bytes) -> None:
+        """Hold a connection to one validator for as long as it is one."""
+        name = node_id(node_key).hex()
         gone = self._gone.setdefault(name, asyncio.Event())
-        failures = 0
+        failures, refused = 0, False
         while True:
-            if self.key.public > validator.node_key:
+            if self.key.public > node_key:
                 await asyncio.sleep(YIELD_S)
             if name in self._connections:
                 failures = 0
@@ -266,17 +308,20 @@ class Peers:
                 await gone.wait()
                 continue
             if not self._conduct.banned(name, self._clock.monotonic_ms()):
+                asking, refused = refused and self.role == VALIDATOR, False
                 try:
-                    await self._dial(validator)
+                    await self._dial(self._validators[node_key], asking)
                     failures = 0
                 except (OSError, aiohttp.ClientError, TimeoutError, HandshakeFailed) as error:
-                    self._log.debug("dial_failed", validator=validator.index, why=str(error)[:200])
+                    refused = not asking and _is_refusal(error)
+                    self._log.debug("dial_failed", validator=name, refused=refused, why=str(error)[:200])
             await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
             failures += 1
 
-    async def _dial(self, validator: Validator) -> None:
-        context = self.key.client_context(validator.node_key, show_certificate=self.role == VALIDATOR)
-        address = self._addresses[validator.node_key]
+    async def _dial(self, validator: Validator, asking: bool) -> None:
+        role = OBSERVER if asking else self.role
+        context = self.key.client_context(validator.node_key, show_certificate=role == VALIDATOR)
+        address = self._overrides.get(validator.node_key, validator.address)
         async with asyncio.timeout(HANDSHAKE_S):
             socket = await self._client.ws_connect(
                 f"wss://{address}{PATH}",
@@ -287,14 +332,21 @@ class Peers:
             )
         try:
             async with asyncio.timeout(HANDSHAKE_S):
-                hello = await self._greet_listener(socket, validator)
-            sender = Sender(node_id(hello.node_key).hex(), VALIDATOR, validator.index)
-            await self._serve(Connection(socket, hello, sender, True, address))
+                hello = await self._greet_listener(socket, validator, role)
+            now = self._validators.get(hello.node_key)
+            if now is None or (role != self.role and not asking):
+                return  # the epoch ended meanwhile
+            connection = Connection(
+                socket, hello, Sender(node_id(hello.node_key).hex(), VALIDATOR, now.index), True, address, asking
+            )
+            if asking:
+                asyncio.get_running_loop().call_later(ASKING_S, connection.closing.set)
+            await self._serve(connection)
         finally:
             await socket.close()
 
-    async def _greet_listener(self, socket: aiohttp.ClientWebSocketResponse, validator: Validator) -> Hello:
-        mine = self._hello()
+    async def _greet_listener(self, socket: aiohttp.ClientWebSocketResponse, validator: Validator, role: int) -> Hello:
+        mine = self._hello(role)
         await socket.send_bytes(encode_frame(mine))
         theirs = await _receive(socket, Hello)
         self._check_hello(theirs)
@@ -330,6 +382,9 @@ class Peers:
         finally:
             self._handshakes -= 1
         validator = self._validators.get(hello.node_key) if hello.role == VALIDATOR else None
+        if validator is None and hello.role == VALIDATOR:  # the epoch ended meanwhile
+            await socket.close()
+            return socket
         sender = Sender(node_id(hello.node_key).hex(), hello.role, validator.index if validator else None)
         await self._serve(Connection(socket, hello, sender, False, address))
         await socket.close()
@@ -345,7 +400,7 @@ class Peers:
                 raise HandshakeFailed("a validator must show the certificate of its node key")
         else:
             self._check_room(address)
-        mine = self._hello()
+        mine = self._hello(self.role)
         await socket.send_bytes(encode_frame(mine))
         proof = await _receive(socket, HelloProof)
         certificate = self.key.certificate_der
@@ -369,11 +424,11 @@ class Peers:
         if self._conduct.banned(node_id(hello.node_key).hex(), self._clock.monotonic_ms()):
             raise HandshakeFailed("banned for a while")
 
-    def _hello(self) -> Hello:
+    def _hello(self, role: int) -> Hello:
         return Hello(
             protocol=PROTOCOL,
             chain=self._chain,
-            role=self.role,
+            role=role,
             node_key=self.key.public,
             nonce=secrets.token_bytes(32),
             session=self._session,
@@ -473,6 +528,12 @@ class Peers:
 
 
 # --- frames of the handshake
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether somebody was there and would not talk to this node as what it is."""
+    unreachable = isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError)
+    return not unreachable and not isinstance(error, TimeoutError)
 
 
 async def _receive(socket: WebSocket, kind: type[Received]) -> Received:

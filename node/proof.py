@@ -2,7 +2,8 @@
 
 One canonical MessagePack array (`StatementProof`). Nothing in it is free: the genesis is what the chain id hashes, the
 facts are what the retire transaction names, each transaction leads by its RFC 6962 path to the root in its header, the
-header by its hash to a Finalization, and that is signed by q validators of the genesis. A changed byte breaks one of
+header by its hash to a Finalization, and that is signed by q validators of the genesis, or of a later epoch to which
+hops lead: each epoch's last block, final by its own validators, names the next ones. A changed byte breaks one of
 them. Read by `cli/verify_statement.py`, which shares no code with this file.
 """
 
@@ -15,9 +16,12 @@ from contracts.statement import StatementFacts
 from node.queries.chain import block_at, finalization_of, find_transaction, tip_height
 from node.queries.statements import facts_of, statement_of
 from state.block import Block, Header, header_hash
-from state.codec import Wire, encode
+from state.codec import Wire, decode, encode
+from state.epochs import last_height
 from state.errors import Unknown
+from state.keyspace import PARAMETERS_KEY, vote_keys_key
 from state.merkle import merkle_path
+from state.records import Parameters
 from state.store import Store
 from state.units import U16, U64, Hash, Key
 
@@ -40,7 +44,7 @@ class ProvenTransaction(Wire, frozen=True):
 
 
 class Hop(Wire, frozen=True):
-    """The last block of an epoch, final, and the vote keys that it hands over to. None in a network of one epoch."""
+    """The last block of an epoch, final, and the vote keys that it hands over to. One for each epoch that has ended."""
 
     header: Header
     finalization: Quorum
@@ -63,15 +67,31 @@ def build_proof(store: Store, genesis: bytes, identity: bytes) -> bytes:
     statement = statement_of(store, identity)
     facts = facts_of(store, statement)
     issues = dict.fromkeys(bundle.issue_txid for bundle in facts.bundles)
+    retire = prove(store, statement.txid)
     proof = StatementProof(
         version=VERSION,
         genesis=genesis,
-        hops=(),
+        hops=hops_to(store, retire.headers[0].epoch),  # issues and their attestations are older
         facts=facts,
-        retire=prove(store, statement.txid),
+        retire=retire,
         issues=tuple(prove(store, txid) for txid in issues),
     )
     return encode(proof)
+
+
+def hops_to(store: Store, epoch: int) -> tuple[Hop, ...]:
+    """What leads from the validators of the genesis to those of an epoch."""
+    parameters = store.get(PARAMETERS_KEY)
+    assert isinstance(parameters, Parameters)
+    hops = []
+    for ended in range(epoch):
+        height = last_height(ended, parameters.epoch_length)
+        assert height is not None, "a network of one epoch has no other"
+        finalization, keys = finalization_of(store, height), store.get_raw(vote_keys_key(ended + 1))
+        if finalization is None or keys is None:
+            raise Unknown(what="end of epoch", id=ended)
+        hops.append(Hop(block_at(store, height).header, finalization, decode(tuple[Key, ...], keys)))
+    return tuple(hops)
 
 
 def prove(store: Store, txid: bytes) -> ProvenTransaction:

@@ -32,10 +32,10 @@ from consensus.effects import (
 )
 from consensus.engine import Engine
 from consensus.inputs import BlockBuilt, BlockChecked, Input, MessageReceived, PeerUp, Start, TimerFired, WorkWaits
-from consensus.messages import BlockBody, ConsensusMessage, GetBlock, GetBlocks, GetQuorums, Status
+from consensus.messages import BlockBody, ConsensusMessage, Evidence, GetBlock, GetBlocks, GetQuorums, Status
 from consensus.records import JournalRecord, prunable
 from consensus.safety import EXIT_OWN_KEY_ELSEWHERE
-from consensus.votes import Quorum, Vote
+from consensus.votes import Quorum
 from contracts.context import BlockOutput
 from contracts.expire import due_at_ms
 from contracts.transition import DecodedTx
@@ -46,9 +46,10 @@ from node.journal import SEGMENT_BYTES, Journal
 from node.ledger import Ledger
 from node.listening import OwnKeyWatch
 from node.mempool import Mempool
+from node.office import Term
 from node.peers import Peers
 from node.signer import Signer
-from node.sync import blocks_from, peer_to_ask
+from node.sync import blocks_from, boundary_of, peer_to_ask
 from node.wire import (
     MAX_FRAME_TRANSACTIONS,
     OBSERVER,
@@ -61,6 +62,7 @@ from node.wire import (
 )
 from state.block import Block, header_hash
 from state.codec import encode
+from state.epochs import ends_epoch
 from state.errors import BadSignature, DecodeError, DiskFailed, ExecutionDiffers, Refusal, SignerMismatch, WattestError
 
 MAX_TURN = 64  # inputs that may share one sync
@@ -108,25 +110,30 @@ FrameHandler = Callable[[Sender, Any], None]
 
 
 class Runtime:
-    """Joins engine, ledger, mempool, journal and peers. `journal` and `signer` None: an observer."""
+    """Joins engine, ledger, mempool, journal and peers.
+
+    `term` is the epoch at the start; `end_epoch` gives the next one when the last block of an epoch is stored, and
+    `hand_over` makes that block's Finalization durable in every journal before it is.
+    """
 
     def __init__(
         self,
         *,
-        engine: Engine,
+        term: Term,
         ledger: Ledger,
         mempool: Mempool,
         peers: Peers,
-        journal: Journal | None,
-        signer: Signer | None,
-        records: Iterable[JournalRecord],
+        end_epoch: Callable[[], Term],
+        hand_over: Callable[[Quorum], None],
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
-        self.engine, self.ledger, self.mempool, self.peers = engine, ledger, mempool, peers
+        self.ledger, self.mempool, self.peers = ledger, mempool, peers
         self.clock, self.log = clock, log
-        self._journal, self._signer = journal, signer
-        self._live_records = [(record, encode(record)) for record in records]
+        self._end_epoch, self._hand_over = end_epoch, hand_over
+        self._term = term
+        self._live_records = [(record, encode(record)) for record in term.seat.records]
+        self._begins = True  # the engine has not been started
         self._inbox: asyncio.Queue[tuple[type[Input], dict[str, Any]] | BaseException] = asyncio.Queue()
         self._admissions: asyncio.Queue[tuple[Sender, Transactions]] = asyncio.Queue(MAX_ADMISSIONS)
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -139,6 +146,7 @@ class Runtime:
         self._claimed: dict[str, int] = {}  # peer -> height it says it has
         self.watchers: list[Watcher] = []
         self.byzantine: set[int] = set()
+        self.accuse: Callable[[Evidence], None] = lambda evidence: None  # brings it onto the ledger
         self.own_key: OwnKeyWatch | None = None  # while a moved validator listens before it votes
         self.amnesia: Amnesia | None = None  # while a validator that forgot its votes asks when it may vote again
         peers.listener = self
@@ -150,18 +158,24 @@ class Runtime:
     async def run(self) -> None:
         """Until cancelled; raises what the node must stop for."""
         self._spawn(self._admit_loop())
-        self._put(Start)
         self._watch_deadlines()
         self._tell_work()
         try:
             while True:
-                await self._perform(self._turn(await self._inbox.get()))
+                await self._perform(self._turn(await self._next_input()))
         finally:
             for task in list(self._tasks):
                 task.cancel()
             for timer in (*self._timers.values(), self._due_timer):
                 if timer is not None:
                     timer.cancel()
+
+    async def _next_input(self) -> tuple[type[Input], dict[str, Any]] | BaseException:
+        """Start comes first for the engine of an epoch, whatever else waits."""
+        if self._begins:
+            self._begins = False
+            return Start, {}
+        return await self._inbox.get()
 
     def _turn(self, first: tuple[type[Input], dict[str, Any]] | BaseException) -> list[Effect]:
         """Step the engine with everything that waits. Persists are made durable here, before anything is returned."""
@@ -187,13 +201,25 @@ class Runtime:
         return effects
 
     def _persist(self, records: list[JournalRecord], sync: bool) -> None:
-        if self._journal is None or not records:
+        if not records:
             return
         encoded = [encode(record) for record in records]
         self._live_records += zip(records, encoded, strict=True)
         self._journal.append(encoded)
         if sync:
             self._journal.sync()
+
+    @property
+    def engine(self) -> Engine:
+        return self._term.engine
+
+    @property
+    def _journal(self) -> Journal:
+        return self._term.seat.journal
+
+    @property
+    def _signer(self) -> Signer | None:
+        return self._term.seat.signer
 
     async def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -221,9 +247,11 @@ class Runtime:
                     if block is not None:
                         self._send(BlockBody(block), effect.peer)
                 case ServeBoundary():
-                    self.log.info("other_epoch", peer=effect.peer, epoch=effect.of_epoch)
+                    end = boundary_of(self.ledger, effect.of_epoch)
+                    if end is not None:
+                        self._send(end, effect.peer)
                 case EvidenceFound():
-                    self._evidence(effect.evidence.first)
+                    self._evidence(effect.evidence)
                 case Blame():
                     self.peers.blame(effect.peer, BLAME, effect.why)
                 case Halt():
@@ -255,9 +283,9 @@ class Runtime:
         data = encode_frame(Consensus(encode(message)))
         priority = priority_of(message)
         if to is None:
-            self.peers.broadcast(data, priority, observers=priority is Priority.QUORUMS)
+            self.peers.broadcast(data, priority, observers=priority is Priority.QUORUMS, asks=asks)
         else:
-            self.peers.send(to, data, priority)
+            self.peers.send(to, data, priority, asks=asks)
         reach("send")
 
     def _fetch(self, effect: Fetch) -> None:
@@ -332,12 +360,17 @@ class Runtime:
             await self._execute_final(block)
         transactions = self.ledger.transactions(effect.block_hash)
         own = finalization.block_hash == effect.block_hash
+        last = ends_epoch(block.header.height, self.ledger.parameters.epoch_length)
+        if last:
+            self._hand_over(finalization)
         output = self.ledger.commit(block, encode(finalization) if own else b"", finalization.view)
-        if self._journal is not None and block.header.height > self._journal.stored.height:
+        if block.header.height > self._journal.stored.height:
             self._journal.note_stored(block.header.height, effect.block_hash)
         self.mempool.committed(block.header.height, transactions)
         if own:
             self._prune(finalization, block.header.height)
+        if last:
+            self._begin_epoch()
         self._watch_deadlines()
         self._tell_work()
         self.log.info(
@@ -353,6 +386,20 @@ class Runtime:
         for watcher in self.watchers:
             watcher.committed(final)
         await asyncio.sleep(0)  # a late node commits many blocks in a row, and must still answer pings
+
+    def _begin_epoch(self) -> None:
+        """The engine has ended with the block that was just stored; what still waits is handed to the next one."""
+        before, self._term = self._term, self._end_epoch()
+        if self._term.seat is not before.seat:
+            self._live_records = [(record, encode(record)) for record in self._term.seat.records]
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._begins = True
+        self.peers.change(self.ledger.validators)
+        for connection in self.peers.connected:
+            self._put(PeerUp, peer=connection.sender.name)
+        self._told_work = False
 
     async def _execute_final(self, block: Block) -> None:
         """A final block that this node did not check before; it must hold here too, or nothing can be trusted."""
@@ -378,7 +425,7 @@ class Runtime:
         self._live_records = [kept for kept in self._live_records if not prunable(kept[0], epoch, view)]
         if self._signer is not None:
             self._signer.forget_below(epoch, view)
-        if self._journal is not None and self._journal.size_bytes > SEGMENT_BYTES:
+        if self._journal.size_bytes > SEGMENT_BYTES:
             survivors = [encoded for _, encoded in self._live_records]
             self._journal.rotate(epoch, height, view, finalization.block_hash, survivors)
 
@@ -444,7 +491,7 @@ class Runtime:
 
     def _learn_epoch(self, sender: Sender, epoch: int) -> None:
         """Settle when a validator without its votes may vote: two epochs above what enough others say."""
-        if self.amnesia is None or self._journal is None or sender.index is None:
+        if self.amnesia is None or sender.index is None:
             return
         settled = self.amnesia.heard(sender.index, epoch)
         if settled is None:
@@ -483,8 +530,10 @@ class Runtime:
         self._seen = (epoch, view)
         self.announce("view", epoch=epoch, view=view, leader=view % self.peers.validator_count)
 
-    def _evidence(self, vote: Vote) -> None:
+    def _evidence(self, evidence: Evidence) -> None:
+        vote = evidence.first
         self.byzantine.add(vote.signer)
+        self.accuse(evidence)
         self.log.error("equivocation", validator=vote.signer, epoch=vote.epoch, view=vote.view)
         self.announce("evidence", validator=vote.signer, epoch=vote.epoch, view=vote.view)
 

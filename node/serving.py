@@ -50,7 +50,7 @@ class Serving:
             store=node.ledger.store,
             chain=node.chain,
             genesis=canonical_json(node.config.genesis.read_bytes()),
-            node_index=node.index,
+            node_index=lambda: node.index,
             version=VERSION,
             public_url=node.config.text("node.public_url") or f"http://{self._host}:{self._port}",
             feed=self._feed,

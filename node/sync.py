@@ -7,11 +7,12 @@ answers cut to one frame, and whom to ask next.
 
 from collections.abc import Sequence
 
-from consensus.messages import MAX_BLOCKS, MAX_HEADERS, Blocks
+from consensus.messages import MAX_BLOCKS, MAX_HEADERS, Blocks, Quorums
 from consensus.votes import Quorum
 from node.ledger import Ledger
 from state.block import Block, Header
 from state.codec import decode
+from state.epochs import epoch_of, last_height
 from state.units import MAX_BLOCK_BYTES, MAX_FRAME_BYTES
 
 # The largest block may still join an answer that has not reached this; headers and the Finalization need 400 kB.
@@ -23,7 +24,10 @@ def blocks_from(ledger: Ledger, from_height: int, count: int) -> Blocks | None:
     """Up to `count` blocks from `from_height`, and headers on to the first Finalization. None if there are none."""
     blocks: list[Block] = []
     size = 0
-    while len(blocks) < min(count, MAX_BLOCKS) and size < ANSWER_BYTES:
+    # one answer is of one epoch, because one Finalization is; the epoch's last block always has its own
+    last = last_height(epoch_of(from_height, ledger.parameters.epoch_length), ledger.parameters.epoch_length)
+    count = min(count, MAX_BLOCKS, count if last is None else last - from_height + 1)
+    while len(blocks) < count and size < ANSWER_BYTES:
         block = ledger.block_at(from_height + len(blocks))
         if block is None:
             break
@@ -43,6 +47,12 @@ def blocks_from(ledger: Ledger, from_height: int, count: int) -> Blocks | None:
             return None  # the tip's own Finalization is on its way
         headers.append(block.header)
     return None
+
+
+def boundary_of(ledger: Ledger, epoch: int) -> Quorums | None:
+    """How a finished epoch ended, for a node that is still in it."""
+    found = ledger.boundary(epoch)
+    return None if found is None else Quorums(epoch, found[0], (decode(Quorum, found[1]),))
 
 
 def peer_to_ask(peers: Sequence[tuple[str, int]], height: int, attempt: int) -> str | None:

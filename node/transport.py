@@ -48,6 +48,12 @@ class NodeKey:
         context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
+    def also_trust(self, context: ssl.SSLContext, validators: Iterable[bytes]) -> None:
+        """Let a listener's context take these keys too. It cannot unlearn others: the handshake turns those away."""
+        anchors = "".join(_anchor(key) for key in validators)
+        if anchors:
+            context.load_verify_locations(cadata=anchors)
+
     def client_context(self, validator: bytes, show_certificate: bool) -> ssl.SSLContext:
         """Takes the listener of exactly this node key."""
         context = self._context(ssl.PROTOCOL_TLS_CLIENT, (validator,), show_certificate)

@@ -1,7 +1,7 @@
 """Whether this validator may vote, and from which epoch on: the rule for votes that were forgotten (consensus.md 7.4).
 
-Votes are kept in one place, HOME/data/journal, and whoever votes without it may contradict itself. Votes are scoped
-by epoch, so a validator without its journal is an observer until one in which it cannot have voted (`node/amnesia.py`).
+Votes are kept in one place, HOME/data/journal, and whoever votes without it may contradict itself. Votes are scoped by
+epoch. So a validator without its journal observes until an epoch in which it cannot have voted (`node/amnesia.py`).
 
     wattest node begin-votes    a new key: nothing was ever signed with it. Once a key, on the operator's word
     wattest node export-votes   the votes leave this home for another machine; this home never votes with them again
@@ -21,23 +21,26 @@ from consensus.votes import FINALIZE, Vote
 from node.config import Config
 from node.genesis import read_genesis
 from node.home import DataDirectory
-from node.journal import UNSETTLED, Journal
+from node.journal import UNSETTLED, Journal, journal_key
 from node.keystore import key_path, read_key_file
 from state.codec import decode, encode
 from state.errors import DecodeError, DiskFailed, VotesElsewhere, VoteStateLost
 
 SCHEMA = "votes/1"
-VOTE_KEY = "vote"
+VOTE_KEY, NEXT_VOTE_KEY = "vote", "vote-next"  # names of a validator's key, and of the one that it rotates to
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
-def open_votes(config: Config, data: DataDirectory, chain: bytes, key: bytes, tip: tuple[int, int, int]) -> Journal:
-    """The journal of a validator. `tip` is (epoch, view, height) of the newest block of its state.
+def open_votes(
+    config: Config, data: DataDirectory, chain: bytes, key: bytes, tip: tuple[int, int, int], in_office: bool = True
+) -> Journal:
+    """The journal of a vote key. `tip` is (epoch, view, height) of the newest block of the state; a key that waits for
+    office, or has left it, keeps no pace with it.
 
     Where its votes cannot be trusted the old journal is moved aside and a new one begun that does not vote yet: see
     `Journal.lost` for the reason. VotesElsewhere where they were exported from here.
     """
-    directory = config.data / "journal"
+    directory = journal_of(config.data, key)
     if data.votes_exported:
         raise VotesElsewhere(
             why=f"the votes of this key were exported from {config.home}; import them where the validator lives now, "
@@ -45,17 +48,27 @@ def open_votes(config: Config, data: DataDirectory, chain: bytes, key: bytes, ti
         )
     try:
         journal = Journal.open(directory, chain, key)
-        _check_not_older(journal, tip)
+        if in_office:
+            _check_not_older(journal, tip)
     except VoteStateLost as lost:
         _set_aside(directory)
         journal = Journal.create(directory, chain, key, UNSETTLED, epoch=tip[0])
         journal.lost = str(lost.params["why"])
         return journal
     if journal.header.valid_from_epoch != UNSETTLED:
-        data.mark_vote_key_started()
+        if directory.name == "journal":
+            data.mark_vote_key_started()
     else:
         journal.lost = "its votes were lost or imported, and it has not yet learnt from which epoch on it may vote"
     return journal
+
+
+def journal_of(data: Path, key: bytes) -> Path:
+    """DATA/journal is the first key's; a key that comes later has a directory of its own name beside it."""
+    own, first = data / f"journal-{key.hex()[:16]}", data / "journal"
+    if Journal.exists(own):
+        return own
+    return first if journal_key(first) in (None, key) else own
 
 
 def explain(journal: Journal, epoch_length: int, needed: int) -> str:
@@ -107,10 +120,18 @@ def _set_aside(directory: Path) -> None:
 # --- the operator's acts: the node of the home must be stopped
 
 
+def begin_next_votes(config: Config) -> Path:
+    """The journal of the key that this home has just made to rotate to; its node may run."""
+    chain, key = _identity(config, NEXT_VOTE_KEY)
+    directory = config.data / f"journal-{key.hex()[:16]}"
+    Journal.create(directory, chain, key).close()
+    return directory
+
+
 def begin_votes(config: Config) -> Path:
     """The first journal of a key that never voted; VoteStateLost where this home has a record that it did."""
     chain, key = _identity(config)
-    directory = config.data / "journal"
+    directory = journal_of(config.data, key)
     with DataDirectory(config, working=False) as data:
         if data.votes_exported:
             raise VotesElsewhere(why=f"the votes of this key were exported from {config.home}")
@@ -136,7 +157,7 @@ class Moved:
 def export_votes(config: Config, target: Path) -> Moved:
     """Write the last votes to `target`, and never vote in this home again. Nothing is overwritten."""
     chain, key = _identity(config)
-    directory = config.data / "journal"
+    directory = journal_of(config.data, key)
     with DataDirectory(config, working=False) as data:
         if data.votes_exported:
             raise VotesElsewhere(why=f"the votes of this key were exported from {config.home} before")
@@ -167,7 +188,7 @@ def export_votes(config: Config, target: Path) -> Moved:
 def import_votes(config: Config, source: Path) -> Moved:
     """Begin a journal with the votes of `source`; it votes once the rule at the top of this module lets it."""
     chain, key = _identity(config)
-    directory = config.data / "journal"
+    directory = journal_of(config.data, key)
     moved, votes = parse_votes(_read(source), chain, key)
     with DataDirectory(config, working=False) as data:
         if Journal.exists(directory) and not data.votes_exported and not _is_unsettled(directory, chain, key):
@@ -206,10 +227,10 @@ def _number(value: dict[str, Any], name: str) -> int:
     return number
 
 
-def _identity(config: Config) -> tuple[bytes, bytes]:
+def _identity(config: Config, name: str = VOTE_KEY) -> tuple[bytes, bytes]:
     """Chain and public vote key of a home, which both stand in the clear."""
     _, chain = read_genesis(config.genesis)
-    return chain, bytes.fromhex(read_key_file(key_path(config.keys, VOTE_KEY)).pubkey)
+    return chain, bytes.fromhex(read_key_file(key_path(config.keys, name)).pubkey)
 
 
 def _is_unsettled(directory: Path, chain: bytes, key: bytes) -> bool:

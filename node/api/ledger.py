@@ -60,7 +60,7 @@ async def status(call: Call) -> Answer:
         "mempool": live.mempool,
         "syncing": live.syncing,
         "version": services.version,
-        "node_index": services.node_index,
+        "node_index": services.node_index(),
     }
 
 
@@ -159,8 +159,8 @@ async def schemes(call: Call) -> Answer:
 
 
 async def validators(call: Call) -> Answer:
-    """The validators of the epoch and their public keys."""
-    return {"validators": registry.validators_list(call.store)}
+    """The validators of the epoch and their public keys, when it ends, and which changes wait for that."""
+    return registry.validators_dict(call.store, chain.tip_height(call.store))
 
 
 async def supply(call: Call) -> Answer:

@@ -62,6 +62,7 @@ TRANSACTION_FIELDS = names(
 STATUS_FIELDS = names(
     "chain_id name height hash state_root time_ms epoch view leader validators peers mempool syncing version node_index"
 )
+VALIDATORS_FIELDS = names("epoch last_height validators waiting")
 PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles")
 DEVICE_FIELDS = names(
     "id owner scheme facts until next_serial profile_hash profile_from profile_to scheme_name credential months"
@@ -145,7 +146,7 @@ ROUTES: tuple[Route, ...] = (
         status=101,
     ),
     Route("GET", "/v1/schemes", ledger.schemes, "schemes/1", ("schemes",)),
-    Route("GET", "/v1/validators", ledger.validators, "validators/1", ("validators",)),
+    Route("GET", "/v1/validators", ledger.validators, "validators/1", VALIDATORS_FIELDS),
     Route("GET", "/v1/supply", ledger.supply, "supply/1", ("height", "schemes")),
     # the registry
     Route(

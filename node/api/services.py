@@ -88,7 +88,7 @@ class Services:
     store: Store
     chain: bytes
     genesis: bytes  # the canonical JSON whose hash is `chain`
-    node_index: int | None  # None = an observer
+    node_index: Callable[[], int | None]  # None = an observer
     version: str
     public_url: str
     feed: Feed

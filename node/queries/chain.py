@@ -165,11 +165,17 @@ def block_message(store: Store, height: int) -> dict[str, Any] | None:
 
 
 def last_signed(store: Store, validators: int) -> list[int]:
-    """For each validator the last height whose own Finalization it signed, 0 where that lies too far back."""
+    """For each validator the last height whose own Finalization it signed, 0 where that lies too far back.
+
+    Within the epoch of the tip only: before it the same index may have been another validator's.
+    """
     found = [0] * validators
     tip = tip_height(store)
+    epoch = block_at(store, tip).header.epoch
     for height in range(tip, max(0, tip - SIGNED_LOOKBACK), -1):
         finalization = finalization_of(store, height)
+        if finalization is not None and finalization.epoch != epoch:
+            break
         for signer in finalization.signers if finalization is not None else ():
             if signer < validators and not found[signer]:
                 found[signer] = height

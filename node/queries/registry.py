@@ -4,14 +4,17 @@ from typing import Any
 
 from contracts.calendar import date_of_day
 from contracts.issue import accounts_of
+from contracts.membership import waiting
 from node.queries.certificates import bundle_dict, number_text
 from node.queries.pages import Page, bounds, records, take
 from node.queries.values import plain
 from state.attestation import VERDICT_NAMES
 from state.codec import decode
+from state.epochs import epoch_of, last_height
 from state.errors import Unknown
 from state.history import holdings, lot_of
 from state.keyspace import (
+    PARAMETERS_KEY,
     Space,
     device_key,
     gateway_key,
@@ -30,6 +33,7 @@ from state.records import (
     Gateway,
     KeyOwner,
     Meter,
+    Parameters,
     Participant,
     Proposal,
     Release,
@@ -145,8 +149,17 @@ def schemes_list(store: Store) -> list[dict[str, Any]]:
     return [_bare(entry) for entry in _all(store, Space.SCHEME)]
 
 
-def validators_list(store: Store) -> list[dict[str, Any]]:
-    return [_bare(entry) for entry in _all(store, Space.VALIDATOR) if isinstance(entry, Validator)]
+def validators_dict(store: Store, height: int) -> dict[str, Any]:
+    """The validators of the block above `height`, when their epoch ends, and the changes that wait for that."""
+    parameters = store.get(PARAMETERS_KEY)
+    assert isinstance(parameters, Parameters)
+    epoch = epoch_of(height + 1, parameters.epoch_length)
+    return {
+        "epoch": epoch,
+        "last_height": last_height(epoch, parameters.epoch_length),
+        "validators": [_bare(entry) for entry in _all(store, Space.VALIDATOR) if isinstance(entry, Validator)],
+        "waiting": [plain(change) for change in waiting(store)],
+    }
 
 
 def _all(store: Store, space: Space) -> list[Any]:

@@ -85,7 +85,7 @@ class AnsweringNode:
             store=chain.store,
             chain=chain.chain,
             genesis=chain.genesis_text,
-            node_index=0,
+            node_index=lambda: 0,
             version="0.0-test",
             public_url="http://test",
             feed=Feed(lambda height: block_message(chain.store, height)),

@@ -3,7 +3,7 @@
 import json
 
 from harness.chain import LedgerWorld
-from harness.world import genesis_json, seed_of
+from harness.world import genesis_json
 
 from consensus.validators import ValidatorSet
 from consensus.votes import FINALIZE, Position, Quorum, make_quorum, make_vote
@@ -26,8 +26,12 @@ class FinalizedWorld(LedgerWorld):
         self.genesis_text = json.dumps(
             json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=True
         ).encode()
-        self.set = ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators))
         self.finalizes = True
+
+    @property
+    def set(self) -> ValidatorSet:
+        """Of the next block."""
+        return ValidatorSet(tuple(validator.vote_key for validator in self.ledger.validators))
 
     @property
     def store(self) -> Store:
@@ -41,7 +45,8 @@ class FinalizedWorld(LedgerWorld):
         if refused:
             raise refused[0][1]
         height = block.header.height
-        votes = encode(self.finalization(header_hash(block.header), height)) if self.finalizes else b""
+        epoch = block.header.epoch
+        votes = encode(self.finalization(header_hash(block.header), height, epoch)) if self.finalizes else b""
         output = self.ledger.commit(block, votes, height)
         self.height, self.time_ms = height, block.header.timestamp_ms
         self.outputs.append(output)
@@ -51,10 +56,8 @@ class FinalizedWorld(LedgerWorld):
         """By the first q validators, whatever the block says."""
         position = Position(epoch, view, view - 1, block_hash)
         votes = [
-            make_vote(
-                self.chain, FINALIZE, position, index, lambda data, name=f"vote_key{index}": sign(seed_of(name), data)
-            )
-            for index in range(self.set.quorum)
+            make_vote(self.chain, FINALIZE, position, index, lambda data, key=key: sign(self.vote_seeds[key], data))
+            for index, key in enumerate(self.set.vote_keys[: self.set.quorum])
         ]
         return make_quorum(votes, self.set)
 

@@ -72,7 +72,7 @@ class Served:
             store=world.store,
             chain=world.chain,
             genesis=world.genesis_text,
-            node_index=0,
+            node_index=lambda: 0,
             version="0.0.0",
             public_url="http://node.example",
             feed=self.feed,

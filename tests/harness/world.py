@@ -166,6 +166,7 @@ class World:
         self.salt = 0
         self.people: dict[str, int] = {f"Organisation {index}": index + 1 for index in range(validators)}
         self.outputs: list[BlockOutput] = []
+        self.vote_seeds = {key_of(f"vote_key{index}"): seed_of(f"vote_key{index}") for index in range(validators)}
 
     # --- blocks and transactions
 
@@ -270,8 +271,9 @@ class World:
         self.do(Propose(self.people[by], content), by=(by,))
         proposal = self.count("proposal")
         events: list[Event] = []
-        for index in range(self.environment().quorum):
-            events += self.do(Vote(proposal, index, True, ""), by=(f"Organisation {index}",))
+        names = {number: name for name, number in self.people.items()}
+        for validator in self.validators[: self.environment().quorum]:
+            events += self.do(Vote(proposal, validator.index, True, ""), by=(names[validator.participant],))
         return events
 
     def count(self, sequence: str) -> int:
@@ -325,10 +327,16 @@ class World:
         attestation = Attestation(**{**fields, **changes})  # type: ignore[arg-type]
         message = attestation_bytes(self.chain, attestation)
         signatures = tuple(
-            SignedBy(index, sign(seed_of(f"vote_key{index}"), message))
+            SignedBy(index, sign(self.vote_seed(index), message))
             for index in signers  # type: ignore[attr-defined]
         )
         return AttestedDay(attestation, signatures)
+
+    def vote_seed(self, index: int) -> bytes:
+        """Of the validator at this place now; beyond the set of one that does not exist."""
+        validators = self.validators
+        key = validators[index].vote_key if index < len(validators) else b""
+        return self.vote_seeds.get(key) or seed_of(f"vote_key{index}")
 
     def issue_action(self, device: int, days: tuple[AttestedDay, ...], month: int = MONTH, **changes: object) -> Issue:
         record, scheme = self.state.get(device_key(device)), None

@@ -28,7 +28,7 @@ class Watch(RealDisk):
         self._journal._disk = self
         running.node.peers.broadcast = self._broadcast  # type: ignore[method-assign]
 
-    def _broadcast(self, data: bytes, priority: Priority, observers: bool = True) -> None:
+    def _broadcast(self, data: bytes, priority: Priority, observers: bool = True, asks: bool = False) -> None:
         frame = decode_frame(data)
         assert isinstance(frame, Consensus)
         self.sent.append((decode(ConsensusMessage, frame.payload), self.synced))  # type: ignore[arg-type]
