@@ -106,7 +106,7 @@ class DemoControl:
             streams = self.performance.streams
             assert streams is not None
             self.performance.describe_cheat()
-            streams.pace = SEED_PACE
+            streams.pace, streams.reserve = SEED_PACE, 0
             self._caption(
                 "the story is told; the stream goes on at the seed's pace: + and - change it, k kills a validator"
             )

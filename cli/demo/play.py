@@ -35,6 +35,7 @@ READY_S = 60.0
 ENOUGH_S = 90.0  # until enough certificates exist for a market
 JUDGED_S = 90.0  # until every closed day has its verdict on the ledger
 SEED_PACE = 1.0  # posts a second a unit, as in the original task
+KEPT_BACK = 1_200  # posts of each long record for after the story: twenty minutes at the seed's pace
 HEADLESS_DAYS = 24  # production days of the wind unit that the headless demo plays
 TRANSFERRED, RETIRED = 3, 2
 
@@ -151,7 +152,7 @@ class Performance:
 
     def stream_from(self, url: str, after: dict[str, int], days: int | None) -> None:
         """Let every unit post its production readings later than `after`, at full speed; the wind unit `days` more."""
-        self.streams = Streams(url)
+        self.streams = Streams(url, reserve=0 if days else KEPT_BACK)
         for unit in self.units:
             posted = after.get(unit.id, 0)
             first = max(unit.first_day(), posted // DAY_S + 1)

@@ -38,6 +38,7 @@ class Streams:
     gateway: str
     pace: float = FULL_SPEED
     paused: bool = False
+    reserve: int = 0  # posts at the end of each long record that are kept back
     progress: dict[str, Progress] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -70,8 +71,9 @@ class Streams:
         progress = self.progress[unit.id]
         sender = Sender(self.gateway)
         try:
-            for row in rows:
+            for place, row in enumerate(rows):
                 self._wait()
+                self._hold_back(rows, place)
                 if self._stop.is_set():
                     return
                 sender.post(unit.post(row), self._stop)
@@ -83,6 +85,11 @@ class Streams:
             progress.error = str(error)
         finally:
             sender.close()
+
+    def _hold_back(self, rows: list[Row], place: int) -> None:
+        """The end of a long record waits until the story is told: there must be something left to stream then."""
+        while len(rows) > 2 * self.reserve and place >= len(rows) - self.reserve and not self._stop.is_set():
+            self._stop.wait(0.1)
 
     def _wait(self) -> None:
         while self.paused and not self._stop.is_set():
