@@ -136,16 +136,6 @@ class ExpiryTooFar(FormRefusal):
     sentence = "The expiry height {expiry_height} is more than {limit} above {height}."
 
 
-class NoActions(FormRefusal):
-    code = "no_actions"
-    sentence = "A transaction carries 1 to {limit} actions, this one {count}."
-
-
-class TooLarge(FormRefusal):
-    code = "too_large"
-    sentence = "The {what} has {size} bytes, the limit is {limit}."
-
-
 class BadSignature(FormRefusal):
     code = "bad_signature"
     sentence = "Signature {index} does not belong to the transaction and its signer."
