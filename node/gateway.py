@@ -4,10 +4,10 @@
     POST /flush[?unit=ID]     close the open day of one unit or all, where no next day will
     GET  /status              where each unit's chain stands, what waits, and what a validator refused
 
-An answer of 200 means that the post is on this gateway's disk. It says how many readings were held already, came after a
-later one of their day, or give a time a second value; all but the first are kept (decision 0022). From there they go to
-a validator in signed batches, are sent again until a validator has acknowledged them, and only then forgotten. When too
-much waits, the sender is told to come again (503), never to believe that something was taken which was not.
+An answer of 200 means that the post is on this gateway's disk. It says how many readings were held already, came after
+a later one of their day, or give a time a second value; all but the first are kept (decision 0022). From there they go
+to a validator in signed batches, are sent again until a validator has acknowledged them, and only then forgotten. When
+too much waits, the sender is told to come again (503), never to believe that something was taken which was not.
 """
 
 import asyncio
