@@ -223,8 +223,8 @@ def _check_scheme(scheme: GenesisScheme) -> None:
         raise GenesisInvalid(why=f"scheme {scheme.id}: 0 < trade_months <= retire_months <= 1200")
     if sum(scheme.release_shares) != 10_000 or min(scheme.release_shares) < 0:
         raise GenesisInvalid(why=f"scheme {scheme.id}: release_shares are basis points that sum to 10000")
-    if scheme.release_shares != (10_000, 0, 0):
-        raise GenesisInvalid(why=f"scheme {scheme.id}: this version releases an accepted day at once (10000, 0, 0)")
+    if not scheme.release_shares[0]:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: the first of release_shares is not 0")
     if scheme.issue_rule != "verified":
         raise GenesisInvalid(why=f"scheme {scheme.id}: the issue rule is 'verified'")
     if scheme.hold_days:

@@ -1,16 +1,19 @@
 """issue: verified energy becomes certificates, because q validators attested the same days byte for byte.
 
-Energy of a day is released once (device, day, step, revision). Released Wh enter the account of the production month;
-certificates are its whole multiples of the face value, the rest is carried (research/registry.md section 4). It is also
-the record of a verdict: a held or rejected day releases 0 Wh and is announced all the same. No signers: the authority
-is inside, and any node may send it.
+Energy of a day is released once for each step (device, day, step, revision), in the order of contracts/release.py.
+Released Wh enter the account of the production month; certificates are its whole multiples of the face value, the rest
+is carried (research/registry.md section 4). It is also the record of a verdict: a held or rejected day releases 0 Wh
+and is announced all the same. No signers: the authority is inside, and any node may send it.
 """
+
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from contracts.calendar import add_months, day_start, month_end, month_of_day, next_month_start
 from contracts.context import Context
 from contracts.events import DayJudged, Issued
+from contracts.release import released_up_to, steps_before, steps_of
 from state.attestation import ACCEPT, PROMPT, REJECT, Attestation, attestation_bytes
 from state.crypto import verify
 from state.errors import (
@@ -22,6 +25,7 @@ from state.errors import (
     EnergyBound,
     ProfileMissing,
     QuorumMissing,
+    StepOrder,
     TermOver,
 )
 from state.keyspace import device_key, issuance_key, month_energy_key, release_key, scheme_key, space_end
@@ -32,7 +36,6 @@ from state.transaction import AttestedDay, Issue
 from state.units import DAY_S
 
 NO_INPUTS = bytes(32)  # inputs_root while neighbours and independent climate are not part of the verdict
-BASIS_POINTS = 10_000
 BOUND_PERCENT = 102  # energy of a day against nameplate times 24 h: honest records reach 100.5 % of nameplate
 
 
@@ -47,10 +50,11 @@ def check(context: Context, action: Issue) -> None:
     _check_facts(action, device, scheme)
     previous = -1
     for attested in action.days:
-        day = attested.attestation.day
+        day, step = attested.attestation.day, attested.attestation.step
         if day_start(day) > environment.time_s:
             raise BadField(field="days", why=f"day {day} has not begun")
-        if scheme.late_days and day_start(day + 1) + scheme.late_days * DAY_S <= environment.time_s:
+        late = scheme.late_days and day_start(day + 1) + scheme.late_days * DAY_S <= environment.time_s
+        if late and step == PROMPT:
             raise BadField(field="days", why=f"day {day} ended more than {scheme.late_days} days ago")
         if day <= previous or month_of_day(day) != action.month:
             raise BadField(field="days", why=f"day {day} is out of order or outside month {action.month}")
@@ -79,10 +83,30 @@ def _check_day(context: Context, attested: AttestedDay, device: Device, scheme: 
     if attestation.profile_hash != device.profile_hash:
         raise ProfileMissing(device=device.id, profile=attestation.profile_hash.hex())
     bound_wh = device.facts.capacity_w * 24 * BOUND_PERCENT // 100
-    share_wh = attestation.energy_wh * scheme.release_shares[PROMPT] // BASIS_POINTS
-    if attestation.release_wh > min(bound_wh, share_wh):
-        raise EnergyBound(day=day, release_wh=attestation.release_wh, bound_wh=min(bound_wh, share_wh))
+    before = steps_before(context.overlay, device.id, day, attestation.step)
+    _check_order(attestation, before, scheme)
+    released_wh = sum(release.release_wh for release in before)
+    share_wh = released_up_to(attestation.energy_wh, scheme.release_shares, attestation.step) - released_wh
+    most_wh = min(bound_wh - released_wh, share_wh)
+    if attestation.release_wh > most_wh:
+        raise EnergyBound(day=day, release_wh=attestation.release_wh, bound_wh=most_wh)
     _check_quorum(context, attested)
+
+
+def _check_order(attestation: Attestation, before: Sequence[Release], scheme: Scheme) -> None:
+    """A step comes once, after all earlier ones, on the same day's facts, and not after a refusal."""
+    day, steps = attestation.day, steps_of(scheme.release_shares)
+    if attestation.step not in steps or [release.step for release in before] != [
+        step for step in steps if step < attestation.step
+    ]:
+        raise StepOrder(
+            day=day, step=attestation.step, why="an earlier step is missing, or the scheme has no such step"
+        )
+    if any(release.verdict == REJECT for release in before):
+        raise StepOrder(day=day, step=attestation.step, why="the day was refused before")
+    facts = (attestation.readings_root, attestation.energy_wh)
+    if any((release.readings_root, release.energy_wh) != facts for release in before):
+        raise StepOrder(day=day, step=attestation.step, why="an earlier step was about other readings")
 
 
 def _content_problem(attestation: Attestation, device: Device, epoch: int) -> str | None:
@@ -90,8 +114,8 @@ def _content_problem(attestation: Attestation, device: Device, epoch: int) -> st
         return "it names another device"
     if attestation.epoch != epoch:
         return f"it is of epoch {attestation.epoch}, this is {epoch}"
-    if attestation.step != PROMPT or attestation.revision:
-        return "only the prompt step is released in this version"
+    if attestation.revision:
+        return "corrections have an action of their own"
     if attestation.inputs_root != NO_INPUTS:
         return "it names inputs that no validator can have"
     if attestation.verdict > REJECT:

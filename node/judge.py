@@ -4,9 +4,10 @@
     attestations of others     -> counted where they are equal byte for byte
     q equal ones               -> an issue of the days of that device and month, sent by one validator first
 
-Days of a device are judged in the order of its chain. Days of the commissioning window, and all days until a profile
-is signed on the ledger, wait. A held or rejected day is issued like an accepted one, with 0 Wh: refusals stand on the
-record. Valid is not willing: nothing here decides what a block may contain.
+Days of a device are judged in the order of its chain; where the scheme releases a day in steps (contracts/release.py),
+a close also lets speak of the days for whose windows it is the last one. Days of the commissioning window, and all days
+until a profile is signed on the ledger, wait. A held or rejected day is issued like an accepted one, with 0 Wh:
+refusals stand on the record. Valid is not willing: nothing here decides what a block may contain.
 """
 
 import asyncio
@@ -18,10 +19,11 @@ from typing import Any
 
 from contracts.calendar import month_of_day
 from contracts.context import BlockEnvironment
+from contracts.release import next_step
 from node.baselines import Baselines
 from node.issuing import MAX_DAYS, build_issue, issue_transaction
 from node.readings import ReadingStore
-from node.verdicts import Verdicts, attestation_of, first_judged_day
+from node.verdicts import StepVerdict, Verdicts, attestation_of, first_judged_day
 from node.wire import AttestationMsg, DayClose
 from state.attestation import PROMPT, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
@@ -31,7 +33,7 @@ from state.keyspace import device_key, release_key, scheme_key
 from state.overlay import Snapshot
 from state.records import Device, Scheme
 from state.transaction import AttestedDay
-from verifier.verdict import DayVerdict
+from verifier.ladder import STEP_DAYS
 
 ALL_SIGNED_MS = 300  # how long a quorum waits for the rest of the signatures, so that the record shows who agreed
 OTHERS_MS = 2_000  # after which any validator sends the issue that was another one's turn
@@ -41,7 +43,7 @@ REPEAT_AT_ONCE = 200
 SWITCH_INTERVAL_S = 0.001  # how long the worker may keep the interpreter from the event loop: by default 5 ms each time
 MAX_OPEN_DAYS = 5_000  # days attested by anybody that are not on the ledger yet; what comes beyond is sent again later
 
-DayKey = tuple[int, int]  # device, day
+DayKey = tuple[int, int, int]  # device, day, step of its release
 Basis = tuple[object, ...]  # what a verdict takes from a device's record
 
 
@@ -59,9 +61,8 @@ class OpenDay:
 class Judged:
     """A verdict of this node, kept so that a new epoch costs a signature and no second judgement."""
 
-    close: DayClose
-    profile_hash: bytes
-    verdict: DayVerdict
+    said: StepVerdict
+    basis: Basis
 
 
 @dataclass
@@ -137,10 +138,10 @@ class Judge:
         """
         snapshot, environment = self._ports.tip()
         attestation = message.attestation
-        key = (attestation.device, attestation.day)
+        key = (attestation.device, attestation.day, attestation.step)
         if attestation.epoch != environment.epoch or message.validator >= len(environment.validators):
             return False
-        if self._released(snapshot, attestation.device, attestation.day):
+        if self._released(snapshot, *key):
             return False
         known = self._open.get(key)
         if known is None and len(self._open) >= MAX_OPEN_DAYS:
@@ -168,7 +169,7 @@ class Judge:
                 self.on_close(device)
         if environment.epoch != self._epoch:
             self._epoch = environment.epoch
-            self._begin_epoch(snapshot, environment)
+            self._begin_epoch(environment)
 
     async def on_tick(self) -> None:
         """Send what is due; called a few times a second."""
@@ -188,7 +189,7 @@ class Judge:
         latest_ms = self._ports.now_ms() - OTHERS_MS
         return {
             device
-            for (device, _), day in self._open.items()
+            for (device, *_), day in self._open.items()
             if day.agreed is not None and self._index not in day.votes and day.quorum_ms <= latest_ms
         }
 
@@ -201,43 +202,61 @@ class Judge:
             return
         held_seq = self._store.head(device).held_seq
         for signed in self._store.closes(device, self._reached.get(device, 0), held_seq):
-            snapshot, _ = self._ports.tip()
-            day = signed.close.day
-            if day >= first_judged_day(record) and not self._released(snapshot, device, day):
-                try:
-                    verdict = await self._on_worker(self._verdicts.judge, record, signed)
-                except ReadingRefusal as refusal:
-                    self._ports.log("not_judged", device=device, day=day, code=refusal.code, why=str(refusal))
-                    self._waiting[device] = _basis(record)
-                    return
-                if _basis(self._device(device)) != _basis(record):
-                    self.on_close(device)  # re-baselined meanwhile: begin again with the new record
-                    return
-                self._judged[device, day] = Judged(signed, record.profile_hash, verdict)
-                self._attest(*self._ports.tip(), record, self._judged[device, day])
+            if signed.close.day >= first_judged_day(record) and not await self._say_all(record, signed):
+                return
             self._reached[device] = signed.close.last_seq
         # A new profile changes what is said of days that are not on the ledger yet.
         self._waiting[device] = _basis(record)
 
-    def _attest(self, snapshot: Snapshot, environment: BlockEnvironment, device: Device, judged: Judged) -> None:
-        scheme = snapshot.get(scheme_key(device.scheme))
+    async def _say_all(self, record: Device, signed: DayClose) -> bool:
+        """What this close lets say, of its own day and of earlier ones; False where it has to be begun again."""
+        device, newest = record.id, signed.close.day
+        shares = self._shares(record)
+        for close, step in self._verdicts.due(record, shares, signed):
+            key = (device, close.close.day, step)
+            before = self._judged.get(key)
+            if self._released(self._ports.tip()[0], *key) or (before is not None and before.basis == _basis(record)):
+                continue
+            try:
+                said = await self._on_worker(self._verdicts.say, record, shares, close, step, newest)
+            except ReadingRefusal as refusal:
+                self._ports.log("not_judged", device=device, day=key[1], code=refusal.code, why=str(refusal))
+                self._waiting[device] = _basis(record)
+                return False
+            if _basis(self._device(device)) != _basis(record):
+                self.on_close(device)  # re-baselined meanwhile: begin again with the new record
+                return False
+            if said is not None:
+                self._judged[key] = Judged(said, _basis(record))
+                self._attest(self._ports.tip()[1], record, self._judged[key])
+            elif close is signed and step == PROMPT:
+                self._ports.announce(
+                    {"kind": "review", "device": device, "day": newest, "until": newest + STEP_DAYS[step]}
+                )
+        return True
+
+    def _shares(self, device: Device) -> tuple[int, ...]:
+        scheme = self._ports.tip()[0].get(scheme_key(device.scheme))
         assert isinstance(scheme, Scheme)
+        return scheme.release_shares
+
+    def _attest(self, environment: BlockEnvironment, device: Device, judged: Judged) -> None:
         assert self._index is not None
-        close = judged.close.close
-        attestation = attestation_of(device, scheme, close, judged.verdict, environment.epoch)
+        attestation = attestation_of(device, judged.said, environment.epoch)
+        key = (device.id, attestation.day, attestation.step)
         signature = self._ports.sign(attestation_bytes(environment.chain, attestation))
-        self._count((device.id, close.day), self._index, (attestation, signature), environment)
-        self._open[device.id, close.day].own_sent_ms = self._ports.now_ms()
+        self._count(key, self._index, (attestation, signature), environment)
+        self._open[key].own_sent_ms = self._ports.now_ms()
         self._ports.send(AttestationMsg(attestation, self._index, signature))
 
-    def _begin_epoch(self, snapshot: Snapshot, environment: BlockEnvironment) -> None:
+    def _begin_epoch(self, environment: BlockEnvironment) -> None:
         """Attestations of another epoch count no more; own verdicts are signed again for this one."""
         stale = [key for key, day in self._open.items() if any(a.epoch != self._epoch for a, _ in day.votes.values())]
         for key in stale:
             del self._open[key]
             judged, device = self._judged.get(key), self._device(key[0])
-            if judged is not None and device is not None and device.profile_hash == judged.profile_hash:
-                self._attest(snapshot, environment, device, judged)
+            if judged is not None and device is not None and _basis(device) == judged.basis:
+                self._attest(environment, device, judged)
 
     async def _on_worker(self, work: Callable[..., Any], *arguments: object) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
@@ -260,6 +279,7 @@ class Judge:
                 "kind": "attestation",
                 "device": key[0],
                 "day": key[1],
+                "step": key[2],
                 "validator": validator,
                 "verdict": VERDICT_NAMES[min(vote[0].verdict, len(VERDICT_NAMES) - 1)],
                 "reasons": list(vote[0].reasons),
@@ -267,22 +287,29 @@ class Judge:
         )
 
     def _ready(self) -> dict[int, list[AttestedDay]]:
-        """By device: its attested days, ascending, of the month of the earliest one."""
+        """By device: its attested days, ascending, of the month of the earliest one; of each day the next step."""
+        snapshot, _ = self._ports.tip()
         found: dict[int, list[AttestedDay]] = {}
         agreed = sorted((key, day.agreed) for key, day in self._open.items() if day.agreed is not None)
-        for (device, day), attested in agreed:
+        for (device, day, step), attested in agreed:
             days = found.setdefault(device, [])
-            same_month = not days or month_of_day(days[0].attestation.day) == month_of_day(day)
-            if same_month and len(days) < MAX_DAYS:
+            last = days[-1].attestation.day if days else day - 1
+            same_month = not days or month_of_day(last) == month_of_day(day)
+            comes_next = step == PROMPT or self._is_next(snapshot, device, day, step)
+            if last < day and same_month and len(days) < MAX_DAYS and comes_next:
                 days.append(attested)
-        return found
+        return {device: days for device, days in found.items() if days}
+
+    def _is_next(self, snapshot: Snapshot, device: int, day: int, step: int) -> bool:
+        record = self._device(device)
+        return record is not None and next_step(snapshot, self._shares(record), device, day) == step
 
     # --- issuing
 
     def _due(self, days: list[AttestedDay], environment: BlockEnvironment, now_ms: int) -> bool:
         """Whose turn it is: one validator by the first day's key, the others when it stays silent."""
         first = days[0].attestation
-        since_ms = self._open[first.device, first.day].quorum_ms
+        since_ms = self._open[first.device, first.day, first.step].quorum_ms
         count = len(environment.validators)
         all_signed = all(len(day.signatures) == count for day in days)
         wait_ms = 0 if all_signed else ALL_SIGNED_MS
@@ -322,8 +349,8 @@ class Judge:
         return record if isinstance(record, Device) else None
 
     @staticmethod
-    def _released(snapshot: Snapshot, device: int, day: int) -> bool:
-        return snapshot.get(release_key(device, day, PROMPT, 0)) is not None
+    def _released(snapshot: Snapshot, device: int, day: int, step: int) -> bool:
+        return snapshot.get(release_key(device, day, step, 0)) is not None
 
 
 def _basis(device: Device | None) -> Basis:

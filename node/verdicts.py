@@ -1,24 +1,39 @@
-"""What this validator would say of a closed day: the verdict, as the attestation that it could sign.
+"""What this validator would say of a closed day at each step of its release, as the attestation that it could sign.
 
 Validators that hold the same closes say the same, byte for byte: the evidence is the day itself, up to forty closed
-days before it in the order of the chain, and the frozen profile. For a worker thread.
+days before it in the order of the chain, the frozen profile, and, where the scheme releases a day in steps, the judged
+days around it up to the step's own last day. For a worker thread.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
-from contracts.issue import BASIS_POINTS, NO_INPUTS
-from node.baselines import Baselines, facts_of
+from contracts.issue import NO_INPUTS
+from contracts.release import released_up_to, steps_of
+from node.baselines import Baselines, facts_of, readings_between
 from node.readings import ReadingStore
 from node.wire import Close, DayClose
 from state.attestation import PROMPT, VERDICT_NAMES, Attestation
-from state.records import Device, Scheme
+from state.records import Device
 from state.units import DAY_S
 from verifier.device import DeviceFacts
-from verifier.intake import DayReadings, read_day
+from verifier.finding import codes
+from verifier.finished import Plant, grid_of, own_limits
+from verifier.intake import DayReadings, days_of, read_day
+from verifier.ladder import STEP_DAYS
 from verifier.reading import parse_signed
-from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, judge_day
+from verifier.review import WeighedDay, review_step, span, weigh
+from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, Outcome, judge_day
+from verifier.windows import Limits
 
 GRIDS = 512  # days kept on their grid, some 10 kB each: the history of a dozen devices
+WEIGHED = 8_192  # days kept as their windows see them, some 500 bytes each
+LIMITED = 64  # devices whose limits are kept
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 def first_judged_day(device: Device) -> int:
@@ -26,11 +41,100 @@ def first_judged_day(device: Device) -> int:
     return -(-device.profile_to // DAY_S)
 
 
+@dataclass(frozen=True)
+class StepVerdict:
+    """What is said of a closed day at one step of its release."""
+
+    close: Close
+    step: int
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    energy_wh: int
+    release_wh: int
+
+
 class Verdicts:
     def __init__(self, store: ReadingStore, baselines: Baselines) -> None:
         self._store = store
         self._baselines = baselines
         self._grids: OrderedDict[tuple[DeviceFacts, Close], DayReadings] = OrderedDict()
+        self._weighed: OrderedDict[tuple[DeviceFacts, bytes, Close], tuple[WeighedDay, int]] = OrderedDict()
+        self._limits: OrderedDict[tuple[int, bytes], Limits] = OrderedDict()
+
+    def due(self, device: Device, shares: tuple[int, ...], signed: DayClose) -> list[tuple[DayClose, int]]:
+        """The days and steps that may be said something about since this close, in order."""
+        day = signed.close.day
+        before = self._store.close_before(device.id, signed.close.last_seq)
+        previous = first_judged_day(device) - 1 if before is None else before.close.day
+        steps = steps_of(shares)
+        if steps == (PROMPT,):
+            return [(signed, PROMPT)]
+        found = [(signed, PROMPT)]  # what no window can change is said at once
+        for step in steps:
+            low = max(first_judged_day(device), previous - STEP_DAYS[step] + 1)
+            for number in range(low, day - STEP_DAYS[step] + 1):
+                close = self._store.close_of(device.id, number)
+                if close is not None:
+                    found.append((close, step))
+        return found
+
+    def say(
+        self, device: Device, shares: tuple[int, ...], signed: DayClose, step: int, newest_day: int
+    ) -> StepVerdict | None:
+        """What closes up to `newest_day` let say of a day at a step; None where it has to wait, or is at its end."""
+        close, facts = signed.close, facts_of(device)
+        steps = steps_of(shares)
+        weighed, energy_wh = self._weigh(device, facts, signed)
+        if weighed.verdict != "accept" or steps == (PROMPT,):
+            release_wh = energy_wh if weighed.verdict == "accept" else 0
+            reasons = codes(weighed.findings)
+            return None if step else StepVerdict(close, step, weighed.verdict, reasons, energy_wh, release_wh)
+        if newest_day < close.day + STEP_DAYS[step]:
+            return None
+        outcome: Outcome = "accept"
+        found, released_wh, release_wh = weighed.findings, 0, 0
+        days = self._around(device, facts, close.day, step)
+        limits = self._limits_of(device, facts)
+        for each in (each for each in steps if each <= step):
+            if outcome == "reject":
+                return None
+            outcome, against = review_step(each, close.day, days, limits, facts.slots)
+            found = (*weighed.findings, *against)
+            release_wh = released_up_to(energy_wh, shares, each) - released_wh if outcome == "accept" else 0
+            released_wh += release_wh
+        return StepVerdict(close, step, outcome, codes(found), energy_wh, release_wh)
+
+    def _around(self, device: Device, facts: DeviceFacts, day: int, step: int) -> Mapping[int, WeighedDay]:
+        first, last = span(day, step)
+        found: dict[int, WeighedDay] = {}
+        for number in range(max(first, first_judged_day(device)), last + 1):
+            close = self._store.close_of(device.id, number)
+            if close is not None:
+                found[number] = self._weigh(device, facts, close)[0]
+        return found
+
+    def _weigh(self, device: Device, facts: DeviceFacts, signed: DayClose) -> tuple[WeighedDay, int]:
+        """A day as its windows see it, and its energy (Wh)."""
+        key = (facts, device.profile_hash, signed.close)
+        found = self._weighed.get(key)
+        if found is None:
+            verdict = self.judge(device, signed)
+            found = weigh(facts, self._grid(facts, signed.close), verdict), verdict.energy_wh
+            _keep(self._weighed, key, found, WEIGHED)
+        return found
+
+    def _limits_of(self, device: Device, facts: DeviceFacts) -> Limits:
+        """What windows may exceed: the technology's limits, raised where the plant's own commissioning went higher."""
+        key = (device.id, device.profile_hash)
+        found = self._limits.get(key)
+        if found is None:
+            readings = readings_between(self._store, device.id, device.profile_from, device.profile_to)
+            days = days_of(facts, readings)
+            profile = self._baselines.signed(device)
+            plant = Plant(facts, profile, device.profile_from, device.profile_to, days, {}, {})
+            found = own_limits(plant, grid_of(plant))
+            _keep(self._limits, key, found, LIMITED)
+        return found
 
     def judge(self, device: Device, signed: DayClose) -> DayVerdict:
         """The verdict on a close that is held completely. ProfileDiffers or ReadingRefusal where none can be given."""
@@ -46,28 +150,29 @@ class Verdicts:
         if grid is None:
             texts = self._store.day(close.device, close.day)
             grid = read_day(facts, close.day, [parse_signed(text.encode()).reading for text in texts])
-            self._grids[key] = grid
-            if len(self._grids) > GRIDS:
-                self._grids.popitem(last=False)
-        else:
-            self._grids.move_to_end(key)
+            _keep(self._grids, key, grid, GRIDS)
         return grid
 
 
-def attestation_of(device: Device, scheme: Scheme, close: Close, verdict: DayVerdict, epoch: int) -> Attestation:
-    """One release step: the scheme's first share of the accepted energy (research/registry.md section 4)."""
+def _keep(kept: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> None:
+    kept[key] = value
+    if len(kept) > most:
+        kept.popitem(last=False)
+
+
+def attestation_of(device: Device, said: StepVerdict, epoch: int) -> Attestation:
     return Attestation(
         epoch=epoch,
         device=device.id,
-        day=close.day,
-        step=PROMPT,
+        day=said.close.day,
+        step=said.step,
         revision=0,
-        readings_root=close.readings_root,
+        readings_root=said.close.readings_root,
         inputs_root=NO_INPUTS,
         profile_hash=device.profile_hash,
         verifier_version=VERIFIER_VERSION,
-        verdict=VERDICT_NAMES.index(verdict.verdict),
-        reasons=verdict.reasons,
-        release_wh=verdict.accepted_wh * scheme.release_shares[PROMPT] // BASIS_POINTS,
-        energy_wh=verdict.energy_wh,
+        verdict=VERDICT_NAMES.index(said.outcome),
+        reasons=said.reasons,
+        release_wh=said.release_wh,
+        energy_wh=said.energy_wh,
     )

@@ -10,7 +10,7 @@ from state.units import U8, U16, U32, U64, Code, Hash, OptionalKey, Signature
 
 ACCEPT, HOLD, REJECT = 0, 1, 2
 VERDICT_NAMES = ("accept", "hold", "reject")
-PROMPT = 0  # step: the whole accepted day at once, until the ladder of windows exists
+PROMPT, D30, D90 = 0, 1, 2  # steps of a day's release: contracts/release.py
 
 TAG = "wattest/attest"
 

@@ -320,6 +320,11 @@ class EnergyBound(StateRefusal):
     sentence = "The release of day {day} claims {release_wh} Wh, the bound is {bound_wh} Wh."
 
 
+class StepOrder(StateRefusal):
+    code = "step_order"
+    sentence = "Step {step} of the release of day {day} does not fit what is on the ledger: {why}."
+
+
 class CarryDiffers(StateRefusal):
     code = "carry_differs"
     sentence = "The {field} of device {device} is {expected}, the action says {claimed}."

@@ -98,8 +98,12 @@ def case_of(
         Spoken(witness, _widened(limits[witness.code], plant, grid, witness.expected_ppm, witness.known))
         for witness in _witnesses(plant, grid, others, sources, lags)
     ]
-    own = _widened(limits[plant.device.technology], plant, grid, grid.expected_ppm, grid.known)
-    return Case(plant, grid, hours, heard, own)
+    return Case(plant, grid, hours, heard, own_limits(plant, grid, limits))
+
+
+def own_limits(plant: Plant, grid: Grid, limits: Mapping[str, Limits] = windows.LIMITS) -> Limits:
+    """For the plant's own weather: its technology's, raised where its honest commissioning went higher."""
+    return _widened(limits[plant.device.technology], plant, grid, grid.expected_ppm, grid.known)
 
 
 def conclude(case: Case) -> list[tuple[DayReadings, FinalVerdict]]:

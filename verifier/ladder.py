@@ -12,7 +12,8 @@ from verifier.finding import Finding, codes
 from verifier.verdict import DayVerdict, Outcome
 from verifier.windows import RAMP, Flag
 
-PROMPT_BASIS_POINTS = 9_000
+PROMPT_BASIS_POINTS = 9_000  # of a file run; on the ledger the shares are the scheme's
+STEP_DAYS = (7, 30, 90)  # a step of the release waits until its device has closed a day as many days later
 PROMPT_DAYS = 7  # what a window that ends later shows comes too late for the prompt part
 LONGEST_DAYS = 90  # nothing depends on later readings
 HOLD_DAYS = 90  # a ramp without an event on record is refused after as many
@@ -56,6 +57,15 @@ def climb(day: int, verdict: DayVerdict, flags: Sequence[Flag], last: int) -> Fi
     if all(flag.finding.code == RAMP for flag in over) and day + HOLD_DAYS > last:
         return _final(verdict, prompt_wh, prompt_wh, rest_wh, 0, _first(over), open_until)
     return _final(verdict, prompt_wh, prompt_wh, 0, rest_wh, _first(over), open_until)
+
+
+def climb_step(step: int, flags: Sequence[Flag], day: int) -> tuple[Outcome, tuple[Finding, ...]]:
+    """One step of the release of an accepted `day`; `flags`: all that the days up to the step's last one raise."""
+    over = [flag for flag in flags if flag.end - flag.length < day <= flag.end and day not in flag.spared]
+    if not over:
+        return "accept", ()
+    waits = step < len(STEP_DAYS) - 1 and all(flag.finding.code == RAMP for flag in over)
+    return ("hold" if waits else "reject"), _first(over)
 
 
 def _final(

@@ -81,6 +81,30 @@ class Flag(Wire, frozen=True):
     spared: frozenset[int] = frozenset()
 
 
+class Tally(Wire, frozen=True):
+    """What one day says in a window, in ppm of nameplate x intervals."""
+
+    claimed: int  # a wild day cut to `MOST_PPM` above what was expected
+    expected: int
+    speaks: bool  # whether enough of its claim lies in intervals with an expectation
+
+
+def tally(power_ppm: Ints, expected_ppm: Ints, known: Flags) -> Tally:
+    """Of one day's intervals."""
+    heard, expected, speaks = _sums(power_ppm, expected_ppm, known, len(power_ppm))
+    return Tally(int(_cut(heard, expected, len(power_ppm))[0]), int(expected[0]), bool(speaks[0]))
+
+
+def balance_of(first: int, last: int, tallies: Mapping[int, Tally], slots: int) -> Balance:
+    """`tallies`: of the days that count, by day; those that do not speak, or lie outside, are left out."""
+    columns = [np.zeros(last - first + 1, dtype=np.int64) for _ in range(3)]
+    for day, one in tallies.items():
+        if one.speaks and first <= day <= last:
+            for column, value in zip(columns, (one.claimed, one.expected, 1), strict=True):
+                column[day - first] = value
+    return Balance(first, columns[0], columns[1], columns[2] > 0, slots)
+
+
 def balance(
     first: int,
     last: int,
@@ -96,18 +120,27 @@ def balance(
 
     `cut`: wild days are cut to `MOST_PPM`, for sums over windows.
     """
-    both = (known & (power_ppm != MISSING)).reshape(-1, slots)
-    power = np.where(power_ppm == MISSING, 0, np.maximum(power_ppm, 0)).reshape(-1, slots)
-    heard = (power * both).sum(axis=1)
-    speaks = counted & (heard * 100 >= HEARD_PERCENT * power.sum(axis=1)) & both.any(axis=1)
-    chosen = speaks & (days >= first) & (days <= last)
+    heard, expected, speaks = _sums(power_ppm, expected_ppm, known, slots)
+    chosen = counted & speaks & (days >= first) & (days <= last)
     columns = [np.zeros(last - first + 1, dtype=np.int64) for _ in range(3)]
-    expected = (expected_ppm.reshape(-1, slots) * both).sum(axis=1)
-    most = expected + MOST_PPM * (expected + FLOOR_PPM * slots) // 1_000_000
-    claimed = np.minimum(heard, most) if cut else heard
+    claimed = _cut(heard, expected, slots) if cut else heard
     for column, values in zip(columns, (claimed, expected, np.ones(len(days), dtype=np.int64)), strict=True):
         column[days[chosen] - first] = values[chosen]
     return Balance(first, columns[0], columns[1], columns[2] > 0, slots)
+
+
+def _sums(power_ppm: Ints, expected_ppm: Ints, known: Flags, slots: int) -> tuple[Ints, Ints, Flags]:
+    """By day: what was claimed and expected where both are known, and whether that is enough of the day's claim."""
+    both = (known & (power_ppm != MISSING)).reshape(-1, slots)
+    power = np.where(power_ppm == MISSING, 0, np.maximum(power_ppm, 0)).reshape(-1, slots)
+    heard = (power * both).sum(axis=1)
+    speaks = (heard * 100 >= HEARD_PERCENT * power.sum(axis=1)) & both.any(axis=1)
+    return heard, (expected_ppm.reshape(-1, slots) * both).sum(axis=1), speaks
+
+
+def _cut(heard: Ints, expected: Ints, slots: int) -> Ints:
+    most: Ints = expected + MOST_PPM * (expected + FLOOR_PPM * slots) // 1_000_000
+    return np.minimum(heard, most)
 
 
 def widened(limits: Limits, commissioning: Balance) -> Limits:

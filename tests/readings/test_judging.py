@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from harness.metering import Meter, Plant, give, record_of
-from harness.world import World, seed_of
+from harness.world import World, genesis_json, seed_of
+from msgspec.structs import replace
 
 from contracts.calendar import month_of_day
 from contracts.events import DayJudged, Issued
@@ -245,6 +246,85 @@ async def test_a_tampered_day_is_on_the_record_and_brings_nothing() -> None:
         assert honest.verdict == 0
 
     await validators.running(scenario)
+
+
+# --- in steps
+
+
+LADDER = genesis_json(scheme={"release_shares": [9_000, 600, 400]})
+LADDER_DAYS = 10
+
+
+async def laddered(tamper: Callable[[int, dict[str, Any]], None] = lambda *_: None) -> Validators:
+    plant = Plant(genesis=LADDER)
+    stores = await held_by_two(plant, frames_of(plant, COMMISSIONING_DAYS + LADDER_DAYS, tamper))
+    sign_profile(plant, stores[0])
+    return Validators(plant, stores)
+
+
+async def test_an_accepted_day_waits_for_its_week_and_says_until_when() -> None:
+    validators = await laddered()
+
+    async def scenario() -> None:
+        await validators.judged(LADDER_DAYS - 7)
+        await asyncio.sleep(0.2)
+        said = {message.attestation.day for message in validators.sent}
+        assert said == {FIRST_JUDGED + place for place in range(LADDER_DAYS - 7)}
+        assert len({encode(message.attestation) for message in validators.sent}) == LADDER_DAYS - 7
+        first = validators.sent[0].attestation
+        assert (first.step, first.verdict) == (0, 0)
+        assert first.release_wh == first.energy_wh * 9_000 // 10_000
+        waiting = {(item["day"], item["until"]) for item in validators.announced if item["kind"] == "review"}
+        assert waiting == {(FIRST_JUDGED + place, FIRST_JUDGED + place + 7) for place in range(LADDER_DAYS)}
+
+    await validators.running(scenario)
+
+
+async def test_a_refused_day_waits_for_nothing() -> None:
+    def diesel(day: int, row: dict[str, Any]) -> None:
+        if day == COMMISSIONING_DAYS + LADDER_DAYS - 1:
+            row["pwr_avg"] = "2500"
+
+    validators = await laddered(diesel)
+
+    async def scenario() -> None:
+        await validators.judged(LADDER_DAYS - 7 + 1)
+        refused = [m.attestation for m in validators.sent if m.attestation.verdict == 2]
+        assert {one.day for one in refused} == {FIRST_JUDGED + LADDER_DAYS - 1}
+        assert {one.release_wh for one in refused} == {0}
+
+    await validators.running(scenario)
+
+
+async def test_a_step_is_sent_only_after_the_one_before_is_on_the_ledger() -> None:
+    """Attestations of a later step may come first: they wait."""
+    validators = await laddered()
+    world, device = validators.world, validators.plant.device
+
+    async def scenario() -> None:
+        await validators.judged(LADDER_DAYS - 7)
+        validators.exchange()
+        prompt = validators.sent[0].attestation
+        later = replace(prompt, step=1, release_wh=prompt.energy_wh * 600 // 10_000)
+        message = attestation_bytes(world.chain, later)
+        for judge in validators.judges:
+            for index in range(4):
+                judge.on_attestation(AttestationMsg(later, index, sign(seed_of(f"vote_key{index}"), message)))
+        steps = []
+        for _ in range(2):
+            sent = await validators.tick(OTHERS_MS + ALL_SIGNED_MS + ISSUE_RETRY_MS)
+            steps.append({attested.attestation.step for attested in _issue(sent[0][1]).days})
+            validators.block(sent[0][1])
+        assert steps == [{0}, {1}]
+        assert world.state.get(release_key(device, prompt.day, 1, 0)) is not None
+
+    await validators.running(scenario)
+
+
+def _issue(raw: bytes) -> Issue:
+    action = decode_signed(raw).transaction.body.actions[0]
+    assert isinstance(action, Issue)
+    return action
 
 
 async def test_nothing_is_attested_before_a_profile_is_signed(plant_frames: tuple[list[Any], bytes]) -> None:

@@ -252,7 +252,6 @@ def test_refuses_facts_that_are_not_the_ledgers(world: World, field: str, value:
     ("field", "value"),
     [
         ("epoch", 1),
-        ("step", 1),
         ("revision", 1),
         ("inputs_root", b"\x01" * 32),
         ("verdict", 3),

@@ -1,0 +1,47 @@
+"""The steps by which an accepted day's energy is released (research/registry.md section 4, verifier.md section 4).
+
+    prompt   when the week around the day is clean      most of it
+    d30      when the month is                          a part of the rest
+    d90      when the season is                         the rest
+
+A scheme's `release_shares` (basis points, in all 10,000) say how much each step may bring; a step without a share does
+not exist, and a scheme of (10000, 0, 0) releases a day at once. What a step withheld (hold) the next one may still
+release; what a step refused (reject) ends the day.
+"""
+
+from collections.abc import Sequence
+
+from state.attestation import ACCEPT, D30, D90, HOLD, PROMPT
+from state.keyspace import release_key
+from state.overlay import Snapshot
+from state.records import Release
+from verifier.windows import RAMP
+
+STEPS = (PROMPT, D30, D90)
+BASIS_POINTS = 10_000
+
+
+def steps_of(shares: Sequence[int]) -> tuple[int, ...]:
+    """The steps that a scheme has, in order."""
+    return tuple(step for step in STEPS if step == PROMPT or shares[step])
+
+
+def released_up_to(energy_wh: int, shares: Sequence[int], step: int) -> int:
+    """Wh of a day that may be released by the end of `step`; by that of the last one all of it."""
+    return energy_wh * sum(shares[: step + 1]) // BASIS_POINTS
+
+
+def steps_before(state: Snapshot, device: int, day: int, step: int) -> list[Release]:
+    """What the ledger has of the day's earlier steps, in order."""
+    found = (state.get(release_key(device, day, earlier, 0)) for earlier in range(step))
+    return [release for release in found if isinstance(release, Release)]
+
+
+def next_step(state: Snapshot, shares: Sequence[int], device: int, day: int) -> int | None:
+    """The step that the ledger waits for, None where the day is at its end."""
+    before = steps_before(state, device, day, len(STEPS))
+    if not before:
+        return PROMPT
+    last = before[-1]
+    waits = last.verdict == ACCEPT or (last.verdict == HOLD and RAMP in last.reasons)
+    return next((step for step in steps_of(shares) if waits and step > last.step), None)

@@ -1,0 +1,60 @@
+"""A judged day under the windows of its own plant: what a validator asks before each step of a day's release.
+
+A step looks at the days up to `STEP_DAYS` after the day and never further, so that validators who hold the same closed
+days say the same, whenever they look. Neighbours and independent climate are not asked here: what they say would have
+to be on the ledger first.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from state.codec import Wire
+from verifier.device import DeviceFacts
+from verifier.finding import HOLD, PHYSICS, Finding, any_of
+from verifier.intake import DayReadings, series_of
+from verifier.ladder import LONGEST_DAYS, STEP_DAYS, climb_step
+from verifier.verdict import DayVerdict, Outcome
+from verifier.windows import LONG, RAMP_DAYS, RAMP_RATIO, SHORT, Limits, Tally, balance_of, flags_of, ramp_flags, tally
+
+BACK_DAYS = LONGEST_DAYS + RAMP_DAYS + RAMP_RATIO  # what a window or a ramp over a day can reach back to
+
+
+class WeighedDay(Wire, frozen=True):
+    """A day as its windows see it."""
+
+    verdict: Outcome
+    findings: tuple[Finding, ...]
+    tally: Tally
+
+    @property
+    def counts_in_weeks(self) -> bool:
+        """A week of x1.2 of which half is refused by the day is still a week of x1.2."""
+        return not any_of(self.findings, PHYSICS | HOLD)
+
+
+def weigh(device: DeviceFacts, day: DayReadings, verdict: DayVerdict) -> WeighedDay:
+    """`verdict`: the one on `day`, whose expectation it carries."""
+    watts = np.array(verdict.expected_w, dtype=np.int64)
+    expected_ppm = np.maximum(watts, 0) * 1_000_000 // device.nameplate_w
+    power_ppm = series_of(device, [day]).power_ppm
+    return WeighedDay(verdict.verdict, verdict.findings, tally(power_ppm, expected_ppm, watts >= 0))
+
+
+def review_step(
+    step: int, day: int, days: Mapping[int, WeighedDay], limits: Limits, slots: int
+) -> tuple[Outcome, tuple[Finding, ...]]:
+    """The outcome of a step for an accepted `day`. `days`: at least those judged in `span(day, step)`."""
+    first, last = span(day, step)
+    seen = {number: one for number, one in days.items() if first <= number <= last}
+    weeks = {number: one.tally for number, one in seen.items() if one.counts_in_weeks}
+    longer = {number: one.tally for number, one in seen.items() if one.verdict == "accept"}
+    own = balance_of(first, last, longer, slots)
+    flags = flags_of(balance_of(first, last, weeks, slots), limits, SHORT)
+    flags += flags_of(own, limits, LONG)
+    return climb_step(step, [*flags, *ramp_flags(own, limits)], day)
+
+
+def span(day: int, step: int) -> tuple[int, int]:
+    """First and last day that can matter for a step of `day`."""
+    return day - BACK_DAYS, day + STEP_DAYS[step]
