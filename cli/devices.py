@@ -1,6 +1,7 @@
 """`wattest device` and `meter`: plants, and whose signature their readings carry."""
 
 import time
+from itertools import groupby
 from typing import Any
 
 import click
@@ -134,13 +135,29 @@ def show_(session: Session, number: int, count: int) -> None:
             ("certificates", int(found["next_serial"]) - 1),
         ]
     )
-    rows = [
-        (item.get("date") or show.day(item["day"]), item["verdict"], show.energy(item["release_wh"]), item["reasons"])
-        for item in days[-count:]
-    ]
-    body = show.table(("day", "verdict", "released", "reasons"), rows, "no day was judged yet")
-    value = {**{k: v for k, v in found.items() if k != "schema"}, "days": days[-count:]}
-    session.answer("device/1", value, f"{head}\n\n{body}")
+    columns = ("day", "verdict", "certified", "in review", "until", "refused or held", "reasons")
+    body = show.table(columns, [_day_row(steps) for steps in _by_day(days)[-count:]], "no day was judged yet")
+    shown = [step for steps in _by_day(days)[-count:] for step in steps]
+    session.answer(
+        "device/1", {**{k: v for k, v in found.items() if k != "schema"}, "days": shown}, f"{head}\n\n{body}"
+    )
+
+
+def _by_day(days: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The steps of each day's release, oldest day first."""
+    return [list(steps) for _, steps in groupby(days, key=lambda item: item["day"])]
+
+
+def _day_row(steps: list[dict[str, Any]]) -> tuple[object, ...]:
+    """A day as its latest step left it."""
+    first, last = steps[0], steps[-1]
+    certified_wh = sum(int(step["release_wh"]) for step in steps)
+    review_wh = int(last["review_wh"])
+    rest_wh = int(first["energy_wh"]) - certified_wh - review_wh
+    verdict = first["verdict"] if last["verdict"] == "accept" else last["verdict"]
+    until = last["review_until"] or "-"
+    energies = [show.energy(value) if value else "-" for value in (certified_wh, review_wh)]
+    return (first["date"], verdict, *energies, until, show.energy(rest_wh) if rest_wh else "-", last["reasons"])
 
 
 @click.group(cls=Group)

@@ -90,6 +90,7 @@ class DayJudged(Wire, frozen=True, tag="verdict"):
     energy_wh: U64
     release_wh: U64
     validators: tuple[U16, ...]  # whose attestations the issue carries
+    review_until: U32 = 0  # the day whose close lets say more of this one; 0 where all is said
 
 
 class Issued(Wire, frozen=True, tag="issued"):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from contracts.calendar import add_months, day_start, month_end, month_of_day, next_month_start
 from contracts.context import Context
 from contracts.events import DayJudged, Issued
-from contracts.release import released_up_to, steps_before, steps_of
+from contracts.release import released_up_to, review_day, steps_before, steps_of
 from state.attestation import ACCEPT, PROMPT, REJECT, Attestation, attestation_bytes
 from state.crypto import verify
 from state.errors import (
@@ -167,7 +167,7 @@ def apply(context: Context, action: Issue) -> None:
     account = open_account(context.overlay, context.environment.time_s, device, scheme, action.month)
     _empty_earlier_accounts(context, account, device, scheme)
     for attested in action.days:
-        _record_day(context, attested)
+        _record_day(context, attested, scheme)
     context.overlay.put(
         month_energy_key(device.id, action.month),
         MonthEnergy(
@@ -214,7 +214,7 @@ def _empty_earlier_accounts(context: Context, account: MonthEnergy, device: Devi
         context.overlay.put(month_energy_key(earlier.device, earlier.month), emptied)
 
 
-def _record_day(context: Context, attested: AttestedDay) -> None:
+def _record_day(context: Context, attested: AttestedDay, scheme: Scheme) -> None:
     judged = attested.attestation
     context.overlay.put(
         release_key(judged.device, judged.day, judged.step, judged.revision),
@@ -241,6 +241,7 @@ def _record_day(context: Context, attested: AttestedDay) -> None:
             judged.energy_wh,
             judged.release_wh,
             tuple(signed.validator for signed in attested.signatures),
+            review_day(context.overlay, scheme.release_shares, judged.device, judged.day),
         )
     )
 

@@ -11,11 +11,11 @@ release; what a step refused (reject) ends the day.
 
 from collections.abc import Sequence
 
-from state.attestation import ACCEPT, D30, D90, HOLD, PROMPT
+from state.attestation import ACCEPT, D30, D90, HOLD, PROMPT, STEP_DAYS
 from state.keyspace import release_key
 from state.overlay import Snapshot
 from state.records import Release
-from verifier.windows import RAMP
+from verifier.finding import RAMP
 
 STEPS = (PROMPT, D30, D90)
 BASIS_POINTS = 10_000
@@ -45,3 +45,9 @@ def next_step(state: Snapshot, shares: Sequence[int], device: int, day: int) -> 
     last = before[-1]
     waits = last.verdict == ACCEPT or (last.verdict == HOLD and RAMP in last.reasons)
     return next((step for step in steps_of(shares) if waits and step > last.step), None)
+
+
+def review_day(state: Snapshot, shares: Sequence[int], device: int, day: int) -> int:
+    """The day that the device has to close before more is said about `day`; 0 where all is said."""
+    step = next_step(state, shares, device, day)
+    return 0 if step is None else day + STEP_DAYS[step]

@@ -25,7 +25,7 @@ from node.issuing import MAX_DAYS, build_issue, issue_transaction
 from node.readings import ReadingStore
 from node.verdicts import StepVerdict, Verdicts, attestation_of, first_judged_day
 from node.wire import AttestationMsg, DayClose
-from state.attestation import PROMPT, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
+from state.attestation import PROMPT, STEP_DAYS, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
 from state.crypto import verify
 from state.errors import ReadingRefusal, ReadingSignature, Refusal, Unknown, WattestError
@@ -33,7 +33,6 @@ from state.keyspace import device_key, release_key, scheme_key
 from state.overlay import Snapshot
 from state.records import Device, Scheme
 from state.transaction import AttestedDay
-from verifier.ladder import STEP_DAYS
 
 ALL_SIGNED_MS = 300  # how long a quorum waits for the rest of the signatures, so that the record shows who agreed
 OTHERS_MS = 2_000  # after which any validator sends the issue that was another one's turn

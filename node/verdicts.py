@@ -15,14 +15,13 @@ from contracts.release import released_up_to, steps_of
 from node.baselines import Baselines, facts_of, readings_between
 from node.readings import ReadingStore
 from node.wire import Close, DayClose
-from state.attestation import PROMPT, VERDICT_NAMES, Attestation
+from state.attestation import PROMPT, STEP_DAYS, VERDICT_NAMES, Attestation
 from state.records import Device
 from state.units import DAY_S
 from verifier.device import DeviceFacts
 from verifier.finding import codes
 from verifier.finished import Plant, grid_of, own_limits
 from verifier.intake import DayReadings, days_of, read_day
-from verifier.ladder import STEP_DAYS
 from verifier.reading import parse_signed
 from verifier.review import WeighedDay, review_step, span, weigh
 from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, Outcome, judge_day

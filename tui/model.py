@@ -65,6 +65,8 @@ class NetworkModel:
                 self.plants.apply_reading(message)
             case "attestation":
                 self.plants.apply_attestation(message)
+            case "review":
+                self.plants.apply_review(message)
             case "view":
                 self.chain.apply_view(message["epoch"], message["view"], message["leader"])
 

@@ -5,7 +5,8 @@ Texts that depend on a width are made by the widgets; names, numbers and sentenc
 
 from dataclasses import dataclass
 
-ACCEPT, HOLD, REJECT, PENDING = 0, 1, 2, 3  # the ledger's verdicts, and a day that is attested and not yet on chain
+ACCEPT, HOLD, REJECT = 0, 1, 2  # the ledger's verdicts
+PENDING, REVIEW = 3, 4  # attested and not yet on chain; good by itself, and its week is not over
 EQUAL, DIFFER, UNKNOWN = "equal", "differ", "unknown"  # state roots of the nodes that answer
 
 
@@ -69,6 +70,7 @@ class DayPicture:
     energy_wh: int = 0
     release_wh: int = 0
     sentence: str = ""  # why it is held or rejected
+    review_until: int = 0  # the day whose close lets say more of it; 0 where all is said
 
 
 @dataclass(frozen=True)

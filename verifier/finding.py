@@ -24,7 +24,8 @@ HOLD = frozenset(
 PHYSICS = frozenset({"over_nameplate", "night_power", "over_sky", "night_light", "flat", "power_replay"})
 WITNESS = frozenset({"neighbour", "reanalysis"})
 MODEL = frozenset({"model_day", "time_shift"})
-WINDOWS = frozenset({"window_7", "window_30", "window_90", "ramp"})
+RAMP = "ramp"
+WINDOWS = frozenset({"window_7", "window_30", "window_90", RAMP})
 
 
 class Finding(Wire, frozen=True):

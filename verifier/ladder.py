@@ -7,13 +7,13 @@ less than 1, and a false alarm of a long window costs an honest plant a tenth at
 
 from collections.abc import Sequence
 
+from state.attestation import STEP_DAYS
 from state.codec import Wire
-from verifier.finding import Finding, codes
+from verifier.finding import RAMP, Finding, codes
 from verifier.verdict import DayVerdict, Outcome
-from verifier.windows import RAMP, Flag
+from verifier.windows import Flag
 
 PROMPT_BASIS_POINTS = 9_000  # of a file run; on the ledger the shares are the scheme's
-STEP_DAYS = (7, 30, 90)  # a step of the release waits until its device has closed a day as many days later
 PROMPT_DAYS = 7  # what a window that ends later shows comes too late for the prompt part
 LONGEST_DAYS = 90  # nothing depends on later readings
 HOLD_DAYS = 90  # a ramp without an event on record is refused after as many

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from state.attestation import STEP_DAYS
 from state.codec import Wire
 from verifier.device import DeviceFacts
 from verifier.finding import HOLD, PHYSICS, Finding, any_of
 from verifier.intake import DayReadings, series_of
-from verifier.ladder import LONGEST_DAYS, STEP_DAYS, climb_step
+from verifier.ladder import LONGEST_DAYS, climb_step
 from verifier.verdict import DayVerdict, Outcome
 from verifier.windows import LONG, RAMP_DAYS, RAMP_RATIO, SHORT, Limits, Tally, balance_of, flags_of, ramp_flags, tally
 

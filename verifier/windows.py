@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from state.codec import Wire
-from verifier.finding import Finding
+from verifier.finding import RAMP, Finding
 from verifier.intake import MISSING, Flags, Ints
 
 SHORT, LONG = (7,), (30, 90)
@@ -27,7 +27,6 @@ OWN = {7: "window_7", 30: "window_30", 90: "window_90"}
 MOST_PPM = 250_000  # a day never counts for more excess: one wild day must not accuse its honest neighbours
 BLAMED = 2  # a day is accused by a month or a season if its own week exceeds by half of what those may
 
-RAMP = "ramp"
 RAMP_DAYS = 60  # an increase counts when it persists as long
 RAMP_RATIO = 30  # days of each ratio in the cumulative sum
 

@@ -27,6 +27,7 @@ from cli.demo.units import Unit, demo_units
 from cli.processes import Processes
 from cli.testnet import free_port, make_testnet, read_testnet, reference_genesis
 from node.client import NodeClient
+from state.attestation import PROMPT, STEP_DAYS
 from state.units import DAY_S
 
 VALIDATORS = 4
@@ -34,9 +35,10 @@ STORY = "story.json"  # in the directory of a kept run: which device each unit i
 READY_S = 60.0
 ENOUGH_S = 90.0  # until enough certificates exist for a market
 JUDGED_S = 90.0  # until every closed day has its verdict on the ledger
+REVIEW_DAYS = STEP_DAYS[PROMPT]  # a day is certified once the week around it is clean
 SEED_PACE = 1.0  # posts a second a unit, as in the original task
 KEPT_BACK = 1_200  # posts of each long record for after the story: twenty minutes at the seed's pace
-HEADLESS_DAYS = 24  # production days of the wind unit that the headless demo plays
+HEADLESS_DAYS = 28  # production days of the wind unit that the headless demo plays
 TRANSFERRED, RETIRED = 3, 2
 
 Caption = Callable[[str], None]
@@ -222,9 +224,10 @@ class Performance:
         played = [unit for unit in self.units if streams.progress[unit.id].posted]
         for unit in played:
             device, last = self.outcome.devices[unit.id], streams.progress[unit.id].last_timestamp // DAY_S
+            spoken = max(last - REVIEW_DAYS, unit.first_day())  # the days after it are still in review
             _wait_for(
-                lambda device=device, last=last: any(  # type: ignore[misc]
-                    int(day["day"]) == last for day in judged_days(stage.client, device)
+                lambda device=device, spoken=spoken: any(  # type: ignore[misc]
+                    int(day["day"]) == spoken for day in judged_days(stage.client, device)
                 ),
                 JUDGED_S,
                 f"the verdict of unit {unit.id}",

@@ -10,6 +10,7 @@ from cli.demo.story import Outcome
 from cli.demo.units import Unit
 from cli.verify_statement import NotProven, verify_proof
 from node.client import NodeClient
+from state.attestation import PROMPT
 
 AGREE_S = 30.0
 KINDS = ("issue", "bid", "settle", "transfer", "retire")  # the five native kinds
@@ -35,10 +36,11 @@ def count_days(client: NodeClient, units: list[Unit], devices: dict[str, int]) -
     for unit in units:
         tampered = unit.tampered_days()
         for day in judged_days(client, devices[unit.id]):
-            days.held += day["verdict"] == "hold"
-            days.refused += day["verdict"] == "reject"
+            first = day["step"] == PROMPT
+            days.held += first and day["verdict"] == "hold"
+            days.refused += first and day["verdict"] == "reject"
             if int(day["day"]) in tampered:
-                days.tampered_wh_blocked += int(day["energy_wh"]) - int(day["release_wh"])
+                days.tampered_wh_blocked += int(day["energy_wh"]) - int(day["release_wh"]) if first else 0
                 days.tampered_wh_released += int(day["release_wh"])
     return days
 

@@ -20,7 +20,7 @@ from state.units import DAY_S
 DATA = Path(__file__).resolve().parents[1] / "demo_data"
 CHANNELS = {"wind_spd": Channel.WIND, "t": Channel.TEMPERATURE, "insolation": Channel.INSOLATION}
 CHANNEL_NAMES = {"wind_spd": "wind", "t": "temperature", "insolation": "insolation"}
-DIESEL_DAY, REPLAY_DAY, REPLAYED_DAY, TWIN_DAYS = 3, 5, 1, 8  # production days of the twin, counted from 0
+DIESEL_DAY, REPLAY_DAY, REPLAYED_DAY, TWIN_DAYS = 3, 5, 1, 16  # production days of the twin, counted from 0
 DIESEL_W = (2_380, 2_420, 2_395, 2_410, 2_372, 2_431)  # what a small set delivers, with its ripple
 
 Row = dict[str, str]

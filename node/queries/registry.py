@@ -5,10 +5,11 @@ from typing import Any
 from contracts.calendar import date_of_day
 from contracts.issue import accounts_of
 from contracts.membership import waiting
+from contracts.release import STEPS, next_step, steps_before
 from node.queries.certificates import bundle_dict, number_text
 from node.queries.pages import Page, bounds, records, take
 from node.queries.values import plain
-from state.attestation import VERDICT_NAMES
+from state.attestation import STEP_DAYS, VERDICT_NAMES
 from state.codec import decode
 from state.epochs import epoch_of, last_height
 from state.errors import Unknown
@@ -125,21 +126,28 @@ def _credential(store: Store, device: int) -> dict[str, Any] | None:
 
 
 def days_page(store: Store, device: int, first: int, last: int, cursor: bytes | None, limit: int) -> Page:
-    """Verdicts of the days first..last of a device, oldest first; the cursor is the last key."""
-    if not isinstance(store.get(device_key(device)), Device):
+    """Verdicts of the days first..last of a device, one for each step, oldest first; the cursor is the last key."""
+    record = store.get(device_key(device))
+    if not isinstance(record, Device):
         raise Unknown(what="device", id=device)
+    scheme = store.get(scheme_key(record.scheme))
+    assert isinstance(scheme, Scheme)
     low, high = bounds(release_key(device, 0, 0, 0)[:5], cursor)
     low, high = max(low, release_key(device, first, 0, 0)), min(high, release_key(device, last, 255, 255) + b"\x00")
-    return take(store.scan(low, max(low, high)), limit, lambda _, found: release_dict(found))
+    return take(store.scan(low, max(low, high)), limit, lambda _, found: day_dict(store, scheme, found))
 
 
-def release_dict(found: Any) -> dict[str, Any]:
+def day_dict(store: Store, scheme: Scheme, found: Any) -> dict[str, Any]:
+    """The record, and in that of the day's latest step what is still in review, and until which day is closed."""
     assert isinstance(found, Release)
-    return {
-        **_bare(found),
-        "date": date_of_day(found.day).isoformat(),
-        "verdict": VERDICT_NAMES[found.verdict],
-    }
+    shown = {**_bare(found), "date": date_of_day(found.day).isoformat(), "verdict": VERDICT_NAMES[found.verdict]}
+    next_one = next_step(store, scheme.release_shares, found.device, found.day)
+    later = steps_before(store, found.device, found.day, len(STEPS))
+    if next_one is None or later[-1] != found:
+        return {**shown, "review_wh": "0", "review_until": None}
+    review_wh = found.energy_wh - sum(release.release_wh for release in later)
+    until = date_of_day(found.day + STEP_DAYS[next_one]).isoformat()
+    return {**shown, "review_wh": str(review_wh), "review_until": until}
 
 
 # --- the network

@@ -95,12 +95,15 @@ def key_of(name: str) -> bytes:
 
 
 def genesis_json(validators: int = 4, scheme: dict[str, object] | None = None, **parameters: int) -> bytes:
-    """The reference genesis with validators filled in; `scheme` changes every scheme, the others are parameters."""
+    """The reference genesis with validators filled in; `scheme` changes every scheme, the others are parameters.
+
+    A day is released at once, unless `scheme` says otherwise.
+    """
     value = json.loads((ROOT / "genesis.json").read_text())
     value["timestamp_ms"] = START_S * 1000
     value["parameters"].update(parameters)
     for each in value["schemes"]:
-        each.update(scheme or {})
+        each.update({"release_shares": [10_000, 0, 0]} | (scheme or {}))
     value["validators"] = [
         {
             "name": f"Organisation {index}",

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
-from state.attestation import D30, D90, PROMPT
+from state.attestation import D30, D90, PROMPT, STEP_DAYS
 from state.units import DAY_S
 from verifier.finding import Finding
 from verifier.finished import Plant, case_of, conclude
-from verifier.ladder import STEP_DAYS, climb_step
+from verifier.ladder import climb_step
 from verifier.review import WeighedDay, review_step, span, weigh
 from verifier.verdict import judge_day
 from verifier.windows import LIMITS, WIND_LIMITS, Flag, Tally

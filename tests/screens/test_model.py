@@ -3,7 +3,7 @@
 from typing import Any
 
 from tui.model import NetworkModel
-from tui.pictures import ACCEPT, DIFFER, EQUAL, HOLD, PENDING, REJECT, UNKNOWN, Picture
+from tui.pictures import ACCEPT, DIFFER, EQUAL, HOLD, PENDING, REJECT, REVIEW, UNKNOWN, DayPicture, Picture
 from tui.rehearsal import CONSUMER, TRADER, Recording, last_block, status, story
 
 URL = "https://wattest.example"
@@ -308,3 +308,28 @@ def test_equal_knowledge_gives_equal_pictures() -> None:
     after = model.snapshot()
     assert after.network != before.network
     assert after.market == before.market
+
+
+def day_of(model: NetworkModel) -> DayPicture:
+    (plant,) = [plant for plant in model.snapshot().plants.plants if plant.device == 3]
+    (day,) = plant.days
+    return day
+
+
+def test_a_day_waits_in_review_and_is_certified_in_steps() -> None:
+    model = played([])
+    model.apply_live({"kind": "review", "device": 3, "day": 16_161, "until": 16_168})
+    day = day_of(model)
+    assert (day.verdict, day.review_until) == (REVIEW, 16_168)
+    first = verdict(3, 16_161, 0) | {"energy_wh": "1000", "release_wh": "900", "review_until": 16_191}
+    model.apply_block(block(1, first))
+    day = day_of(model)
+    assert (day.verdict, day.release_wh, day.review_until) == (ACCEPT, 900, 16_191)
+    model.apply_block(block(2, first | {"step": 1, "release_wh": "50", "review_until": 16_251}))
+    day = day_of(model)
+    assert (day.verdict, day.release_wh, day.review_until) == (ACCEPT, 950, 16_251)
+    refused = first | {"step": 2, "verdict": 2, "release_wh": "0", "reasons": ["window_90"], "review_until": 0}
+    model.apply_block(block(3, refused))
+    day = day_of(model)
+    assert (day.verdict, day.release_wh, day.review_until) == (REJECT, 950, 0)
+    assert day.sentence == "Over a season the plant claims more than its weather allows."

@@ -1,13 +1,14 @@
 """Readings as they arrive, attestations as they gather, days as they are judged."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tui.parts.names import Names
 from tui.pictures import (
     ACCEPT,
     PENDING,
+    REVIEW,
     DayPicture,
     Gathering,
     JudgedDay,
@@ -58,18 +59,32 @@ class Plants:
         verdict = VERDICTS.get(message["verdict"], PENDING)
         plant.attested.setdefault(day, {})[int(message["validator"])] = verdict
         plant.newest = max(plant.newest, day)
-        if day not in plant.days:
+        known = plant.days.get(day)
+        if known is None or known.verdict == REVIEW:
             plant.days[day], plant.ordered = DayPicture(day, PENDING), None
+
+    def apply_review(self, message: dict[str, Any]) -> None:
+        """The node's own verdict is good, and the week around the day is not over yet."""
+        plant, day = self._of(message["device"]), int(message["day"])
+        if day not in plant.days:
+            plant.days[day], plant.ordered = DayPicture(day, REVIEW, review_until=int(message["until"])), None
 
     def apply_verdict(self, event: dict[str, Any]) -> None:
         device, day = event["device"], int(event["day"])
         plant = self._of(device)
         verdict, reasons = int(event["verdict"]), event["reasons"]
+        before = plant.days.get(day)
+        if event.get("step") and before is not None and verdict == ACCEPT:
+            more = before.release_wh + int(event["release_wh"])
+            later = replace(before, release_wh=more, review_until=int(event["review_until"]))
+            plant.days[day], plant.ordered = later, None
+            return
         judged = DayPicture(
             day=day,
             verdict=verdict,
             energy_wh=int(event["energy_wh"]),
-            release_wh=int(event["release_wh"]),
+            release_wh=int(event["release_wh"]) + (before.release_wh if event.get("step") and before else 0),
+            review_until=int(event.get("review_until", 0)),
             sentence=""
             if verdict == ACCEPT
             else " ".join(explain(code) for code in reasons if code != "single_source"),

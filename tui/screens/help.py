@@ -31,6 +31,7 @@ SIGNS: tuple[tuple[Part, str], ...] = (
     (("◆", "$text-accent"), "proposed that block"),
     (("·", QUIET), "its vote is not among those that made that block final: late, or not needed"),
     (("■", GOOD), "signed that block; a day that was accepted"),
+    (("□", GOOD), "a day that is good by itself and waits for its week"),
     (("▤", WARN), "a day that is held: no certificate until its reason is settled"),
     (("✖", BAD), "a day that was rejected: no certificate"),
     (("□", QUIET), "a day that validators attested, not yet on chain"),

@@ -6,11 +6,17 @@ Colour is never alone: each verdict has its own mark too.
 from textual.content import Content
 
 from contracts.calendar import date_of_day
-from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, DayPicture
+from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture
 from tui.widgets.columns import BAD, GOOD, QUIET, WARN, Part, cell, row
 from tui.words import MONTHS
 
-MARKS: dict[int, Part] = {ACCEPT: ("■", GOOD), HOLD: ("▤", WARN), REJECT: ("✖", BAD), PENDING: ("□", QUIET)}
+MARKS: dict[int, Part] = {
+    ACCEPT: ("■", GOOD),
+    HOLD: ("▤", WARN),
+    REJECT: ("✖", BAD),
+    PENDING: ("□", QUIET),
+    REVIEW: ("□", GOOD),
+}
 CHOSEN = "$text-primary"
 LABEL = 9
 

@@ -6,7 +6,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.reactive import reactive
 
-from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, DayPicture, JudgedDay, PlantPicture, PlantsPicture
+from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture, JudgedDay, PlantPicture, PlantsPicture
 from tui.widgets.calendar import month_lines, strip
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, cell, cut, folded, row
 from tui.widgets.panel import Panel
@@ -19,6 +19,7 @@ WORDS: dict[int, tuple[str, str]] = {
     HOLD: ("held", WARN),
     REJECT: ("rejected", BAD),
     PENDING: ("attested, not yet on chain", QUIET),
+    REVIEW: ("in review", GOOD),
 }
 
 
@@ -121,11 +122,16 @@ def _sentence(judged: JudgedDay, width: int, lines: int) -> list[Content]:
     head = f"{date(day.day)} {judged.plant}: {word}"
     if day.verdict == ACCEPT:
         signed = f" by {counted(judged.signatures, 'validator')}" if judged.signatures else ""
-        rest = f"{signed}, {energy(day.release_wh)}."
+        review_wh = day.energy_wh - day.release_wh
+        later = f", {energy(review_wh)} in review until {date(day.review_until)}" if day.review_until else ""
+        rest = f"{signed}, {energy(day.release_wh)} certified{later}."
+    elif day.verdict == REVIEW:
+        rest = f" until {date(day.review_until)}: its week must come out clean before it is certified."
     elif day.verdict == PENDING:
         rest = "."
     else:
-        claimed = f", {energy(day.energy_wh)} without certificate" if day.energy_wh else ""
+        without_wh = day.energy_wh - day.release_wh
+        claimed = f", {energy(without_wh)} without certificate" if without_wh else ""
         rest = f"{claimed}. {day.sentence}"
     told = folded(head + rest, width - 2, lines)
     first = cut(head, len(told[0]))
