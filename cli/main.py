@@ -25,13 +25,13 @@ SECTIONS = {
         "demo": ("cli.demo.command:demo", "Four validators, three real plants, the whole story."),
     },
     "Registry": {
-        "keys": ("cli.keys:keys", "Keys: add, list, show, export, import, passwd."),
+        "keys": ("cli.rotation:keys", "Keys: add, list, show, export, import, passwd; rotate, recover, veto, history."),
         "participant": ("cli.participants:participant", "Participants: register, list, show."),
         "device": ("cli.devices:device", "Plants: propose, list, show."),
         "meter": ("cli.devices:meter", "Credentials of readings: propose."),
         "proposal": (
             "cli.proposals:proposal",
-            "Accreditation: list, show, approve, refuse; role, gateway, profile, renew.",
+            "Accreditation: list, show, approve, refuse; role, gateway, profile, renew, recover.",
         ),
         "validator": ("cli.validators:validator", "Validators: list, propose, approve, remove, rotate-key."),
         "certificate": ("cli.certificates:certificate", "Certificates: list, show, history, where."),

@@ -110,6 +110,32 @@ def role(
 
 
 @proposal.command()
+@click.argument("who")
+@click.option(
+    "--new", "new_name", required=True, metavar="NAME", help="Name of the new key in this home; it signs too."
+)
+@click.option("--reason", required=True, help="How the owner showed who it is; goes on record.")
+@sending
+@with_session
+def recover(
+    session: Session, who: str, new_name: str, reason: str, key_name: str | None, no_wait: bool, timeout_s: int
+) -> None:
+    """Propose another key for WHO, who lost its own and named no recovery key.
+
+    Approved by a quorum it waits for some days; the owner can stop it with `wattest keys veto`.
+    """
+    from cli.keys import new_key
+    from state.transaction import Propose, RecoverContent
+
+    me = acting(session, key_name)
+    number = find_participant(session, who)
+    public = bytes.fromhex(session.key_file(new_key(session, new_name, "wallet")).pubkey)
+    new = Acting(new_name, public, number, new_name, "")
+    action = Propose(me.id, RecoverContent(number, public, reason))
+    perform(session, [action], [me, new], no_wait=no_wait, timeout_s=timeout_s, ask=False)
+
+
+@proposal.command()
 @click.option("--key", type=KEY, metavar="HEX", help="Public key of the gateway; that of key `gateway`, if not given.")
 @click.option("--until", type=MOMENT, help="End of the term; five years, if not given.")
 @sending

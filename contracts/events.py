@@ -16,6 +16,34 @@ class Registered(Wire, frozen=True, tag="registered"):
     key: Hash
 
 
+class KeyChanged(Wire, frozen=True, tag="key_changed"):
+    """`what` is participant, meter or gateway; `reason` rotation, recovery (by the recovery key) or quorum."""
+
+    what: Code
+    subject: U32
+    former: bytes
+    key: bytes
+    reason: Code
+
+
+class RecoveryNamed(Wire, frozen=True, tag="recovery_named"):
+    participant: U32
+    recovery_key: bytes
+
+
+class RecoveryPending(Wire, frozen=True, tag="recovery_pending"):
+    """A quorum approved another key for a participant, which takes over at `due_at` unless the owner vetoes."""
+
+    participant: U32
+    key: Hash
+    due_at: U64
+
+
+class RecoveryVetoed(Wire, frozen=True, tag="recovery_vetoed"):
+    participant: U32
+    key: Hash
+
+
 class Proposed(Wire, frozen=True, tag="proposed"):
     proposal: U32
     content: Code
@@ -201,6 +229,10 @@ class Expired(Wire, frozen=True, tag="expired"):
 
 Event = (
     Registered
+    | KeyChanged
+    | RecoveryNamed
+    | RecoveryPending
+    | RecoveryVetoed
     | Proposed
     | Voted
     | Enacted
@@ -257,5 +289,17 @@ def event_dict(record: EventRecord) -> dict[str, Any]:
 
 
 U64_FIELDS = frozenset(
-    {"amount", "energy_wh", "release_wh", "issuance", "start", "end", "limit", "quantity", "price", "closes_at"}
+    {
+        "amount",
+        "energy_wh",
+        "release_wh",
+        "issuance",
+        "start",
+        "end",
+        "limit",
+        "quantity",
+        "price",
+        "closes_at",
+        "due_at",
+    }
 )

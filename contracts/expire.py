@@ -10,6 +10,7 @@ from itertools import islice
 from contracts.auction import close
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.events import Expired
+from contracts.keys import next_due_ms, recover_due
 from contracts.settle import swap
 from state.keyspace import (
     Space,
@@ -36,6 +37,7 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     context.enter(0, "expire")
     _expire(context)
     _close_auctions(context)
+    recover_due(context)
     context.enter(0, "deliver")
     _deliver_page(context)
     context.finish(limited=False)
@@ -50,6 +52,9 @@ def due_at_ms(state: Snapshot) -> int | None:
         for key, _ in state.scan(prefix, space_end(prefix)):
             times.append(int.from_bytes(key[1:9], "big") * 1000)
             break
+    recovery_ms = next_due_ms(state)
+    if recovery_ms is not None:
+        times.append(recovery_ms)
     low = delivery_key(0)
     if next(iter(state.scan(low, space_end(low[:1]))), None) is not None:
         times.append(0)

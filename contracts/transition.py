@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from contracts import accredit, auction, bid, deposit, evidence, issue, offer, register, retire, settle, transfer
+from contracts import accredit, auction, bid, deposit, evidence, issue, keys, offer, register, retire, settle, transfer
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.expire import sweep
 from contracts.membership import end_epoch
@@ -32,15 +32,19 @@ from state.errors import (
 from state.keyspace import (
     auction_key,
     equivocation_key,
+    former_key,
     key_owner_key,
     once_key,
     output_key,
+    participant_key,
     proposal_key,
+    recovery_key,
     reference_key,
     release_key,
     statement_key,
 )
 from state.overlay import Overlay, Snapshot
+from state.records import Participant
 from state.transaction import (
     TAG,
     Action,
@@ -48,16 +52,22 @@ from state.transaction import (
     Deposit,
     Evidence,
     Issue,
+    NameRecovery,
     OpenAuction,
     Payout,
     PlaceBid,
     PlaceOffer,
     Propose,
+    RecoverContent,
+    RecoverKey,
     Register,
     Retire,
+    RotateCredential,
+    RotateKey,
     Settle,
     Transaction,
     Transfer,
+    VetoRecovery,
     Vote,
     body_bytes,
     decode_transaction,
@@ -97,6 +107,11 @@ KINDS: dict[type[Action], Kind] = {
     Cancel: Kind("cancel", auction.check_cancel, auction.apply_cancel, auction.describe_cancel),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
     Evidence: Kind("evidence", evidence.check, evidence.apply, evidence.describe),
+    RotateKey: Kind("rotate_key", keys.check_rotate, keys.apply_rotate, keys.describe_rotate),
+    NameRecovery: Kind("name_recovery", keys.check_name, keys.apply_name, keys.describe_name),
+    RecoverKey: Kind("recover_key", keys.check_recover, keys.apply_recover, keys.describe_recover),
+    VetoRecovery: Kind("veto_recovery", keys.check_veto, keys.apply_veto, keys.describe_veto),
+    RotateCredential: Kind("rotate_credential", keys.check_credential, keys.apply_credential, keys.describe_credential),
 }
 
 
@@ -274,12 +289,31 @@ def check_form(environment: BlockEnvironment, decoded: DecodedTx) -> None:
 
 
 def _check_signers(overlay: Overlay, signers: tuple[bytes, ...], actions: tuple[Action, ...]) -> None:
-    """Nobody unknown signs: each key is a participant's current one, or registers itself here."""
+    """Nobody unknown signs: each key is a participant's current one, or one that an action here is about."""
     for signer in signers:
         if overlay.get(key_owner_key(signer)) is None and not any(
-            isinstance(action, Register) and action.key == signer for action in actions
+            signer in _own_keys(overlay, action) for action in actions
         ):
             raise NotRegistered(key=signer.hex())
+
+
+def _own_keys(overlay: Overlay, action: Action) -> tuple[bytes, ...]:
+    """Keys that an action itself brings along: of who registers, rotates or recovers."""
+    match action:
+        case Register() | RotateKey():
+            return (action.key,)
+        case RecoverKey():
+            return action.recovery_key, action.key
+        case VetoRecovery():
+            return (action.recovery_key,)
+        case NameRecovery():
+            participant = overlay.get(participant_key(action.participant))
+            return (participant.recovery_key,) if isinstance(participant, Participant) else ()
+        case RotateCredential():
+            return action.former, action.key
+        case Propose(content=RecoverContent() as content):
+            return (content.key,)
+    return ()
 
 
 # --- for the mempool and for people
@@ -319,6 +353,14 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.add(auction_key(action.auction))
             case Evidence():
                 keys.add(equivocation_key(action.epoch, action.signer))
+            case RotateKey() | RecoverKey():
+                keys.update((key_owner_key(action.key), participant_key(action.participant)))
+            case RotateCredential():
+                keys.add(former_key(action.former))
+            case NameRecovery():
+                keys.add(participant_key(action.participant))
+            case VetoRecovery():
+                keys.add(recovery_key(action.participant))
             case Propose() | OpenAuction():
                 keys.add(once_key(transaction_id(transaction.body), index))
     return frozenset(keys)

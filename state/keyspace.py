@@ -43,6 +43,9 @@ class Space(IntEnum):
     AUCTION_WAITING = 0x28
     NEXT_VALIDATORS = 0x29
     EPOCH_SET = 0x2A
+    KEY_CHANGE = 0x2B
+    RECOVERY = 0x2C
+    RECOVERY_DUE = 0x2D
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -90,6 +93,9 @@ _AUCTION_CLOSE = bytes((Space.AUCTION_CLOSE,))
 _AUCTION_WAITING = bytes((Space.AUCTION_WAITING,))
 _DELIVERY = bytes((Space.DELIVERY,))
 _EPOCH_SET = bytes((Space.EPOCH_SET,))
+_KEY_CHANGE = bytes((Space.KEY_CHANGE,))
+_RECOVERY = bytes((Space.RECOVERY,))
+_RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
 _NUMBER = bytes((Space.NUMBER,))
 _ISSUED = bytes((Space.ISSUED,))
@@ -202,6 +208,24 @@ def retired_key(vote_key: bytes) -> bytes:
 def equivocation_key(epoch: int, signer: int) -> bytes:
     """That evidence against this signer of this epoch was shown: once is enough."""
     return _REFERENCE + b"e" + epoch.to_bytes(8, "big") + signer.to_bytes(2, "big")
+
+
+def former_key(public: bytes) -> bytes:
+    """A key of a participant, meter or gateway that another replaced: it never comes back."""
+    return _REFERENCE + b"k" + public
+
+
+def key_change_key(kind: str, subject: int, sequence: int) -> bytes:
+    """`kind` is participant, meter or gateway; `sequence` counts the changes of this subject from 1."""
+    return _KEY_CHANGE + kind[:1].encode() + subject.to_bytes(4, "big") + sequence.to_bytes(4, "big")
+
+
+def recovery_key(participant: int) -> bytes:
+    return _RECOVERY + participant.to_bytes(4, "big")
+
+
+def recovery_due_key(due_at: int, participant: int) -> bytes:
+    return _RECOVERY_DUE + due_at.to_bytes(8, "big") + participant.to_bytes(4, "big")
 
 
 def output_count_key(participant: int) -> bytes:

@@ -290,6 +290,15 @@ class EnergyCode(Wire, frozen=True):
     fuels: tuple[Code, ...]
 
 
+class Terms(Wire, frozen=True):
+    """How long people have, in seconds of block time."""
+
+    recovery_delay_s: U64  # between the quorum's approval of a recovery and the new key
+    appeal_s: U64  # in which the authority should answer an objection
+    amend_s: U64  # after a retirement, in which the text of its statement may be amended once
+    debt_s: U64  # after which the deposit pays for energy that was certified in error
+
+
 class Parameters(Wire, frozen=True, tag="parameters"):
     """Of the network, from its genesis; docs/GENESIS.md documents each."""
 
@@ -303,12 +312,35 @@ class Parameters(Wire, frozen=True, tag="parameters"):
     issuing: bool
     auctions: bool
     energy_codes: tuple[EnergyCode, ...]
+    terms: Terms
 
 
 class KeyOwner(Wire, frozen=True, tag="key_owner"):
     """Whose current key this is."""
 
     participant: U32
+
+
+class KeyChange(Wire, frozen=True, tag="key_change"):
+    """One key took another's place; the whole list is the history of a participant's, meter's or gateway's keys."""
+
+    kind: Code  # participant | meter | gateway
+    subject: U32
+    former: OptionalKey  # empty where none was named before
+    key: OptionalKey  # empty where a gateway signs from then on
+    reason: Code  # rotation | recovery | quorum
+    at: U64  # s of block time
+    height: U64
+    txid: Hash
+
+
+class PendingRecovery(Wire, frozen=True, tag="pending_recovery"):
+    """A recovery that a quorum approved: the new key takes over at `due_at` unless the owner vetoes."""
+
+    participant: U32
+    key: Key
+    approved_at: U64  # s
+    due_at: U64
 
 
 class Counter(Wire, frozen=True, tag="counter"):
@@ -348,6 +380,8 @@ Record = (
     | Statement
     | Parameters
     | KeyOwner
+    | KeyChange
+    | PendingRecovery
     | Counter
     | Pointer
     | Used

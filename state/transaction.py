@@ -47,6 +47,48 @@ class Register(Wire, frozen=True, tag="register"):
     recovery_key: OptionalKey
 
 
+class RotateKey(Wire, frozen=True, tag="rotate_key"):
+    """A participant signs with `key` from here on. Signed by its current key, and by the new one to show possession."""
+
+    participant: U32
+    key: Key
+
+
+class NameRecovery(Wire, frozen=True, tag="name_recovery"):
+    """Another recovery key, empty = none any more. Signed by the current key and, where one is named, the old one.
+
+    Both, because a thief of the current key must not be able to shut the recovery key out.
+    """
+
+    participant: U32
+    recovery_key: OptionalKey
+
+
+class RecoverKey(Wire, frozen=True, tag="recover_key"):
+    """A lost or stolen key is replaced at once. Signed by the recovery key and by the new key."""
+
+    participant: U32
+    recovery_key: Key
+    key: Key
+    next_recovery_key: OptionalKey
+
+
+class VetoRecovery(Wire, frozen=True, tag="veto_recovery"):
+    """The owner stops a recovery that a quorum approved. Signed by its current key, or by its recovery key."""
+
+    participant: U32
+    recovery_key: OptionalKey  # empty where the current key signs
+
+
+class RotateCredential(Wire, frozen=True, tag="rotate_credential"):
+    """A meter or gateway signs readings with `key` from here on. Signed by its owner, the old key and the new one."""
+
+    kind: Code  # meter | gateway
+    subject: U32  # the meter's device, or the gateway
+    former: Key
+    key: Key
+
+
 class RoleContent(Wire, frozen=True, tag="role"):
     participant: U32
     role: Code
@@ -82,6 +124,14 @@ class ProfileContent(Wire, frozen=True, tag="profile"):
     profile_hash: Hash
     window_from: U64
     window_to: U64
+
+
+class RecoverContent(Wire, frozen=True, tag="recover"):
+    """A participant that lost its key gets another after a delay, unless it vetoes. The new key signs the proposal."""
+
+    participant: U32
+    key: Key
+    reason: Note
 
 
 class RenewContent(Wire, frozen=True, tag="renew"):
@@ -124,6 +174,7 @@ ProposalContent = (
     | ValidatorContent
     | RemoveValidatorContent
     | RotateVoteKeyContent
+    | RecoverContent
 )
 
 
@@ -333,6 +384,11 @@ Action = (
     | Cancel
     | Settle
     | Evidence
+    | RotateKey
+    | NameRecovery
+    | RecoverKey
+    | VetoRecovery
+    | RotateCredential
 )
 
 

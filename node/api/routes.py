@@ -63,7 +63,7 @@ STATUS_FIELDS = names(
     "chain_id name height hash state_root time_ms epoch view leader validators peers mempool syncing version node_index"
 )
 VALIDATORS_FIELDS = names("epoch last_height validators waiting")
-PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles")
+PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles key_changes pending_recovery")
 DEVICE_FIELDS = names(
     "id owner scheme facts until next_serial profile_hash profile_from profile_to scheme_name credential months"
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 from contracts.calendar import date_of_day
 from contracts.issue import accounts_of
+from contracts.keys import key_changes
 from contracts.membership import waiting
 from node.queries.certificates import bundle_dict, number_text
 from node.queries.pages import Page, bounds, records, take
@@ -22,6 +23,7 @@ from state.keyspace import (
     meter_key,
     participant_key,
     proposal_key,
+    recovery_key,
     release_key,
     role_key,
     scheme_key,
@@ -55,7 +57,13 @@ def participant_dict(store: Store, participant: int) -> dict[str, Any]:
         raise Unknown(what="participant", id=participant)
     low = role_key(participant, "")
     roles = [entry for _, entry in store.scan(low, space_end(low)) if isinstance(entry, RoleGrant)]
-    return {**_bare(found), "roles": [{"role": grant.role, "until": str(grant.until)} for grant in roles]}
+    waiting_key = store.get(recovery_key(participant))
+    return {
+        **_bare(found),
+        "roles": [{"role": grant.role, "until": str(grant.until)} for grant in roles],
+        "key_changes": [_bare(change) for change in key_changes(store, "participant", participant)],
+        "pending_recovery": _bare(waiting_key) if waiting_key is not None else None,
+    }
 
 
 def participants_page(store: Store, cursor: bytes | None, limit: int) -> Page:
@@ -121,7 +129,13 @@ def _credential(store: Store, device: int) -> dict[str, Any] | None:
         return None
     gateway = store.get(gateway_key(meter.gateway)) if meter.gateway else None
     key = gateway.key if isinstance(gateway, Gateway) else meter.key
-    return {"key": key.hex(), "gateway": meter.gateway, "until": str(meter.until)}
+    changes = key_changes(store, "gateway" if meter.gateway else "meter", meter.gateway or device)
+    return {
+        "key": key.hex(),
+        "gateway": meter.gateway,
+        "until": str(meter.until),
+        "changes": [_bare(change) for change in changes],
+    }
 
 
 def days_page(store: Store, device: int, first: int, last: int, cursor: bytes | None, limit: int) -> Page:

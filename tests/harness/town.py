@@ -8,15 +8,22 @@ from state.transaction import (
     Action,
     Cancel,
     Deposit,
+    MeterContent,
+    NameRecovery,
     OpenAuction,
     Payout,
     Piece,
     PlaceBid,
     PlaceOffer,
     Propose,
+    RecoverContent,
+    RecoverKey,
     Register,
     RoleContent,
+    RotateCredential,
+    RotateKey,
     Transfer,
+    VetoRecovery,
     Vote,
 )
 from state.units import MICRO, Outpoint
@@ -99,7 +106,22 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
     lot_class = town.state.get(b"\x1a" + auction.to_bytes(4, "big")).lot_class  # type: ignore[union-attr]
     start = town.bundle(other).start
+    safe = key_of("safe")
+    for name in ("rotator", "careful", "lost", "loser"):
+        town.register(name)
+    town.do(NameRecovery(town.id("lost"), safe), by=("lost",))
+    town.do(Propose(1, RecoverContent(town.id("loser"), key_of("found"), "lost")), by=("Organisation 0", "found"))
+    for index in range(3):
+        town.do(Vote(town.count("proposal"), index, True, ""), by=(f"Organisation {index}",))
+    town.accredit(MeterContent(town.device_id, key_of("meter"), 0, FAR), by="plant")
+    town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
+    credential = RotateCredential("meter", town.device_id, key_of("meter"), key_of("meter 2"))
     return {
+        "rotate_key": (("rotator", "new 1"), (RotateKey(town.id("rotator"), key_of("new 1")),)),
+        "name_recovery": (("careful",), (NameRecovery(town.id("careful"), key_of("box")),)),
+        "recover_key": (("safe", "new 2"), (RecoverKey(town.id("lost"), safe, key_of("new 2"), b""),)),
+        "veto_recovery": (("loser",), (VetoRecovery(town.id("loser"), b""),)),
+        "rotate_credential": (("plant", "meter", "meter 2"), (credential,)),
         "register": (("new",), (Register(key_of("new"), "new", "FR", b""),)),
         "propose": (("plant",), (Propose(plant, RoleContent(plant, "market_operator", FAR)),)),
         "vote": (("Organisation 0",), (Vote(town.count("proposal"), 0, True, ""),)),
