@@ -27,7 +27,7 @@ SECTIONS = {
     "Registry": {
         "keys": ("cli.rotation:keys", "Keys: add, list, show, export, import, passwd; rotate, recover, veto, history."),
         "participant": ("cli.participants:participant", "Participants: register, list, show."),
-        "device": ("cli.devices:device", "Plants: propose, list, show."),
+        "device": ("cli.appeals:device", "Plants: propose, list, show; appeal, appeals, answer."),
         "meter": ("cli.devices:meter", "Credentials of readings: propose."),
         "proposal": (
             "cli.proposals:proposal",

@@ -88,7 +88,9 @@ def refuse(
 
 @proposal.command()
 @click.option("--participant", "who", metavar="WHO", help="Who gets the role; you, if not given.")
-@click.option("--role", type=click.Choice(["payment_operator", "market_operator"]), required=True)
+@click.option(
+    "--role", type=click.Choice(["payment_operator", "market_operator", "authority", "auditor"]), required=True
+)
 @click.option("--until", type=MOMENT, help="End of the term; five years, if not given.")
 @sending
 @with_session

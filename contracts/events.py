@@ -120,6 +120,25 @@ class DayJudged(Wire, frozen=True, tag="verdict"):
     validators: tuple[U16, ...]  # whose attestations the issue carries
 
 
+class Appealed(Wire, frozen=True, tag="appealed"):
+    """The owner of a device objects to the verdict on a day."""
+
+    device: U32
+    day: U32
+    owner: U32
+    answer_until: U64
+
+
+class AppealAnswered(Wire, frozen=True, tag="appeal_answered"):
+    """`status` is upheld or dismissed; `late` says that the term for the answer was over."""
+
+    device: U32
+    day: U32
+    authority: U32
+    status: Code
+    late: bool
+
+
 class Issued(Wire, frozen=True, tag="issued"):
     issuance: U64
     device: U32
@@ -242,6 +261,8 @@ Event = (
     | Deposited
     | PaidOut
     | DayJudged
+    | Appealed
+    | AppealAnswered
     | Issued
     | Transferred
     | Paid
@@ -301,5 +322,6 @@ U64_FIELDS = frozenset(
         "price",
         "closes_at",
         "due_at",
+        "answer_until",
     }
 )

@@ -14,7 +14,21 @@ from typing import Any
 
 import msgspec
 
-from contracts import accredit, auction, bid, deposit, evidence, issue, keys, offer, register, retire, settle, transfer
+from contracts import (
+    accredit,
+    appeal,
+    auction,
+    bid,
+    deposit,
+    evidence,
+    issue,
+    keys,
+    offer,
+    register,
+    retire,
+    settle,
+    transfer,
+)
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.expire import sweep
 from contracts.membership import end_epoch
@@ -30,6 +44,7 @@ from state.errors import (
     WrongChain,
 )
 from state.keyspace import (
+    appeal_key,
     auction_key,
     equivocation_key,
     former_key,
@@ -48,9 +63,11 @@ from state.records import Participant
 from state.transaction import (
     TAG,
     Action,
+    AnswerAppeal,
     Cancel,
     Deposit,
     Evidence,
+    FileAppeal,
     Issue,
     NameRecovery,
     OpenAuction,
@@ -107,6 +124,8 @@ KINDS: dict[type[Action], Kind] = {
     Cancel: Kind("cancel", auction.check_cancel, auction.apply_cancel, auction.describe_cancel),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
     Evidence: Kind("evidence", evidence.check, evidence.apply, evidence.describe),
+    FileAppeal: Kind("appeal", appeal.check_file, appeal.apply_file, appeal.describe_file),
+    AnswerAppeal: Kind("answer_appeal", appeal.check_answer, appeal.apply_answer, appeal.describe_answer),
     RotateKey: Kind("rotate_key", keys.check_rotate, keys.apply_rotate, keys.describe_rotate),
     NameRecovery: Kind("name_recovery", keys.check_name, keys.apply_name, keys.describe_name),
     RecoverKey: Kind("recover_key", keys.check_recover, keys.apply_recover, keys.describe_recover),
@@ -357,6 +376,10 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.update((key_owner_key(action.key), participant_key(action.participant)))
             case RotateCredential():
                 keys.add(former_key(action.former))
+            case FileAppeal():
+                keys.add(appeal_key(action.device, action.day, action.step, action.revision) + b"f")
+            case AnswerAppeal():
+                keys.add(appeal_key(action.device, action.day, action.step, action.revision) + b"a")
             case NameRecovery():
                 keys.add(participant_key(action.participant))
             case VetoRecovery():

@@ -325,6 +325,11 @@ class CarryDiffers(StateRefusal):
     sentence = "The {field} of device {device} is {expected}, the action says {claimed}."
 
 
+class NotHeld(StateRefusal):
+    code = "not_held"
+    sentence = "Day {day} of device {device} was accepted; only a held or refused day can be objected to."
+
+
 class ProfileMissing(StateRefusal):
     code = "profile_missing"
     sentence = "Device {device} has no signed baseline profile {profile}."

@@ -46,6 +46,7 @@ class Space(IntEnum):
     KEY_CHANGE = 0x2B
     RECOVERY = 0x2C
     RECOVERY_DUE = 0x2D
+    APPEAL = 0x2E
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -95,6 +96,7 @@ _DELIVERY = bytes((Space.DELIVERY,))
 _EPOCH_SET = bytes((Space.EPOCH_SET,))
 _KEY_CHANGE = bytes((Space.KEY_CHANGE,))
 _RECOVERY = bytes((Space.RECOVERY,))
+_APPEAL = bytes((Space.APPEAL,))
 _RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
 _NUMBER = bytes((Space.NUMBER,))
@@ -179,6 +181,10 @@ def month_energy_key(device: int, month: int) -> bytes:
 
 def release_key(device: int, day: int, step: int, revision: int) -> bytes:
     return _RELEASE + device.to_bytes(4, "big") + day.to_bytes(4, "big") + bytes((step, revision))
+
+
+def appeal_key(device: int, day: int, step: int, revision: int) -> bytes:
+    return _APPEAL + device.to_bytes(4, "big") + day.to_bytes(4, "big") + bytes((step, revision))
 
 
 def statement_key(statement: bytes) -> bytes:

@@ -20,6 +20,8 @@ class Role(StrEnum):
 
     PAYMENT_OPERATOR = "payment_operator"
     MARKET_OPERATOR = "market_operator"
+    AUTHORITY = "authority"  # answers objections, sees what the public does not (docs/ACCESS.md)
+    AUDITOR = "auditor"  # sees what the public does not, and changes nothing
 
 
 class Channel(IntEnum):
@@ -257,6 +259,28 @@ class Release(Wire, frozen=True, tag="release"):
     txid: Hash
 
 
+class Appeal(Wire, frozen=True, tag="appeal"):
+    """An objection to the record of a day, and what the authority answered. Status: open, upheld or dismissed."""
+
+    device: U32
+    day: U32
+    step: U8
+    revision: U8
+    owner: U32
+    reason: Note
+    evidence_hash: OptionalKey
+    filed_at: U64  # s
+    answer_until: U64
+    txid: Hash
+    status: Code
+    authority: U32  # 0 until it is answered
+    answer: Note
+    answer_hash: OptionalKey
+    answered_at: U64
+    late: bool  # answered after `answer_until`
+    answer_txid: OptionalKey
+
+
 class Proposal(Wire, frozen=True, tag="proposal"):
     """Something that q governance keys must approve. `content` is the encoded ProposalContent of the action."""
 
@@ -376,6 +400,7 @@ Record = (
     | Issuance
     | MonthEnergy
     | Release
+    | Appeal
     | Proposal
     | Statement
     | Parameters

@@ -35,6 +35,7 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     KEY_CHANGE      0x2b  committed  kind, subject u32, number u32       KeyChange
     RECOVERY        0x2c  committed  participant u32                     PendingRecovery
     RECOVERY_DUE    0x2d  committed  due_at u64, participant u32         Counter
+    APPEAL          0x2e  committed  device u32, day u32, step, revision Appeal
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32

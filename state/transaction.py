@@ -16,6 +16,7 @@ from state.units import (
     MAX_ACTIONS,
     MAX_SIGNERS,
     MAX_TX_BYTES,
+    U8,
     U16,
     U32,
     U64,
@@ -206,6 +207,34 @@ class Evidence(Wire, frozen=True, tag="evidence"):
     second: EncodedVote
 
 
+# --- objections
+
+
+class FileAppeal(Wire, frozen=True, tag="appeal"):
+    """The owner of a device objects to the verdict on one of its days. The evidence stays off the ledger."""
+
+    owner: U32
+    device: U32
+    day: U32
+    step: U8
+    revision: U8
+    reason: Note
+    evidence_hash: OptionalKey
+
+
+class AnswerAppeal(Wire, frozen=True, tag="answer_appeal"):
+    """An accredited authority upholds or dismisses an objection."""
+
+    authority: U32
+    device: U32
+    day: U32
+    step: U8
+    revision: U8
+    upheld: bool
+    answer: Note
+    answer_hash: OptionalKey
+
+
 # --- money
 
 
@@ -389,6 +418,8 @@ Action = (
     | RecoverKey
     | VetoRecovery
     | RotateCredential
+    | FileAppeal
+    | AnswerAppeal
 )
 
 

@@ -187,6 +187,23 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/v1/devices/{id}/appeals",
+        registry.appeals,
+        "appeals/1",
+        ("appeals", "cursor"),
+        where=BY_ID,
+        query=PAGED,
+    ),
+    Route(
+        "GET",
+        "/v1/appeals",
+        registry.all_appeals,
+        "appeals/1",
+        ("appeals", "cursor"),
+        query=(*PAGED, Parameter("status", choice("open", "upheld", "dismissed"), "only these")),
+    ),
+    Route(
+        "GET",
         "/v1/devices/{id}/readings",
         registry.readings,
         "readings/1",

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from contracts.appeal import overdue
 from contracts.calendar import date_of_day
 from contracts.issue import accounts_of
 from contracts.keys import key_changes
 from contracts.membership import waiting
 from node.queries.certificates import bundle_dict, number_text
+from node.queries.chain import time_of_tip
 from node.queries.pages import Page, bounds, records, take
 from node.queries.values import plain
 from state.attestation import VERDICT_NAMES
@@ -17,6 +19,7 @@ from state.history import holdings, lot_of
 from state.keyspace import (
     PARAMETERS_KEY,
     Space,
+    appeal_key,
     device_key,
     gateway_key,
     key_owner_key,
@@ -31,6 +34,7 @@ from state.keyspace import (
 )
 from state.outputs import Output, quantity
 from state.records import (
+    Appeal,
     Device,
     Gateway,
     KeyOwner,
@@ -154,6 +158,31 @@ def release_dict(found: Any) -> dict[str, Any]:
         "date": date_of_day(found.day).isoformat(),
         "verdict": VERDICT_NAMES[found.verdict],
     }
+
+
+# --- objections
+
+
+def appeals_page(store: Store, device: int, cursor: bytes | None, limit: int) -> Page:
+    """Objections to days of a device, oldest day first."""
+    if not isinstance(store.get(device_key(device)), Device):
+        raise Unknown(what="device", id=device)
+    rows = store.scan(*bounds(appeal_key(device, 0, 0, 0)[:5], cursor))
+    return take(rows, limit, lambda _, found: appeal_dict(found, time_of_tip(store)))
+
+
+def all_appeals_page(store: Store, status: str | None, cursor: bytes | None, limit: int) -> Page:
+    now = time_of_tip(store)
+
+    def show(_: bytes, found: Appeal) -> dict[str, Any] | None:
+        return appeal_dict(found, now) if status in (None, found.status) else None
+
+    return records(store, Space.APPEAL, cursor, limit, show)
+
+
+def appeal_dict(found: Any, time_s: int) -> dict[str, Any]:
+    assert isinstance(found, Appeal)
+    return {**_bare(found), "date": date_of_day(found.day).isoformat(), "overdue": overdue(found, time_s)}
 
 
 # --- the network

@@ -3,11 +3,14 @@
 from harness.world import DAY, FAR, START_S, World, key_of
 
 from contracts.events import Event
+from state.attestation import HOLD
 from state.outputs import Bundle, Funds, Offer
 from state.transaction import (
     Action,
+    AnswerAppeal,
     Cancel,
     Deposit,
+    FileAppeal,
     MeterContent,
     NameRecovery,
     OpenAuction,
@@ -116,7 +119,17 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     town.accredit(MeterContent(town.device_id, key_of("meter"), 0, FAR), by="plant")
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
     credential = RotateCredential("meter", town.device_id, key_of("meter"), key_of("meter 2"))
+    town.register("authority")
+    town.accredit(RoleContent(town.id("authority"), "authority", FAR), by="authority")
+    for day in (DAY + 20, DAY + 21):
+        held = town.attested(town.device_id, day, 5_000, verdict=HOLD)
+        town.do(town.issue_action(town.device_id, (held,)))
+    town.do(FileAppeal(plant, town.device_id, DAY + 21, 0, 0, "icing", b""), by=("plant",))
+    town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
+    answer = AnswerAppeal(town.id("authority"), town.device_id, DAY + 21, 0, 0, True, "seen", b"")
     return {
+        "appeal": (("plant",), (FileAppeal(plant, town.device_id, DAY + 20, 0, 0, "icing", b""),)),
+        "answer_appeal": (("authority",), (answer,)),
         "rotate_key": (("rotator", "new 1"), (RotateKey(town.id("rotator"), key_of("new 1")),)),
         "name_recovery": (("careful",), (NameRecovery(town.id("careful"), key_of("box")),)),
         "recover_key": (("safe", "new 2"), (RecoverKey(town.id("lost"), safe, key_of("new 2"), b""),)),
