@@ -113,8 +113,9 @@ def _of_device(books: Books, device: Item) -> Iterator[str]:
         if booked != released.pop(month["month"], 0):
             yield f"month {month['month']} books {booked} Wh, its days released another amount"
         face = int(books.schemes[month["scheme"]]["face_value"])
-        given = int(month["carry_in_wh"]) + booked
-        taken = face * int(month["issued"]) + int(month["carry_wh"]) + int(month["moved_wh"])
+        given = int(month["carry_in_wh"]) + booked + int(month["returned_wh"])
+        taken = face * int(month["issued"])
+        taken += sum(int(month[name]) for name in ("carry_wh", "moved_wh", "corrected_wh", "netted_wh"))
         if given != taken:
             yield f"month {month['month']} has {given} Wh and accounts for {taken} Wh"
     for number in (number for number, amount in released.items() if amount):
@@ -141,8 +142,8 @@ def _of_supply(books: Books) -> Iterator[str]:
         for item in books.live[device["id"]]:
             live[item["scheme"]] += int(item["quantity"])
     for line in books.supply:
-        counts = {name: int(line[name]) for name in ("issued", "live", "retired", "expired")}
-        if counts["issued"] != counts["live"] + counts["retired"] + counts["expired"]:
+        counts = {name: int(line[name]) for name in ("issued", "live", "retired", "expired", "withdrawn")}
+        if counts["issued"] != sum(counts.values()) - counts["issued"]:
             yield f"scheme {line['name']}: {counts} do not add up"
         own = issued[line["scheme"]], live[line["scheme"]]
         if (counts["issued"], counts["live"]) != own:

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from contracts import keys, membership
+from contracts import correct, keys, membership
 from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
@@ -45,6 +45,7 @@ from state.records import (
     Validator,
 )
 from state.transaction import (
+    CorrectContent,
     DeviceContent,
     GatewayContent,
     MeterContent,
@@ -97,6 +98,8 @@ def check_propose(context: Context, action: Propose) -> None:
         case RecoverContent():
             keys.check_content(context, content)
             require_text("reason", content.reason)
+        case CorrectContent():
+            correct.check_content(context, content)
         case _:
             assert_never(content)
     _check_term(context, content)
@@ -132,7 +135,7 @@ def _check_meter(context: Context, content: MeterContent, proposer: int) -> None
 
 def _check_term(context: Context, content: ProposalContent) -> None:
     """A first term lies ahead; a renewal may also end one (`until` 0); all end before calendars do."""
-    if isinstance(content, ProfileContent | RecoverContent | membership.MemberContent):
+    if isinstance(content, ProfileContent | RecoverContent | CorrectContent | membership.MemberContent):
         return
     if content.until > LAST_SECOND:
         raise BadField(field="until", why="after the year 9999")
@@ -238,6 +241,8 @@ def _subject(content: ProposalContent) -> tuple[str, int] | None:
             return "validator", content.participant
         case RecoverContent():
             return "recover", content.participant
+        case CorrectContent():
+            return f"correct {content.day}", content.device
         case DeviceContent() | GatewayContent():
             return None
         case _:
@@ -298,6 +303,8 @@ def _enact(context: Context, content: ProposalContent) -> int:
             return membership.enact(context, content)
         case RecoverContent():
             return keys.enact(context, content)
+        case CorrectContent():
+            return correct.enact(context, content)
         case _:
             assert_never(content)
 
@@ -415,6 +422,11 @@ def describe_content(content: ProposalContent) -> str:
             return f"let participant {content.participant} vote with key {content.vote_key.hex()[:16]}…"
         case RecoverContent():
             return f"give participant {content.participant} the key {content.key.hex()[:16]}…, as its own is lost"
+        case CorrectContent():
+            return (
+                f"put day {content.day} of device {content.device} right: {content.release_wh / 1000:,.1f} kWh "
+                f"of {content.energy_wh / 1000:,.1f} kWh ({content.reason})"
+            )
         case _:
             assert_never(content)
 

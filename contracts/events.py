@@ -177,6 +177,119 @@ class Retired(Wire, frozen=True, tag="retired"):
     end: U64
 
 
+class DayCorrected(Wire, frozen=True, tag="day_corrected"):
+    """A quorum put the energy of a day right: what it stood at, and what it stands at now."""
+
+    device: U32
+    day: U32
+    revision: U8
+    before_wh: U64
+    after_wh: U64
+    reason: Note
+
+
+class DebtIncurred(Wire, frozen=True, tag="debt_incurred"):
+    """Certificates of this energy were issued in error; `debt_wh` is what the device owes now."""
+
+    device: U32
+    added_wh: U64
+    debt_wh: U64
+    due_at: U64
+
+
+class DebtPaid(Wire, frozen=True, tag="debt_paid"):
+    """`how` is certificates, releases or deposit; `debt_wh` is what is left."""
+
+    device: U32
+    paid_wh: U64
+    debt_wh: U64
+    how: Code
+
+
+class Withdrawn(Wire, frozen=True, tag="withdrawn"):
+    """Certificates taken back for the debt of device `debtor`."""
+
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    holder: U32
+    debtor: U32
+
+
+class Forfeited(Wire, frozen=True, tag="forfeited"):
+    """The term of a debt was over: pledged money paid for so much energy."""
+
+    device: U32
+    currency: Code
+    amount: U64
+    forfeited_wh: U64
+
+
+class Pledged(Wire, frozen=True, tag="pledged"):
+    device: U32
+    owner: U32
+    currency: Code
+    amount: U64
+
+
+class Unpledged(Wire, frozen=True, tag="unpledged"):
+    """Notice was given of a pledge that comes free at `free_at`; 0 = it was taken back."""
+
+    device: U32
+    owner: U32
+    currency: Code
+    amount: U64
+    free_at: U64
+
+
+class Amended(Wire, frozen=True, tag="amended"):
+    statement: bytes
+    holder: U32
+    beneficiary: Name
+
+
+class HandedOver(Wire, frozen=True, tag="handed_over"):
+    sender: U32
+    to: U32
+    outpoint: Outpoint
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    until: U64
+    note: Note
+
+
+class HandoverAnswered(Wire, frozen=True, tag="handover_answered"):
+    """`how` is accepted, declined (by the receiver) or taken_back (by the sender)."""
+
+    sender: U32
+    to: U32
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    how: Code
+
+
+class StandingSet(Wire, frozen=True, tag="standing_set"):
+    number: U32
+    device: U32
+    owner: U32
+    to: U32
+    share: U16
+    maximum: U64
+
+
+class StandingEnded(Wire, frozen=True, tag="standing_ended"):
+    """`why` is ended (by giver or receiver), over (its date) or fulfilled (its maximum)."""
+
+    number: U32
+    device: U32
+    why: Code
+
+
 class AuctionOpened(Wire, frozen=True, tag="auction_opened"):
     auction: U32
     operator: U32
@@ -267,6 +380,18 @@ Event = (
     | Transferred
     | Paid
     | Retired
+    | DayCorrected
+    | DebtIncurred
+    | DebtPaid
+    | Withdrawn
+    | Forfeited
+    | Pledged
+    | Unpledged
+    | Amended
+    | HandedOver
+    | HandoverAnswered
+    | StandingSet
+    | StandingEnded
     | AuctionOpened
     | Offered
     | BidPlaced
@@ -323,5 +448,14 @@ U64_FIELDS = frozenset(
         "closes_at",
         "due_at",
         "answer_until",
+        "before_wh",
+        "after_wh",
+        "added_wh",
+        "debt_wh",
+        "paid_wh",
+        "forfeited_wh",
+        "free_at",
+        "until",
+        "maximum",
     }
 )

@@ -80,6 +80,7 @@ class GenesisTerms(_Strict, frozen=True):
     appeal_s: int
     amend_s: int
     debt_s: int
+    forfeit_to: int
 
 
 class GenesisFeatures(_Strict, frozen=True):
@@ -215,6 +216,8 @@ def _check_parameters(genesis: Genesis) -> None:
     if 0 < genesis.parameters.epoch_length < shortest:
         raise GenesisInvalid(why=f"epoch_length is 0 (one epoch for ever) or at least {shortest}, 8 for each validator")
     terms = msgspec.structs.asdict(genesis.terms)
+    if not 1 <= terms.pop("forfeit_to") <= len(genesis.validators):
+        raise GenesisInvalid(why="terms.forfeit_to is the number of an organisation behind a validator, from 1 on")
     for field, seconds in terms.items():
         if not 0 <= seconds <= MAX_DAYS * DAY_S:
             raise GenesisInvalid(why=f"terms.{field} is 0 to {MAX_DAYS * DAY_S} seconds")
@@ -302,7 +305,11 @@ def _parameters(genesis: Genesis) -> Parameters:
         auctions=genesis.features.auctions,
         energy_codes=tuple(_energy_code(code, genesis.energy_codes) for code in genesis.energy_codes.technologies),
         terms=Terms(
-            genesis.terms.recovery_delay_s, genesis.terms.appeal_s, genesis.terms.amend_s, genesis.terms.debt_s
+            genesis.terms.recovery_delay_s,
+            genesis.terms.appeal_s,
+            genesis.terms.amend_s,
+            genesis.terms.debt_s,
+            genesis.terms.forfeit_to,
         ),
     )
 

@@ -16,17 +16,22 @@ import msgspec
 
 from contracts import (
     accredit,
+    amend,
     appeal,
     auction,
     bid,
+    correct,
     deposit,
     evidence,
+    handing,
     issue,
     keys,
     offer,
     register,
     retire,
+    security,
     settle,
+    standing,
     transfer,
 )
 from contracts.context import BlockEnvironment, BlockOutput, Context
@@ -44,6 +49,7 @@ from state.errors import (
     WrongChain,
 )
 from state.keyspace import (
+    amendment_key,
     appeal_key,
     auction_key,
     equivocation_key,
@@ -56,6 +62,7 @@ from state.keyspace import (
     recovery_key,
     reference_key,
     release_key,
+    standing_key,
     statement_key,
 )
 from state.overlay import Overlay, Snapshot
@@ -63,17 +70,22 @@ from state.records import Participant
 from state.transaction import (
     TAG,
     Action,
+    Amend,
     AnswerAppeal,
+    AnswerHandover,
     Cancel,
     Deposit,
+    EndStanding,
     Evidence,
     FileAppeal,
+    HandOver,
     Issue,
     NameRecovery,
     OpenAuction,
     Payout,
     PlaceBid,
     PlaceOffer,
+    Pledge,
     Propose,
     RecoverContent,
     RecoverKey,
@@ -81,11 +93,14 @@ from state.transaction import (
     Retire,
     RotateCredential,
     RotateKey,
+    SetStanding,
     Settle,
     Transaction,
     Transfer,
+    Unpledge,
     VetoRecovery,
     Vote,
+    Withdraw,
     body_bytes,
     decode_transaction,
     transaction_id,
@@ -126,6 +141,14 @@ KINDS: dict[type[Action], Kind] = {
     Evidence: Kind("evidence", evidence.check, evidence.apply, evidence.describe),
     FileAppeal: Kind("appeal", appeal.check_file, appeal.apply_file, appeal.describe_file),
     AnswerAppeal: Kind("answer_appeal", appeal.check_answer, appeal.apply_answer, appeal.describe_answer),
+    Amend: Kind("amend", amend.check, amend.apply, amend.describe),
+    HandOver: Kind("hand_over", handing.check_hand_over, handing.apply_hand_over, handing.describe_hand_over),
+    AnswerHandover: Kind("answer_handover", handing.check_answer, handing.apply_answer, handing.describe_answer),
+    SetStanding: Kind("set_standing", standing.check_set, standing.apply_set, standing.describe_set),
+    EndStanding: Kind("end_standing", standing.check_end, standing.apply_end, standing.describe_end),
+    Withdraw: Kind("withdraw", correct.check_withdraw, correct.apply_withdraw, correct.describe_withdraw),
+    Pledge: Kind("pledge", security.check_pledge, security.apply_pledge, security.describe_pledge),
+    Unpledge: Kind("unpledge", security.check_unpledge, security.apply_unpledge, security.describe_unpledge),
     RotateKey: Kind("rotate_key", keys.check_rotate, keys.apply_rotate, keys.describe_rotate),
     NameRecovery: Kind("name_recovery", keys.check_name, keys.apply_name, keys.describe_name),
     RecoverKey: Kind("recover_key", keys.check_recover, keys.apply_recover, keys.describe_recover),
@@ -364,9 +387,15 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
             case Retire():
                 keys.update(output_key(retired.outpoint) for retired in action.ranges)
                 keys.add(statement_key(action.statement_hash[:16]))
-            case PlaceOffer() | Cancel():
+            case PlaceOffer() | Cancel() | HandOver() | AnswerHandover() | Unpledge():
                 keys.add(output_key(action.outpoint))
-            case PlaceBid():
+            case Withdraw():
+                keys.update(output_key(taken.outpoint) for taken in action.ranges)
+            case Amend():
+                keys.add(amendment_key(action.statement))
+            case EndStanding():
+                keys.add(standing_key(action.device, action.number))
+            case PlaceBid() | Pledge():
                 keys.update(output_key(point) for point in action.inputs)
             case Settle():
                 keys.add(auction_key(action.auction))
@@ -384,7 +413,7 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.add(participant_key(action.participant))
             case VetoRecovery():
                 keys.add(recovery_key(action.participant))
-            case Propose() | OpenAuction():
+            case Propose() | OpenAuction() | SetStanding():
                 keys.add(once_key(transaction_id(transaction.body), index))
     return frozenset(keys)
 

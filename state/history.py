@@ -30,12 +30,13 @@ from state.keyspace import (
     transaction_key,
 )
 from state.movement import Movement
-from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, holder_of
+from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, Pending, Security, holder_of
 from state.store import Store
 from state.units import U16, U32, U64, Code, Hash, Outpoint
 
-KIND_BYTES = {Bundle: b"bundle", Funds: b"funds", Offer: b"offer", Bid: b"bid", Delivery: b"delivery"}
-STATUS_LIVE = {Bundle: "active", Offer: "locked", Delivery: "reserved"}
+KIND_BYTES = {Bundle: b"bundle", Funds: b"funds", Offer: b"offer", Bid: b"bid", Delivery: b"delivery",
+              Pending: b"pending", Security: b"security"}  # fmt: skip
+STATUS_LIVE = {Bundle: "active", Offer: "locked", Pending: "locked", Delivery: "reserved"}
 STATUS_DEAD = {"retire": "retired", "expire": "expired", "withdraw": "withdrawn"}
 
 
@@ -144,9 +145,9 @@ def lot_of(output: Output) -> Bundle | None:
     match output:
         case Bundle():
             return output
-        case Offer() | Delivery():
+        case Offer() | Delivery() | Pending():
             return output.lot
-        case Funds() | Bid():
+        case Funds() | Bid() | Security():
             return None
 
 
@@ -211,7 +212,9 @@ def where(store: Store, device: int, serial: int) -> Whereabouts | None:
         return None
     output = store.get(output_key(outpoint))
     if output is not None:
-        assert isinstance(output, Bundle | Offer | Delivery), "a range lies in an output that holds certificates"
+        assert isinstance(output, Bundle | Offer | Delivery | Pending), (
+            "a range lies in an output that holds certificates"
+        )
         holder, status = holder_of(output), STATUS_LIVE[type(output)]
         return Whereabouts(device, serial, start, end, status, holder, outpoint, b"", 0)
     spent = spent_row(store, outpoint)

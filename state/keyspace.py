@@ -47,6 +47,13 @@ class Space(IntEnum):
     RECOVERY = 0x2C
     RECOVERY_DUE = 0x2D
     APPEAL = 0x2E
+    DEBT = 0x2F
+    DEBT_DUE = 0x30
+    CREDIT = 0x31
+    SECURITY = 0x32
+    PRICE = 0x33
+    AMENDMENT = 0x34
+    STANDING = 0x35
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -96,6 +103,13 @@ _DELIVERY = bytes((Space.DELIVERY,))
 _EPOCH_SET = bytes((Space.EPOCH_SET,))
 _KEY_CHANGE = bytes((Space.KEY_CHANGE,))
 _RECOVERY = bytes((Space.RECOVERY,))
+_DEBT = bytes((Space.DEBT,))
+_DEBT_DUE = bytes((Space.DEBT_DUE,))
+_CREDIT = bytes((Space.CREDIT,))
+_SECURITY = bytes((Space.SECURITY,))
+_PRICE = bytes((Space.PRICE,))
+_AMENDMENT = bytes((Space.AMENDMENT,))
+_STANDING = bytes((Space.STANDING,))
 _APPEAL = bytes((Space.APPEAL,))
 _RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
@@ -185,6 +199,35 @@ def release_key(device: int, day: int, step: int, revision: int) -> bytes:
 
 def appeal_key(device: int, day: int, step: int, revision: int) -> bytes:
     return _APPEAL + device.to_bytes(4, "big") + day.to_bytes(4, "big") + bytes((step, revision))
+
+
+def debt_key(device: int) -> bytes:
+    return _DEBT + device.to_bytes(4, "big")
+
+
+def debt_due_key(due_at: int, device: int) -> bytes:
+    return _DEBT_DUE + due_at.to_bytes(8, "big") + device.to_bytes(4, "big")
+
+
+def credit_key(device: int, day: int) -> bytes:
+    return _CREDIT + device.to_bytes(4, "big") + day.to_bytes(4, "big")
+
+
+def security_key(device: int, outpoint: Outpoint) -> bytes:
+    return _SECURITY + device.to_bytes(4, "big") + outpoint
+
+
+def price_key(scheme: int) -> bytes:
+    """The price of the last auction that traded certificates of this scheme."""
+    return _PRICE + scheme.to_bytes(4, "big")
+
+
+def amendment_key(statement: bytes) -> bytes:
+    return _AMENDMENT + statement
+
+
+def standing_key(device: int, number: int) -> bytes:
+    return _STANDING + device.to_bytes(4, "big") + number.to_bytes(4, "big")
 
 
 def statement_key(statement: bytes) -> bytes:

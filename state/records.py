@@ -231,7 +231,8 @@ class Issuance(Wire, frozen=True, tag="issuance"):
 class MonthEnergy(Wire, frozen=True, tag="month_energy"):
     """The account of Wh of (device, production month): certificates are its whole multiples of the face value.
 
-    `carry_in_wh + released_wh == face_value * issued + carry_wh + moved_wh` at all times.
+    At all times `carry_in_wh + released_wh + returned_wh` equals
+    `face_value * issued + carry_wh + moved_wh + corrected_wh + netted_wh` (`contracts/accounts.py`).
     """
 
     device: U32
@@ -242,6 +243,63 @@ class MonthEnergy(Wire, frozen=True, tag="month_energy"):
     carry_in_wh: U64  # taken over from earlier months when this account was opened
     carry_wh: U64
     moved_wh: U64  # handed on to a later month
+    withdrawn: U64  # certificates of this month taken back after an error
+    corrected_wh: U64  # carry that a correction took away
+    netted_wh: U64  # released, and used up to pay a debt
+    returned_wh: U64  # the rest of a withdrawn certificate, back in the carry
+    given_wh: U64  # energy of withdrawn certificates that paid another device's debt
+
+
+class Debt(Wire, frozen=True, tag="debt"):
+    """Energy of a device that was certified in error and is not made up for; the record stays when it is paid.
+
+    `incurred_wh == debt_wh + netted_wh + received_wh + forfeited_wh + what withdrawing own certificates paid`.
+    """
+
+    device: U32
+    month: U32  # of the last correction that added to it
+    debt_wh: U64
+    incurred_wh: U64
+    netted_wh: U64  # paid by new releases
+    received_wh: U64  # paid by certificates of other devices
+    forfeited_wh: U64  # paid in money, from the pledges
+    due_at: U64  # s, 0 while nothing is owed
+
+
+class Credit(Wire, frozen=True, tag="credit"):
+    """Energy that a correction added to a day; it waits for the issue that makes certificates of it."""
+
+    device: U32
+    day: U32
+    revision: U8
+    credit_wh: U64
+    energy_wh: U64  # of the day, corrected
+    readings_root: Hash  # of the evidence
+
+
+class Amendment(Wire, frozen=True, tag="amendment"):
+    """The words of a statement put right, beside the first version, which stays."""
+
+    statement: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    beneficiary_name: Name
+    location: Name
+    note: Note
+    amended_at: U64  # s
+    txid: Hash
+
+
+class Standing(Wire, frozen=True, tag="standing"):
+    """A transfer rule that every issue of a device carries out."""
+
+    id: U32
+    device: U32
+    owner: U32
+    to: U32
+    share: U16  # basis points of each issue
+    maximum: U64  # certificates in all, 0 = no limit
+    moved: U64  # certificates so far
+    until: U64  # s
+    txid: Hash
 
 
 class Release(Wire, frozen=True, tag="release"):
@@ -321,6 +379,7 @@ class Terms(Wire, frozen=True):
     appeal_s: U64  # in which the authority should answer an objection
     amend_s: U64  # after a retirement, in which the text of its statement may be amended once
     debt_s: U64  # after which the deposit pays for energy that was certified in error
+    forfeit_to: U32  # the participant that such a deposit goes to
 
 
 class Parameters(Wire, frozen=True, tag="parameters"):
@@ -401,6 +460,10 @@ Record = (
     | MonthEnergy
     | Release
     | Appeal
+    | Debt
+    | Credit
+    | Amendment
+    | Standing
     | Proposal
     | Statement
     | Parameters

@@ -135,6 +135,18 @@ class RecoverContent(Wire, frozen=True, tag="recover"):
     reason: Note
 
 
+class CorrectContent(Wire, frozen=True, tag="correct"):
+    """What the energy of a judged day really was, after an error was proven. `revision` counts from 1."""
+
+    device: U32
+    day: U32
+    revision: U8
+    energy_wh: U64
+    release_wh: U64  # of the whole day, as it should have been
+    reason: Note
+    evidence_hash: OptionalKey
+
+
 class RenewContent(Wire, frozen=True, tag="renew"):
     """A new term for what was accredited: `kind` is role:NAME, device, meter or gateway; `until` 0 revokes."""
 
@@ -176,6 +188,7 @@ ProposalContent = (
     | RemoveValidatorContent
     | RotateVoteKeyContent
     | RecoverContent
+    | CorrectContent
 )
 
 
@@ -285,6 +298,7 @@ class Issue(Wire, frozen=True, tag="issue"):
     carry_out_wh: U64
     first_serial: U64
     count: U64
+    netted_wh: U64  # of the energy, what paid the device's debt first
 
 
 class Piece(Wire, frozen=True):
@@ -347,6 +361,91 @@ class Retire(Wire, frozen=True, tag="retire"):
     consumption_to: U64
     jurisdiction: Code  # CC[-SUB]
     statement_hash: Hash
+
+
+class Amend(Wire, frozen=True, tag="amend"):
+    """Other words in a statement: once, soon after the retirement, and never what was retired, for whom or why."""
+
+    holder: U32
+    statement: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    beneficiary_name: Name
+    location: Name
+    note: Note
+
+
+class HandOver(Wire, frozen=True, tag="hand_over"):
+    """A transfer that the receiver must accept before `until`."""
+
+    sender: U32
+    outpoint: Outpoint
+    start: U64
+    end: U64
+    to: U32
+    until: U64  # s
+    note: Note
+
+
+class AnswerHandover(Wire, frozen=True, tag="answer_handover"):
+    """The receiver accepts or declines, or the sender takes back."""
+
+    participant: U32
+    outpoint: Outpoint
+    accept: bool
+
+
+class SetStanding(Wire, frozen=True, tag="set_standing"):
+    """Of every issue of an own device, a share goes to another participant."""
+
+    owner: U32
+    device: U32
+    to: U32
+    share: U16  # basis points of each issue, rounded down to whole certificates
+    maximum: U64  # certificates in all, 0 = no limit
+    until: U64  # s
+
+
+class EndStanding(Wire, frozen=True, tag="end_standing"):
+    """Giver or receiver ends the rule."""
+
+    participant: U32
+    device: U32
+    number: U32
+
+
+class WithdrawnRange(Wire, frozen=True):
+    """The tail of a bundle, or all of it."""
+
+    outpoint: Outpoint
+    start: U64
+    end: U64
+
+
+class Withdraw(Wire, frozen=True, tag="withdraw"):
+    """Certificates of the operator are taken back for what a device was issued in error.
+
+    A machine action, but for certificates of other devices, which the operator hands in by its signature.
+    """
+
+    device: U32
+    ranges: Annotated[tuple[WithdrawnRange, ...], Meta(min_length=1, max_length=64)]
+
+
+class Pledge(Wire, frozen=True, tag="pledge"):
+    """Money of a device's owner is locked as its security."""
+
+    owner: U32
+    device: U32
+    currency: Code
+    amount: U64
+    inputs: Inputs
+
+
+class Unpledge(Wire, frozen=True, tag="unpledge"):
+    """The owner gives notice of a pledge, and after the term takes it back."""
+
+    owner: U32
+    device: U32
+    outpoint: Outpoint
 
 
 # --- market
@@ -420,6 +519,14 @@ Action = (
     | RotateCredential
     | FileAppeal
     | AnswerAppeal
+    | Amend
+    | HandOver
+    | AnswerHandover
+    | SetStanding
+    | EndStanding
+    | Withdraw
+    | Pledge
+    | Unpledge
 )
 
 

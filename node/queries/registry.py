@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from contracts.accounts import accounts_of
 from contracts.appeal import overdue
 from contracts.calendar import date_of_day
-from contracts.issue import accounts_of
 from contracts.keys import key_changes
 from contracts.membership import waiting
 from node.queries.certificates import bundle_dict, number_text
@@ -50,7 +50,15 @@ from state.records import (
 from state.store import Store
 from state.transaction import ProposalContent
 
-STATUS_OF_KIND = {"bundle": "active", "offer": "locked", "delivery": "reserved", "bid": "locked", "funds": "active"}
+STATUS_OF_KIND = {
+    "bundle": "active",
+    "offer": "locked",
+    "pending": "locked",
+    "delivery": "reserved",
+    "bid": "locked",
+    "funds": "active",
+    "security": "locked",
+}
 
 # --- participants
 
