@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli import show
-from cli.devices import device
+from cli.devices import device as device
 from cli.options import sending
 from cli.people import acting
 from cli.sending import perform
@@ -45,7 +45,7 @@ def appeal(
     from state.transaction import FileAppeal
 
     me = acting(session, key_name)
-    action = FileAppeal(me.id, number, _day(day), step, revision, reason, _digest(evidence))
+    action = FileAppeal(me.id, number, day_of(day), step, revision, reason, digest_of(evidence))
     perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, ask=False)
 
 
@@ -76,7 +76,7 @@ def answer(
     from state.transaction import AnswerAppeal
 
     me = acting(session, key_name)
-    action = AnswerAppeal(me.id, number, _day(day), step, revision, upheld, text, _digest(evidence))
+    action = AnswerAppeal(me.id, number, day_of(day), step, revision, upheld, text, digest_of(evidence))
     perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, ask=False)
 
 
@@ -105,7 +105,7 @@ def appeals(session: Session, number: int | None, status: str | None) -> None:
     session.answer("appeals/1", {"appeals": found}, text)
 
 
-def _day(text: str) -> int:
+def day_of(text: str) -> int:
     from contracts.calendar import day_of_date
 
     try:
@@ -114,7 +114,7 @@ def _day(text: str) -> int:
         raise click.UsageError(f"{text!r} is no day; write YYYY-MM-DD.") from None
 
 
-def _digest(path: str | None) -> bytes:
+def digest_of(path: str | None) -> bytes:
     """SHA-256 of the evidence, empty where none is named."""
     if path is None:
         return b""

@@ -112,6 +112,43 @@ def role(
 
 
 @proposal.command()
+@click.argument("device", type=int)
+@click.option("--day", metavar="YYYY-MM-DD", required=True, help="The UTC day that was judged in error.")
+@click.option("--release-wh", type=click.IntRange(0), required=True, help="What the day should have released, in all.")
+@click.option("--energy-wh", type=click.IntRange(0), help="What was produced; the same, if not given.")
+@click.option("--reason", required=True, help="What was proven; goes on record.")
+@click.option("--evidence", metavar="FILE", help="Its SHA-256 goes on the ledger, the file stays with you.")
+@sending
+@with_session
+def correct(
+    session: Session,
+    device: int,
+    day: str,
+    release_wh: int,
+    energy_wh: int | None,
+    reason: str,
+    evidence: str | None,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Propose to put the energy of a judged day right, after an error was proven.
+
+    Approved downwards: the carry pays, then certificates that the operator still owns, then its next releases and its
+    pledge; nobody who bought loses anything. Upwards: the validators issue the difference.
+    """
+    from cli.appeals import day_of, digest_of
+    from state.transaction import CorrectContent
+
+    me = acting(session, key_name)
+    page = session.client.get(f"/v1/devices/{device}/days", **{"from": day, "to": day})["days"]
+    revision = 1 + sum(item["step"] == 3 for item in page)
+    energy = release_wh if energy_wh is None else energy_wh
+    content = CorrectContent(device, day_of(day), revision, energy, release_wh, reason, digest_of(evidence))
+    propose_content(session, me, content, no_wait, timeout_s)
+
+
+@proposal.command()
 @click.argument("who")
 @click.option(
     "--new", "new_name", required=True, metavar="NAME", help="Name of the new key in this home; it signs too."

@@ -28,6 +28,7 @@ from contracts.transfer import moved_bundle
 from state.attestation import ACCEPT, CORRECTION, REJECT, Attestation
 from state.errors import AlreadyIssued, BadField, BadRange, EnergyBound, NoDebt, Unknown, WrongCertificates
 from state.keyspace import (
+    Space,
     credit_key,
     debt_due_key,
     debt_key,
@@ -147,6 +148,20 @@ def _owe(context: Context, device: int, month: int, owed_wh: int) -> None:
 def credit_of(state: Snapshot, device: int, day: int) -> Credit | None:
     found = state.get(credit_key(device, day))
     return found if isinstance(found, Credit) else None
+
+
+def credits_in(state: Snapshot, device: int | None = None) -> list[Credit]:
+    """Credits that wait for their issue, of one device or of all."""
+    low = bytes((Space.CREDIT,)) if device is None else credit_key(device, 0)[:5]
+    return [entry for _, entry in state.scan(low, space_end(low)) if isinstance(entry, Credit)]
+
+
+def open_debts(state: Snapshot) -> list[Debt]:
+    """Debts that are not made up for."""
+    low = bytes((Space.DEBT_DUE,))
+    numbers = [entry.value for _, entry in state.scan(low, space_end(low)) if isinstance(entry, Counter)]
+    found = [debt_of(state, number) for number in numbers]
+    return [debt for debt in found if debt is not None]
 
 
 def credited(credit: Credit, device: Device, epoch: int, no_inputs: bytes) -> Attestation:

@@ -8,7 +8,7 @@ without reading anything, `derived_rows` gives the rows to write:
               expired stay, so the rows of a device always partition 1 .. next_serial - 1.
     ISSUED    device, first serial -> the issue. Never changes: where every history begins.
     SPENT     outpoint -> by what, when, and which ranges went where: one step of a history.
-    HOLDING   participant, outpoint -> kind of output: what somebody holds now.
+    HOLDING   participant, outpoint -> kind of output: what somebody holds now, or may accept.
     TRANSACTION, BLOCK_HASH -> where a transaction or block stands.
 """
 
@@ -36,6 +36,7 @@ from state.units import U16, U32, U64, Code, Hash, Outpoint
 
 KIND_BYTES = {Bundle: b"bundle", Funds: b"funds", Offer: b"offer", Bid: b"bid", Delivery: b"delivery",
               Pending: b"pending", Security: b"security"}  # fmt: skip
+HANDED = b"handed"  # to the receiver, who may accept it: it is the sender's until then
 STATUS_LIVE = {Bundle: "active", Offer: "locked", Pending: "locked", Delivery: "reserved"}
 STATUS_DEAD = {"retire": "retired", "expire": "expired", "withdraw": "withdrawn"}
 
@@ -121,6 +122,8 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
     for outpoint, output in movement.spent:
         holder, lot = holder_of(output), lot_of(output)
         rows[holding_key(holder, outpoint)] = None
+        if isinstance(output, Pending):
+            rows[holding_key(output.to, outpoint)] = None
         parts: tuple[Heir, ...] = ()
         if lot is not None:
             parts = _parts(lot, heirs.get(lot.device, []))
@@ -132,6 +135,8 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
     for outpoint, output in movement.created:
         holder, lot = holder_of(output), lot_of(output)
         rows[holding_key(holder, outpoint)] = KIND_BYTES[type(output)]
+        if isinstance(output, Pending):
+            rows[holding_key(output.to, outpoint)] = HANDED
         if lot is None:
             continue
         rows[number_key(lot.device, lot.start)] = _number_row(lot.end, outpoint)

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from contracts.accounts import accounts_of
+from contracts.accounts import accounts_of, debt_of
 from contracts.appeal import overdue
 from contracts.calendar import date_of_day
+from contracts.correct import credits_in
 from contracts.keys import key_changes
 from contracts.membership import waiting
+from contracts.security import securities
+from contracts.standing import standing_of
 from node.queries.certificates import bundle_dict, number_text
 from node.queries.chain import time_of_tip
 from node.queries.pages import Page, bounds, records, take
@@ -124,6 +127,10 @@ def device_dict(store: Store, device: int) -> dict[str, Any]:
         "scheme_name": scheme.name if isinstance(scheme, Scheme) else "",
         "credential": _credential(store, device),
         "months": [_bare(account) for account in accounts_of(store, device)],
+        "debt": _bare(debt) if (debt := debt_of(store, device)) is not None else None,
+        "credits": [_bare(credit) for credit in credits_in(store, device)],
+        "pledges": [{"outpoint": point.hex(), **_bare(locked)} for point, locked in securities(store, device)],
+        "standing": [_bare(rule) for rule in standing_of(store, device)],
     }
 
 
