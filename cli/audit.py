@@ -17,6 +17,7 @@ from cli import show
 from cli.options import Command
 from cli.session import Session, with_session
 
+CORRECTION = 3  # step of a day's record
 ATTEMPTS = 5  # a block between two questions makes honest books differ; then they are read again
 
 Item = dict[str, Any]
@@ -105,24 +106,43 @@ def _of_device(books: Books, device: Item) -> Iterator[str]:
         release, energy = int(day["release_wh"]), int(day["energy_wh"])
         if release > energy or (release and day["verdict"] != "accept"):
             yield f"{day['verdict']} of {show.day(day['day'])} released {release} of {energy} Wh"
-    released = Counter[int]()
-    for day in days:
-        released[_month(day["day"])] += int(day["release_wh"])
+    released, taken_back = _released(days)
+    for credit in device["credits"]:
+        released[_month(credit["day"])] -= int(credit["credit_wh"])  # corrected upwards, not yet issued
     for month in months:
         booked = int(month["released_wh"])
         if booked != released.pop(month["month"], 0):
             yield f"month {month['month']} books {booked} Wh, its days released another amount"
         face = int(books.schemes[month["scheme"]]["face_value"])
-        given = int(month["carry_in_wh"]) + booked
-        taken = face * int(month["issued"]) + int(month["carry_wh"]) + int(month["moved_wh"])
+        given = int(month["carry_in_wh"]) + booked + int(month["returned_wh"])
+        taken = face * int(month["issued"])
+        taken += sum(int(month[name]) for name in ("carry_wh", "moved_wh", "corrected_wh", "netted_wh"))
         if given != taken:
             yield f"month {month['month']} has {given} Wh and accounts for {taken} Wh"
     for number in (number for number, amount in released.items() if amount):
         yield f"month {number} released {released[number]} Wh and has no account"
+    debt = device["debt"] or {"incurred_wh": 0}
+    if taken_back != sum(int(month["corrected_wh"]) for month in months) + int(debt["incurred_wh"]):
+        yield f"corrections took {taken_back} Wh back, its carries and its debt gave another amount"
     issued = sum(int(month["issued"]) for month in months)
     if issued != int(device["next_serial"]) - 1:
         yield f"{issued} certificates were issued, numbers were given to {int(device['next_serial']) - 1}"
     yield from _of_ranges(books.live[device["id"]], int(device["next_serial"]) - 1)
+
+
+def _released(days: list[Item]) -> tuple[Counter[int], int]:
+    """Wh that each month's days released, corrections upwards included; and Wh that corrections took back in all.
+
+    A correction (step 3) states what the whole day should have released; the steps before it state what they added.
+    """
+    released, stands, taken_back = Counter[int](), Counter[int](), 0
+    for day in sorted(days, key=lambda each: (each["day"], each["step"], each["revision"])):
+        number, release = day["day"], int(day["release_wh"])
+        change = release - stands[number] if day["step"] == CORRECTION else release
+        stands[number] += change
+        released[_month(number)] += max(0, change)
+        taken_back += max(0, -change)
+    return released, taken_back
 
 
 def _of_ranges(live: Iterable[Item], last: int) -> Iterator[str]:
@@ -141,8 +161,8 @@ def _of_supply(books: Books) -> Iterator[str]:
         for item in books.live[device["id"]]:
             live[item["scheme"]] += int(item["quantity"])
     for line in books.supply:
-        counts = {name: int(line[name]) for name in ("issued", "live", "retired", "expired")}
-        if counts["issued"] != counts["live"] + counts["retired"] + counts["expired"]:
+        counts = {name: int(line[name]) for name in ("issued", "live", "retired", "expired", "withdrawn")}
+        if counts["issued"] != sum(counts.values()) - counts["issued"]:
             yield f"scheme {line['name']}: {counts} do not add up"
         own = issued[line["scheme"]], live[line["scheme"]]
         if (counts["issued"], counts["live"]) != own:

@@ -12,6 +12,7 @@ from cli.people import acting
 from cli.sending import perform
 from cli.session import Session, with_session
 from cli.values import KEY, MOMENT, Scaled
+from state.attestation import CORRECTION
 
 TERM_S = 5 * 365 * 86_400
 UNKNOWN_COORDINATE = 2**31
@@ -151,7 +152,8 @@ def _by_day(days: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 def _day_row(steps: list[dict[str, Any]]) -> tuple[object, ...]:
     """A day as its latest step left it."""
     first, last = steps[0], steps[-1]
-    certified_wh = sum(int(step["release_wh"]) for step in steps)
+    corrected = last["step"] == CORRECTION  # then its record says what the day stands at
+    certified_wh = sum(int(step["release_wh"]) for step in ([last] if corrected else steps))
     review_wh = int(last["review_wh"])
     rest_wh = int(first["energy_wh"]) - certified_wh - review_wh
     verdict = first["verdict"] if last["verdict"] == "accept" else last["verdict"]

@@ -86,6 +86,9 @@ def _holding(item: dict[str, str]) -> str:
 
     if item["kind"] == "funds":
         return format_money(int(item["amount"]), item["currency"])
+    if item["kind"] == "security":
+        funds: dict[str, str] = item["funds"]  # type: ignore[assignment]
+        return f"{format_money(int(funds['amount']), funds['currency'])} pledged for plant {item['device']}"
     if item["kind"] == "bid":
         return f"bid for {item['quantity']} in auction {item['auction']}, order {item['outpoint']}"
     where = f" in auction {item['auction']}, order {item['outpoint']}" if "auction" in item else ""

@@ -88,7 +88,9 @@ def refuse(
 
 @proposal.command()
 @click.option("--participant", "who", metavar="WHO", help="Who gets the role; you, if not given.")
-@click.option("--role", type=click.Choice(["payment_operator", "market_operator"]), required=True)
+@click.option(
+    "--role", type=click.Choice(["payment_operator", "market_operator", "authority", "auditor"]), required=True
+)
 @click.option("--until", type=MOMENT, help="End of the term; five years, if not given.")
 @sending
 @with_session
@@ -107,6 +109,69 @@ def role(
     me = acting(session, key_name)
     subject = find_participant(session, who) if who else me.id
     propose_content(session, me, RoleContent(subject, role, until or _term()), no_wait, timeout_s)
+
+
+@proposal.command()
+@click.argument("device", type=int)
+@click.option("--day", metavar="YYYY-MM-DD", required=True, help="The UTC day that was judged in error.")
+@click.option("--release-wh", type=click.IntRange(0), required=True, help="What the day should have released, in all.")
+@click.option("--energy-wh", type=click.IntRange(0), help="What was produced; the same, if not given.")
+@click.option("--reason", required=True, help="What was proven; goes on record.")
+@click.option("--evidence", metavar="FILE", help="Its SHA-256 goes on the ledger, the file stays with you.")
+@sending
+@with_session
+def correct(
+    session: Session,
+    device: int,
+    day: str,
+    release_wh: int,
+    energy_wh: int | None,
+    reason: str,
+    evidence: str | None,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Propose to put the energy of a judged day right, after an error was proven.
+
+    Approved downwards: the carry pays, then certificates that the operator still owns, then its next releases and its
+    pledge; nobody who bought loses anything. Upwards: the validators issue the difference.
+    """
+    from cli.appeals import day_of, digest_of
+    from state.transaction import CorrectContent
+
+    me = acting(session, key_name)
+    page = session.client.get(f"/v1/devices/{device}/days", **{"from": day, "to": day})["days"]
+    revision = 1 + sum(item["step"] == 3 for item in page)
+    energy = release_wh if energy_wh is None else energy_wh
+    content = CorrectContent(device, day_of(day), revision, energy, release_wh, reason, digest_of(evidence))
+    propose_content(session, me, content, no_wait, timeout_s)
+
+
+@proposal.command()
+@click.argument("who")
+@click.option(
+    "--new", "new_name", required=True, metavar="NAME", help="Name of the new key in this home; it signs too."
+)
+@click.option("--reason", required=True, help="How the owner showed who it is; goes on record.")
+@sending
+@with_session
+def recover(
+    session: Session, who: str, new_name: str, reason: str, key_name: str | None, no_wait: bool, timeout_s: int
+) -> None:
+    """Propose another key for WHO, who lost its own and named no recovery key.
+
+    Approved by a quorum it waits for some days; the owner can stop it with `wattest keys veto`.
+    """
+    from cli.keys import new_key
+    from state.transaction import Propose, RecoverContent
+
+    me = acting(session, key_name)
+    number = find_participant(session, who)
+    public = bytes.fromhex(session.key_file(new_key(session, new_name, "wallet")).pubkey)
+    new = Acting(new_name, public, number, new_name, "")
+    action = Propose(me.id, RecoverContent(number, public, reason))
+    perform(session, [action], [me, new], no_wait=no_wait, timeout_s=timeout_s, ask=False)
 
 
 @proposal.command()

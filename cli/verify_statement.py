@@ -52,7 +52,7 @@ TRANSACTION = "body signatures"
 BODY = "chain signers actions expiry_height salt"
 RETIRE = "tag holder ranges beneficiary purpose note consumption_from consumption_to jurisdiction statement_hash"
 RANGE = "outpoint issuance device start end production_from production_to"
-ISSUE = "tag device owner scheme face_value unit month facts days carry_in_wh carry_out_wh first_serial count"
+ISSUE = "tag device owner scheme face_value unit month facts days carry_in_wh carry_out_wh first_serial count netted_wh"
 DAY = "attestation signatures"
 ATTESTATION = (
     "epoch device day step revision readings_root inputs_root profile_hash verifier_version verdict reasons "
@@ -383,7 +383,8 @@ def check_bundle(network: Network, bundle: dict[str, Any], source: Proven) -> No
     equal("verifier version", bundle["verifier_version"], accepted[0]["verifier_version"])
     equal("reasons", bundle["reasons"], sorted({reason for day in accepted for reason in day["reasons"]}))
     energy_wh = issue["carry_in_wh"] + sum(day["release_wh"] for day in days)
-    equal("certificates issued", issue["count"] * issue["face_value"] + issue["carry_out_wh"], energy_wh)
+    booked_wh = issue["count"] * issue["face_value"] + issue["carry_out_wh"] + issue["netted_wh"]
+    equal("certificates issued", booked_wh, energy_wh)
     for day in accepted:
         equal("profile", bundle["profile_hash"], day["profile_hash"])
 

@@ -25,7 +25,8 @@ from state.keyspace import (
     validator_key,
 )
 from state.overlay import Overlay, Snapshot
-from state.records import Counter, EnergyCode, Expiry, KeyOwner, Parameters, Participant, Role, Scheme, Validator
+from state.records import Counter, EnergyCode, Expiry, KeyOwner, Parameters, Participant, Role, Scheme, Terms, Validator
+from state.units import DAY_S
 
 FORMAT = 1
 MAX_BYTES = 1024 * 1024
@@ -74,6 +75,14 @@ class GenesisParameters(_Strict, frozen=True):
     max_outputs: Annotated[int, Meta(ge=1)]
 
 
+class GenesisTerms(_Strict, frozen=True):
+    recovery_delay_s: int
+    appeal_s: int
+    amend_s: int
+    debt_s: int
+    forfeit_to: int
+
+
 class GenesisFeatures(_Strict, frozen=True):
     issuing: bool
     auctions: bool
@@ -110,6 +119,7 @@ class Genesis(_Strict, frozen=True):
     timestamp_ms: Annotated[int, Meta(ge=0)]
     features: GenesisFeatures
     parameters: GenesisParameters
+    terms: GenesisTerms
     schemes: tuple[GenesisScheme, ...]
     energy_codes: GenesisCodes
     roles: tuple[str, ...]
@@ -205,6 +215,12 @@ def _check_parameters(genesis: Genesis) -> None:
     shortest = SHORTEST_EPOCH * len(genesis.validators)
     if 0 < genesis.parameters.epoch_length < shortest:
         raise GenesisInvalid(why=f"epoch_length is 0 (one epoch for ever) or at least {shortest}, 8 for each validator")
+    terms = msgspec.structs.asdict(genesis.terms)
+    if not 1 <= terms.pop("forfeit_to") <= len(genesis.validators):
+        raise GenesisInvalid(why="terms.forfeit_to is the number of an organisation behind a validator, from 1 on")
+    for field, seconds in terms.items():
+        if not 0 <= seconds <= MAX_DAYS * DAY_S:
+            raise GenesisInvalid(why=f"terms.{field} is 0 to {MAX_DAYS * DAY_S} seconds")
     if not set(genesis.roles) <= set(Role):
         raise GenesisInvalid(why=f"roles are {', '.join(Role)}")
     identities = [scheme.id for scheme in genesis.schemes]
@@ -288,6 +304,13 @@ def _parameters(genesis: Genesis) -> Parameters:
         issuing=genesis.features.issuing,
         auctions=genesis.features.auctions,
         energy_codes=tuple(_energy_code(code, genesis.energy_codes) for code in genesis.energy_codes.technologies),
+        terms=Terms(
+            genesis.terms.recovery_delay_s,
+            genesis.terms.appeal_s,
+            genesis.terms.amend_s,
+            genesis.terms.debt_s,
+            genesis.terms.forfeit_to,
+        ),
     )
 
 

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from contracts.calendar import add_months, day_start, month_end, month_of_day, next_month_start
+from contracts.accounts import book, empty_earlier_accounts, open_account, put_account
+from contracts.calendar import add_months, day_start, month_of_day, next_month_start
 from contracts.context import Context
+from contracts.correct import credit_of, credited, day_bound_wh, pay_debt
 from contracts.events import DayJudged, Issued
-from contracts.release import released_up_to, review_day, steps_before, steps_of
-from state.attestation import ACCEPT, PROMPT, REJECT, Attestation, attestation_bytes
+from contracts.release import is_corrected, released_up_to, review_day, steps_before, steps_of
+from contracts.standing import carry_out
+from state.attestation import ACCEPT, CORRECTION, PROMPT, REJECT, Attestation, attestation_bytes
 from state.crypto import verify
 from state.errors import (
     AlreadyIssued,
@@ -28,15 +31,13 @@ from state.errors import (
     StepOrder,
     TermOver,
 )
-from state.keyspace import device_key, issuance_key, month_energy_key, release_key, scheme_key, space_end
+from state.keyspace import credit_key, device_key, issuance_key, release_key, scheme_key
 from state.outputs import Bundle
-from state.overlay import Snapshot
-from state.records import Device, Expiry, Issuance, MonthEnergy, Release, Scheme
+from state.records import Device, Expiry, Issuance, Release, Scheme
 from state.transaction import AttestedDay, Issue
 from state.units import DAY_S
 
 NO_INPUTS = bytes(32)  # inputs_root while neighbours and independent climate are not part of the verdict
-BOUND_PERCENT = 102  # energy of a day against nameplate times 24 h: honest records reach 100.5 % of nameplate
 
 
 def check(context: Context, action: Issue) -> None:
@@ -76,25 +77,33 @@ def _check_day(context: Context, attested: AttestedDay, device: Device, scheme: 
     wrong = _content_problem(attestation, device, environment.epoch)
     if wrong:
         raise BadField(field=f"attestation of day {day}", why=wrong)
-    if context.overlay.get(release_key(device.id, day, attestation.step, attestation.revision)) is not None:
+    if attestation.step == CORRECTION:
+        _check_credit(context, attestation, device)
+    elif context.overlay.get(release_key(device.id, day, attestation.step, attestation.revision)) is not None:
         raise AlreadyIssued(device=device.id, day=day, step=attestation.step)
     if attestation.verdict != REJECT and attestation.release_wh and not device.profile_hash:
         raise ProfileMissing(device=device.id, profile="at all")
     if attestation.profile_hash != device.profile_hash:
         raise ProfileMissing(device=device.id, profile=attestation.profile_hash.hex())
-    bound_wh = device.facts.capacity_w * 24 * BOUND_PERCENT // 100
-    before = steps_before(context.overlay, device.id, day, attestation.step)
-    _check_order(attestation, before, scheme)
-    released_wh = sum(release.release_wh for release in before)
-    share_wh = released_up_to(attestation.energy_wh, scheme.release_shares, attestation.step) - released_wh
-    most_wh = min(bound_wh - released_wh, share_wh)
-    if attestation.release_wh > most_wh:
-        raise EnergyBound(day=day, release_wh=attestation.release_wh, bound_wh=most_wh)
+    if attestation.step != CORRECTION:
+        _check_step(context, attestation, device, scheme)
     _check_quorum(context, attested)
 
 
-def _check_order(attestation: Attestation, before: Sequence[Release], scheme: Scheme) -> None:
-    """A step comes once, after all earlier ones, on the same day's facts, and not after a refusal."""
+def _check_step(context: Context, attestation: Attestation, device: Device, scheme: Scheme) -> None:
+    """Each step in its turn, and in all no more than the day brought and the nameplate allows."""
+    day = attestation.day
+    before = steps_before(context.overlay, device.id, day, attestation.step)
+    _check_order(context, attestation, before, scheme)
+    released_wh = sum(release.release_wh for release in before)
+    share_wh = released_up_to(attestation.energy_wh, scheme.release_shares, attestation.step) - released_wh
+    most_wh = min(day_bound_wh(device) - released_wh, share_wh)
+    if attestation.release_wh > most_wh:
+        raise EnergyBound(day=day, release_wh=attestation.release_wh, bound_wh=most_wh)
+
+
+def _check_order(context: Context, attestation: Attestation, before: Sequence[Release], scheme: Scheme) -> None:
+    """A step comes once, after all earlier ones, on the same day's facts, and not after a refusal or a correction."""
     day, steps = attestation.day, steps_of(scheme.release_shares)
     if attestation.step not in steps or [release.step for release in before] != [
         step for step in steps if step < attestation.step
@@ -104,9 +113,20 @@ def _check_order(attestation: Attestation, before: Sequence[Release], scheme: Sc
         )
     if any(release.verdict == REJECT for release in before):
         raise StepOrder(day=day, step=attestation.step, why="the day was refused before")
+    if is_corrected(context.overlay, attestation.device, day):
+        raise StepOrder(day=day, step=attestation.step, why="a quorum has corrected the day")
     facts = (attestation.readings_root, attestation.energy_wh)
     if any((release.readings_root, release.energy_wh) != facts for release in before):
         raise StepOrder(day=day, step=attestation.step, why="an earlier step was about other readings")
+
+
+def _check_credit(context: Context, attestation: Attestation, device: Device) -> None:
+    """A correction upwards: the quorum that approved it left a credit, and the attestation says exactly that."""
+    credit = credit_of(context.overlay, device.id, attestation.day)
+    if credit is None:
+        raise AlreadyIssued(device=device.id, day=attestation.day, step=CORRECTION)
+    if attestation != credited(credit, device, context.environment.epoch, NO_INPUTS):
+        raise BadField(field=f"attestation of day {attestation.day}", why="it is not what the correction says")
 
 
 def _content_problem(attestation: Attestation, device: Device, epoch: int) -> str | None:
@@ -114,8 +134,8 @@ def _content_problem(attestation: Attestation, device: Device, epoch: int) -> st
         return "it names another device"
     if attestation.epoch != epoch:
         return f"it is of epoch {attestation.epoch}, this is {epoch}"
-    if attestation.revision:
-        return "corrections have an action of their own"
+    if attestation.revision and attestation.step != CORRECTION:
+        return "only a correction has a revision"
     if attestation.inputs_root != NO_INPUTS:
         return "it names inputs that no validator can have"
     if attestation.verdict > REJECT:
@@ -146,18 +166,18 @@ def _check_quorum(context: Context, attested: AttestedDay) -> None:
 
 
 def _check_account(context: Context, action: Issue, device: Device, scheme: Scheme) -> None:
-    account = open_account(context.overlay, context.environment.time_s, device, scheme, action.month)
     released = sum(attested.attestation.release_wh for attested in action.days)
-    count, carry = divmod(account.carry_wh + released, scheme.face_value)
+    booking = book(context.overlay, context.environment.time_s, device, scheme, action.month, released)
     for field, expected, claimed in (
-        ("carry_in_wh", account.carry_wh, action.carry_in_wh),
-        ("carry_out_wh", carry, action.carry_out_wh),
-        ("count", count, action.count),
+        ("carry_in_wh", booking.account.carry_wh, action.carry_in_wh),
+        ("carry_out_wh", booking.carry_wh, action.carry_out_wh),
+        ("netted_wh", booking.netted_wh, action.netted_wh),
+        ("count", booking.count, action.count),
         ("first_serial", device.next_serial, action.first_serial),
     ):
         if expected != claimed:
             raise CarryDiffers(field=field, device=device.id, expected=expected, claimed=claimed)
-    if device.next_serial + count > 10**scheme.serial_digits:
+    if device.next_serial + action.count > 10**scheme.serial_digits:
         raise BadField(field="count", why="the device has used up its serial numbers")
 
 
@@ -165,57 +185,46 @@ def apply(context: Context, action: Issue) -> None:
     device = context.record(device_key(action.device), Device, "device", action.device)
     scheme = context.record(scheme_key(device.scheme), Scheme, "scheme", device.scheme)
     account = open_account(context.overlay, context.environment.time_s, device, scheme, action.month)
-    _empty_earlier_accounts(context, account, device, scheme)
+    empty_earlier_accounts(context, account, device, scheme)
     for attested in action.days:
         _record_day(context, attested, scheme)
-    context.overlay.put(
-        month_energy_key(device.id, action.month),
-        MonthEnergy(
-            device=device.id,
-            month=action.month,
-            scheme=scheme.id,
+    put_account(
+        context,
+        replace(
+            account,
             released_wh=account.released_wh + sum(attested.attestation.release_wh for attested in action.days),
             issued=account.issued + action.count,
-            carry_in_wh=account.carry_in_wh,
             carry_wh=action.carry_out_wh,
-            moved_wh=account.moved_wh,
+            netted_wh=account.netted_wh + action.netted_wh,
         ),
     )
+    pay_debt(context, device.id, action.netted_wh, netted_wh=action.netted_wh)
     if action.count:
         _create_certificates(context, action, device, scheme)
 
 
-def open_account(state: Snapshot, time_s: int, device: Device, scheme: Scheme, month: int) -> MonthEnergy:
-    """The month's account as the next issue finds it, opened with the carry of closed earlier months if it is new."""
-    existing = state.get(month_energy_key(device.id, month))
-    if isinstance(existing, MonthEnergy):
-        return existing
-    carry = sum(account.carry_wh for account in _accounts_to_empty(state, time_s, device, scheme, month))
-    return MonthEnergy(device.id, month, scheme.id, 0, 0, carry, carry, 0)
-
-
-def _accounts_to_empty(state: Snapshot, time_s: int, device: Device, scheme: Scheme, month: int) -> list[MonthEnergy]:
-    """Earlier months with a carry whose end lies at least `close_days` back."""
-    low, high = month_energy_key(device.id, 0), month_energy_key(device.id, month)
-    return [
-        account
-        for _, account in state.scan(low, high)
-        if isinstance(account, MonthEnergy)
-        and account.carry_wh
-        and month_end(account.month) + scheme.close_days * DAY_S <= time_s
-    ]
-
-
-def _empty_earlier_accounts(context: Context, account: MonthEnergy, device: Device, scheme: Scheme) -> None:
-    if context.overlay.get(month_energy_key(device.id, account.month)) is not None:
-        return
-    for earlier in _accounts_to_empty(context.overlay, context.environment.time_s, device, scheme, account.month):
-        emptied = replace(earlier, carry_wh=0, moved_wh=earlier.moved_wh + earlier.carry_wh)
-        context.overlay.put(month_energy_key(earlier.device, earlier.month), emptied)
-
-
 def _record_day(context: Context, attested: AttestedDay, scheme: Scheme) -> None:
     judged = attested.attestation
+    if judged.step == CORRECTION:
+        context.overlay.delete(credit_key(judged.device, judged.day))  # its record stands since it was enacted
+    else:
+        _put_release(context, judged)
+    context.announce(
+        DayJudged(
+            judged.device,
+            judged.day,
+            judged.step,
+            judged.verdict,
+            judged.reasons,
+            judged.energy_wh,
+            judged.release_wh,
+            tuple(signed.validator for signed in attested.signatures),
+            review_day(context.overlay, scheme.release_shares, judged.device, judged.day),
+        )
+    )
+
+
+def _put_release(context: Context, judged: Attestation) -> None:
     context.overlay.put(
         release_key(judged.device, judged.day, judged.step, judged.revision),
         Release(
@@ -230,19 +239,6 @@ def _record_day(context: Context, attested: AttestedDay, scheme: Scheme) -> None
             readings_root=judged.readings_root,
             txid=context.txid,
         ),
-    )
-    context.announce(
-        DayJudged(
-            judged.device,
-            judged.day,
-            judged.step,
-            judged.verdict,
-            judged.reasons,
-            judged.energy_wh,
-            judged.release_wh,
-            tuple(signed.validator for signed in attested.signatures),
-            review_day(context.overlay, scheme.release_shares, judged.device, judged.day),
-        )
     )
 
 
@@ -275,8 +271,9 @@ def _create_certificates(context: Context, action: Issue, device: Device, scheme
         ),
     )
     context.overlay.put(device_key(device.id), replace(device, next_serial=last + 1))
-    context.create(Bundle(device.owner, number, device.id, first, last, trade_until, retire_until, 0))
+    point = context.create(Bundle(device.owner, number, device.id, first, last, trade_until, retire_until, 0))
     context.announce(Issued(number, device.id, scheme.id, action.month, first, last, device.owner))
+    carry_out(context, point, device, scheme)
 
 
 def _source_days(action: Issue) -> list[Attestation]:
@@ -306,9 +303,3 @@ def describe(action: Issue) -> str:
         f"issue {action.count} certificates of {action.unit} to device {action.device} "
         f"for {len(action.days)} days of {action.month} ({energy / 1000:,.1f} kWh measured)"
     )
-
-
-def accounts_of(state: Snapshot, device: int) -> list[MonthEnergy]:
-    """Every month's account of a device, oldest first."""
-    low = month_energy_key(device, 0)
-    return [entry for _, entry in state.scan(low, space_end(low[:5])) if isinstance(entry, MonthEnergy)]

@@ -11,7 +11,7 @@ release; what a step refused (reject) ends the day.
 
 from collections.abc import Sequence
 
-from state.attestation import ACCEPT, D30, D90, HOLD, PROMPT, STEP_DAYS
+from state.attestation import ACCEPT, CORRECTION, D30, D90, HOLD, PROMPT, STEP_DAYS
 from state.keyspace import release_key
 from state.overlay import Snapshot
 from state.records import Release
@@ -37,9 +37,16 @@ def steps_before(state: Snapshot, device: int, day: int, step: int) -> list[Rele
     return [release for release in found if isinstance(release, Release)]
 
 
+def is_corrected(state: Snapshot, device: int, day: int) -> bool:
+    """Whether a quorum has put the day right: then its steps are over."""
+    return state.get(release_key(device, day, CORRECTION, 1)) is not None
+
+
 def next_step(state: Snapshot, shares: Sequence[int], device: int, day: int) -> int | None:
     """The step that the ledger waits for, None where the day is at its end."""
     before = steps_before(state, device, day, len(STEPS))
+    if is_corrected(state, device, day):
+        return None
     if not before:
         return PROMPT
     last = before[-1]

@@ -19,13 +19,15 @@ from typing import Any
 
 from contracts.calendar import month_of_day
 from contracts.context import BlockEnvironment
-from contracts.release import next_step
+from contracts.correct import credit_of, credited, credits_in
+from contracts.issue import NO_INPUTS
+from contracts.release import is_corrected, next_step
 from node.baselines import Baselines
 from node.issuing import MAX_DAYS, build_issue, issue_transaction
 from node.readings import ReadingStore
 from node.verdicts import StepVerdict, Verdicts, attestation_of, first_judged_day
 from node.wire import AttestationMsg, DayClose
-from state.attestation import PROMPT, STEP_DAYS, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
+from state.attestation import CORRECTION, PROMPT, STEP_DAYS, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
 from state.crypto import verify
 from state.errors import ReadingRefusal, ReadingSignature, Refusal, Unknown, WattestError
@@ -42,7 +44,7 @@ REPEAT_AT_ONCE = 200
 SWITCH_INTERVAL_S = 0.001  # how long the worker may keep the interpreter from the event loop: by default 5 ms each time
 MAX_OPEN_DAYS = 5_000  # days attested by anybody that are not on the ledger yet; what comes beyond is sent again later
 
-DayKey = tuple[int, int, int]  # device, day, step of its release
+DayKey = tuple[int, int, int, int]  # device, day, step of its release, revision (from 1 on what a correction added)
 Basis = tuple[object, ...]  # what a verdict takes from a device's record
 
 
@@ -137,7 +139,7 @@ class Judge:
         """
         snapshot, environment = self._ports.tip()
         attestation = message.attestation
-        key = (attestation.device, attestation.day, attestation.step)
+        key = _key(attestation)
         if attestation.epoch != environment.epoch or message.validator >= len(environment.validators):
             return False
         if self._released(snapshot, *key):
@@ -169,6 +171,7 @@ class Judge:
         if environment.epoch != self._epoch:
             self._epoch = environment.epoch
             self._begin_epoch(environment)
+        self._attest_credits(snapshot, environment)
 
     async def on_tick(self) -> None:
         """Send what is due; called a few times a second."""
@@ -212,7 +215,7 @@ class Judge:
         device, newest = record.id, signed.close.day
         shares = self._shares(record)
         for close, step in self._verdicts.due(record, shares, signed):
-            key = (device, close.close.day, step)
+            key = (device, close.close.day, step, 0)
             before = self._judged.get(key)
             if self._released(self._ports.tip()[0], *key) or (before is not None and before.basis == _basis(record)):
                 continue
@@ -240,9 +243,21 @@ class Judge:
         return scheme.release_shares
 
     def _attest(self, environment: BlockEnvironment, device: Device, judged: Judged) -> None:
+        self._sign_and_send(attestation_of(device, judged.said, environment.epoch), environment)
+
+    def _attest_credits(self, snapshot: Snapshot, environment: BlockEnvironment) -> None:
+        """What a quorum's corrections added waits for attestations: there is nothing left to judge about it."""
+        if self._index is None:
+            return
+        for credit in credits_in(snapshot):
+            device = self._device(credit.device)
+            known = self._open.get((credit.device, credit.day, CORRECTION, credit.revision))
+            if device is not None and (known is None or self._index not in known.votes):
+                self._sign_and_send(credited(credit, device, environment.epoch, NO_INPUTS), environment)
+
+    def _sign_and_send(self, attestation: Attestation, environment: BlockEnvironment) -> None:
         assert self._index is not None
-        attestation = attestation_of(device, judged.said, environment.epoch)
-        key = (device.id, attestation.day, attestation.step)
+        key = _key(attestation)
         signature = self._ports.sign(attestation_bytes(environment.chain, attestation))
         self._count(key, self._index, (attestation, signature), environment)
         self._open[key].own_sent_ms = self._ports.now_ms()
@@ -290,11 +305,11 @@ class Judge:
         snapshot, _ = self._ports.tip()
         found: dict[int, list[AttestedDay]] = {}
         agreed = sorted((key, day.agreed) for key, day in self._open.items() if day.agreed is not None)
-        for (device, day, step), attested in agreed:
+        for (device, day, step, _), attested in agreed:
             days = found.setdefault(device, [])
-            last = days[-1].attestation.day if days else day - 1
+            last = days[-1].attestation.day if days else day - 1  # two steps of one day go into two issues
             same_month = not days or month_of_day(last) == month_of_day(day)
-            comes_next = step == PROMPT or self._is_next(snapshot, device, day, step)
+            comes_next = step in (PROMPT, CORRECTION) or self._is_next(snapshot, device, day, step)
             if last < day and same_month and len(days) < MAX_DAYS and comes_next:
                 days.append(attested)
         return {device: days for device, days in found.items() if days}
@@ -308,7 +323,7 @@ class Judge:
     def _due(self, days: list[AttestedDay], environment: BlockEnvironment, now_ms: int) -> bool:
         """Whose turn it is: one validator by the first day's key, the others when it stays silent."""
         first = days[0].attestation
-        since_ms = self._open[first.device, first.day, first.step].quorum_ms
+        since_ms = self._open[_key(first)].quorum_ms
         count = len(environment.validators)
         all_signed = all(len(day.signatures) == count for day in days)
         wait_ms = 0 if all_signed else ALL_SIGNED_MS
@@ -348,8 +363,17 @@ class Judge:
         return record if isinstance(record, Device) else None
 
     @staticmethod
-    def _released(snapshot: Snapshot, device: int, day: int, step: int) -> bool:
-        return snapshot.get(release_key(device, day, step, 0)) is not None
+    def _released(snapshot: Snapshot, device: int, day: int, step: int, revision: int) -> bool:
+        """Nothing is to be issued of it any more, or not yet."""
+        if step == CORRECTION:
+            credit = credit_of(snapshot, device, day)
+            return credit is None or credit.revision != revision
+        done = snapshot.get(release_key(device, day, step, 0)) is not None
+        return done or revision > 0 or is_corrected(snapshot, device, day)
+
+
+def _key(attestation: Attestation) -> DayKey:
+    return attestation.device, attestation.day, attestation.step, attestation.revision
 
 
 def _basis(device: Device | None) -> Basis:

@@ -10,8 +10,8 @@ from state.units import U8, U16, U32, U64, Code, Hash, OptionalKey, Signature
 
 ACCEPT, HOLD, REJECT = 0, 1, 2
 VERDICT_NAMES = ("accept", "hold", "reject")
-PROMPT, D30, D90 = 0, 1, 2  # steps of a day's release: contracts/release.py
-STEP_DAYS = (7, 30, 90)  # a step waits until its device has closed a day as many days later
+PROMPT, D30, D90, CORRECTION = 0, 1, 2, 3  # steps of a day's release: contracts/release.py, contracts/correct.py
+STEP_DAYS = (7, 30, 90)  # the first three wait until their device has closed a day as many days later
 
 TAG = "wattest/attest"
 

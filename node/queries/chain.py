@@ -50,6 +50,11 @@ def validators_of(store: Store) -> list[Validator]:
     return [entry for _, entry in store.scan(low, space_end(low)) if isinstance(entry, Validator)]
 
 
+def time_of_tip(store: Store) -> int:
+    """Seconds of the newest block: the ledger's clock."""
+    return block_at(store, tip_height(store)).header.timestamp_ms // 1000 if tip_height(store) else 0
+
+
 def block_at(store: Store, height: int) -> Block:
     """The final block of a height; Unknown above the tip, and where this node does not hold old blocks."""
     data = store.get_raw(block_key(height))

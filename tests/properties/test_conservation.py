@@ -22,10 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from contracts.accounts import accounts_of
 from contracts.calendar import month_of_day
 from contracts.events import Delivered, Event, Expired, Issued
 from contracts.expire import closed_auctions
-from contracts.issue import accounts_of
 from state.attestation import ACCEPT, HOLD
 from state.errors import BlockInvalid, CertificateExpired
 from state.keyspace import Entry, Space, output_count_key, space_end
