@@ -9,15 +9,18 @@ from aiohttp import web
 from node.api.calls import Answer, Call
 from node.api.ledger import status
 from node.api.refusals import status_of
+from node.api.search import answer
+from node.api.services import Services
 from node.api.supply import counted_supply
 from node.pages import render
 from node.pages.html import Frame, path_of
+from node.pages.search import search as search_page
 from node.pages.statement import statement as statement_page
 from node.pages.trace import certificate as certificate_page
 from node.pages.verifier import verifier_sha256, verifier_source
 from node.queries import chain, statements
 from node.queries.trace import trace_dict
-from node.texts import preferred, texts
+from node.texts import LANGUAGES, preferred, texts
 from state.errors import StoreError, WattestError
 from state.history import height_of, transaction_position
 from state.keyspace import participant_key, statement_key
@@ -45,7 +48,7 @@ async def statement(call: Call) -> Answer:
     try:
         shown = statements.statement_dict(call.store, call["id"])
     except WattestError as error:
-        return _refused(call, error, frame.t("No such statement"))
+        return refused(call, error, frame.t("No such statement"))
     prefix = call.services.chain.hex()[:CHAIN_PREFIX_DIGITS]
     url = f"{call.services.public_url.rstrip('/')}/statement/{shown['id']}?c={prefix}"
     foreign = "c" in call.given and call["c"].hex() != prefix
@@ -58,19 +61,30 @@ async def certificate(call: Call) -> Answer:
     try:
         shown = trace_dict(call.store, call["number"].strip().upper())
     except WattestError as error:
-        return _refused(call, error, frame.t("No such certificate"))
+        return refused(call, error, frame.t("No such certificate"))
     url = f"{call.services.public_url.rstrip('/')}{path_of(shown['number'])}"
     return _html(call, certificate_page(frame, shown, url, verifier_sha256()))
 
 
 async def search(call: Call) -> Answer:
-    """Leads from whatever was typed to the page or record that it names."""
+    """Leads from what was typed (`q`) to what it names; without it, a form and all ranges that fit its filters."""
+    if "q" not in call.given:
+        return await _search_page(call)
     frame, target = _frame(call), find(call.store, call["q"].strip())
     if target is None:
         message = frame.t("Nothing here is called «{name}». Numbers, ids and hashes must be complete.", name=call["q"])
         return _html(call, render.refusal(frame, frame.t("Nothing found"), message), status=404)
     suffix = f"?lang={frame.t.language}" if frame.chosen and not target.startswith("/v1/") else ""
     return web.Response(status=303, headers={"Location": target + suffix})
+
+
+async def _search_page(call: Call) -> web.Response:
+    typed = {name: text for name, text in call.request.query.items() if text and name != "lang"}
+    frame = _frame(call)
+    try:
+        return _html(call, search_page(frame, typed, await answer(call)))
+    except WattestError as error:
+        return refused(call, error, frame.t("Nothing found"))
 
 
 async def verifier(call: Call) -> Answer:
@@ -124,7 +138,14 @@ def _frame(call: Call) -> Frame:
     )
 
 
-def _refused(call: Call, error: WattestError, title: str) -> web.Response:
+def mistyped(services: Services, request: web.Request, error: WattestError) -> web.Response:
+    """An address of a page with a parameter that cannot be, as a page."""
+    language = request.query.get("lang")
+    call = Call(services, request, {"lang": language} if language in LANGUAGES else {})
+    return refused(call, error, _frame(call).t("This address has a mistake"))
+
+
+def refused(call: Call, error: WattestError, title: str) -> web.Response:
     if isinstance(error, StoreError):
         raise error
     frame = _frame(call)

@@ -57,12 +57,34 @@ SOURCE_WORDS = {
     "other": "another source of power",
 }
 
+SOURCE_NAMES = {
+    "solar": "sun",
+    "wind": "wind",
+    "hydro": "water",
+    "biomass": "biomass",
+    "nuclear": "nuclear energy",
+    "other": "another source",
+}
+
+SORT_WORDS = {
+    "number": "by number",
+    "produced": "by date of production",
+    "issued": "by date of issue",
+    "quantity": "by quantity",
+    "holder": "by holder",
+}
+
+ORDER_WORDS = {"up": "upwards", "down": "downwards"}
+
 TABLES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("status", STATUS_WORDS),
     ("", STATUS_SENTENCES),
     ("", PURPOSE_WORDS),
     ("", VERDICT_WORDS),
     ("", SOURCE_WORDS),
+    ("", SOURCE_NAMES),
+    ("", SORT_WORDS),
+    ("", ORDER_WORDS),
 )
 
 

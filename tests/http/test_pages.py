@@ -1,7 +1,9 @@
 """The public pages: they say what the ledger says, carry everything they need, and escape what others wrote."""
 
+import html
 import re
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -23,7 +25,7 @@ async def statement_id(client: TestClient) -> str:
 
 
 async def pages(client: TestClient) -> dict[str, str]:
-    paths = ["/", f"/statement/{await statement_id(client)}", f"/certificate/{NUMBER}"]
+    paths = ["/", f"/statement/{await statement_id(client)}", f"/certificate/{NUMBER}", "/search"]
     return {path: await (await client.get(path)).text() for path in paths}
 
 
@@ -127,6 +129,34 @@ async def test_search_that_finds_nothing_says_so(client: TestClient, text: str) 
     assert "Nothing found" in await response.text()
 
 
+async def test_search_page_filters_counts_and_leads_on(client: TestClient) -> None:
+    everything = await (await client.get("/search")).text()
+    assert "Ranges: 3 · certificates: 3 · 3 MWh" in everything
+    assert f'href="/certificate/{quote(NUMBER)}"' in everything
+    assert f'href="/statement/{await statement_id(client)}"' in everything
+    empty_fields = {"source": "wind", "zone": "", "device": "", "from": "2014-04-02", "to": "", "limit": "1"}
+    first = await (await client.get("/search", params=empty_fields)).text()
+    assert '<option value="wind" selected>' in first
+    assert 'value="2014-04-02"' in first
+    further = re.search(r'href="(/search\?[^"]*cursor=[^"]*)"', first)
+    assert further
+    second = await (await client.get(html.unescape(further[1]))).text()
+    assert "000000001-56" in first
+    assert "000000001-56" not in second
+    assert NUMBER in second
+    assert "/v1/search/export?format=csv&amp;source=wind&amp;from=2014-04-02" in first
+    assert "No certificate is like that" in await (await client.get("/search?source=solar")).text()
+
+
+async def test_search_page_says_what_was_mistyped(client: TestClient) -> None:
+    for query in ("technology=wind", "device=R1", "from=yesterday", "from=2014-04-03&to=2014-04-02", "holder=-1"):
+        response = await client.get(f"/search?{query}")
+        assert (response.status, response.content_type) == (400, "text/html"), query
+        assert "is not allowed" in await response.text()
+    unknown = await client.get(f"/search?statement={'0' * 32}")
+    assert (unknown.status, unknown.content_type) == (404, "text/html")
+
+
 async def test_what_others_wrote_is_escaped() -> None:
     world = FinalizedWorld()
     world.register("owner")
@@ -139,6 +169,7 @@ async def test_what_others_wrote_is_escaped() -> None:
     async with TestClient(TestServer(make_app(Served(world).services))) as client:
         text = await (await client.get(f"/statement/{await statement_id(client)}")).text()
         search = await (await client.get("/search", params={"q": evil})).text()
+        search += await (await client.get("/search", params={"zone": evil})).text()
     assert "<script" not in text + search
     assert "&lt;script&gt;" in text
     assert "&lt;script&gt;" in search

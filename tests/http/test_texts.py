@@ -124,6 +124,10 @@ async def paths(client: TestClient) -> list[str]:
         "/",
         "/certificate/WAT-1",
         "/search?q=x",
+        "/search",
+        "/search?status=retired&limit=1",
+        "/search?source=solar",
+        "/search?technology=x",
     ]
 
 
