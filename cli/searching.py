@@ -1,6 +1,5 @@
 """`wattest certificate search` and `export`: any certificates by any of their attributes, a page or all of them."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -146,9 +145,7 @@ def _counted(session: Session, chunks: Iterator[bytes], expected: int) -> Iterat
     from node.failures import NodeUnreachable
 
     count, rest = 0, b""
-    talk = sys.stderr
-    hidden = session.quiet or not talk.isatty()
-    with click.progressbar(length=expected, label="ranges", file=talk, hidden=hidden) as bar:
+    with session.bar("ranges", expected) as bar:
         for chunk in chunks:
             whole, found, rest = (rest + chunk).rpartition(b"\n")
             number = whole.count(b"\n") + bool(found)

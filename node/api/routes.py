@@ -1,6 +1,6 @@
 """The table of everything that this API answers. OpenAPI, the router and docs/API.md are checked against it."""
 
-from node.api import ledger, market, probes, public, readings, registry, search, streams
+from node.api import chain, ledger, market, probes, public, readings, registry, search, streams
 from node.api.calls import Body, Route
 from node.api.parameters import (
     BLOCK,
@@ -133,6 +133,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/openapi.json", probes.openapi),
     # the chain
     Route("GET", "/v1/status", ledger.status, "status/1", STATUS_FIELDS),
+    Route("GET", "/v1/chain", chain.chain, produces="application/octet-stream"),
     Route("GET", "/v1/genesis", ledger.genesis, "genesis/1", ("chain_id", "genesis")),
     Route(
         "GET",

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from node.api.calls import SERVICES, Call, Route
+from node.api.chain import CHAINS, Chains
 from node.api.guard import IN_FLIGHT, THROTTLE, InFlight, Next, guard
 from node.api.limits import Throttle
 from node.api.parameters import Parameter
@@ -36,6 +37,7 @@ def make_app(services: Services) -> web.Application:
     app[IN_FLIGHT] = InFlight()
     app[STREAMS] = Streams(services.limits)
     app[SUPPLY] = Supply()
+    app[CHAINS] = Chains()
     app[SEARCHES] = Searches(services.ranges)
     for route in ROUTES:
         app.router.add_route(route.method, router_path(route), _answer(route))

@@ -25,7 +25,7 @@ from state.errors import StoreMismatch
 from state.history import STATUS_DEAD, STATUS_LIVE, lot_of, spent_row
 from state.keyspace import Space, issuance_key, space_end
 from state.movement import Movement
-from state.outputs import NEVER, Bundle, Delivery, Offer, Output, holder_of
+from state.outputs import NEVER, Bundle, Output, holder_of
 from state.records import Issuance, Statement
 from state.store import Store, decode_entry
 
@@ -321,7 +321,6 @@ def _live_row(output: object) -> Row | None:
 
 
 def _live_status(output: Output) -> int:
-    assert isinstance(output, Bundle | Offer | Delivery)
     return CODE[STATUS_LIVE[type(output)]]
 
 
