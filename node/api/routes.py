@@ -124,6 +124,22 @@ ROUTES: tuple[Route, ...] = (
         produces=HTML,
     ),
     Route("GET", "/certificate/{number}", public.certificate, where=BY_NUMBER, query=LANG, produces=HTML),
+    Route(
+        "GET",
+        "/block/{block}",
+        public.block,
+        where=(Parameter("block", BLOCK, "height or hash"),),
+        query=LANG,
+        produces=HTML,
+    ),
+    Route(
+        "GET",
+        "/tx/{txid}",
+        public.transaction,
+        where=(Parameter("txid", HASH, "transaction id"),),
+        query=LANG,
+        produces=HTML,
+    ),
     Route("GET", "/verify_statement.py", public.verifier, produces=PYTHON),
     Route("GET", "/genesis.json", public.genesis),
     # probes

@@ -128,6 +128,10 @@ async def paths(client: TestClient) -> list[str]:
         "/search?status=retired&limit=1",
         "/search?source=solar",
         "/search?technology=x",
+        "/block/3",
+        "/block/999",
+        f"/tx/{found['statements'][0]['txid']}",
+        f"/tx/{'0' * 64}",
     ]
 
 
