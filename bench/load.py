@@ -237,6 +237,11 @@ def secret(kind: str, index: int) -> bytes:
 
 def load_genesis() -> tuple[Genesis, bytes]:
     """The reference genesis with validators filled in, and its chain id."""
+    value = genesis_value()
+    return parse_genesis(json.dumps(value).encode()), chain_id(value)
+
+
+def genesis_value() -> dict[str, Any]:
     value: dict[str, Any] = json.loads((Path(__file__).resolve().parents[1] / "genesis.json").read_text())
     value["timestamp_ms"] = START_S * 1_000
     value["validators"] = [
@@ -251,4 +256,4 @@ def load_genesis() -> tuple[Genesis, bytes]:
         }
         for index in range(VALIDATORS)
     ]
-    return parse_genesis(json.dumps(value).encode()), chain_id(value)
+    return value

@@ -1,191 +1,187 @@
-"""`wattest audit`: the books of the registry, added up again from outside.
+"""`wattest audit`: a whole chain derived again from its blocks alone, and what does not hold named.
 
-Nothing here trusts a total of the node. Energy: what accepted days released is what became certificates and what is
-carried, for each plant and month. Certificates: numbers run from 1 without a gap, live ranges do not overlap, and
-issued = live + retired + expired for each scheme (`research/registry.md` section 4).
+Nothing here trusts a node. Every signature, rule and state root is checked by executing the chain again; certificates,
+energy and money are added up beside that by books that know no rule (`node/auditing/`). On the data of a stopped node
+its stored state is compared row by row, and each issue with the readings that the node holds.
 """
 
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import show
+from cli.chain import config_of, records_of
 from cli.options import Command
 from cli.session import Session, with_session
 
-CORRECTION = 3  # step of a day's record
-ATTEMPTS = 5  # a block between two questions makes honest books differ; then they are read again
+if TYPE_CHECKING:
+    from node.auditing.replay import Replay
 
-Item = dict[str, Any]
-
-
-@dataclass
-class Books:
-    """Everything that an audit reads, at one height."""
-
-    height: int
-    devices: list[Item]
-    days: dict[int, list[Item]]
-    live: dict[int, list[Item]]
-    schemes: dict[int, Item]
-    supply: list[Item]
-    statements: list[Item]
-    findings: list[str] = field(default_factory=list)
+HEAD = ("plant", "name", "days", "released", "certificates", "carried", "live")
+SUPPLY = ("scheme", "name", "issued", "live", "retired", "expired", "withdrawn")
+MONEY = ("currency", "paid in", "paid out", "held")
 
 
 @click.command(cls=Command)
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--data", metavar="HOME", type=click.Path(path_type=Path), help="The home of a stopped node, with readings."
+)
+@click.option("--threads", type=click.IntRange(0, 64), default=0, show_default=True, help="That check signatures.")
 @with_session
-def audit(session: Session) -> None:
-    """Add the books up again: energy against certificates, plant by plant. Exit code 6 where they do not agree."""
+def audit(session: Session, file: Path | None, data: Path | None, threads: int) -> None:
+    """Derive a chain again: links, votes, rules, state roots, energy, certificates and money. Exit code 6 if it fails.
+
+    FILE is a chain file (`wattest chain export`). Without one the chain of --node is read, or with --data that of a
+    stopped node, its stored state and its readings too.
+    """
+    from node.auditing.replay import Replay
     from node.failures import VerificationFailed
 
-    books = _settled_books(session)
-    rows = [_row(books, device) for device in books.devices]
-    head = ("plant", "name", "days", "released", "certificates", "carried", "live")
-    value = {
-        "height": books.height,
-        "devices": [dict(zip(head, row, strict=True)) for row in rows],
-        "findings": books.findings,
+    with tempfile.TemporaryDirectory(prefix="wattest-audit-") as folder, _evidence(data) as evidence:
+        replay = Replay(Path(folder) / "state", threads, evidence)
+        try:
+            with records_of(session, file, data) as records:
+                replay.run(records)
+            rows = _compare(replay, data) if data is not None else 0
+            session.answer("audit/1", _value(replay, rows), _text(replay, rows))
+        finally:
+            replay.close()
+    if replay.findings:
+        raise VerificationFailed(why=f"{replay.findings.count} findings, the first: {replay.findings.listed[0]}")
+
+
+@contextmanager
+def _evidence(home: Path | None) -> Iterator[Any]:
+    """The comparison with the readings in a node's home; None where there are none."""
+    if home is None or not (config_of(home).data / "readings").is_dir():
+        yield None
+        return
+    from node.auditing.stored import Evidence
+    from node.readings import ReadingStore
+    from state.store import LevelRows
+
+    rows = LevelRows(config_of(home).data / "readings", create=False)
+    try:
+        yield lambda found: Evidence(ReadingStore(rows), found)
+    finally:
+        rows.close()
+
+
+def _compare(replay: "Replay", home: Path) -> int:
+    """The node's stored rows against the replayed ones, unless the chain broke off before."""
+    from node.auditing.stored import compare
+    from node.queries.chain import tip_height
+    from state.store import LevelStore
+
+    if replay.broken:
+        return 0
+    store = LevelStore(config_of(home).data / "state", create=False)
+    try:
+        if tip_height(store) != replay.totals.executed:
+            return 0
+        return compare(replay.ledger.store, store, replay.findings)
+    finally:
+        store.close()
+
+
+# --- the answer
+
+
+def _value(replay: "Replay", rows: int) -> dict[str, Any]:
+    totals, evidence = replay.totals, replay.evidence
+    return {
+        "chain_id": replay.chain.hex(),
+        "height": replay.links.height,
+        "hash": replay.links.hash.hex(),
+        "executed": totals.executed,
+        "transactions": totals.transactions,
+        "signatures": totals.signatures,
+        "rows_compared": rows,
+        "days_compared": evidence.compared.days if evidence else 0,
+        "days_without_readings": evidence.compared.without if evidence else 0,
+        "devices": [dict(zip(HEAD, row, strict=True)) for row in _plants(replay, exact=True)],
+        "schemes": [dict(zip(SUPPLY, row, strict=True)) for row in _supply(replay)],
+        "money": [dict(zip(MONEY, row, strict=True)) for row in _money(replay)],
+        "findings": [finding.as_dict() for finding in replay.findings.listed],
+        "found": replay.findings.count,
     }
-    verdict = f"{len(books.findings)} findings" if books.findings else "everything adds up"
-    text = "\n".join([show.table(head, rows, "no plants"), "", *books.findings, f"height {books.height}: {verdict}"])
-    session.answer("audit/1", value, text)
-    if books.findings:
-        raise VerificationFailed(why=f"{len(books.findings)} findings, the first: {books.findings[0]}")
 
 
-def _settled_books(session: Session) -> Books:
-    """Books of one height: read again while blocks arrive in between, unless they agree anyway."""
-    for _ in range(ATTEMPTS):
-        books = _read(session)
-        books.findings = list(findings(books))
-        if not books.findings or int(session.client.status()["height"]) == books.height:
-            break
-        session.say("The ledger moved on while it was read; once more…")
-    return books
+def _text(replay: "Replay", rows: int) -> str:
+    totals, evidence = replay.totals, replay.evidence
+    money = [
+        (currency, *(f"{amount // 10**6:,}.{amount % 10**6:06d}" for amount in amounts))
+        for currency, *amounts in _money(replay)
+    ]
+    lines = [
+        show.table(HEAD, _plants(replay), "no plants"),
+        "",
+        show.table(SUPPLY, _supply(replay), "no schemes"),
+        "",
+        show.table(MONEY, money, "no money"),
+        "",
+        *(str(finding) for finding in replay.findings.listed),
+    ]
+    if replay.findings.count > len(replay.findings.listed):
+        lines.append(f"… and {replay.findings.count - len(replay.findings.listed)} more")
+    if rows:
+        lines.append(f"{rows} stored rows compared")
+    if evidence:
+        lines.append(f"{evidence.compared.days} days judged again, {evidence.compared.without} without readings here")
+    done = f"{totals.blocks} blocks, {totals.transactions} transactions, {totals.signatures} signatures"
+    verdict = f"{replay.findings.count} findings" if replay.findings else "everything adds up"
+    return "\n".join([*lines, f"height {replay.links.height}, {done}: {verdict}"])
 
 
-def _read(session: Session) -> Books:
-    client = session.client
-    height = int(client.status()["height"])
-    devices = list(client.pages("/v1/devices", "devices"))
-    return Books(
-        height=height,
-        devices=devices,
-        days={item["id"]: list(client.pages(f"/v1/devices/{item['id']}/days", "days")) for item in devices},
-        live={
-            item["id"]: list(client.pages("/v1/certificates", "certificates", device=item["id"])) for item in devices
-        },
-        schemes={item["id"]: item for item in client.get("/v1/schemes")["schemes"]},
-        supply=client.get("/v1/supply")["schemes"],
-        statements=list(client.pages("/v1/statements", "statements")),
-    )
+def _plants(replay: "Replay", exact: bool = False) -> list[tuple[Any, ...]]:
+    from state.history import lot_of
+    from state.keyspace import device_key
+    from state.records import Device
+
+    live: Counter[int] = Counter()
+    for output in replay.books.live.values():
+        lot = lot_of(output)
+        if lot is not None:
+            live[lot.device] += lot.end - lot.start + 1
+    energy = str if exact else show.energy
+    rows = []
+    for number, plant in sorted(replay.books.plants.items()):
+        record = replay.ledger.store.get(device_key(number))
+        name = record.facts.name if isinstance(record, Device) else ""
+        rows.append(
+            (number, name, plant.days, energy(plant.released_wh), plant.issued, energy(plant.carry_wh), live[number])
+        )
+    return rows
 
 
-# --- what must hold
+def _supply(replay: "Replay") -> list[tuple[Any, ...]]:
+    rows = []
+    for scheme in replay.genesis.schemes:
+        plants = [plant for plant in replay.books.plants.values() if plant.scheme == scheme.id]
+        ended: Counter[str] = Counter()
+        for plant in plants:
+            for start, end, how in plant.ended:
+                ended[how] += end - start + 1
+        issued = sum(plant.issued for plant in plants)
+        gone = tuple(ended[how] for how in ("retired", "expired", "withdrawn"))
+        rows.append((scheme.id, scheme.name, issued, issued - sum(gone), *gone))
+    return rows
 
 
-def findings(books: Books) -> Iterator[str]:
-    """Sentences about everything that does not add up; none for honest books."""
-    for device in books.devices:
-        for sentence in _of_device(books, device):
-            yield f"plant {device['id']}: {sentence}"
-    yield from _of_supply(books)
-
-
-def _of_device(books: Books, device: Item) -> Iterator[str]:
-    days, months = books.days[device["id"]], device["months"]
-    for key, times in Counter((day["day"], day["step"], day["revision"]) for day in days).items():
-        if times > 1:
-            yield f"{show.day(key[0])} was released {times} times"
-    for day in days:
-        release, energy = int(day["release_wh"]), int(day["energy_wh"])
-        if release > energy or (release and day["verdict"] != "accept"):
-            yield f"{day['verdict']} of {show.day(day['day'])} released {release} of {energy} Wh"
-    released, taken_back = _released(days)
-    for credit in device["credits"]:
-        released[_month(credit["day"])] -= int(credit["credit_wh"])  # corrected upwards, not yet issued
-    for month in months:
-        booked = int(month["released_wh"])
-        if booked != released.pop(month["month"], 0):
-            yield f"month {month['month']} books {booked} Wh, its days released another amount"
-        face = int(books.schemes[month["scheme"]]["face_value"])
-        given = int(month["carry_in_wh"]) + booked + int(month["returned_wh"])
-        taken = face * int(month["issued"])
-        taken += sum(int(month[name]) for name in ("carry_wh", "moved_wh", "corrected_wh", "netted_wh"))
-        if given != taken:
-            yield f"month {month['month']} has {given} Wh and accounts for {taken} Wh"
-    for number in (number for number, amount in released.items() if amount):
-        yield f"month {number} released {released[number]} Wh and has no account"
-    debt = device["debt"] or {"incurred_wh": 0}
-    if taken_back != sum(int(month["corrected_wh"]) for month in months) + int(debt["incurred_wh"]):
-        yield f"corrections took {taken_back} Wh back, its carries and its debt gave another amount"
-    issued = sum(int(month["issued"]) for month in months)
-    if issued != int(device["next_serial"]) - 1:
-        yield f"{issued} certificates were issued, numbers were given to {int(device['next_serial']) - 1}"
-    yield from _of_ranges(books.live[device["id"]], int(device["next_serial"]) - 1)
-
-
-def _released(days: list[Item]) -> tuple[Counter[int], int]:
-    """Wh that each month's days released, corrections upwards included; and Wh that corrections took back in all.
-
-    A correction (step 3) states what the whole day should have released; the steps before it state what they added.
-    """
-    released, stands, taken_back = Counter[int](), Counter[int](), 0
-    for day in sorted(days, key=lambda each: (each["day"], each["step"], each["revision"])):
-        number, release = day["day"], int(day["release_wh"])
-        change = release - stands[number] if day["step"] == CORRECTION else release
-        stands[number] += change
-        released[_month(number)] += max(0, change)
-        taken_back += max(0, -change)
-    return released, taken_back
-
-
-def _of_ranges(live: Iterable[Item], last: int) -> Iterator[str]:
-    position = 0
-    for start, end in sorted((int(item["start"]), int(item["end"])) for item in live):
-        if start <= position or end < start or end > last:
-            yield f"the live range {start}..{end} overlaps another or was never issued"
-        position = max(position, end)
-
-
-def _of_supply(books: Books) -> Iterator[str]:
-    issued, live = Counter[int](), Counter[int]()
-    for device in books.devices:
-        for month in device["months"]:
-            issued[month["scheme"]] += int(month["issued"])
-        for item in books.live[device["id"]]:
-            live[item["scheme"]] += int(item["quantity"])
-    for line in books.supply:
-        counts = {name: int(line[name]) for name in ("issued", "live", "retired", "expired", "withdrawn")}
-        if counts["issued"] != sum(counts.values()) - counts["issued"]:
-            yield f"scheme {line['name']}: {counts} do not add up"
-        own = issued[line["scheme"]], live[line["scheme"]]
-        if (counts["issued"], counts["live"]) != own:
-            yield f"scheme {line['name']}: {counts}, but its plants issued {own[0]}, of which {own[1]} live"
-    claimed = sum(int(item["quantity"]) for item in books.statements)
-    retired = sum(int(line["retired"]) for line in books.supply)
-    if claimed != retired:
-        yield f"statements claim {claimed} certificates, {retired} were retired"
-
-
-def _month(day: int) -> int:
-    date = datetime.fromtimestamp(day * 86_400, UTC)
-    return date.year * 100 + date.month
-
-
-def _row(books: Books, device: Item) -> tuple[Any, ...]:
-    months = device["months"]
-    return (
-        device["id"],
-        device["facts"]["name"],
-        len(books.days[device["id"]]),
-        show.energy(sum(int(month["released_wh"]) for month in months)),
-        sum(int(month["issued"]) for month in months),
-        show.energy(sum(int(month["carry_wh"]) for month in months)),
-        sum(int(item["quantity"]) for item in books.live[device["id"]]),
-    )
+def _money(replay: "Replay") -> list[tuple[Any, ...]]:
+    books = replay.books
+    return [
+        (
+            currency,
+            books.deposited[currency],
+            books.paid_out[currency],
+            books.deposited[currency] - books.paid_out[currency],
+        )
+        for currency in sorted(books.deposited)
+    ]

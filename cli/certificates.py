@@ -10,6 +10,7 @@ from cli import show
 from cli.holdings import choosing, chosen_certificates, chosen_funds, numbers_of, require_single_use
 from cli.options import Command, Group, sending
 from cli.people import Acting, acting, find_participant, name_of, other_signer
+from cli.searching import export, search
 from cli.sending import perform
 from cli.session import Session, with_session
 from cli.values import AMOUNT, MOMENT, NUMBER
@@ -25,6 +26,10 @@ PURPOSES = ("voluntary", "compliance", "own_consumption")
 @click.group(cls=Group)
 def certificate() -> None:
     """Certificates by number: who holds them, what became of them."""
+
+
+certificate.add_command(search)
+certificate.add_command(export)
 
 
 @certificate.command("list")

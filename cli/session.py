@@ -60,6 +60,11 @@ class Session:
         if not self.quiet:
             click.echo(text, err=True)
 
+    def bar(self, label: str, length: int) -> Any:
+        """A bar on stderr of how far something is; hidden where nobody watches it."""
+        hidden = self.quiet or not sys.stderr.isatty()
+        return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
+
     def confirm(self, lines: list[str]) -> None:
         """Show what is about to happen and ask, default No. Without a terminal and without -y this is a usage error."""
         for line in lines:

@@ -16,6 +16,7 @@ from node.failures import NodeUnreachable, RefusedByNode, TimedOut
 ATTEMPTS = 4
 FIRST_PAUSE_S = 0.1  # doubled with every further attempt
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+STREAM_BYTES = 256 * 1024
 PAGE = 200
 WAITING = ("waiting", "unknown")
 BUSY = (429, 503)  # come again: too many requests, or too much waits
@@ -132,6 +133,28 @@ class NodeClient:
             raise _refusal(status, body, self.url)
         return body
 
+    def stream(self, path: str, **query: Any) -> tuple[http.client.HTTPMessage, Iterator[bytes]]:
+        """Headers and body of a long answer, as it arrives and never as a whole; not tried again once it began."""
+        address = _with_query(path, query)
+        self.close()
+        try:
+            response = self._ask("GET", address, None, None)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise NodeUnreachable(url=self.url, why=_reason(error)) from None
+        if response.status >= 400:
+            raise _refusal(response.status, response.read(MAX_ANSWER_BYTES), self.url)
+        return response.headers, self._pieces(response)
+
+    def _pieces(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        try:
+            while piece := response.read1(STREAM_BYTES):
+                yield piece
+        except (OSError, http.client.HTTPException) as error:
+            raise NodeUnreachable(url=self.url, why=f"the answer broke off: {_reason(error)}") from None
+        finally:
+            self.close()
+
     def post(self, path: str, body: bytes, content_type: str = "application/json") -> Answer:
         """The JSON object that answers a POST, here or at a gateway."""
         return self._json("POST", path, body, content_type)
@@ -176,6 +199,14 @@ class NodeClient:
     def _once(
         self, method: str, path: str, body: bytes | None, content_type: str | None
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        response = self._ask(method, path, body, content_type)
+        data = response.read(MAX_ANSWER_BYTES + 1)
+        if len(data) > MAX_ANSWER_BYTES:
+            self.close()
+            raise NodeUnreachable(url=self.url, why=f"the answer to {path} is larger than {MAX_ANSWER_BYTES} bytes")
+        return response.status, response.headers, data
+
+    def _ask(self, method: str, path: str, body: bytes | None, content_type: str | None) -> http.client.HTTPResponse:
         if self._connection is None:
             kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
             self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=self._timeout_s)
@@ -183,12 +214,7 @@ class NodeClient:
         if content_type:
             headers["Content-Type"] = content_type
         self._connection.request(method, self._parts.path.rstrip("/") + path, body, headers)
-        response = self._connection.getresponse()
-        data = response.read(MAX_ANSWER_BYTES + 1)
-        if len(data) > MAX_ANSWER_BYTES:
-            self.close()
-            raise NodeUnreachable(url=self.url, why=f"the answer to {path} is larger than {MAX_ANSWER_BYTES} bytes")
-        return response.status, response.headers, data
+        return self._connection.getresponse()
 
 
 def _with_query(path: str, query: dict[str, Any]) -> str:

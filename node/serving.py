@@ -16,6 +16,7 @@ from node.metering import Metering
 from node.metrics import Metrics
 from node.peers import Traffic
 from node.queries.chain import block_message
+from node.queries.ranges import Ranges
 from node.version import VERSION
 
 
@@ -28,8 +29,9 @@ class Serving:
         self._host, self._port = parse_address(node.config.text("node.api_listen"))
         self._feed = Feed(partial(block_message, node.ledger.store))
         self._metrics = Metrics(node.chain, len(node.ledger.validators))
+        self._ranges = Ranges()
         self._runner: web.AppRunner | None = None
-        node.runtime.watchers += [self._metrics, self._feed]
+        node.runtime.watchers += [self._metrics, self._feed, self._ranges]
 
     async def start(self) -> None:
         try:
@@ -55,6 +57,7 @@ class Serving:
             public_url=node.config.text("node.public_url") or f"http://{self._host}:{self._port}",
             feed=self._feed,
             metrics=self._metrics,
+            ranges=self._ranges,
             live=self._live,
             admit=node.mempool.admit,
             standing=self._standing,

@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from node.api.parameters import REASONS  # noqa: E402
 from node.api.refusals import RequestRefusal  # noqa: E402
 from node.pages.figures import MONTHS  # noqa: E402
 from node.pages.html import MARKED  # noqa: E402
@@ -82,6 +83,7 @@ def _tables() -> Iterator[Key]:
     yield from (("unit", name) for name in ("Wh", "kWh", "MWh", "GWh", "W", "kW", "MW", "GW", "tCO2e"))
     yield from (("", text) for text, _ in RANGE_HEAD)
     yield from (("what", name) for name in NAMED)
+    yield from (("why", text) for text in REASONS)
 
 
 def _refusals() -> Iterator[Key]:

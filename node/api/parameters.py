@@ -15,6 +15,16 @@ MAX_PAGE = 200
 MAX_BLOCKS = 64
 MAX_LENGTH = 256  # characters of any parameter
 
+# Why a parameter of a page is not allowed: people read these, so the catalogue of texts has them.
+NO_NUMBER = "a whole number in plain digits is needed"
+NO_DAY = "a day is needed, such as 2026-11-22"
+NO_CURSOR = "not a cursor that this list handed out"
+NO_TECHNOLOGY = "an EECS technology code or its beginning is needed, such as T02"
+NO_COUNTRY = "a country in two capital letters is needed"
+NO_STATEMENT = "a statement has 32 hexadecimal digits"
+NO_PERIOD = "the period ends before it begins"
+REASONS = (NO_NUMBER, NO_DAY, NO_CURSOR, NO_TECHNOLOGY, NO_COUNTRY, NO_STATEMENT, NO_PERIOD)
+
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -46,7 +56,7 @@ class Parameter:
 def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"0|[1-9][0-9]{0,19}", text, re.ASCII):
-            raise ValueError("a whole number in plain digits is needed")
+            raise ValueError(NO_NUMBER)
         value = int(text)
         if not low <= value <= high:
             raise ValueError(f"{low} to {high}")
@@ -55,10 +65,19 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _hex(size: int) -> Callable[[str], bytes]:
+def _shaped(pattern: str, why: str) -> Kind:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(why)
+        return text
+
+    return Kind({"type": "string", "pattern": f"^{pattern}$"}, parse)
+
+
+def _hex(size: int, why: str = "") -> Callable[[str], bytes]:
     def parse(text: str) -> bytes:
         if not re.fullmatch(rf"[0-9a-f]{{{2 * size}}}", text, re.ASCII):
-            raise ValueError(f"{2 * size} lower-case hexadecimal digits are needed")
+            raise ValueError(why or f"{2 * size} lower-case hexadecimal digits are needed")
         return bytes.fromhex(text)
 
     return parse
@@ -75,10 +94,15 @@ def _one_of(*names: str) -> Callable[[str], str]:
 
 def _day(text: str) -> int:
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
-        day = date.fromisoformat(text).toordinal() - _EPOCH_DAY
+        try:
+            day = date.fromisoformat(text).toordinal() - _EPOCH_DAY
+        except ValueError:
+            day = -1
         if day < 0:
-            raise ValueError("days begin in 1970")
+            raise ValueError(NO_DAY)
         return day
+    if not text.isdecimal():
+        raise ValueError(NO_DAY)
     return _integer(0, 2**32 - 1)(text)
 
 
@@ -97,9 +121,9 @@ def read_cursor(text: str) -> bytes:
     try:
         value = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("not a cursor that a page handed out") from None
+        raise ValueError(NO_CURSOR) from None
     if not value or write_cursor(value) != text:
-        raise ValueError("not a cursor that a page handed out")
+        raise ValueError(NO_CURSOR)
     return value
 
 
@@ -111,8 +135,8 @@ def _number(low: int, high: int) -> Kind:
     return Kind({"type": "integer", "minimum": low, "maximum": high}, _integer(low, high))
 
 
-def _digits(size: int) -> Kind:
-    return Kind({"type": "string", "pattern": f"^[0-9a-f]{{{2 * size}}}$"}, _hex(size))
+def _digits(size: int, why: str = "") -> Kind:
+    return Kind({"type": "string", "pattern": f"^[0-9a-f]{{{2 * size}}}$"}, _hex(size, why))
 
 
 def choice(*names: str) -> Kind:
@@ -125,11 +149,13 @@ SECONDS = _number(0, 2**53)
 PAGE = _number(1, MAX_PAGE)
 BLOCKS = _number(1, MAX_BLOCKS)
 HASH = _digits(32)
-STATEMENT_ID = _digits(16)
+STATEMENT_ID = _digits(16, NO_STATEMENT)
 CHAIN_PREFIX = _digits(4)
 DAY = Kind({"type": "string", "description": "YYYY-MM-DD (UTC), or days since 1970"}, _day)
 BLOCK = Kind({"type": "string", "description": "height, or block hash in hexadecimal"}, _height_or_hash)
 CURSOR = Kind({"type": "string", "description": "`next` of the page before"}, read_cursor)
 TEXT = Kind({"type": "string", "maxLength": MAX_LENGTH}, _printable)
 LANGUAGE = choice(*LANGUAGES)
+TECHNOLOGY = _shaped("T[0-9]{0,6}", NO_TECHNOLOGY)
+COUNTRY = _shaped("[A-Z]{2}", NO_COUNTRY)
 FLAG = Kind({"type": "string", "description": "present = yes", "allowEmptyValue": True}, lambda text: True)

@@ -9,18 +9,22 @@ from aiohttp import web
 from node.api.calls import Answer, Call
 from node.api.ledger import status
 from node.api.refusals import status_of
+from node.api.search import answer
+from node.api.services import Services
 from node.api.supply import counted_supply
-from node.pages import render
+from node.pages import ledger, render
 from node.pages.html import Frame, path_of
+from node.pages.search import search as search_page
 from node.pages.statement import statement as statement_page
 from node.pages.trace import certificate as certificate_page
 from node.pages.verifier import verifier_sha256, verifier_source
-from node.queries import chain, statements
+from node.queries import chain, ledger_pages, statements
+from node.queries.ends import with_its_end
 from node.queries.trace import trace_dict
-from node.texts import preferred, texts
-from state.errors import StoreError, WattestError
+from node.texts import LANGUAGES, preferred, texts
+from state.errors import StoreError, Unknown, WattestError
 from state.history import height_of, transaction_position
-from state.keyspace import participant_key, statement_key
+from state.keyspace import device_key, participant_key, statement_key
 from state.store import Store
 
 CHAIN_PREFIX_DIGITS = 8
@@ -45,7 +49,7 @@ async def statement(call: Call) -> Answer:
     try:
         shown = statements.statement_dict(call.store, call["id"])
     except WattestError as error:
-        return _refused(call, error, frame.t("No such statement"))
+        return refused(call, error, frame.t("No such statement"))
     prefix = call.services.chain.hex()[:CHAIN_PREFIX_DIGITS]
     url = f"{call.services.public_url.rstrip('/')}/statement/{shown['id']}?c={prefix}"
     foreign = "c" in call.given and call["c"].hex() != prefix
@@ -58,19 +62,53 @@ async def certificate(call: Call) -> Answer:
     try:
         shown = trace_dict(call.store, call["number"].strip().upper())
     except WattestError as error:
-        return _refused(call, error, frame.t("No such certificate"))
+        return refused(call, error, frame.t("No such certificate"))
     url = f"{call.services.public_url.rstrip('/')}{path_of(shown['number'])}"
     return _html(call, certificate_page(frame, shown, url, verifier_sha256()))
 
 
+async def block(call: Call) -> Answer:
+    """A block for everybody: when, by whom, and what it holds."""
+    try:
+        height = chain.block_height(call.store, call["block"])
+        shown = ledger_pages.block_told(call.store, height)
+    except WattestError as error:
+        return refused(call, error, _frame(call).t("No such block"))
+    return _html(call, ledger.block(_frame(call), shown))
+
+
+async def transaction(call: Call) -> Answer:
+    """A transaction for everybody: what it does, who signed, where it stands."""
+    frame, txid = _frame(call), call["txid"]
+    if transaction_position(call.store, txid) is not None:
+        return _html(call, ledger.transaction(frame, ledger_pages.transaction_told(call.store, txid)))
+    standing = call.services.standing(txid)
+    if standing is None:
+        return refused(call, Unknown(what="final transaction", id=txid.hex()), frame.t("No such transaction"))
+    why = frame.t.refusal(with_its_end(call.store, standing.refusal)) if standing.refusal else ""
+    shown = {"txid": txid.hex(), "status": standing.status, "why": why, "height": None, "time_ms": None}
+    return _html(call, ledger.transaction(frame, {**shown, "signer_names": [], "told": [], "numbers": []}))
+
+
 async def search(call: Call) -> Answer:
-    """Leads from whatever was typed to the page or record that it names."""
+    """Leads from what was typed (`q`) to what it names; without it, a form and all ranges that fit its filters."""
+    if "q" not in call.given:
+        return await _search_page(call)
     frame, target = _frame(call), find(call.store, call["q"].strip())
     if target is None:
         message = frame.t("Nothing here is called «{name}». Numbers, ids and hashes must be complete.", name=call["q"])
         return _html(call, render.refusal(frame, frame.t("Nothing found"), message), status=404)
-    suffix = f"?lang={frame.t.language}" if frame.chosen and not target.startswith("/v1/") else ""
+    suffix = f"{'&' if '?' in target else '?'}lang={frame.t.language}" if frame.chosen else ""
     return web.Response(status=303, headers={"Location": target + suffix})
+
+
+async def _search_page(call: Call) -> web.Response:
+    typed = {name: text for name, text in call.request.query.items() if text and name != "lang"}
+    frame = _frame(call)
+    try:
+        return _html(call, search_page(frame, typed, await answer(call)))
+    except WattestError as error:
+        return refused(call, error, frame.t("Nothing found"))
 
 
 async def verifier(call: Call) -> Answer:
@@ -98,16 +136,17 @@ def find(store: Store, text: str) -> str | None:
     if re.fullmatch(r"[0-9a-f]{64}", lower, re.ASCII):
         name = bytes.fromhex(lower)
         if transaction_position(store, name) is not None:
-            return f"/v1/transactions/{lower}"
-        return f"/v1/blocks/{lower}" if height_of(store, name) is not None else None
+            return f"/tx/{lower}"
+        height = height_of(store, name)
+        return f"/block/{height}" if height is not None else None
     device = re.fullmatch(r"device\s*([0-9]{1,7})", lower, re.ASCII)
     if device:
-        return f"/v1/devices/{int(device[1])}"
+        return f"/search?device={int(device[1])}" if store.get(device_key(int(device[1]))) is not None else None
     participant = re.fullmatch(r"participant\s*([0-9]{1,9})", lower, re.ASCII)
     if participant and store.get(participant_key(int(participant[1]))) is not None:
-        return f"/v1/participants/{int(participant[1])}"
+        return f"/search?holder={int(participant[1])}"
     if re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) and int(text) <= chain.tip_height(store):
-        return f"/v1/blocks/{int(text)}"
+        return f"/block/{int(text)}"
     return None
 
 
@@ -124,7 +163,14 @@ def _frame(call: Call) -> Frame:
     )
 
 
-def _refused(call: Call, error: WattestError, title: str) -> web.Response:
+def mistyped(services: Services, request: web.Request, error: WattestError) -> web.Response:
+    """An address of a page with a parameter that cannot be, as a page."""
+    language = request.query.get("lang")
+    call = Call(services, request, {"lang": language} if language in LANGUAGES else {})
+    return refused(call, error, _frame(call).t("This address has a mistake"))
+
+
+def refused(call: Call, error: WattestError, title: str) -> web.Response:
     if isinstance(error, StoreError):
         raise error
     frame = _frame(call)

@@ -1,11 +1,12 @@
 """The table of everything that this API answers. OpenAPI, the router and docs/API.md are checked against it."""
 
-from node.api import ledger, market, probes, public, readings, registry, streams
+from node.api import chain, ledger, market, probes, public, readings, registry, search, streams
 from node.api.calls import Body, Route
 from node.api.parameters import (
     BLOCK,
     BLOCKS,
     CHAIN_PREFIX,
+    COUNTRY,
     CURSOR,
     DAY,
     FLAG,
@@ -16,11 +17,16 @@ from node.api.parameters import (
     PAGE,
     SECONDS,
     STATEMENT_ID,
+    TECHNOLOGY,
     TEXT,
     Parameter,
     choice,
 )
 from node.api.requests import JSON, MSGPACK
+from node.queries.exports import FORMATS
+from node.queries.foreign_codes import SOURCES
+from node.queries.ranges import STATUSES
+from node.queries.search import SORTS
 from state.units import MAX_TX_BYTES
 
 HTML = "text/html"
@@ -37,6 +43,23 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+FILTERS = (
+    Parameter("source", choice(*SOURCES), "energy source"),
+    Parameter("technology", TECHNOLOGY, "EECS technology code or its beginning"),
+    Parameter("device", ID, "plant"),
+    Parameter("zone", TEXT, "market zone of the plant"),
+    Parameter("country", COUNTRY, "country of the plant"),
+    Parameter("scheme", ID, "scheme"),
+    Parameter("from", DAY, "first day of production"),
+    Parameter("to", DAY, "last day of production"),
+    Parameter("status", choice("live", *STATUSES), "live = active, locked or reserved"),
+    Parameter("holder", ID, "participant; of what has ended, the last one"),
+    Parameter("statement", STATEMENT_ID, "what this statement retired"),
+)
+SORTED = (
+    Parameter("sort", choice(*SORTS), "by number, if not given"),
+    Parameter("order", choice("up", "down"), "up, if not given"),
+)
 BY_ID = (Parameter("id", ID, "sequence number given by the ledger"),)
 BY_NUMBER = (Parameter("number", TEXT, "certificate number, one or a range, with its check digits"),)
 BY_STATEMENT = (Parameter("id", STATEMENT_ID, "first 16 bytes of the statement hash"),)
@@ -90,9 +113,8 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         "/search",
         public.search,
-        query=(Parameter("q", TEXT, "what is looked for", required=True), *LANG),
+        query=(Parameter("q", TEXT, "a number, id or hash that names one thing"), *FILTERS, *SORTED, *PAGED, *LANG),
         produces=HTML,
-        status=303,
     ),
     Route(
         "GET",
@@ -103,6 +125,22 @@ ROUTES: tuple[Route, ...] = (
         produces=HTML,
     ),
     Route("GET", "/certificate/{number}", public.certificate, where=BY_NUMBER, query=LANG, produces=HTML),
+    Route(
+        "GET",
+        "/block/{block}",
+        public.block,
+        where=(Parameter("block", BLOCK, "height or hash"),),
+        query=LANG,
+        produces=HTML,
+    ),
+    Route(
+        "GET",
+        "/tx/{txid}",
+        public.transaction,
+        where=(Parameter("txid", HASH, "transaction id"),),
+        query=LANG,
+        produces=HTML,
+    ),
     Route("GET", "/verify_statement.py", public.verifier, produces=PYTHON),
     Route("GET", "/genesis.json", public.genesis),
     # probes
@@ -112,6 +150,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/openapi.json", probes.openapi),
     # the chain
     Route("GET", "/v1/status", ledger.status, "status/1", STATUS_FIELDS),
+    Route("GET", "/v1/chain", chain.chain, produces="application/octet-stream"),
     Route("GET", "/v1/genesis", ledger.genesis, "genesis/1", ("chain_id", "genesis")),
     Route(
         "GET",
@@ -145,6 +184,21 @@ ROUTES: tuple[Route, ...] = (
         streams.events,
         query=(Parameter("from", HEIGHT, "first block of the replay; without it, the next one"),),
         status=101,
+    ),
+    Route(
+        "GET",
+        "/v1/search",
+        search.search,
+        "search/1",
+        names("height total quantity energy_wh certificates cursor"),
+        query=(*FILTERS, *SORTED, Parameter("limit", PAGE, "50, if not given; at most 200"), PAGED[1]),
+    ),
+    Route(
+        "GET",
+        "/v1/search/export",
+        search.export,
+        query=(Parameter("format", choice(*FORMATS), "json = one object a line", required=True), *FILTERS),
+        produces="application/x-ndjson",
     ),
     Route("GET", "/v1/schemes", ledger.schemes, "schemes/1", ("schemes",)),
     Route("GET", "/v1/validators", ledger.validators, "validators/1", VALIDATORS_FIELDS),

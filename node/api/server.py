@@ -6,12 +6,15 @@ import msgspec
 from aiohttp import web
 
 from node.api.calls import SERVICES, Call, Route
+from node.api.chain import CHAINS, Chains
 from node.api.guard import IN_FLIGHT, THROTTLE, InFlight, Next, guard
 from node.api.limits import Throttle
 from node.api.parameters import Parameter
+from node.api.public import mistyped
 from node.api.refusals import BadParameter
 from node.api.requests import media_type
-from node.api.routes import ROUTES
+from node.api.routes import HTML, ROUTES
+from node.api.search import SEARCHES, Searches
 from node.api.services import Services
 from node.api.streams import STREAMS, Streams
 from node.api.supply import SUPPLY
@@ -34,6 +37,8 @@ def make_app(services: Services) -> web.Application:
     app[IN_FLIGHT] = InFlight()
     app[STREAMS] = Streams(services.limits)
     app[SUPPLY] = Supply()
+    app[CHAINS] = Chains()
+    app[SEARCHES] = Searches(services.ranges)
     for route in ROUTES:
         app.router.add_route(route.method, router_path(route), _answer(route))
     app.on_shutdown.append(_close_streams)
@@ -65,7 +70,13 @@ def _answer(route: Route) -> Next:
     async def answer(request: web.Request) -> web.StreamResponse:
         if route.body is not None:
             media_type(request, route.body.media)
-        call = Call(request.app[SERVICES], request, parse(route, request))
+        services = request.app[SERVICES]
+        try:
+            call = Call(services, request, parse(route, request))
+        except BadParameter as error:
+            if route.produces != HTML:
+                raise
+            return mistyped(services, request, error)
         result = await route.handler(call)
         if isinstance(result, web.StreamResponse):
             return result
@@ -82,6 +93,8 @@ def parse(route: Route, request: web.Request) -> dict[str, object]:
     for parameter in route.where:
         given[parameter.name] = parameter.read(request.match_info[parameter.name])
     for name, text in request.query.items():
+        if not text and route.produces == HTML and name in known:
+            continue  # a field of a form that was left empty
         if name not in known or name in given:
             raise BadParameter(name=name[:40], why="given twice" if name in given else "not known here")
         given[name] = known[name].read(text)

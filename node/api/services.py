@@ -9,6 +9,7 @@ from contracts.transition import DecodedTx
 from node.api.limits import PROFILES, Limits
 from node.feed import Feed
 from node.metrics import Metrics
+from node.queries.ranges import Ranges
 from node.wire import Close
 from state.errors import WattestError
 from state.store import Store
@@ -100,6 +101,7 @@ class Services:
     take_close: Callable[[Close, bytes, bytes], Awaitable[bool]]
     readings_of_day: Callable[[int, int], Sequence[str]]
     profile: Callable[[int, int, int], Awaitable[dict[str, Any]]]
+    ranges: Ranges = field(default_factory=Ranges)  # told of every final block
     limits: Limits = PROFILES["default"]
     readiness: Readiness = field(default_factory=Readiness)
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000

@@ -46,9 +46,9 @@ class Frame:
     def link(self, path: str, text: str) -> Safe:
         return Safe(f'<a href="{self.href(path)}"><code>{escape(text)}</code></a>')
 
-    def data(self, path: str, text: str) -> Safe:
-        """A link to something that has no language."""
-        return Safe(f'<a href="{escape(self.base + path)}">{escape(text)}</a>')
+    def words(self, path: str, text: str) -> Safe:
+        """A link that reads as text, not as letters to compare."""
+        return Safe(f'<a href="{self.href(path)}">{escape(text)}</a>')
 
 
 @cache

@@ -20,6 +20,7 @@ def home(
         "home.html",
         t,
         keep=Safe(f'<input type="hidden" name="lang" value="{t.language}">') if frame.chosen else Safe(""),
+        search=Safe(frame.href("/search")),
         height=status["height"],
         time=datetime.fromtimestamp(status["time_ms"] // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         signing=f"{len(signing)} / {len(status['validators'])}",

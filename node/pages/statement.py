@@ -128,8 +128,8 @@ def _record(t: Texts, shown: dict[str, Any], facts: dict[str, Any]) -> tuple[Lin
     return (
         Line(t("Statement"), shown["id"], exact=True),
         Line(t("Retired (ledger time)"), moment(t, shown["retired_at"])),
-        Line(t("Block"), str(shown["height"]), f"/v1/blocks/{shown['height']}", exact=True),
-        Line(t("Transaction"), shown["txid"], f"/v1/transactions/{shown['txid']}", exact=True),
+        Line(t("Block"), str(shown["height"]), f"/block/{shown['height']}", exact=True),
+        Line(t("Transaction"), shown["txid"], f"/tx/{shown['txid']}", exact=True),
         Line(t("Statement hash"), shown["statement_hash"], exact=True),
         Line(t("Chain"), facts["chain"], exact=True),
     )
@@ -171,8 +171,6 @@ def _html_section(frame: Frame, section: Section) -> Safe:
 
 
 def _html_value(frame: Frame, line: Line) -> str:
-    if line.path.startswith("/v1/"):
-        return Safe(f'<a href="{frame.base}{line.path}">{code(line.value)}</a>')
     if line.path:
         return frame.link(line.path, line.value)
     return code(line.value) if line.exact else line.value

@@ -174,10 +174,10 @@ def _links(frame: Frame, step: Step) -> Safe:
     if "height" not in step:
         return Safe("")
     t = frame.t
-    block = frame.data(f"/v1/blocks/{step['height']}", t("Block {height}", height=step["height"]))
+    block = frame.words(f"/block/{step['height']}", t("Block {height}", height=step["height"]))
     if not step["txid"]:
         return Safe(f'<p class="links">{block}<span class="soft">{escape(t("by the clock of the ledger"))}</span></p>')
-    transaction = frame.data(f"/v1/transactions/{step['txid']}", t("Transaction {id}", id=step["txid"][:12] + "…"))
+    transaction = frame.words(f"/tx/{step['txid']}", t("Transaction {id}", id=step["txid"][:12] + "…"))
     return Safe(f'<p class="links">{transaction}{block}</p>')
 
 

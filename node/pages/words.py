@@ -57,12 +57,60 @@ SOURCE_WORDS = {
     "other": "another source of power",
 }
 
+SOURCE_NAMES = {
+    "solar": "sun",
+    "wind": "wind",
+    "hydro": "water",
+    "biomass": "biomass",
+    "nuclear": "nuclear energy",
+    "other": "another source",
+}
+
+ACTION_WORDS = {
+    "register": "registration",
+    "propose": "proposal to the consortium",
+    "vote": "vote of a validator's organisation",
+    "deposit": "money paid in",
+    "payout": "money paid out",
+    "issue": "issue of certificates, verdicts on days",
+    "transfer": "transfer",
+    "retire": "retirement",
+    "open_auction": "opening of an auction",
+    "offer": "offer in an auction",
+    "bid": "bid in an auction",
+    "cancel": "order taken back",
+    "settle": "settlement of an auction",
+    "evidence": "proof of two contradicting votes",
+}
+
+STANDINGS = {
+    "final": "final, and never undone",
+    "waiting": "waiting for a block",
+    "refused": "refused",
+    "unknown": "not known here",
+}
+
+SORT_WORDS = {
+    "number": "by number",
+    "produced": "by date of production",
+    "issued": "by date of issue",
+    "quantity": "by quantity",
+    "holder": "by holder",
+}
+
+ORDER_WORDS = {"up": "upwards", "down": "downwards"}
+
 TABLES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("status", STATUS_WORDS),
     ("", STATUS_SENTENCES),
     ("", PURPOSE_WORDS),
     ("", VERDICT_WORDS),
     ("", SOURCE_WORDS),
+    ("", SOURCE_NAMES),
+    ("", ACTION_WORDS),
+    ("", STANDINGS),
+    ("", SORT_WORDS),
+    ("", ORDER_WORDS),
 )
 
 

@@ -33,6 +33,8 @@ TABLE = (
     Foreign("T", "other", "other", "", "", ""),
 )
 
+SOURCES = ("solar", "wind", "hydro", "biomass", "nuclear", "other")  # EnergyTag energy_source
+
 FUEL_SOURCES = {"F010100": "biomass", "F010300": "biomass", "F0201": "other", "F0203": "other"}  # of thermal plants
 
 

@@ -106,6 +106,7 @@ class Served:
         output: BlockOutput = self.world.outputs[-1]
         final = FinalBlock(block, self.world.ledger.tip.hash, transactions, output, finalization)
         self.feed.committed(final)
+        self.services.ranges.committed(final)
         self.metrics.committed(final)
         return events
 

@@ -1,7 +1,9 @@
 """The public pages: they say what the ledger says, carry everything they need, and escape what others wrote."""
 
+import html
 import re
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -12,7 +14,7 @@ from node.api.server import make_app
 from node.pages.figures import energy, moment, money
 from node.texts import texts
 from state.outputs import Bundle
-from state.transaction import Beneficiary
+from state.transaction import Beneficiary, Cancel
 
 NUMBER = "WAT-FR-0000001-201404-000000002-53"
 
@@ -23,7 +25,7 @@ async def statement_id(client: TestClient) -> str:
 
 
 async def pages(client: TestClient) -> dict[str, str]:
-    paths = ["/", f"/statement/{await statement_id(client)}", f"/certificate/{NUMBER}"]
+    paths = ["/", f"/statement/{await statement_id(client)}", f"/certificate/{NUMBER}", "/search"]
     return {path: await (await client.get(path)).text() for path in paths}
 
 
@@ -98,9 +100,9 @@ async def test_range_of_certificates_has_a_page_too(client: TestClient) -> None:
 SEARCHES = [
     (NUMBER, f"/certificate/{NUMBER}"),
     (f" {NUMBER.lower()} ", f"/certificate/{NUMBER}"),
-    ("3", "/v1/blocks/3"),
-    ("device 1", "/v1/devices/1"),
-    ("participant 7", "/v1/participants/7"),
+    ("3", "/block/3"),
+    ("device 1", "/search?device=1"),
+    ("participant 7", "/search?holder=7"),
 ]
 
 
@@ -114,10 +116,46 @@ async def test_search_leads_to_what_was_named(client: TestClient, text: str, tar
 async def test_search_finds_statement_transaction_and_block(served: Served, client: TestClient) -> None:
     identity, txid = await statement_id(client), served.world.last_txid().hex()
     block = served.world.ledger.tip.hash.hex()
-    targets = {identity: "/statement/", txid: "/v1/transactions/", block: "/v1/blocks/"}
-    for text, prefix in targets.items():
+    targets = {identity: f"/statement/{identity}", txid: f"/tx/{txid}", block: f"/block/{served.world.height}"}
+    for text, target in targets.items():
         response = await client.get("/search", params={"q": text}, allow_redirects=False)
-        assert response.headers["Location"] == prefix + text
+        assert response.headers["Location"] == target
+
+
+async def test_block_page_leads_to_its_neighbours_and_transactions(served: Served, client: TestClient) -> None:
+    height, txid = served.world.height, served.world.last_txid().hex()
+    text = await (await client.get(f"/block/{height}")).text()
+    assert f'href="/block/{height - 1}"' in text
+    assert f'href="/block/{height + 1}"' not in text
+    assert f'href="/tx/{txid}"' in text
+    assert "bid in an auction" in text
+    assert "Organisation 0, Organisation 1, Organisation 2" in text
+    for unknown in (f"/block/{height + 1}", f"/block/{'0' * 64}"):
+        response = await client.get(unknown)
+        assert (response.status, response.content_type) == (404, "text/html")
+    assert (await client.get("/block/0")).status == 200
+    assert (await client.get("/block/x")).content_type == "text/html"
+
+
+async def test_transaction_page_says_what_it_did_and_where_it_stands(served: Served, client: TestClient) -> None:
+    shown = await (await client.get(f"/v1/statements/{await statement_id(client)}")).json()
+    text = await (await client.get(f"/tx/{shown['txid']}")).text()
+    for said in ("retirement", "retire 1 certificates for Bakery Dupont", "owner", NUMBER, "final, and never undone"):
+        assert said in text, said
+    assert f'href="/block/{shown["height"]}"' in text
+    waiting = served.world.transaction(Cancel(1, bytes(34)), by=("owner",))
+    unknown = await client.get(f"/tx/{waiting.txid.hex()}")
+    assert (unknown.status, unknown.content_type) == (404, "text/html")
+
+
+async def test_no_link_of_a_page_leads_a_reader_to_raw_data(client: TestClient) -> None:
+    identity = await statement_id(client)
+    shown = await (await client.get(f"/v1/statements/{identity}")).json()
+    more = [f"/tx/{shown['txid']}", f"/block/{shown['height']}"]
+    texts = {**await pages(client), **{path: await (await client.get(path)).text() for path in more}}
+    for path, text in texts.items():
+        data = set(re.findall(r'href="(/v1/[^"?]*)', text))
+        assert data <= {"/v1/openapi.json", "/v1/search/export", f"/v1/statements/{identity}/proof"}, path
 
 
 @pytest.mark.parametrize("text", ["nothing", "999999", "0" * 64, "0" * 32, "//elsewhere.example", "participant 999"])
@@ -125,6 +163,34 @@ async def test_search_that_finds_nothing_says_so(client: TestClient, text: str) 
     response = await client.get("/search", params={"q": text}, allow_redirects=False)
     assert response.status == 404
     assert "Nothing found" in await response.text()
+
+
+async def test_search_page_filters_counts_and_leads_on(client: TestClient) -> None:
+    everything = await (await client.get("/search")).text()
+    assert "Ranges: 3 · certificates: 3 · 3 MWh" in everything
+    assert f'href="/certificate/{quote(NUMBER)}"' in everything
+    assert f'href="/statement/{await statement_id(client)}"' in everything
+    empty_fields = {"source": "wind", "zone": "", "device": "", "from": "2014-04-02", "to": "", "limit": "1"}
+    first = await (await client.get("/search", params=empty_fields)).text()
+    assert '<option value="wind" selected>' in first
+    assert 'value="2014-04-02"' in first
+    further = re.search(r'href="(/search\?[^"]*cursor=[^"]*)"', first)
+    assert further
+    second = await (await client.get(html.unescape(further[1]))).text()
+    assert "000000001-56" in first
+    assert "000000001-56" not in second
+    assert NUMBER in second
+    assert "/v1/search/export?format=csv&amp;source=wind&amp;from=2014-04-02" in first
+    assert "No certificate is like that" in await (await client.get("/search?source=solar")).text()
+
+
+async def test_search_page_says_what_was_mistyped(client: TestClient) -> None:
+    for query in ("technology=wind", "device=R1", "from=yesterday", "from=2014-04-03&to=2014-04-02", "holder=-1"):
+        response = await client.get(f"/search?{query}")
+        assert (response.status, response.content_type) == (400, "text/html"), query
+        assert "is not allowed" in await response.text()
+    unknown = await client.get(f"/search?statement={'0' * 32}")
+    assert (unknown.status, unknown.content_type) == (404, "text/html")
 
 
 async def test_what_others_wrote_is_escaped() -> None:
@@ -139,6 +205,7 @@ async def test_what_others_wrote_is_escaped() -> None:
     async with TestClient(TestServer(make_app(Served(world).services))) as client:
         text = await (await client.get(f"/statement/{await statement_id(client)}")).text()
         search = await (await client.get("/search", params={"q": evil})).text()
+        search += await (await client.get("/search", params={"zone": evil})).text()
     assert "<script" not in text + search
     assert "&lt;script&gt;" in text
     assert "&lt;script&gt;" in search

@@ -124,6 +124,14 @@ async def paths(client: TestClient) -> list[str]:
         "/",
         "/certificate/WAT-1",
         "/search?q=x",
+        "/search",
+        "/search?status=retired&limit=1",
+        "/search?source=solar",
+        "/search?technology=x",
+        "/block/3",
+        "/block/999",
+        f"/tx/{found['statements'][0]['txid']}",
+        f"/tx/{'0' * 64}",
     ]
 
 

@@ -1,0 +1,397 @@
+"""The books: certificates, energy and money of a chain, added up from what moved, by somebody who knows no rule.
+
+What must never change in sum, whatever the rules say (research/registry.md section 4): a number is given once and lies
+in one place until it is retired, expires or is withdrawn; for each plant the accepted energy is its certificates times
+their face value and what is carried; money comes by deposits and goes by payouts. Kept apart from `contracts/` on
+purpose: shares the shapes of actions and outputs with them, and not a line of what they decide.
+"""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from node.auditing.findings import Findings
+from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
+from state.crypto import verify
+from state.history import lot_of
+from state.movement import Movement
+from state.outputs import NEVER, Bid, Delivery, Funds, Offer, Output, holder_of, retire_until
+from state.transaction import Action, Deposit, Issue, Payout, Retire, Settle
+from state.units import Outpoint
+
+DAY_S = 86_400
+ENDS = {"retire": "retired", "expire": "expired", "withdraw": "withdrawn"}
+
+Range = tuple[int, int]
+
+
+@dataclass
+class Account:
+    """Wh of one plant and production month, as its issues leave it."""
+
+    released_wh: int = 0
+    issued: int = 0
+    carry_in_wh: int = 0
+    carry_wh: int = 0
+    moved_wh: int = 0
+
+
+@dataclass
+class Plant:
+    """One plant: its numbers and its energy."""
+
+    next_serial: int = 1
+    scheme: int = 0
+    face_wh: int = 0
+    released_wh: int = 0
+    days: int = 0
+    accounts: dict[int, Account] = field(default_factory=dict)
+    ended: list[tuple[int, int, str]] = field(default_factory=list)
+
+    @property
+    def issued(self) -> int:
+        return sum(account.issued for account in self.accounts.values())
+
+    @property
+    def carry_wh(self) -> int:
+        return sum(account.carry_wh for account in self.accounts.values())
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the genesis says of a scheme."""
+
+    face_wh: int
+    close_days: int
+
+
+class Books:
+    """Fed block by block with what moved. `quorum` and `vote_keys` are those of the block."""
+
+    def __init__(self, chain: bytes, schemes: dict[int, Terms], found: Findings) -> None:
+        self._chain = chain
+        self._schemes = schemes
+        self._found = found
+        self.live: dict[Outpoint, Output] = {}
+        self.plants: dict[int, Plant] = defaultdict(Plant)
+        self.statements: dict[bytes, int] = {}
+        self.deposited: Counter[str] = Counter()
+        self.paid_out: Counter[str] = Counter()
+        self._released: set[tuple[int, int, int, int]] = set()
+        self.attestations = 0
+
+    # --- one block
+
+    def book(
+        self, place: str, time_ms: int, vote_keys: Sequence[bytes], movement: Movement, action: Action | None
+    ) -> None:
+        """What one action did; `action` is None for what time did by itself."""
+        for point, output in movement.spent:
+            self._spend(place, time_ms, movement.kind, point, output)
+        for point, output in movement.created:
+            if point in self.live:
+                self._found.add("ranges_overlap", place, f"output {point.hex()} is created twice")
+            self.live[point] = output
+        self._book_money(place, movement, action)
+        if isinstance(action, Issue):
+            self._book_issue(place, time_ms // 1000, vote_keys, action, movement)
+        else:
+            self._book_ranges(place, movement, action)
+        if isinstance(action, Settle):
+            self._check_settlement(place, action, movement)
+
+    def _spend(self, place: str, time_ms: int, kind: str, point: Outpoint, output: Output) -> None:
+        held = self.live.pop(point, None)
+        if held is None:
+            self._found.add("spent_twice", place, f"output {point.hex()} is not there to be spent")
+        elif held != output:
+            self._found.add("spent_twice", place, f"output {point.hex()} is spent as something else than it is")
+        if kind != "expire" and retire_until(output) * 1000 <= time_ms:
+            self._found.add("dead_used", place, f"output {point.hex()} was dead since {retire_until(output)} s")
+
+    # --- money
+
+    def _book_money(self, place: str, movement: Movement, action: Action | None) -> None:
+        change: Counter[str] = Counter()
+        for _, output in movement.created:
+            for funds in money_in(output):
+                change[funds.currency] += funds.amount
+        for _, output in movement.spent:
+            for funds in money_in(output):
+                change[funds.currency] -= funds.amount
+        if isinstance(action, Deposit):
+            change[action.currency] -= action.amount
+            self.deposited[action.currency] += action.amount
+        elif isinstance(action, Payout):
+            change[action.currency] += action.amount
+            self.paid_out[action.currency] += action.amount
+        for currency, amount in change.items():
+            if amount > 0:
+                self._found.add("money_minted", place, f"{amount} millionths of {currency} come from nowhere")
+            elif amount < 0:
+                self._found.add("money_lost", place, f"{-amount} millionths of {currency} are gone")
+
+    # --- certificates
+
+    def _book_ranges(self, place: str, movement: Movement, action: Action | None) -> None:
+        """What was there is there again, but for what the action may end."""
+        before, after = _by_plant(movement.spent), _by_plant(movement.created)
+        ended: list[tuple[int, int, int]] = []
+        for device in before.keys() | after.keys():
+            inputs, outputs = sorted(before.get(device, [])), sorted(after.get(device, []))
+            for (_, end), (start, last) in pairwise(outputs):
+                if start <= end:
+                    self._found.add("ranges_overlap", place, f"plant {device}: {start}..{last} lies in two outputs")
+            for start, last in _minus(outputs, inputs):
+                self._found.add("certificates_from_nothing", place, f"plant {device}: {start}..{last} was not spent")
+            ended += ((device, start, last) for start, last in _minus(inputs, outputs))
+        status = ENDS.get(movement.kind)
+        for device, start, last in ended:
+            if status is None:
+                self._found.add("certificates_lost", place, f"plant {device}: {start}..{last} by {movement.kind}")
+            self.plants[device].ended.append((start, last, status or "lost"))
+        if isinstance(action, Retire):
+            self._book_retirement(place, action, ended)
+
+    def _book_retirement(self, place: str, action: Retire, ended: list[tuple[int, int, int]]) -> None:
+        named = sorted((part.device, part.start, part.end) for part in action.ranges)
+        if _joined(named) != _joined(sorted(ended)):
+            self._found.add("retirement_differs", place, f"its statement names {named}, {sorted(ended)} ended")
+        identity = action.statement_hash[:16]
+        if identity in self.statements:
+            self._found.add("retirement_differs", place, f"statement {identity.hex()} was made before")
+        self.statements[identity] = sum(last - start + 1 for _, start, last in named)
+
+    # --- energy
+
+    def _book_issue(
+        self, place: str, time_s: int, vote_keys: Sequence[bytes], action: Issue, movement: Movement
+    ) -> None:
+        plant, terms = self.plants[action.device], self._schemes.get(action.scheme, Terms(action.face_value, 0))
+        plant.scheme, plant.face_wh = action.scheme, terms.face_wh
+        for day in action.days:
+            self._book_day(place, action, day.attestation)
+            self._check_quorum(place, vote_keys, day.attestation, day.signatures)
+        released = sum(day.attestation.release_wh for day in action.days)
+        account = self._account(plant, action.month, time_s, terms)
+        if action.carry_in_wh != account.carry_wh:
+            self._found.add(
+                "carry_missing",
+                place,
+                f"plant {action.device} carried {account.carry_wh} Wh, the issue begins with {action.carry_in_wh} Wh",
+            )
+        count, carry = divmod(account.carry_wh + released, terms.face_wh)
+        if (count, carry) != (action.count, action.carry_out_wh) or action.face_value != terms.face_wh:
+            self._found.add(
+                "issuance_differs",
+                place,
+                f"plant {action.device}: {account.carry_wh} + {released} Wh are {count} certificates and {carry} Wh, "
+                f"it makes {action.count} of {action.face_value} Wh and carries {action.carry_out_wh} Wh",
+            )
+        self._book_numbers(place, plant, action, movement)
+        account.released_wh += released
+        account.issued += action.count
+        account.carry_wh = action.carry_out_wh
+        plant.released_wh += released
+
+    def _book_day(self, place: str, action: Issue, judged: Attestation) -> None:
+        key = (judged.device, judged.day, judged.step, judged.revision)
+        if key in self._released:
+            self._found.add(
+                "energy_twice", place, f"plant {judged.device}: day {_date(judged.day)} was released before"
+            )
+        self._released.add(key)
+        self.plants[judged.device].days += 1
+        if judged.device != action.device or _month(judged.day * DAY_S) != action.month:
+            self._found.add("issuance_differs", place, f"day {_date(judged.day)} is not of that plant and month")
+        if judged.release_wh > (judged.energy_wh if judged.verdict == ACCEPT else 0):
+            self._found.add("issuance_differs", place, f"day {_date(judged.day)} releases more than was accepted of it")
+
+    def _check_quorum(
+        self, place: str, vote_keys: Sequence[bytes], judged: Attestation, signatures: Iterable[SignedBy]
+    ) -> None:
+        message = attestation_bytes(self._chain, judged)
+        good = {
+            signed.validator
+            for signed in signatures
+            if signed.validator < len(vote_keys) and verify(vote_keys[signed.validator], message, signed.signature)
+        }
+        self.attestations += len(good)
+        quorum = len(vote_keys) - (len(vote_keys) - 1) // 3
+        if len(good) < quorum:
+            self._found.add(
+                "issuance_unattested",
+                place,
+                f"plant {judged.device}, day {_date(judged.day)}: {len(good)} attestations hold, {quorum} are needed",
+            )
+
+    def _account(self, plant: Plant, month: int, time_s: int, terms: Terms) -> Account:
+        """The month's account; a new one takes over what earlier months left, once they are closed."""
+        account = plant.accounts.get(month)
+        if account is None:
+            account = Account()
+            for earlier in sorted(plant.accounts):
+                before = plant.accounts[earlier]
+                if earlier < month and before.carry_wh and _month_end(earlier) + terms.close_days * DAY_S <= time_s:
+                    account.carry_in_wh += before.carry_wh
+                    before.moved_wh += before.carry_wh
+                    before.carry_wh = 0
+            account.carry_wh = account.carry_in_wh
+            plant.accounts[month] = account
+        return account
+
+    def _book_numbers(self, place: str, plant: Plant, action: Issue, movement: Movement) -> None:
+        lots = [lot for _, output in movement.created if (lot := lot_of(output)) is not None]
+        last = action.first_serial + action.count - 1
+        made = [(lot.device, lot.start, lot.end, lot.holder) for lot in lots]
+        if made != ([(action.device, action.first_serial, last, action.owner)] if action.count else []):
+            self._found.add("issuance_differs", place, f"it announces {action.count} certificates and creates {made}")
+        for _, start, end, _ in made:
+            if start != plant.next_serial:
+                how = "ranges_overlap" if start < plant.next_serial else "certificates_lost"
+                self._found.add(how, place, f"numbers go on with {start}, the next one was {plant.next_serial}")
+            plant.next_serial = max(plant.next_serial, end + 1)
+
+    # --- the market
+
+    def _check_settlement(self, place: str, action: Settle, movement: Movement) -> None:
+        """One price for all, inside everybody's limits: who bought paid it, who sold got it, piece for piece."""
+        price = action.prices[0] if action.prices else 0
+        certificates: Counter[int] = Counter()
+        money: Counter[int] = Counter()
+        for sign, outputs in ((1, movement.created), (-1, movement.spent)):
+            for _, output in outputs:
+                for holder, count, amount in _belongs(output):
+                    certificates[holder] += sign * count
+                    money[holder] += sign * amount
+        for holder in certificates.keys() | money.keys():
+            if money[holder] + certificates[holder] * price:
+                self._found.add(
+                    "settle_wrong",
+                    place,
+                    f"participant {holder}: {certificates[holder]:+} certificates at {price} against {money[holder]:+}",
+                )
+        orders = [output for _, output in movement.spent]
+        for holder, change in certificates.items():
+            limits = [order.limit for order in orders if isinstance(order, Offer | Bid) and holder_of(order) == holder]
+            if (change > 0 and max(limits, default=0) < price) or (change < 0 and min(limits, default=0) > price):
+                self._found.add("settle_wrong", place, f"participant {holder} trades at {price}, outside its limits")
+
+    # --- the end
+
+    def close(self) -> None:
+        """What must hold of the whole."""
+        lots: dict[int, list[Range]] = defaultdict(list)
+        for output in self.live.values():
+            lot = lot_of(output)
+            if lot is not None:
+                lots[lot.device].append((lot.start, lot.end))
+        for device in sorted(self.plants.keys() | lots.keys()):
+            self._close_plant(f"plant {device}", self.plants[device], lots[device])
+        held: Counter[str] = Counter()
+        for output in self.live.values():
+            for funds in money_in(output):
+                held[funds.currency] += funds.amount
+        for currency in sorted(held.keys() | self.deposited.keys()):
+            owed = self.deposited[currency] - self.paid_out[currency]
+            if held[currency] != owed:
+                kind = "money_minted" if held[currency] > owed else "money_lost"
+                self._found.add(
+                    kind, "the end", f"{held[currency]} millionths of {currency} are held, {owed} were paid in"
+                )
+
+    def _close_plant(self, place: str, plant: Plant, parts: list[Range]) -> None:
+        expected = 1
+        for start, end in sorted([*parts, *((start, end) for start, end, _ in plant.ended)]):
+            if start != expected:
+                kind = "ranges_overlap" if start < expected else "certificates_lost"
+                self._found.add(kind, place, f"after {expected - 1} comes the range {start}..{end}")
+            expected = max(expected, end + 1)
+        if expected != plant.next_serial:
+            self._found.add(
+                "certificates_lost", place, f"its ranges end at {expected - 1}, not {plant.next_serial - 1}"
+            )
+        given = plant.issued * plant.face_wh + plant.carry_wh
+        if given != plant.released_wh:
+            self._found.add(
+                "issuance_differs", place, f"{plant.released_wh} Wh were accepted, {given} Wh are certified or carried"
+            )
+
+
+# --- outputs
+
+
+def money_in(output: Output) -> Iterator[Funds]:
+    """The money that lies in an output, whatever else does."""
+    if isinstance(output, Funds):
+        yield output
+        return
+    for name in output.__struct_fields__:
+        part = getattr(output, name)
+        if isinstance(part, Funds):
+            yield part
+
+
+def _belongs(output: Output) -> Iterator[tuple[int, int, int]]:
+    """(participant, certificates, money) of an output; a reserved piece is the buyer's, its price the seller's."""
+    if isinstance(output, Delivery):
+        lot = output.lot
+        yield output.buyer, lot.end - lot.start + 1, 0
+        yield lot.holder, 0, output.payment.amount
+        return
+    lot_or_none = lot_of(output)
+    count = 0 if lot_or_none is None else lot_or_none.end - lot_or_none.start + 1
+    yield holder_of(output), count, sum(funds.amount for funds in money_in(output))
+
+
+def _by_plant(outputs: Sequence[tuple[Outpoint, Output]]) -> dict[int, list[Range]]:
+    found: dict[int, list[Range]] = {}
+    for _, output in outputs:
+        lot = lot_of(output)
+        if lot is not None:
+            found.setdefault(lot.device, []).append((lot.start, lot.end))
+    return found
+
+
+def _minus(ranges: Sequence[Range], others: Sequence[Range]) -> Iterator[Range]:
+    """The parts of sorted ranges that none of the sorted others covers."""
+    for start, end in ranges:
+        for first, last in others[max(0, bisect_right(others, (start, NEVER)) - 1) :]:
+            if first > end:
+                break
+            if last >= start:
+                if first > start:
+                    yield start, first - 1
+                start = last + 1
+        if start <= end:
+            yield start, end
+
+
+def _joined(ranges: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    joined: list[tuple[int, int, int]] = []
+    for device, start, end in ranges:
+        if joined and joined[-1][0] == device and joined[-1][2] + 1 == start:
+            joined[-1] = (device, joined[-1][1], end)
+        else:
+            joined.append((device, start, end))
+    return joined
+
+
+# --- the calendar
+
+
+def _month(seconds: int) -> int:
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.year * 100 + at.month
+
+
+def _month_end(month: int) -> int:
+    year, number = divmod(month, 100)
+    return int(datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp())
+
+
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_S, UTC).strftime("%Y-%m-%d")

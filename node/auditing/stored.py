@@ -1,0 +1,157 @@
+"""A node's own data against the chain executed again: its state row by row, its indexes, and the readings behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from node.auditing.books import Books
+from node.auditing.findings import Findings
+from node.baselines import Baselines
+from node.readings import ReadingStore
+from node.verdicts import Verdicts, attestation_of
+from state.attestation import PROMPT
+from state.errors import ReadingRefusal
+from state.keyspace import Space, device_key, scheme_key, space_end
+from state.outputs import Output
+from state.overlay import Snapshot
+from state.records import Device, MonthEnergy, Record, Scheme, Statement
+from state.store import Store
+from state.transaction import Issue
+from verifier.reading import readings_root
+
+SHOWN = 12  # differing rows told for each space
+
+NAMES = {
+    Space.OUTPUT: "output",
+    Space.STATEMENT: "statement",
+    Space.DEVICE: "device",
+    Space.MONTH_ENERGY: "account of energy",
+    Space.RELEASE: "verdict",
+    Space.ISSUANCE: "issuance",
+    Space.PARTICIPANT: "participant",
+    Space.NUMBER: "holder of a number",
+    Space.SPENT: "history of an output",
+    Space.HOLDING: "holding",
+}
+INDEXES = (Space.NUMBER, Space.ISSUED, Space.SPENT, Space.HOLDING)
+
+
+def check_state(books: Books, store: Store, found: Findings) -> None:
+    """The state that the rules lead to against the books: what lives, what was retired, what is carried."""
+    lives = {key[1:]: entry for key, entry in _entries(store, Space.OUTPUT)}
+    for point in lives.keys() | books.live.keys():
+        if lives.get(point) != books.live.get(point):
+            found.add("state_differs", f"output {point.hex()}", "the state and the books differ")
+    statements = {key[1:]: entry for key, entry in _entries(store, Space.STATEMENT)}
+    for identity in books.statements.keys() | statements.keys():
+        entry = statements.get(identity)
+        claimed = entry.quantity if isinstance(entry, Statement) else None
+        if claimed != books.statements.get(identity):
+            found.add("retirement_lost", f"statement {identity.hex()}", "retired certificates and its record differ")
+    for _, entry in _entries(store, Space.DEVICE):
+        assert isinstance(entry, Device)
+        following = books.plants[entry.id].next_serial
+        if entry.next_serial != following:
+            found.add("state_differs", f"plant {entry.id}", f"goes on with {entry.next_serial}, not {following}")
+    for _, entry in _entries(store, Space.MONTH_ENERGY):
+        assert isinstance(entry, MonthEnergy)
+        own = books.plants[entry.device].accounts.get(entry.month)
+        booked = (entry.released_wh, entry.issued, entry.carry_in_wh, entry.carry_wh, entry.moved_wh)
+        if own is None or booked != (own.released_wh, own.issued, own.carry_in_wh, own.carry_wh, own.moved_wh):
+            found.add("account_differs", f"plant {entry.device}, month {entry.month}", f"{booked} against {own}")
+
+
+def compare(replayed: Store, stored: Store, found: Findings) -> int:
+    """Every row of the state, and of the indexes that can be derived, against the replayed ones; how many there are."""
+    spaces = [space for space in Space if space < 0x80]
+    return sum(_compare_space(replayed, stored, space, found) for space in (*spaces, *INDEXES))
+
+
+def _compare_space(replayed: Store, stored: Store, space: Space, found: Findings) -> int:
+    kind = "state_differs" if space < 0x80 else "index_differs"
+    if space == Space.STATEMENT:
+        kind = "retirement_lost"
+    rows = told = 0
+    for key, right, held in _beside(replayed, stored, space):
+        rows += 1
+        if right == held:
+            continue
+        told += 1
+        if told <= SHOWN:
+            how = "is missing" if held is None else "should not be there" if right is None else "is another one"
+            found.add(kind, f"{NAMES.get(space, space.name.lower())} {key[1:].hex()}", f"the stored row {how}")
+    if told > SHOWN:
+        found.add(kind, NAMES.get(space, space.name.lower()), f"{told - SHOWN} more rows differ")
+    return rows
+
+
+def _beside(first: Store, second: Store, space: Space) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+    """Rows of both by key; None where one has none."""
+    prefix = bytes((space,))
+    left, right = (store.scan_raw(prefix, space_end(prefix)) for store in (first, second))
+    one, other = next(left, None), next(right, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one[0] < other[0]):
+            assert one is not None
+            yield one[0], one[1], None
+            one = next(left, None)
+        elif one is None or other[0] < one[0]:
+            yield other[0], None, other[1]
+            other = next(right, None)
+        else:
+            yield one[0], one[1], other[1]
+            one, other = next(left, None), next(right, None)
+
+
+def _entries(store: Store, space: Space) -> Iterator[tuple[bytes, Output | Record]]:
+    prefix = bytes((space,))
+    yield from store.scan(prefix, space_end(prefix))
+
+
+# --- readings
+
+
+@dataclass
+class Compared:
+    """Days whose readings are held here, and those that are not."""
+
+    days: int = 0
+    without: int = 0
+
+
+class Evidence:
+    """The readings that a node holds against what its issues say of them."""
+
+    def __init__(self, readings: ReadingStore, found: Findings) -> None:
+        self._readings = readings
+        self._verdicts = Verdicts(readings, Baselines(readings))
+        self._found = found
+        self.compared = Compared()
+
+    def check(self, place: str, state: Snapshot, action: Issue) -> None:
+        """Each day of an issue: the same readings, and the same verdict on them. `state` is the one after its block."""
+        device, scheme = state.get(device_key(action.device)), state.get(scheme_key(action.scheme))
+        assert isinstance(device, Device)
+        assert isinstance(scheme, Scheme)
+        for attested in action.days:
+            judged = attested.attestation
+            if judged.step != PROMPT:
+                continue
+            signed = self._readings.close_of(judged.device, judged.day)
+            if signed is None or signed.close.last_seq > self._readings.head(judged.device).held_seq:
+                self.compared.without += 1
+                continue
+            self.compared.days += 1
+            where = f"{place}, plant {judged.device}, day {judged.day}"
+            texts = self._readings.day(judged.device, judged.day)
+            if readings_root(text.encode() for text in texts) != judged.readings_root:
+                self._found.add("readings_differ", where, f"{len(texts)} readings give another root")
+                continue
+            try:
+                own = attestation_of(device, scheme, signed.close, self._verdicts.judge(device, signed), judged.epoch)
+            except ReadingRefusal as refusal:
+                self._found.add("verdict_differs", where, f"no verdict can be given: {refusal}")
+                continue
+            for name in ("verdict", "reasons", "energy_wh", "release_wh", "profile_hash", "verifier_version"):
+                if getattr(own, name) != getattr(judged, name):
+                    told = f"{name} is {getattr(own, name)} by these readings, {getattr(judged, name)} was attested"
+                    self._found.add("verdict_differs", where, told)
