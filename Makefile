@@ -4,6 +4,7 @@
 #   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir
 #   make test        the whole suite
 #   make check       format, lint, types, import contracts, docs, and that suite once
+#   make attack      attack a running network of four in every way we know       SHORT=1 for fewer of each
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
 #   make docs        write the pages that are generated from the code
 #   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
@@ -27,7 +28,7 @@ WORKERS ?= 2
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check bench docs gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check attack bench docs gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -52,6 +53,9 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+attack: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m attacks $(if $(SHORT),--short)
 
 bench: $(DEV)
 	@$(BIN)/python -m bench.throughput $(if $(filter 0,$(QUICK)),,--quick)
