@@ -24,12 +24,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSMsgType, web
 from structlog.typing import FilteringBoundLogger
 
 from node.config import ConfigError, parse_address
 from node.faults import Clock
-from node.gossip import MALFORMED, Buckets, Conduct, Ignore, Reject, Sender
+from node.gossip import BAN_AT, MALFORMED, Buckets, Conduct, Ignore, Reject, Sender
 from node.transport import NodeKey, certificate_key, transcript
 from node.wire import (
     OBSERVER,
@@ -502,9 +502,12 @@ class Peers:
             connection.silent_ticks = 0
             connection.traffic.received += len(message.data) if message.type is WSMsgType.BINARY else 0
             now_ms = self._clock.monotonic_ms()
+            if message.type is WSMsgType.ERROR:
+                if isinstance(message.data, WebSocketError):  # any other error is the network's, and nobody's fault
+                    self.blame(connection.sender.name, BAN_AT, f"no WebSocket frame of ours: {message.data}")
+                continue
             if message.type is not WSMsgType.BINARY:
-                why = "a frame over the limit" if message.type is WSMsgType.ERROR else "a message that is not binary"
-                self.blame(connection.sender.name, MALFORMED, why)
+                self.blame(connection.sender.name, MALFORMED, "a message that is not binary")
                 continue
             try:
                 frame = decode_frame(message.data)
