@@ -17,7 +17,7 @@ from node.wire import Consensus, Transactions, encode_frame
 from state.codec import encode
 from state.transaction import Propose, Register, RoleContent
 
-PATIENCE_S = 5.0  # for one answer to somebody else while the flood goes on
+PATIENCE_S = 10.0  # for one answer to somebody else while the flood goes on
 
 
 def answered(field: Field, attempt: Attempt) -> None:
@@ -57,7 +57,10 @@ def transactions(field: Field, attempt: Attempt) -> None:
     strangers = [field.transaction(spam, by=(f"stranger {each}",)) for each in range(number)]
     count(attempt, "node 1", batch(field, 1, strangers), "not_registered")
     name = field.transaction(Register(key_of("nobody"), "Nobody", "FR", b""), by=("nobody",))
-    spoilt = [name.raw[:-place] + bytes(place) for place in range(1, 65)]
+    spoilt = [
+        name.raw[:-place] + bytes([name.raw[-place] ^ 1]) + name.raw[len(name.raw) - place + 1 :]
+        for place in range(1, 65)
+    ]
     results = field.clients[2].submit_batch(spoilt)
     count(attempt, "node 2", Counter(str(result.get("code")) for result in results), "bad_signature")
     answered(field, attempt)

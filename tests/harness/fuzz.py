@@ -52,7 +52,7 @@ def throw_at_all(corpus: Corpus, inputs: int, random_: random.Random) -> Found:
     for number in range(ROUNDS):
         for reader in found.readers:
             target = given[reader.name]
-            count = max(1, inputs * target.weight // total // ROUNDS)
+            count = -(-inputs * target.weight // (total * ROUNDS))
             refused, slowest_s = attack(reader.name, target.take, target.corpus, count, random_)
             reader.inputs += count
             reader.refused += refused

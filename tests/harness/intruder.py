@@ -19,7 +19,7 @@ from state.codec import decode, encode
 from state.crypto import sign
 from state.units import MAX_FRAME_BYTES
 
-ANSWER_S = 3.0
+ANSWER_S = 10.0
 
 Said = Callable[[ConsensusMessage], None]
 
@@ -57,7 +57,7 @@ class Intruder:
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession()
         try:
-            async with asyncio.timeout(3 * ANSWER_S):
+            async with asyncio.timeout(2 * ANSWER_S):
                 await self._shake_hands()
         except (aiohttp.ClientError, OSError) as error:
             await self._session.close()

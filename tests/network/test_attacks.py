@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from attacks.book import Attack, Attempt
 from attacks.field import Field
 from attacks.report import in_order, summary, table, try_out
 from attacks.spending import to
 
 
+@pytest.mark.timeout(170)
 def test_no_attack_does_harm_and_harm_would_be_seen(tmp_path: Path) -> None:
     with Field(tmp_path) as field:
         verdicts = [try_out(field, each, short=True) for each in in_order()]
