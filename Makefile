@@ -4,7 +4,10 @@
 #   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir
 #   make test        the whole suite
 #   make check       format, lint, types, import contracts, docs, and that suite once
+#   make attack      attack a running network of four in every way we know       SHORT=1 for fewer of each
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
+#   make fuzz        mutated inputs to everything that reads bytes               INPUTS=1000000, SEED=n
+#   make vectors     write the test vectors of the protocol, tests/vectors/protocol
 #   make docs        write the pages that are generated from the code
 #   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
@@ -27,7 +30,7 @@ WORKERS ?= 2
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check bench docs gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check attack fuzz bench vectors docs gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,8 +56,17 @@ check: $(DEV)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n $(WORKERS)
 
+attack: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m attacks $(if $(SHORT),--short)
+
+fuzz: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m harness.fuzz --inputs $(or $(INPUTS),1000000) $(if $(SEED),--seed $(SEED))
+
 bench: $(DEV)
 	@$(BIN)/python -m bench.throughput $(if $(filter 0,$(QUICK)),,--quick)
+
+vectors: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python tools/vectors.py
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py

@@ -60,6 +60,7 @@ from state.block import Block
 from state.errors import ConsensusRefusal
 
 VIEWS_AHEAD = 2  # votes are counted this far above the current view: bounded memory
+MAX_TOLD = 1_024  # peers whose last answer about an older epoch is remembered
 
 
 class Engine:
@@ -480,6 +481,8 @@ class Engine:
         if epoch < self._epoch:
             # once in delta: every answer is the same, and what made us answer may come in hundreds
             if self._clock.now_ms >= self._boundary_due_ms.get(peer, self._clock.now_ms):
+                if len(self._boundary_due_ms) >= MAX_TOLD:
+                    self._boundary_due_ms.clear()
                 self._boundary_due_ms[peer] = self._clock.now_ms + self._timing.delta_ms
                 self._out.ask(ServeBoundary(self._epoch, self._view, peer, epoch))
         else:

@@ -16,7 +16,16 @@ from contracts.context import Context
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
 from contracts.register import require_country, require_key, require_line, require_text
 from state.codec import decode, encode
-from state.errors import AlreadyExists, BadField, NotGovernance, ProposalClosed, RoleNeeded, TermOver, Unknown
+from state.errors import (
+    AlreadyExists,
+    BadField,
+    LimitReached,
+    NotGovernance,
+    ProposalClosed,
+    RoleNeeded,
+    TermOver,
+    Unknown,
+)
 from state.keyspace import (
     accredited_key,
     device_key,
@@ -25,6 +34,7 @@ from state.keyspace import (
     gsrn_key,
     key_owner_key,
     meter_key,
+    open_proposals_key,
     proposal_key,
     role_key,
     scheme_key,
@@ -38,6 +48,7 @@ from state.records import (
     Gateway,
     KeyOwner,
     Meter,
+    OpenProposals,
     Proposal,
     Role,
     RoleGrant,
@@ -62,6 +73,7 @@ from state.transaction import (
 )
 from state.units import DAY_S
 
+MAX_OPEN_PROPOSALS = 64  # of one participant: nobody pays for the room that they take
 LAPSE_EPOCHS = 2
 LAPSE_BLOCKS_WITHOUT_EPOCHS = 17_280  # two epochs of the default length, where a network has one epoch for ever
 MAX_INTERVAL_S = 3_600
@@ -75,6 +87,7 @@ UNKNOWN_UDEG = 2**31
 def check_propose(context: Context, action: Propose) -> None:
     context.require_signature(action.proposer)
     context.require_once()
+    _require_room(context, action.proposer)
     content = action.content
     match content:
         case RoleContent():
@@ -143,9 +156,36 @@ def _check_term(context: Context, content: ProposalContent) -> None:
         raise TermOver(what=kind_of(content), id="(new)", until=content.until, now=context.environment.time_s)
 
 
+def _require_room(context: Context, proposer: int) -> None:
+    if sum(_is_open(context, number) for number in _proposed_by(context, proposer)) >= MAX_OPEN_PROPOSALS:
+        raise LimitReached(limit=MAX_OPEN_PROPOSALS, what=f"open proposals of participant {proposer}")
+
+
+def _proposed_by(context: Context, proposer: int) -> tuple[int, ...]:
+    found = context.overlay.get(open_proposals_key(proposer))
+    return found.numbers if isinstance(found, OpenProposals) else ()
+
+
+def _is_open(context: Context, number: int) -> bool:
+    proposal = context.record(proposal_key(number), Proposal, "proposal", number)
+    return proposal.status == "open" and context.environment.height <= proposal.lapses_height
+
+
+def _remember(context: Context, proposer: int, number: int) -> None:
+    """Among what the proposer has open; what is not open any more goes, and what only lapsed leaves the state."""
+    kept = []
+    for earlier in _proposed_by(context, proposer):
+        if _is_open(context, earlier):
+            kept.append(earlier)
+        elif context.record(proposal_key(earlier), Proposal, "proposal", earlier).status == "open":
+            context.overlay.delete(proposal_key(earlier))
+    context.overlay.put(open_proposals_key(proposer), OpenProposals((*kept, number)))
+
+
 def apply_propose(context: Context, action: Propose) -> None:
     context.mark_once()
     number = context.next_number("proposal")
+    _remember(context, action.proposer, number)
     environment = context.environment
     epochs = environment.parameters.epoch_length * LAPSE_EPOCHS or LAPSE_BLOCKS_WITHOUT_EPOCHS
     proposal = Proposal(

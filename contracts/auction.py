@@ -20,7 +20,9 @@ from state.transaction import Cancel, OpenAuction
 from state.units import MAX_PRICE
 
 MAX_ORDERS = 4_000  # of one auction, so that a settlement fits a block budget of 250 ms
-MAX_ORDERS_EACH = 64  # of one participant in one auction
+# (while the auction has fewer orders than this, a participant may have so many): whoever would fill it needs more and
+# more accounts with a deposit each, and the last places are for who has none yet
+PLACES = ((2_000, 64), (3_000, 8), (MAX_ORDERS, 1))
 MAX_OPEN_S = 366 * 86_400
 
 OPEN, CLOSED, SETTLED = "open", "closed", "settled"

@@ -244,7 +244,11 @@ class Context:
         self.overlay.put(once_key(self.txid, self.action_index), Used(self.txid))
 
     def finish(self, limited: bool) -> None:
-        """Book how many outputs each holder has now. A signed transaction may not push anybody over the limit."""
+        """Book how many outputs each holder has now. A signed transaction may not push anybody over the limit.
+
+        Half of the limit is for what a holder signs for, and for money of the payment operator: whoever fills the
+        other half with crumbs has not locked the holder out of his own account.
+        """
         limit = self.environment.parameters.max_outputs
         overlay = self.overlay
         for holder, change in self._counts.items():
@@ -255,7 +259,20 @@ class Context:
             count = (counter.value if isinstance(counter, Counter) else 0) + change
             if limited and change > 0 and count > limit:
                 raise LimitReached(limit=limit, what=f"outputs of participant {holder}")
+            if limited and change > 0 and count > (limit + 1) // 2 and self._unasked(holder):
+                raise LimitReached(limit=(limit + 1) // 2, what=f"outputs that participant {holder} did not ask for")
             if count:
                 overlay.put(key, Counter(count))
             else:
                 overlay.delete(key)
+
+    def _unasked(self, holder: int) -> bool:
+        """Whether certificates or change come to somebody who did not sign."""
+        if self.participant(holder).key in self.signers:
+            return False
+        return any(
+            holder_of(output) == holder
+            for movement in self.movements
+            if movement.kind == "transfer"
+            for _, output in movement.created
+        )

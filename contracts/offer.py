@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from contracts.auction import MAX_ORDERS, MAX_ORDERS_EACH, require_class, require_open
+from contracts.auction import MAX_ORDERS, PLACES, require_class, require_open
 from contracts.context import Context
 from contracts.deposit import format_price
 from contracts.events import Offered
@@ -62,8 +62,9 @@ def require_place(context: Context, auction: Auction, participant: int, side: st
     if isinstance(member, AuctionMember):
         if member.side != side:
             raise OwnOrder(participant=participant, side=member.side, auction=auction.id)
-        if member.orders >= MAX_ORDERS_EACH:
-            raise LimitReached(limit=MAX_ORDERS_EACH, what=f"orders of participant {participant}")
+        allowed = next(each for below, each in PLACES if auction.orders < below)
+        if member.orders >= allowed:
+            raise LimitReached(limit=allowed, what=f"orders of participant {participant} in auction {auction.id} now")
 
 
 def enter_order(context: Context, auction: Auction, participant: int, side: str, point: Outpoint) -> None:

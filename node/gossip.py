@@ -46,6 +46,7 @@ IMPROPER = 20
 BAN_AT = 100
 FORGIVEN_AT = BAN_AT // 2  # a ban of about a minute
 HALF_LIFE_MS = 60_000
+MAX_REMEMBERED = 4_096  # nodes with points: whoever draws a new key for each lie must not fill the memory
 
 
 class Ignore(Exception):
@@ -170,7 +171,10 @@ class Buckets:
 
 
 class Conduct:
-    """Points against nodes, halved every minute. A node with too many is not talked to until they have decayed."""
+    """Points against nodes, halved every minute. A node with too many is not talked to until they have decayed.
+
+    Of more nodes than are remembered the one that was blamed longest ago is forgotten.
+    """
 
     def __init__(self) -> None:
         self._points: dict[str, tuple[int, int]] = {}
@@ -178,7 +182,13 @@ class Conduct:
 
     def blame(self, name: str, points: int, now_ms: int) -> bool:
         """Whether the node is banned now."""
-        self._points[name] = (self.points(name, now_ms) + points, now_ms)
+        points += self.points(name, now_ms)
+        self._points.pop(name, None)
+        self._points[name] = (points, now_ms)
+        if len(self._points) > MAX_REMEMBERED:
+            oldest = next(iter(self._points))
+            del self._points[oldest]
+            self._banned.discard(oldest)
         if self._points[name][0] >= BAN_AT:
             self._banned.add(name)
         return name in self._banned

@@ -22,7 +22,9 @@ from typing import Protocol
 
 import msgspec
 
+from contracts.auction import CLOSED
 from contracts.context import BlockEnvironment
+from contracts.settle import build_settle
 from contracts.transition import (
     DecodedTx,
     apply_transaction,
@@ -39,12 +41,15 @@ from state.errors import (
     FormRefusal,
     LimitReached,
     MempoolFull,
+    PriceWrong,
     Refusal,
     Spent,
     WattestError,
 )
-from state.keyspace import Entry, Space
+from state.keyspace import Entry, Space, auction_key
 from state.overlay import Overlay, Snapshot
+from state.records import Auction
+from state.transaction import Settle
 from state.units import MAX_BLOCK_ACTIONS, MAX_BLOCK_BYTES, SIGNER_PER_BLOCK
 
 MAX_TRANSACTIONS = 20_000
@@ -106,6 +111,7 @@ class Mempool:
         self._view = TipAndWaiting(tip, self._created)
         self._pool = ThreadPoolExecutor(verify_threads, "verify") if verify_threads else None
         self.bytes = 0
+        self._settlements: dict[int, Settle] = {}  # by auction: the right one at this tip
         self._blocks = 0  # that became final so far
         self.on_admitted: Callable[[Sequence[DecodedTx], bool], None] = lambda admitted, local: None
 
@@ -173,6 +179,7 @@ class Mempool:
         for key in keys:
             if key in self._by_conflict:
                 raise Conflict(what=_in_words(key))
+        self._require_right_settlement(decoded)
         creates = self._check(decoded, environment)
         self._waiting[decoded.txid] = Waiting(decoded, keys, creates, local)
         for key in keys:
@@ -183,6 +190,25 @@ class Mempool:
         heappush(self._expiries, (decoded.transaction.body.expiry_height, decoded.txid))
         self.bytes += len(decoded.raw)
         self._refused.pop(decoded.txid, None)
+
+    def _require_right_settlement(self, decoded: DecodedTx) -> None:
+        """Nobody signs a settlement, and each wrong one would cost a clearing: the right one is computed once a tip."""
+        for index, action in enumerate(decoded.body_actions):
+            if isinstance(action, Settle):
+                right = self._right_settlement(action.auction)
+                if right is not None and action != right:
+                    refusal = PriceWrong(auction=action.auction, why="this node has computed another one")
+                    refusal.action_index = index
+                    raise refusal
+
+    def _right_settlement(self, number: int) -> Settle | None:
+        """Of a closed auction; None where the rules refuse any without clearing."""
+        if number not in self._settlements:
+            auction = self._tip.state.get(auction_key(number))
+            if not isinstance(auction, Auction) or auction.status != CLOSED:
+                return None
+            self._settlements[number] = build_settle(self._tip.state, auction)
+        return self._settlements[number]
 
     def _check(self, decoded: DecodedTx, environment: BlockEnvironment) -> tuple[tuple[bytes, Entry], ...]:
         """Refusal, or the outputs that the transaction would create."""
@@ -269,6 +295,7 @@ class Mempool:
     def committed(self, height: int, transactions: Sequence[DecodedTx]) -> None:
         """A block is final: forget its transactions, and drop those that can never hold any more."""
         self._blocks += 1
+        self._settlements.clear()
         spent: list[bytes] = []
         for decoded in transactions:
             waiting = self._remove(decoded.txid)

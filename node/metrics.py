@@ -4,6 +4,7 @@ Prefix `wattest_`, label `chain_id`; counters end in `_total`, times in `_second
 participant: their number has no bound. docs/API.md lists every name, and a test compares.
 """
 
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -42,6 +43,7 @@ class Metrics:
         self._last_time_ms = 0
         self._traffic: dict[int, tuple[int, int]] = {}
         self._syncs = 0
+        self._refused: dict[str, int] = {}
         self._chain = chain.hex()[:CHAIN_LABEL_DIGITS]
 
         self.height = self._gauge("wattest_consensus_height", "Height of the last final block")
@@ -78,6 +80,14 @@ class Metrics:
             "wattest_p2p_peer_receive_bytes", "Bytes received from a validator", "peer"
         )
         self.peer_send_bytes = self._counters("wattest_p2p_peer_send_bytes", "Bytes sent to a validator", "peer")
+
+        self.peer_refused = self._counters(
+            "wattest_p2p_refused",
+            "Not taken of other nodes: handshake (refused), blamed (a frame or message that no honest node sends), "
+            "banned (with too much of it), ignored (too fast, or nobody has room for it), dropped (to a peer that "
+            "reads too slowly)",
+            "reason",
+        )
 
         self.block_processing = self._histogram(
             "wattest_state_block_processing_seconds",
@@ -133,6 +143,12 @@ class Metrics:
         self.peer_receive_bytes.of(peer).inc(received - before[0])
         self.peer_send_bytes.of(peer).inc(sent - before[1])
         self._traffic[peer] = (received, sent)
+
+    def refused(self, counted: Mapping[str, int]) -> None:
+        """Bring the counters of what was refused to other nodes up to what was counted since the start."""
+        for reason, total in counted.items():
+            self.peer_refused.of(reason).inc(total - self._refused.get(reason, 0))
+            self._refused[reason] = total
 
     def _happened(self, event: Event) -> None:
         match event:

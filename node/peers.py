@@ -17,19 +17,19 @@ our own loop, not by a clock: a loop that was starved must not mistake its own p
 import asyncio
 import secrets
 import ssl
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSMsgType, web
 from structlog.typing import FilteringBoundLogger
 
 from node.config import ConfigError, parse_address
 from node.faults import Clock
-from node.gossip import MALFORMED, Buckets, Conduct, Ignore, Reject, Sender
+from node.gossip import BAN_AT, MALFORMED, Buckets, Conduct, Ignore, Reject, Sender
 from node.transport import NodeKey, certificate_key, transcript
 from node.wire import (
     OBSERVER,
@@ -63,6 +63,7 @@ QUEUE_FRAMES = 20_000
 MAX_OBSERVERS = 64
 MAX_HANDSHAKES = 64  # under way at one time, or strangers could hold any number of connections for five seconds each
 MAX_OBSERVERS_PER_ADDRESS = 2
+PAUSE_S = {VALIDATOR: 0.001, OBSERVER: 0.02}  # before more is read of a peer that sends too fast: TCP holds it back
 
 WebSocket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 Received = TypeVar("Received", Hello, HelloProof)
@@ -180,6 +181,8 @@ class Peers:
         self._conduct = Conduct()
         self._connections: dict[str, Connection] = {}
         self.traffic: dict[int, Traffic] = {}  # by validator index
+        self.refused: Counter[str] = Counter()  # what was not taken of other nodes since the start, by its reason
+        self._dropped = 0  # frames that gave way in queues of connections that have ended
         self._handshakes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone: dict[str, asyncio.Event] = {}
@@ -274,11 +277,18 @@ class Peers:
     def blame(self, name: str, points: int, why: str) -> None:
         """Hold something against a peer; with enough of it the connection ends and none is made for a while."""
         self._log.warning("peer_blamed", peer=name, points=points, why=why)
+        self.refused["blamed"] += 1
         if self._conduct.blame(name, points, self._clock.monotonic_ms()) and name in self._connections:
             self._log.warning("peer_banned", peer=name)
+            self.refused["banned"] += 1
             self._connections[name].closing.set()
 
     # --- who is there
+
+    @property
+    def dropped(self) -> int:
+        """Frames that gave way because a peer did not take them fast enough, since the start."""
+        return self._dropped + sum(connection.queue.dropped for connection in self._connections.values())
 
     @property
     def validator_count(self) -> int:
@@ -377,6 +387,7 @@ class Peers:
                 hello = await self._greet_dialler(socket, shown, address)
         except (TimeoutError, HandshakeFailed, OSError) as error:
             self._log.info("handshake_refused", address=address, why=str(error)[:200])
+            self.refused["handshake"] += 1
             await socket.close()
             return socket
         finally:
@@ -462,6 +473,7 @@ class Peers:
                 worker.cancel()
                 if worker.done() and not worker.cancelled() and (error := worker.exception()) is not None:
                     self._log.error("connection_failed", peer=name, why=repr(error))
+            self._dropped += connection.queue.dropped
             if self._connections.get(name) is connection:
                 del self._connections[name]
                 self._log.info("peer_down", peer=name, validator=connection.sender.index)
@@ -490,6 +502,10 @@ class Peers:
             connection.silent_ticks = 0
             connection.traffic.received += len(message.data) if message.type is WSMsgType.BINARY else 0
             now_ms = self._clock.monotonic_ms()
+            if message.type is WSMsgType.ERROR:
+                if isinstance(message.data, WebSocketError):  # any other error is the network's, and nobody's fault
+                    self.blame(connection.sender.name, BAN_AT, f"no WebSocket frame of ours: {message.data}")
+                continue
             if message.type is not WSMsgType.BINARY:
                 self.blame(connection.sender.name, MALFORMED, "a message that is not binary")
                 continue
@@ -503,6 +519,8 @@ class Peers:
                 self.blame(connection.sender.name, rejected.points, rejected.why)
             except Ignore as ignored:
                 self._log.debug("frame_ignored", peer=connection.sender.name, why=str(ignored))
+                self.refused["ignored"] += 1
+                await asyncio.sleep(PAUSE_S[connection.sender.role])
 
     def _deliver(self, connection: Connection, frame: Frame, now_ms: int) -> None:
         if isinstance(frame, Ping):

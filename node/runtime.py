@@ -8,6 +8,7 @@ come back as inputs. Commits are performed in place: they must keep their order.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -68,6 +69,8 @@ from state.errors import BadSignature, DecodeError, DiskFailed, ExecutionDiffers
 MAX_TURN = 64  # inputs that may share one sync
 MAX_INBOX = 20_000  # beyond it peers' messages are dropped; own answers and timers never are
 MAX_ADMISSIONS = 256  # transaction frames that wait for admission
+MAX_ADMISSIONS_EACH = 64  # of one peer: who floods leaves room for the others
+MAX_ADMISSION_BYTES = 64 * 1024 * 1024
 GOSSIP_DELAY_S = 0.005  # single transactions that come in within it share a frame
 GOSSIP_BYTES = 1024 * 1024
 BLAME = 34  # three lies within a minute, and a peer is left alone for a while
@@ -136,6 +139,8 @@ class Runtime:
         self._begins = True  # the engine has not been started
         self._inbox: asyncio.Queue[tuple[type[Input], dict[str, Any]] | BaseException] = asyncio.Queue()
         self._admissions: asyncio.Queue[tuple[Sender, Transactions]] = asyncio.Queue(MAX_ADMISSIONS)
+        self._admissions_of: Counter[str] = Counter()  # by peer
+        self._admission_bytes = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._due_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -435,6 +440,10 @@ class Runtime:
         """Transactions of other nodes, frame by frame; who sends bad ones is to blame."""
         while True:
             sender, frame = await self._admissions.get()
+            self._admission_bytes -= sum(map(len, frame.raws))
+            self._admissions_of[sender.name] -= 1
+            if not self._admissions_of[sender.name]:
+                del self._admissions_of[sender.name]
             # what a validator sends it has sent to every other one itself
             for result in await self.mempool.admit(frame.raws, local=sender.role == OBSERVER):
                 if isinstance(result, DecodeError | BadSignature | SignerMismatch):
@@ -476,13 +485,21 @@ class Runtime:
                     raise Ignore("the engine is busy")
                 self._put(MessageReceived, peer=sender.name, message=message)
             case Transactions():
-                if self._admissions.full():
-                    raise Ignore("too many transactions wait for admission")
-                self._admissions.put_nowait((sender, frame))
+                self._queue_admission(sender, frame)
             case _:
                 handler = self._handlers.get(type(frame))
                 if handler is not None:
                     handler(sender, frame)
+
+    def _queue_admission(self, sender: Sender, frame: Transactions) -> None:
+        size = sum(map(len, frame.raws))
+        if self._admissions.full() or self._admission_bytes + size > MAX_ADMISSION_BYTES:
+            raise Ignore("too many transactions wait for admission")
+        if self._admissions_of[sender.name] >= MAX_ADMISSIONS_EACH:
+            raise Ignore("too many transactions of this peer wait for admission")
+        self._admissions.put_nowait((sender, frame))
+        self._admissions_of[sender.name] += 1
+        self._admission_bytes += size
 
     def _watch_own_key(self, message: ConsensusMessage) -> None:
         if self.own_key is not None and self.own_key.foreign(message, self.engine.standing().final_view):

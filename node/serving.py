@@ -86,6 +86,7 @@ class Serving:
             syncing=any(peer.height > node.ledger.tip.height + 2 for peer in peers if peer.connected),
             byzantine=len(node.runtime.byzantine),
             syncs=node.ledger.store.syncs + node.journal.syncs,
+            refused={**node.peers.refused, "dropped": node.peers.dropped},
         )
 
     def _peer(self, index: int, name: str | None) -> Peer:

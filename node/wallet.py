@@ -118,8 +118,8 @@ def parse_file(data: bytes) -> TransactionFile:
     """DecodeError for anything but a transaction file of this version whose body is canonical."""
     try:
         content = msgspec.json.decode(data, type=TransactionFile)
-    except msgspec.MsgspecError as error:
-        raise DecodeError(why=f"not a transaction file: {error}") from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: not UTF-8
+        raise DecodeError(why=f"not a transaction file: {str(error)[:200]}") from None
     if content.schema != FILE_SCHEMA:
         raise DecodeError(why=f"schema {content.schema!r}, expected {FILE_SCHEMA!r}")
     if body_of(content).chain.hex() != content.chain:

@@ -249,6 +249,11 @@ def accredited_key(kind: str, subject: int) -> bytes:
     return _REFERENCE + b"a" + subject.to_bytes(4, "big") + kind.encode()
 
 
+def open_proposals_key(proposer: int) -> bytes:
+    """Which proposals of a participant may still be open: there is a limit to them."""
+    return _REFERENCE + b"q" + proposer.to_bytes(4, "big")
+
+
 def retired_key(vote_key: bytes) -> bytes:
     """A vote key that was in office and is not any more: it never comes back."""
     return _REFERENCE + b"v" + vote_key

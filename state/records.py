@@ -354,6 +354,12 @@ class Proposal(Wire, frozen=True, tag="proposal"):
     enacted_id: U32  # id of what it created, 0 otherwise
 
 
+class OpenProposals(Wire, frozen=True, tag="open_proposals"):
+    """What a participant has proposed lately and may still be open; those that are not are dropped when it is full."""
+
+    numbers: tuple[U32, ...]  # ascending
+
+
 class Statement(Wire, frozen=True, tag="statement"):
     id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     holder: U32
@@ -465,6 +471,7 @@ Record = (
     | Amendment
     | Standing
     | Proposal
+    | OpenProposals
     | Statement
     | Parameters
     | KeyOwner

@@ -22,7 +22,7 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     MONTH_ENERGY    0x1e  committed  device u32, month u32               MonthEnergy
     RELEASE         0x1f  committed  device u32, day u32, step, revision Release
     STATEMENT       0x20  committed  statement id                        Statement
-    REFERENCE       0x21  committed  kind, operator u32, reference       Used, Counter for accreditations
+    REFERENCE       0x21  committed  kind, operator u32, reference       Used, Counter, OpenProposals
     OUTPUT_COUNT    0x22  committed  participant u32                     Counter
     GSRN            0x23  committed  18 digits                           KeyOwner
     COUNTER         0x24  committed  name of the sequence                Counter

@@ -59,6 +59,7 @@ async def metrics(call: Call) -> Answer:
     metrics.blocksync_syncing.set(int(live.syncing))
     metrics.byzantine_validators.set(live.byzantine)
     metrics.synced(live.syncs)
+    metrics.refused(live.refused)
     metrics.auctions_open.set(len(auctions_page(store, "open", None, 200)[0]))
     for line in (await counted_supply(call)).show(store):
         face_value = int(line["face_value"])

@@ -1,7 +1,7 @@
 """What the API may ask of the node that it stands in front of. The composition root fills this in."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +39,7 @@ class Live:
     syncing: bool
     byzantine: int = 0
     syncs: int = 0  # of store and journal since the node started
+    refused: Mapping[str, int] = field(default_factory=dict)  # to other nodes since it started, by reason
 
     @property
     def connected(self) -> int:

@@ -22,9 +22,11 @@ from state.units import MICRO
 class FinalizedWorld(LedgerWorld):
     """Every block is signed by the first q validators, or, while `finalizes` is off, covered by a later one."""
 
-    def __init__(self, validators: int = 4, **parameters: int) -> None:
-        data = genesis_json(validators, **parameters)
-        super().__init__(genesis=data)
+    def __init__(
+        self, validators: int = 4, store: Store | None = None, genesis: bytes | None = None, **parameters: int
+    ) -> None:
+        data = genesis or genesis_json(validators, **parameters)
+        super().__init__(store, data)
         self.genesis_text = json.dumps(
             json.loads(data), sort_keys=True, separators=(",", ":"), ensure_ascii=True
         ).encode()

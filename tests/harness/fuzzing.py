@@ -12,11 +12,6 @@ INTERESTING = (b"\x00", b"\x7f", b"\x80", b"\x90", b"\xc0", b"\xc1", b"\xcb" + b
 INTERESTING += (b"\xdd\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\xff", b"\x91" * 40)
 
 
-def inputs_in_ci() -> int:
-    """How many inputs all targets share: 20,000, or WATTEST_FUZZ."""
-    return int(os.environ.get("WATTEST_FUZZ", "20000"))
-
-
 def seeded() -> random.Random:
     seed = int(os.environ.get("WATTEST_SEED", "20261122"))
     print(f"seed {seed}")

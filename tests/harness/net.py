@@ -56,11 +56,13 @@ def make_homes(directory: Path, count: int, **parameters: int) -> list[Path]:
     ]
 
 
-def make_home(home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: NodeKeys) -> Path:
+def make_home(
+    home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: NodeKeys, profile: str = "default"
+) -> Path:
     home.mkdir(parents=True)
     (home / "genesis.json").write_text(json.dumps(genesis))
     settings: dict[str, str | int] = {"node.p2p_listen": f"127.0.0.1:{p2p}", "node.api_listen": f"127.0.0.1:{api}"}
-    settings |= {"node.keyring": "test", "node.reserve_mib": 1}
+    settings |= {"node.keyring": "test", "node.reserve_mib": 1, "node.profile": profile}
     (home / "config.toml").write_text(render_config(settings))
     for purpose, seed in (("node", keys.node), ("vote", keys.vote)):
         if seed is not None:

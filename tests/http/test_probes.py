@@ -91,6 +91,14 @@ async def test_bytes_of_peers_are_counted_on(served: Served, client: TestClient)
         assert sample(text, "wattest_p2p_peer_send_bytes_total", peer="1") == 40
 
 
+async def test_what_was_refused_to_other_nodes_is_counted_on(served: Served, client: TestClient) -> None:
+    for banned in (1, 3):
+        served.live = replace(served.live, refused={"banned": banned, "ignored": 7})
+        text = await (await client.get("/metrics")).text()
+        assert sample(text, "wattest_p2p_refused_total", reason="banned") == banned
+        assert sample(text, "wattest_p2p_refused_total", reason="ignored") == 7
+
+
 async def test_requests_are_counted_by_route_and_never_by_what_was_asked(client: TestClient) -> None:
     for number in (1, 2, 999):
         await client.get(f"/v1/participants/{number}")

@@ -4,7 +4,9 @@ import asyncio
 import time
 
 import pytest
+from harness.town import Town
 from harness.world import World, seed_of
+from msgspec.structs import replace
 
 from contracts.context import BlockEnvironment
 from contracts.transition import DecodedTx
@@ -14,6 +16,7 @@ from node.signatures import SignatureCache
 from state.codec import encode
 from state.crypto import public_key, sign
 from state.errors import (
+    AuctionPhase,
     BadSignature,
     Conflict,
     DecodeError,
@@ -24,14 +27,26 @@ from state.errors import (
     MempoolFull,
     NotRegistered,
     NotYours,
+    PriceWrong,
     SignerMismatch,
     Spent,
+    Unknown,
     WattestError,
     WrongChain,
 )
 from state.outputs import outpoint
 from state.overlay import Snapshot
-from state.transaction import Body, Deposit, Piece, Register, Transaction, Transfer, encode_transaction, signing_bytes
+from state.transaction import (
+    Body,
+    Deposit,
+    Piece,
+    Register,
+    Settle,
+    Transaction,
+    Transfer,
+    encode_transaction,
+    signing_bytes,
+)
 from state.units import MICRO, Outpoint
 
 
@@ -344,3 +359,37 @@ def test_block_that_becomes_final_while_signatures_are_checked_is_seen() -> None
     (result,) = asyncio.run(overtaken())
     assert isinstance(result, Duplicate)
     assert len(scene.pool) == 0
+
+
+# --- settlements, which nobody signs
+
+
+async def test_a_wrong_settlement_is_refused_without_another_clearing(monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Town()
+    auction, _, _ = town.trade()
+    closed = town.close(auction)
+    pool, counted = Mempool(WorldTip(town), SignatureCache()), []  # type: ignore[var-annotated]
+    computed = module.build_settle
+    monkeypatch.setattr(module, "build_settle", lambda *given: counted.append(given) or computed(*given))
+    right = computed(town.state, closed)
+    wrong = [replace(right, prices=(price,)) for price in range(100)]
+    results = await pool.admit([town.transaction(each).raw for each in wrong])
+    assert [type(result) for result in results] == [PriceWrong] * 100
+    assert {result.action_index for result in results if isinstance(result, PriceWrong)} == {0}
+    (taken,) = await pool.admit([town.transaction(right).raw])
+    assert isinstance(taken, DecodedTx)
+    assert len(counted) == 1
+    town.block(taken)
+    pool.committed(town.height, [taken])
+    (late,) = await pool.admit([town.transaction(wrong[0]).raw])
+    assert isinstance(late, AuctionPhase)
+    assert len(counted) == 1
+
+
+async def test_a_settlement_of_no_closed_auction_is_refused_by_the_rules() -> None:
+    town = Town()
+    auction, _, _ = town.trade()
+    pool = Mempool(WorldTip(town), SignatureCache())
+    settles = [Settle(auction, (1,), bytes(32)), Settle(auction + 1, (1,), bytes(32))]
+    results = await pool.admit([town.transaction(settle).raw for settle in settles])
+    assert [type(result) for result in results] == [AuctionPhase, Unknown]

@@ -5,11 +5,12 @@ from harness.town import Town
 from harness.world import FAR, WIND, World, key_of
 from msgspec.structs import replace
 
-from contracts.accredit import LAPSE_BLOCKS_WITHOUT_EPOCHS, gsrn_holds
+from contracts.accredit import LAPSE_BLOCKS_WITHOUT_EPOCHS, MAX_OPEN_PROPOSALS, gsrn_holds
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
 from state.errors import (
     AlreadyExists,
     BadField,
+    LimitReached,
     MissingSignature,
     NotGovernance,
     ProposalClosed,
@@ -17,8 +18,8 @@ from state.errors import (
     TermOver,
     Unknown,
 )
-from state.keyspace import device_key, gateway_key, gsrn_key, meter_key, proposal_key, role_key
-from state.records import Device, Gateway, KeyOwner, Meter, Proposal, RoleGrant
+from state.keyspace import device_key, gateway_key, gsrn_key, meter_key, open_proposals_key, proposal_key, role_key
+from state.records import Device, Gateway, KeyOwner, Meter, OpenProposals, Proposal, RoleGrant
 from state.transaction import (
     DeviceContent,
     GatewayContent,
@@ -146,6 +147,34 @@ def test_a_proposal_can_be_decided_until_its_last_block(world: World) -> None:
         proposal_of(world, number).lapses_height
         == proposal_of(world, number).proposed_height + LAPSE_BLOCKS_WITHOUT_EPOCHS
     )
+
+
+def test_a_decided_or_lapsed_proposal_makes_room_for_another(world: World) -> None:
+    plant = world.people["plant"]
+    first = world.count("proposal") + 1
+    for _ in range(MAX_OPEN_PROPOSALS):
+        propose(world, role(world))
+    world.refuses(LimitReached, Propose(plant, role(world)), by=("plant",))
+    propose(world, role(world), by="stranger")  # it is each one's own limit
+    for index in range(3):
+        vote(world, first, index)
+    propose(world, role(world))
+    world.refuses(LimitReached, Propose(plant, role(world)), by=("plant",))
+    world.height = proposal_of(world, first + 1).lapses_height
+    last = propose(world, role(world))
+    assert proposal_of(world, first).status == "enacted"
+    assert world.state.get(proposal_key(first + 1)) is None, "what only lapsed leaves the state"
+    held = world.state.get(open_proposals_key(plant))
+    assert isinstance(held, OpenProposals)
+    assert last in held.numbers
+    assert len(held.numbers) <= MAX_OPEN_PROPOSALS
+
+
+def test_refuses_the_65th_open_proposal_of_one_participant(world: World) -> None:
+    for _ in range(MAX_OPEN_PROPOSALS):
+        propose(world, role(world))
+    refused = world.refuses(LimitReached, Propose(world.people["plant"], role(world)), by=("plant",))
+    assert refused.params["limit"] == MAX_OPEN_PROPOSALS
 
 
 def test_refuses_a_vote_with_the_governance_key_of_another_organisation(world: World) -> None:

@@ -5,7 +5,7 @@ from harness.town import Town
 from harness.world import FAR, MONTH, WIND, genesis_json
 from msgspec.structs import replace
 
-from contracts.auction import MAX_OPEN_S, MAX_ORDERS, MAX_ORDERS_EACH
+from contracts.auction import MAX_OPEN_S, MAX_ORDERS, PLACES
 from contracts.events import AuctionClosed, AuctionOpened, BidPlaced, Cancelled, Offered
 from contracts.expire import closed_auctions, due_at_ms
 from state.errors import (
@@ -27,9 +27,9 @@ from state.errors import (
     Unknown,
     WrongClass,
 )
-from state.keyspace import auction_key
+from state.keyspace import auction_key, auction_member_key
 from state.outputs import Bid, Bundle, Funds, Offer
-from state.records import Auction, AuctionClass
+from state.records import Auction, AuctionClass, AuctionMember
 from state.transaction import Cancel, OpenAuction, PlaceBid, PlaceOffer
 from state.units import MAX_PRICE, MAX_QUANTITY, MICRO
 
@@ -291,14 +291,29 @@ def test_refuses_a_bid_of_a_seller_and_an_offer_of_a_buyer(town: Town) -> None:
 
 def test_refuses_the_65th_order_of_one_participant_cancelled_ones_included(town: Town) -> None:
     auction, money = town.auction(seconds=3_600), town.credit("trader", MICRO)
-    for _ in range(MAX_ORDERS_EACH):
+    for _ in range(PLACES[0][1]):
         town.do(bidding(town, auction, money, quantity=1, limit=1), by=("trader",))
         created = {type(output): point for point, output in town.outputs[-1].movements[-1].created}
         town.cancel("trader", created[Bid])
         money = created[Funds]
     refused = town.refuses(LimitReached, bidding(town, auction, money, quantity=1, limit=1), by=("trader",))
-    assert refused.params["limit"] == MAX_ORDERS_EACH
+    assert refused.params["limit"] == PLACES[0][1]
     town.do(bidding(town, town.auction(), money, quantity=1, limit=1), by=("trader",))
+
+
+@pytest.mark.parametrize(("orders", "allowed"), [(1_999, 64), (2_000, 8), (2_999, 8), (3_000, 1), (3_999, 1)])
+def test_the_fuller_an_auction_the_fewer_orders_one_participant_may_have(town: Town, orders: int, allowed: int) -> None:
+    auction, money = town.auction(seconds=3_600), town.credit("trader", MICRO)
+    for taken in (allowed - 1, allowed):
+        town.state.put(auction_key(auction), replace(auction_of(town, auction), orders=orders))
+        key = auction_member_key(auction, town.id("trader"))
+        town.state.put(key, AuctionMember(taken, "bid"))
+        order = bidding(town, auction, money, quantity=1, limit=1)
+        if taken == allowed:
+            assert town.refuses(LimitReached, order, by=("trader",)).params["limit"] == allowed
+        else:
+            town.do(order, by=("trader",))
+            money = town.outputs_of("trader", Funds)[-1]
 
 
 def test_refuses_an_order_in_a_full_auction(town: Town) -> None:

@@ -225,8 +225,25 @@ def test_refuses_a_holder_beyond_his_outputs() -> None:
     action = town.transfer("plant", (town.lot,), *pieces, town.piece("plant", 8, 10))
     refused = town.refuses(LimitReached, action, by=("plant",))
     assert refused.params["limit"] == 6
-    six = [town.piece("trader", number, number) for number in range(1, 7)]
-    assert len(town.move("plant", (town.lot,), *six, town.piece("plant", 7, 10))) == 7
+
+
+def test_half_of_a_holders_outputs_are_for_what_he_asked_for() -> None:
+    """Whoever fills a wallet with crumbs fills the half that others may."""
+    town = Town(max_outputs=6)
+    crumbs = [town.piece("trader", number, number) for number in range(1, 5)]
+    rest = town.piece("plant", 5, 10)
+    refused = town.refuses(LimitReached, town.transfer("plant", (town.lot,), *crumbs, rest), by=("plant",))
+    assert refused.params["limit"] == 3
+    *_, lot = town.move("plant", (town.lot,), *crumbs[:3], town.piece("plant", 4, 10))
+    piece, rest = town.piece("trader", 4, 4), town.piece("plant", 5, 10)
+    town.refuses(LimitReached, town.transfer("plant", (lot,), piece, rest), by=("plant",))
+    money = town.credit("trader", 3 * MICRO)  # the bank's money still comes
+    town.credit("trader", MICRO)
+    asked = Transfer(town.id("plant"), (lot,), (piece, rest), Payment(town.id("trader"), "EUR", 3 * MICRO, (money,)))
+    town.do(asked, by=("plant", "trader"))  # and what he pays for
+    assert town.in_hand("trader") == (4, MICRO)
+    first, second, *_ = town.outputs_of("trader", Bundle)
+    assert town.move("trader", (first, second), town.piece("trader", 1, 2))
 
 
 def test_a_holder_at_his_limit_can_still_give_away_merge_and_retire() -> None:
