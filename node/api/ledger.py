@@ -30,7 +30,7 @@ async def status(call: Call) -> Answer:
     """Where this node stands: chain, tip, view, validators, peers, mempool."""
     services, store = call.services, call.store
     meta, live = chain.meta_of(store), services.live()
-    tip = chain.block_at(store, meta.height).header
+    tip = chain.header_at(store, meta.height)
     validators = chain.validators_of(store)
     signed = chain.last_signed(store, len(validators))
     peers = {peer.index: peer for peer in live.peers}

@@ -12,6 +12,7 @@ from state.errors import (
     LateReading,
     MempoolFull,
     NoCredential,
+    NotHeld,
     OutOfOrder,
     ReadingConflict,
     StateRefusal,
@@ -97,6 +98,8 @@ def status_of(error: WattestError) -> int:
             return error.status
         case Unknown():
             return 404
+        case NotHeld():
+            return 410
         case AuthorityRefusal():
             return 403
         case MempoolFull() | IntakeBusy():

@@ -69,7 +69,7 @@ DEVICE_FIELDS = names(
 )
 CERTIFICATE_FIELDS = names(
     "number device start end status holder holder_name statement beneficiary registry issuance facts scheme ranges "
-    "history codes energytag"
+    "history history_from codes energytag"
 )
 AUCTION_FIELDS = names(
     "id operator title lot_class currency floor ceiling opened_at opened_height closes_at orders status seed price "
