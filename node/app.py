@@ -26,7 +26,7 @@ from consensus.timers import Timing
 from consensus.validators import ValidatorSet
 from contracts.context import BlockEnvironment
 from node.amnesia import Amnesia
-from node.config import CERTIFIED, SNAPSHOT, Config, ConfigError, load_config
+from node.config import CERTIFIED, SNAPSHOT, Config, ConfigError, load_config, parse_address
 from node.failures import KeystoreError
 from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
@@ -49,6 +49,7 @@ from node.signer import Signer
 from node.staging import settle
 from node.transport import NodeKey
 from node.voting import NEXT_VOTE_KEY, VOTE_KEY, explain
+from node.waiting import Waiting
 from node.wire import GetEntries, GetHops, GetSnapshot
 from state.crypto import verify
 from state.errors import DiskFailed, GenesisInvalid, WattestError
@@ -412,6 +413,8 @@ async def _join(config: Config, keys: NodeKeys) -> bool:
     votes = tuple(Signer(seed).public for seed in (keys.vote, keys.next_vote) if seed is not None)
     with DataDirectory(config, working=False):
         joining = Joining(config, genesis, chain, NodeKey(keys.node), votes, open_log(config.home / "node.log"))
+        waiting = Waiting(joining, chain, genesis.parameters.name, *parse_address(config.text("node.api_listen")))
+        await waiting.start()
         stop = _stop_at_signal()
         work, stopped = asyncio.create_task(joining.run()), asyncio.create_task(stop.wait())
         try:
@@ -423,6 +426,7 @@ async def _join(config: Config, keys: NodeKeys) -> bool:
             work.cancel()
             stopped.cancel()
             await asyncio.gather(work, stopped, return_exceptions=True)
+            await waiting.stop()
 
 
 def _disk_failed(error: OSError) -> DiskFailed:

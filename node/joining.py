@@ -122,6 +122,11 @@ class Joining:
         self._none: set[str] = set()  # peers that have nothing newer
         self.progress = Progress()
 
+    @property
+    def own_height(self) -> int:
+        """Of the state that this home has already."""
+        return self._own.tip[2]
+
     async def run(self) -> bool:
         """Whether a newer state was installed. False: nobody has one, and blocks will do."""
         if not self._others:

@@ -37,8 +37,6 @@ from state.store import FrozenRows
 CHUNK_BYTES = 512 * 1024  # some 5,000 entries
 SLICE_ENTRIES = 256  # read between two turns of the loop: about half a millisecond
 REST = 1.0  # of the time that a chunk took: at most half of a core goes into snapshots
-BACKLOG_BYTES = 4 * CHUNK_BYTES  # that may wait for one reader before the next chunk is read
-POLL_S = 0.02
 
 MAX_SNAPSHOTS = 2  # kept at one time
 MAX_READERS = 8
@@ -162,8 +160,6 @@ class Offering:
                 return
             after = chunk.keys[-1]
             await asyncio.sleep(REST * (perf_counter() - began_s))
-            while (self._peers.backlog(peer) or 0) > BACKLOG_BYTES:
-                await asyncio.sleep(POLL_S)
 
     async def _chunk(self, kept: Kept, after: bytes) -> Entries:
         keys: list[bytes] = []

@@ -265,11 +265,6 @@ class Peers:
         connection.queue.push(data, priority)
         return True
 
-    def backlog(self, name: str) -> int | None:
-        """Bytes that wait for a peer; None where it is not connected."""
-        connection = self._connections.get(name)
-        return None if connection is None else connection.queue.bytes
-
     def broadcast(self, data: bytes, priority: Priority, observers: bool = True, asks: bool = False) -> None:
         """Queue an encoded frame for every connected validator and, unless it is not for them, observer."""
         for connection in self._connections.values():

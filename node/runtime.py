@@ -150,6 +150,7 @@ class Runtime:
         self._claimed: dict[str, int] = {}  # peer -> height it says it has
         self._bodies_from: dict[str, int] = {}  # peer -> lowest height of which it says it has the body
         self._fetches = 0
+        self.blocks_gone = False  # every connected peer said that it does not keep what this node needs next
         self.watchers: list[Watcher] = []
         self.byzantine: set[int] = set()
         self.accuse: Callable[[Evidence], None] = lambda evidence: None  # brings it onto the ledger
@@ -308,7 +309,9 @@ class Runtime:
         if peer is not None:
             self._send(effect.request, peer)
         elif sources:
-            self.log.warning("blocks_gone", height=wanted, held_from=min(source.bodies_from for source in sources))
+            if not self.blocks_gone:
+                self.log.error("blocks_gone", height=wanted, held_from=min(source.bodies_from for source in sources))
+            self.blocks_gone = True
             self._bodies_from.clear()  # asked again all the same: one of them may have been wrong
 
     def _say_no_blocks(self, peer: str) -> None:
@@ -383,6 +386,7 @@ class Runtime:
         last = ends_epoch(block.header.height, self.ledger.parameters.epoch_length)
         if last:
             self._hand_over(finalization)
+        self.blocks_gone = False
         output = self.ledger.commit(block, encode(finalization) if own else b"", finalization.view)
         if block.header.height > self._journal.stored.height:
             self._journal.note_stored(block.header.height, effect.block_hash)

@@ -43,7 +43,7 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     ISSUED          0x88  derived    device u32, first serial u64        history.IssuedRow
     VOTE_KEYS       0x89  derived    epoch u64                           vote keys in order, for proofs
     HEADER          0x8a  derived    height u64                          kept.KeptHeader, where the body is not kept
-    CARRIED         0x8b  derived    device u32, first serial u64        as NUMBER, issuance u64: of the snapshot begun from
+    CARRIED         0x8b  derived    device u32, first serial u64        as NUMBER, issuance u64: where histories begin
     BASE            0x8c  derived    -                                   kept.Base, where something is not kept
     META            0xf0  derived    -                                   Meta
 
@@ -277,7 +277,7 @@ class LevelRows:
 
 
 class FrozenLevelRows:
-    """A LevelDB snapshot: it costs nothing until rows are overwritten, which then stay on the disk until it is closed."""
+    """A LevelDB snapshot: it costs nothing but the rows that are overwritten before it is closed."""
 
     def __init__(self, snapshot: Any, damaged: Callable[[Exception], StoreError]) -> None:
         self._snapshot, self._damaged = snapshot, damaged

@@ -60,6 +60,7 @@ async def metrics(call: Call) -> Answer:
     for peer in live.peers:
         metrics.traffic(peer.index, peer.received_bytes, peer.sent_bytes)
     metrics.blocksync_syncing.set(int(live.syncing))
+    metrics.snapshot_chunks.set(live.snapshot_chunks)
     metrics.byzantine_validators.set(live.byzantine)
     metrics.synced(live.syncs)
     metrics.auctions_open.set(len(auctions_page(store, "open", None, 200)[0]))

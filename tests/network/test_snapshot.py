@@ -22,7 +22,7 @@ async def test_an_observer_installs_the_state_of_a_peer_and_goes_on_from_there(t
         await nodes[0].node.mempool.admit([registration(nodes[0].node.chain, "early")])
         for each in nodes:
             await each.height(4)
-        home = observer_home(tmp_path / "observer", homes[0])
+        home = observer_home(tmp_path / "observer", (homes[0] / "genesis.json").read_bytes())
         async with asyncio.timeout(20):
             assert await joining(home).run()
         observer = Running(open_node(home, OBSERVER_KEYS))
