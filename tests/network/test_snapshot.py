@@ -1,19 +1,20 @@
 """A node that begins from a snapshot: what it takes over, what it can answer, how it goes on."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
-from harness.joining import OBSERVER_KEYS, joining, observer_home
-from harness.net import Running, make_homes, open_node, registration, running
+from harness.joining import OBSERVER_KEYS, joining, observer_home, set_config
+from harness.net import Process, Running, keys_of, make_homes, open_node, registration, running
 from harness.world import key_of
 
-from node.app import Node
+from node.genesis import read_genesis
+from node.journal import UNSETTLED
+from node.ledger import Ledger
+from node.queries.chain import header_at
 from state.keyspace import key_owner_key
 from state.lthash import root_of
-
-
-def committed_rows(node: Node) -> dict[bytes, bytes]:
-    return dict(node.ledger.store.scan_raw(b"\x00", b"\x80"))
+from state.store import open_store
 
 
 async def test_an_observer_installs_the_state_of_a_peer_and_goes_on_from_there(tmp_path: Path) -> None:
@@ -46,3 +47,90 @@ async def test_an_observer_installs_the_state_of_a_peer_and_goes_on_from_there(t
         reopened = open_node(home, OBSERVER_KEYS)
         assert reopened.ledger.tip.height > begun_at
         reopened.close()
+
+
+async def wiped(nodes: list[Running], home: Path, *folders: str) -> None:
+    """Validator 3 loses what it has on disk, while the others go on."""
+    await nodes[3].stop()
+    for folder in folders:
+        for found in (home / "data").glob(folder):
+            shutil.rmtree(found) if found.is_dir() else found.unlink()
+    height = nodes[0].node.ledger.tip.height
+    await nodes[0].node.mempool.admit([registration(nodes[0].node.chain, "while it was away")])
+    for each in nodes[:3]:
+        await each.height(height + 3)
+
+
+async def signs(nodes: list[Running], index: int, timeout_s: float = 30.0) -> None:
+    """Wait for a Finalization with its signature."""
+    feed = nodes[0].node.subscribe()
+    async with asyncio.timeout(timeout_s):
+        while (final := await feed.get()) is not None and index not in final.finalization.signers:
+            continue
+
+
+async def test_a_validator_that_lost_its_state_and_has_its_votes_takes_a_snapshot_and_votes_at_once(
+    tmp_path: Path,
+) -> None:
+    homes = make_homes(tmp_path, 4, delta_ms=250)
+    async with running(homes) as nodes:
+        for each in nodes:
+            await each.height(4)
+        await wiped(nodes, homes[3], "state")
+        assert await joining(homes[3], keys_of(3)).run()
+        nodes[3] = Running(open_node(homes[3], keys_of(3)))
+        assert nodes[3].node.journal.header.valid_from_epoch == 0
+        assert not nodes[3].node.why_silent
+        await signs(nodes, 3)
+        assert not any(each.node.runtime.byzantine for each in nodes)
+
+
+async def test_a_validator_that_lost_its_votes_too_observes_until_two_epochs_later(tmp_path: Path) -> None:
+    homes = make_homes(tmp_path, 4, epoch_length=32, idle_interval_ms=100, min_interval_ms=10)
+    async with running(homes) as nodes:
+        for each in nodes:
+            await each.height(4)
+        await wiped(nodes, homes[3], "*")
+        await nodes[0].height(34)
+        assert await joining(homes[3], keys_of(3)).run()
+        nodes[3] = Running(open_node(homes[3], keys_of(3)))
+        assert nodes[3].node.ledger.epoch == 1
+        assert nodes[3].node.journal.header.valid_from_epoch == UNSETTLED
+        async with asyncio.timeout(20):
+            while nodes[3].node.journal.header.valid_from_epoch == UNSETTLED:  # noqa: ASYNC110 - nothing tells it
+                await asyncio.sleep(0.02)
+        assert nodes[3].node.journal.header.valid_from_epoch >= 3
+        assert not nodes[3].node.engine.standing().may_vote
+
+
+def test_a_wiped_validator_is_back_as_a_process_while_transactions_flow(tmp_path: Path) -> None:
+    """The whole way: `sync = "snapshot"` in its configuration, its data gone, its peers at work."""
+    homes = make_homes(tmp_path, 4, delta_ms=300, idle_interval_ms=200, min_interval_ms=20)
+    set_config(homes[3], sync="snapshot")
+    nodes = [Process(home) for home in homes]
+    try:
+        for node in nodes:
+            node.await_height(6)
+        assert nodes[3].kill() == -9
+        shutil.rmtree(homes[3] / "data")
+        (homes[3] / "node.log").unlink()
+        nodes[0].await_height(nodes[0].height() + 4)
+        nodes[3] = Process(homes[3])
+        nodes[3].await_event("snapshot_installed")
+        installed = next(entry for entry in nodes[3].logged() if entry["event"] == "snapshot_installed")["height"]
+        nodes[3].await_height(max(installed, nodes[0].height()) + 2)
+        for node in nodes:
+            assert node.terminate() == 0
+        assert min(entry["height"] for entry in nodes[3].finals()) == installed + 1, "it executed what came after"
+    finally:
+        for node in nodes:
+            if node.alive:
+                node.kill()
+    genesis, chain = read_genesis(homes[0] / "genesis.json")
+    ledgers = [Ledger.open(open_store(home / "data" / "state", create=False), genesis, chain) for home in homes]
+    lowest = min(ledgers, key=lambda ledger: ledger.tip.height).tip
+    assert lowest.height > installed
+    assert {header_at(ledger.store, lowest.height) for ledger in ledgers} == {lowest.header}
+    ledgers[3].audit()
+    for ledger in ledgers:
+        ledger.close()
