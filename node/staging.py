@@ -11,7 +11,7 @@ a death can fall.
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from consensus.light import Hop
@@ -39,7 +39,7 @@ from state.keyspace import (
 )
 from state.lthash import LtHash
 from state.outputs import Bid, Bundle, Delivery, Funds, Offer
-from state.store import FORMAT, Meta, decode_entry, open_store
+from state.store import FORMAT, LOADING_BUFFER_BYTES, LevelRows, Meta, Store, decode_entry
 
 NEW, CURRENT, OLD = "state.new", "state", "state.old"
 
@@ -50,24 +50,24 @@ class Staging:
     def __init__(self, data: Path) -> None:
         settle(data)
         self._path = data / NEW
-        self._store = open_store(self._path)
+        self._rows = LevelRows(self._path, write_buffer=LOADING_BUFFER_BYTES)
         self._total = LtHash()
         self._after = b""
         self.entries = 0
-        self.bytes = 0
 
     def add(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         """ConsensusRefusal for keys out of order and for what is no entry. A wrong value the sum at the end shows."""
-        rows: dict[bytes, bytes | None] = {}
-        for key, value in zip(keys, values, strict=True):
-            if key <= self._after or not committed(key):
+        after = self._after
+        for key in keys:
+            if key <= after or not committed(key):
                 raise ConsensusRefusal(why=f"key {key.hex()} of the state comes out of order, or again, or is none")
-            self._after = key
-            rows[key] = value
+            after = key
+        self._after = after
+        rows: dict[bytes, bytes | None] = dict(zip(keys, values, strict=True))
+        for key, value in zip(keys, values, strict=True):
             if key[0] == Space.OUTPUT:
-                rows |= _derived(key, value)
-            self.bytes += len(key) + len(value)
-        self._store.write(rows, sync=False)
+                rows.update(_derived(key, value))
+        self._rows.write(rows, sync=False)
         self._total.add(zip(keys, values, strict=True))
         self.entries += len(keys)
 
@@ -101,19 +101,19 @@ class Staging:
             rows[vote_keys_key(hop.header.epoch + 1)] = encode(hop.next_vote_keys)
         rows |= derived_rows(header.height, block_hash, (), ())
         if ends_epoch(header.height, genesis.parameters.epoch_length):
-            after = validators_in(self._store)
+            after = validators_in(Store(self._rows))
             rows[vote_keys_key(header.epoch + 1)] = encode(tuple(validator.vote_key for validator in after))
         rows[header_key(header.height)] = encode(KeptHeader(header, 0))
         rows[finalization_key(header.height)] = encode(offer.finalization)
         rows[BASE_KEY] = encode(Base(header.height + 1, header.height + 1))
         rows[META_KEY] = encode(meta)
-        self._store.write(rows)
-        self._store.close()
+        self._rows.write(rows)
+        self._rows.close()
         _sync_all(self._path)
 
     def discard(self) -> None:
         """Throw away everything that came from this peer."""
-        self._store.close()
+        self._rows.close()
         shutil.rmtree(self._path, ignore_errors=True)
 
 
@@ -150,7 +150,7 @@ def settle(data: Path) -> None:
         shutil.rmtree(new)
 
 
-def _derived(key: bytes, value: bytes) -> dict[bytes, bytes | None]:
+def _derived(key: bytes, value: bytes) -> Mapping[bytes, bytes | None]:
     try:
         output = decode_entry(key, value)
     except StoreMismatch:

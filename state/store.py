@@ -67,6 +67,7 @@ from state.units import U16, U64, Hash
 FORMAT = 1  # of everything above; a node refuses data of another one
 
 WRITE_BUFFER_BYTES = 4 * 1024 * 1024  # up to two of these; a larger one falls out of the processor's caches
+LOADING_BUFFER_BYTES = 64 * 1024 * 1024  # while a whole state is loaded: fewer tables to merge afterwards
 BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 BLOOM_BITS = 10  # 1 % false positives: most lookups of new ids miss without touching the disk
 DECODED_ENTRIES = 65_536  # per generation, about 30 MB: recent outputs are the ones that move next
@@ -215,7 +216,13 @@ class LevelRows:
     """LevelDB, every read compared with its checksum: without that a flipped bit on the disk is served as a balance.
     Every error becomes a StoreError; none is retried, as a second try may succeed although data is lost."""
 
-    def __init__(self, path: Path, create: bool = True, around_sync: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        create: bool = True,
+        around_sync: Callable[[], None] | None = None,
+        write_buffer: int = WRITE_BUFFER_BYTES,
+    ) -> None:
         if create:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         elif not path.is_dir():
@@ -228,7 +235,7 @@ class LevelRows:
                 create_if_missing=create,
                 paranoid_checks=True,  # without it a damaged log opens with rows silently gone
                 bloom_filter_bits=BLOOM_BITS,
-                write_buffer_size=WRITE_BUFFER_BYTES,
+                write_buffer_size=write_buffer,
                 lru_cache_size=BLOCK_CACHE_BYTES,
                 compression=None,  # keys and values are mostly hashes and signatures, which do not compress
             )

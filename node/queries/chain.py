@@ -145,9 +145,9 @@ def block_height(store: Store, block: int | bytes) -> int:
 
 
 def heights(store: Store, first: int | None, count: int) -> range:
-    """`count` final heights upward from `first`, or the newest ones."""
+    """`count` final heights upward from `first`, or the newest ones that this node keeps whole."""
     tip = tip_height(store)
-    low = max(0, tip - count + 1) if first is None else first
+    low = max(base_of(store).bodies_from, tip - count + 1) if first is None else first
     return range(low, min(tip + 1, low + count))
 
 

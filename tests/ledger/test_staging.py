@@ -82,7 +82,7 @@ async def test_a_death_while_chunks_come_in_leaves_nothing_that_counts(home: Pat
     old = await older_state(home, world)
     staging = Staging(home / "data")
     staging.add([b"\x10"], [b"half"])
-    staging._store.close()  # it dies here
+    staging._rows.close()  # it dies here
     assert (home / "data" / "state.new").exists()
     settle(home / "data")
     assert not (home / "data" / "state.new").exists()
