@@ -152,16 +152,16 @@ class Load:
     def _register(self) -> None:
         for start in range(0, self._holders, REGISTER_PER_BLOCK):
             seeds = [secret("holder", person) for person in self.participants[start : start + REGISTER_PER_BLOCK]]
-            self._block([self._signed([Register(public_key(s), f"holder {s[:4].hex()}", "FR", b"")], s) for s in seeds])
+            self.block([self._signed([Register(public_key(s), f"holder {s[:4].hex()}", "FR", b"")], s) for s in seeds])
 
     def _accredit(self) -> None:
         self._propose(1, DeviceContent(self._owner, KWH_SCHEME, PLANT, FAR))
         self._propose(2, ProfileContent(1, H("load/profile", b""), 1_388_534_400, 1_396_310_400))
 
     def _propose(self, number: int, content: ProposalContent) -> None:
-        self._block([self._signed([Propose(self._owner, content)], secret("holder", self._owner))])
+        self.block([self._signed([Propose(self._owner, content)], secret("holder", self._owner))])
         votes = [Vote(number, index, True, "") for index in range(self._set.quorum)]
-        self._block([self._signed([vote], secret("governance", vote.validator)) for vote in votes])
+        self.block([self._signed([vote], secret("governance", vote.validator)) for vote in votes])
 
     def _issue(self, count: int) -> Outpoint:
         """`count` certificates of 1 kWh in one bundle, from as many days as the plant needs for them."""
@@ -175,7 +175,7 @@ class Load:
             1, device.owner, device.scheme, 1_000, "kWh", MONTH, PLANT, tuple(days), 0, 0, device.next_serial, count, 0
         )
         decoded = self._signed([issue])
-        self._block([decoded])
+        self.block([decoded])
         return outpoint(decoded.txid, 0)
 
     def _attested(self, day: int, energy_wh: int, profile: bytes) -> AttestedDay:
@@ -202,11 +202,11 @@ class Load:
             points += [outpoint(decoded.txid, index) for index in range(end - start)]
             whole = outpoint(decoded.txid, end - start)
             if len(waiting) == SPLITS_PER_BLOCK or end == count:
-                self._block(waiting)
+                self.block(waiting)
                 waiting = []
         return points
 
-    def _block(self, transactions: list[DecodedTx]) -> None:
+    def block(self, transactions: list[DecodedTx]) -> None:
         """A lawful block of the next view's leader, final by the votes of a quorum."""
         ledger, tip = self.ledger, self.ledger.tip
         view = tip.view + 1

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,13 +17,18 @@ def node() -> None:
 
 
 @node.command()
+@click.option("--sync", type=click.Choice(["blocks", "snapshot"]), help="Overrides the setting node.sync.")
+@click.option("--catch-up", type=click.Choice(["full", "certified"]), help="Overrides the setting node.catch_up.")
 @unlocking
 @with_session
-def start(session: Session) -> None:
+def start(session: Session, sync: str | None, catch_up: str | None) -> None:
     """Run the node of --home until Ctrl-C or SIGTERM.
 
     The keys `vote` and `node` of the home sign; both are of one passphrase. Without `vote` the node is an observer: it
     follows and checks, and signs nothing. Ends with 70 to 74 when the node must not go on, see the table of exit codes.
+
+    With --sync snapshot a home without a state, or with one that is more than 10,000 blocks behind, begins from the
+    state of a peer, proven from the genesis, instead of from block 1.
     """
     if not (session.home / "genesis.json").is_file():
         raise click.UsageError(f"{session.home} is no node's home: it has no genesis.json. See `wattest init`.")
@@ -31,7 +37,8 @@ def start(session: Session) -> None:
     there = [name for name in ("vote", "node") if (session.keys / f"{name}.json").exists()]
     sealed = any(session.key_file(name).needs_passphrase for name in there)
     passphrase = session.passphrase("Passphrase of the validator's keys") if sealed else None
-    sys.exit(run(session.home, lambda path: passphrase))
+    flags = {"node.sync": sync, "node.catch_up": catch_up}
+    sys.exit(run(session.home, lambda path: passphrase, flags))
 
 
 @node.command("free-reserve")
@@ -128,18 +135,20 @@ def status(session: Session) -> None:
     """Height, state root, validators and peers of the node at --node."""
     answer = session.client.status()
     height = int(answer["height"])
+    sync = answer.get("sync") or {}
     head = show.fields(
         [
             ("network", f"{answer.get('name', '')}  {answer['chain_id']}"),
             ("node", session.node_url),
             ("height", f"{height:,}"),
-            ("block", answer["hash"]),
-            ("state root", answer["state_root"]),
+            ("block", answer["hash"] or "-"),
+            ("state root", answer["state_root"] or "-"),
             ("ledger time", show.moment(int(answer["time_ms"]) // 1000)),
             ("epoch, view", f"{answer.get('epoch')}, {answer.get('view')}"),
             ("peers", answer.get("peers")),
             ("waiting", answer.get("mempool")),
-            ("syncing", answer.get("syncing")),
+            ("syncing", _sync_in_words(sync) if answer.get("syncing") else "no"),
+            *([("keeps", _kept_in_words(sync))] if sync.get("bodies_from") else []),
             ("version", answer.get("version")),
         ]
     )
@@ -149,3 +158,27 @@ def status(session: Session) -> None:
     ]
     body = show.table(("index", "validator", "address", "last signed"), rows)
     session.answer("status/1", {k: v for k, v in answer.items() if k != "schema"}, f"{head}\n\n{body}")
+
+
+def _sync_in_words(sync: dict[str, Any]) -> str:
+    """How far a node is that is behind; its words stand in `sync.stage` of /v1/status."""
+    target = f"height {int(sync.get('target_height') or 0):,}"
+    match sync.get("stage"):
+        case "looking":
+            return "looking for a peer that offers a snapshot"
+        case "proving":
+            return f"proving the snapshot of {target} from the genesis"
+        case "fetching":
+            entries, total = int(sync["entries"]), int(sync["of_entries"])
+            return f"snapshot of {target}: {entries:,} of {total:,} entries ({100 * entries // max(1, total)} %)"
+        case "installing" | "done":
+            return f"installing the snapshot of {target}"
+        case "stuck":
+            return f"towards {target}, but no peer keeps the blocks: start the node with --sync snapshot"
+    return f"blocks, towards {target}"
+
+
+def _kept_in_words(sync: dict[str, Any]) -> str:
+    bodies, history = int(sync["bodies_from"]), int(sync["history_from"] or 0)
+    text = f"transactions from height {bodies:,}"
+    return f"{text}, history from {history:,}" if history else f"{text}, history from the beginning"

@@ -457,6 +457,7 @@ class Engine:
                 self._learn(peer, batch.finalization)
         except ConsensusRefusal as refusal:
             self._accusing.blame(peer, str(refusal))
+            self._follower.ask_again()
 
     def _on_quorums(self, peer: Peer, message: Quorums) -> None:
         before = self._view

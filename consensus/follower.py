@@ -106,6 +106,12 @@ class Follower:
             self._out.ask(Fetch(self._out.epoch, self._out.view, request, attempts))
         self._clock.wake_at(due_ms)
 
+    def ask_again(self) -> None:
+        """What came was a lie: another peer is asked at once. Who lies three times in a minute is not heard any more,
+        so nobody can make this node ask without end."""
+        for request, (attempts, _) in self._requests.items():
+            self._requests[request] = (attempts, self._clock.now_ms)
+
     def ask_quorums(self, peer: Peer | None, final_view: int) -> None:
         """Not more often than once in delta, or a stream of far votes would become a stream of questions."""
         if self._clock.now_ms >= self._quorums_due_ms:

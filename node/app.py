@@ -26,17 +26,19 @@ from consensus.timers import Timing
 from consensus.validators import ValidatorSet
 from contracts.context import BlockEnvironment
 from node.amnesia import Amnesia
-from node.config import Config, ConfigError, load_config
+from node.config import CERTIFIED, SNAPSHOT, Config, ConfigError, load_config, parse_address
 from node.failures import KeystoreError
 from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
 from node.home import DataDirectory
+from node.joining import Joining
 from node.journal import UNSETTLED, Journal
 from node.keystore import key_path, unlock
 from node.ledger import Ledger
 from node.listening import OwnKeyWatch
 from node.log import open_log
 from node.mempool import Mempool
+from node.offering import Offering
 from node.office import Office, Term
 from node.peers import Peers
 from node.repair import replay, require_peers, rolled_back
@@ -44,8 +46,11 @@ from node.reserve import MIB, hold
 from node.runtime import FinalBlock, Runtime
 from node.signatures import SignatureCache
 from node.signer import Signer
+from node.staging import settle
 from node.transport import NodeKey
 from node.voting import NEXT_VOTE_KEY, VOTE_KEY, explain
+from node.waiting import Waiting
+from node.wire import GetEntries, GetHops, GetSnapshot
 from state.crypto import verify
 from state.errors import DiskFailed, GenesisInvalid, WattestError
 from state.history import transaction_position
@@ -145,8 +150,10 @@ class Node:
         config, threads = self.config, self.config.number("node.verify_threads")
         signatures = SignatureCache()
         self.why_silent = ""
+        settle(config.data)
         store = open_store(config.data / "state", around_sync=crash_point)
-        self.ledger = Ledger.open(store, self.genesis, self.chain, signatures)
+        keep_blocks = config.number("node.keep_blocks")
+        self.ledger = Ledger.open(store, self.genesis, self.chain, signatures, keep_blocks=keep_blocks)
         if self.data.was_killed:
             self.ledger.audit()
         signers = [Signer(seed) for seed in (keys.vote, keys.next_vote) if seed is not None]
@@ -183,13 +190,23 @@ class Node:
             hand_over=self.office.hand_over,
             clock=self.clock,
             log=self.log,
+            certified=config.text("node.catch_up") == CERTIFIED,
         )
         self._watch_own_key()
+        self.offering = self._offer_snapshots()
         self.feed = FinalFeed()
         self.runtime.watchers.append(self.feed)
-        self.parts: list[Part] = []
+        self.parts: list[Part] = [self.offering]
         if not hold(config.data, config.number("node.reserve_mib") * MIB):
             self.log.warning("no_reserve", wanted_mib=config.number("node.reserve_mib"))
+
+    def _offer_snapshots(self) -> Offering:
+        offering = Offering(self.ledger, self.peers, self.log)
+        self.runtime.handle(GetSnapshot, offering.asked_snapshot)
+        self.runtime.handle(GetEntries, offering.asked_entries)
+        self.runtime.handle(GetHops, offering.asked_hops)
+        offering.failed = self.runtime.fail
+        return offering
 
     # --- recovery
 
@@ -370,6 +387,8 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
     """Run the node of a home until SIGTERM or SIGINT; its exit code. What went wrong is said on stderr."""
     node: Node | None = None
     try:
+        if config.text("node.sync") == SNAPSHOT and not asyncio.run(_join(config, keys)):
+            return 0
         while True:
             node = Node(config, keys, log=open_log(config.home / "node.log"))
             node.parts += parts(node)
@@ -388,6 +407,28 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
         return code
 
 
+async def _join(config: Config, keys: NodeKeys) -> bool:
+    """Begin from the state of others where there is a newer one; False where a signal ended it."""
+    genesis, chain = read_genesis(config.genesis)
+    votes = tuple(Signer(seed).public for seed in (keys.vote, keys.next_vote) if seed is not None)
+    with DataDirectory(config, working=False):
+        joining = Joining(config, genesis, chain, NodeKey(keys.node), votes, open_log(config.home / "node.log"))
+        waiting = Waiting(joining, chain, genesis.parameters.name, *parse_address(config.text("node.api_listen")))
+        await waiting.start()
+        stop = _stop_at_signal()
+        work, stopped = asyncio.create_task(joining.run()), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+            return work.done()
+        finally:
+            work.cancel()
+            stopped.cancel()
+            await asyncio.gather(work, stopped, return_exceptions=True)
+            await waiting.stop()
+
+
 def _disk_failed(error: OSError) -> DiskFailed:
     """What the system said of a file. Sockets have answered for themselves long before."""
     where = f" at {error.filename}" if error.filename else ""
@@ -396,13 +437,18 @@ def _disk_failed(error: OSError) -> DiskFailed:
 
 async def _until_signal(node: Node) -> bool:
     """Whether a signal ended it."""
+    stop = _stop_at_signal()
+    tune_collector()
+    await node.run(stop)
+    return stop.is_set()
+
+
+def _stop_at_signal() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    tune_collector()
-    await node.run(stop)
-    return stop.is_set()
+    return stop
 
 
 def tune_collector() -> None:

@@ -1,6 +1,7 @@
 """Settings of a home: flag, then `WATTEST_*` variable, then `config.toml`, then the default; each with its origin.
 
-    HOME/config.toml   [node]    p2p_listen api_listen public_url peers verify_threads reserve_mib profile keyring
+    HOME/config.toml   [node]    p2p_listen api_listen public_url peers sync catch_up keep_blocks verify_threads
+                                 reserve_mib profile keyring
                        [client]  node chain_id keyring key
 
 Every key `[section] name` has the variable `WATTEST_NAME` (node) or `WATTEST_CLIENT_NAME`; unknown keys are refused,
@@ -20,6 +21,9 @@ Value = str | int | tuple[str, ...]
 
 PROFILES = ("default", "demo", "bench")  # request rates of the API
 KEYRINGS = ("file", "test")
+BLOCKS, SNAPSHOT = "blocks", "snapshot"  # what a node begins from that has no state, or one that is far behind
+FULL, CERTIFIED = "full", "certified"  # what it checks of a block that is final already
+LEAST_KEPT_BLOCKS = 256  # peers that are a little behind still find what they need
 
 
 class ConfigError(WattestError):
@@ -57,6 +61,13 @@ def _reserve(value: str) -> Value:
     return number
 
 
+def _kept_blocks(value: str) -> Value:
+    number = int(value)
+    if number and not LEAST_KEPT_BLOCKS <= number <= 10**9:
+        raise ValueError(f"neither 0 nor within {LEAST_KEPT_BLOCKS}..1000000000")
+    return number
+
+
 def _one_of(*words: str) -> Callable[[str], Value]:
     def parse(value: str) -> Value:
         if value not in words:
@@ -78,6 +89,13 @@ SETTINGS: Mapping[str, Setting] = {
     "node.api_listen": Setting("127.0.0.1:27680", _listen, "address and port of the HTTP API"),
     "node.public_url": Setting("", _text, "where the public reaches the API; printed in QR codes"),
     "node.peers": Setting((), _peers, "INDEX@HOST:PORT: reach a validator elsewhere than its record says"),
+    "node.sync": Setting(
+        BLOCKS, _one_of(BLOCKS, SNAPSHOT), "a node without a state fetches all blocks, or a snapshot of the state"
+    ),
+    "node.catch_up": Setting(
+        FULL, _one_of(FULL, CERTIFIED), "signatures of final blocks: checked again (full), or left to their quorum"
+    ),
+    "node.keep_blocks": Setting(0, _kept_blocks, "newest blocks whose transactions are kept; 0 = all, an archive"),
     "node.verify_threads": Setting(0, _threads, "threads that check signatures; 0 = on the node's own loop"),
     "node.reserve_mib": Setting(64, _reserve, "MiB of disk held back so that a full disk can be recovered from"),
     "node.profile": Setting("default", _one_of(*PROFILES), "request rates: default, demo or bench"),

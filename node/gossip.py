@@ -28,14 +28,22 @@ from node.wire import (
     AttestationMsg,
     Consensus,
     DayClose,
+    Entries,
     Frame,
+    GetEntries,
+    GetHops,
     GetReadings,
+    GetSnapshot,
     Hello,
     HelloProof,
+    Hops,
+    NoBlocks,
+    NoSnapshot,
     Ping,
     Pong,
     Priority,
     Readings,
+    Snapshot,
     Transactions,
 )
 from state.codec import decode
@@ -95,6 +103,14 @@ def check_frame(frame: Frame, sender: Sender, validators: int) -> None:
                 raise Reject("empty transactions")
         case Readings() | DayClose() | GetReadings() | Ping() | Pong() | Consensus():
             pass  # shape and bounds stand in the types; signatures are for whoever owns the data
+        case GetSnapshot() | GetEntries() | GetHops():
+            pass
+        case Snapshot() | NoSnapshot() | Hops() | NoBlocks():
+            if sender.role == OBSERVER:
+                raise Reject("an observer answered a question for the state")
+        case Entries():
+            if sender.role == OBSERVER or len(frame.keys) != len(frame.values):
+                raise Reject("entries of a snapshot that are none")
         case AttestationMsg():
             if sender.role == OBSERVER:
                 raise Reject("an observer sent an attestation")
@@ -134,6 +150,14 @@ VALIDATOR_RATES: Mapping[type, Rate] = {
     GetReadings: Rate(50, 500),
     DayClose: Rate(200, 5_000),
     AttestationMsg: Rate(500, 10_000),
+    GetSnapshot: Rate(5, 20),
+    Snapshot: Rate(5, 20),
+    NoSnapshot: Rate(20, 50),
+    GetEntries: Rate(50, 100),
+    Entries: Rate(500, 1_000),
+    GetHops: Rate(20, 50),
+    Hops: Rate(20, 50),
+    NoBlocks: Rate(20, 100),
     Ping: Rate(5, 20),
     Pong: Rate(5, 20),
     Consensus: Rate(2_000, 10_000),
@@ -144,6 +168,14 @@ OBSERVER_RATES: Mapping[type, Rate] = {
     GetReadings: Rate(5, 50),
     DayClose: Rate(20, 200),
     AttestationMsg: Rate(1, 1),
+    GetSnapshot: Rate(1, 5),
+    Snapshot: Rate(1, 1),
+    NoSnapshot: Rate(1, 1),
+    GetEntries: Rate(20, 40),
+    Entries: Rate(1, 1),
+    GetHops: Rate(5, 20),
+    Hops: Rate(1, 1),
+    NoBlocks: Rate(1, 1),
     Ping: Rate(5, 20),
     Pong: Rate(5, 20),
     Consensus: Rate(20, 100),

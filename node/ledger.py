@@ -29,13 +29,16 @@ from state.errors import (
     WattestError,
 )
 from state.history import derived_rows, height_of
+from state.kept import Base, KeptHeader, base_of, kept_header
 from state.keyspace import (
+    BASE_KEY,
     META_KEY,
     PARAMETERS_KEY,
     Entry,
     block_key,
     events_key,
     finalization_key,
+    header_key,
     vote_keys_key,
 )
 from state.lthash import LtHash, root_of
@@ -45,6 +48,7 @@ from state.store import FORMAT, MemoryStore, Meta, Store, encode_entry, read_thr
 
 LINKS_CHECKED = 16  # newest blocks whose links are followed at open
 AUDIT_CHUNK = 4_096
+PRUNED_AT_ONCE = 4  # bodies per block where the setting was lowered, so that the batch stays small
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,9 @@ class Difference:
 class Ledger:
     """One store and the unfinalised blocks above it."""
 
-    def __init__(self, store: Store, verifier: SignatureVerifier, meta: Meta, header: Header) -> None:
+    def __init__(
+        self, store: Store, verifier: SignatureVerifier, meta: Meta, header: Header, keep_blocks: int = 0
+    ) -> None:
         self.store = store
         self.verifier = verifier
         self.chain = meta.chain
@@ -94,6 +100,8 @@ class Ledger:
         self._total = LtHash(meta.lthash)
         self._entry_count = meta.entry_count
         self._executed: dict[bytes, Executed] = {}
+        self.base = base_of(store)
+        self._keep_blocks = keep_blocks
 
     @classmethod
     def open(
@@ -103,19 +111,20 @@ class Ledger:
         chain: bytes,
         signatures: SignatureCache | None = None,
         verify_threads: int = 0,
+        keep_blocks: int = 0,
     ) -> "Ledger":
         """The ledger in `store`, begun from the genesis where the store is empty. StoreMismatch if they do not fit.
 
-        `chain` is the id of the genesis' JSON. `signatures` is shared with the mempool.
+        `chain` is the id of the genesis' JSON. `signatures` is shared with the mempool. `keep_blocks`: how many newest
+        blocks keep their transactions, 0 for all.
         """
-        beginning = _difference(genesis_state(genesis, MemoryStore()), LtHash(), 0)
-        block = Block(genesis_header(genesis, beginning.total.root()), ())
+        block, beginning = genesis_block(genesis)
         meta = store.meta()
         if meta is None:
             meta = _begin(store, chain, block, beginning)
         header = _check_meta(store, meta, chain, header_hash(block.header))
         cache = SignatureCache() if signatures is None else signatures
-        return cls(store, SignatureVerifier(cache, verify_threads), meta, header)
+        return cls(store, SignatureVerifier(cache, verify_threads), meta, header, keep_blocks)
 
     def close(self) -> None:
         self.verifier.close()
@@ -133,8 +142,8 @@ class Ledger:
         height = last_height(epoch, self.parameters.epoch_length)
         if height is None or height > self.tip.height:
             return None
-        block, finalization = self.block_at(height), self.finalization_at(height)
-        return (block.header, finalization) if block is not None and finalization is not None else None
+        kept, finalization = kept_header(self.store, height), self.finalization_at(height)
+        return (kept.header, finalization) if kept is not None and finalization is not None else None
 
     def view(self, block_hash: bytes) -> Snapshot:
         """The state after a block: of the tip, or of an unfinalised one. UnknownBlock for any other."""
@@ -174,7 +183,7 @@ class Ledger:
         return None if height is None else self.block_at(height)
 
     def block_at(self, height: int) -> Block | None:
-        """The final block of a height."""
+        """The final block of a height; None above the tip and where its body is not kept."""
         data = self.store.get_raw(block_key(height))
         return None if data is None else _stored_block(height, data)
 
@@ -212,9 +221,12 @@ class Ledger:
         self._keep(block, tuple(chosen), overlay, output, difference, environment)
         return block, refused
 
-    def check(self, block: Block) -> bytes:
+    def check(self, block: Block, certified: bool = False) -> bytes:
         """Execute a proposed block and keep what it leaves; its hash. BlockInvalid says why not, UnknownBlock that
-        its parent must be checked first. Who may propose in which view is the engine's business."""
+        its parent must be checked first. Who may propose in which view is the engine's business.
+
+        `certified`: the block is final, and its transactions' signatures are left to those who made it so.
+        """
         block_hash = header_hash(block.header)
         if block_hash in self._executed:
             if self._executed[block_hash].block.transactions != block.transactions:
@@ -222,7 +234,8 @@ class Ledger:
             return block_hash
         environment = self._check_header(block)
         try:
-            transactions = self.verifier.verified(block.transactions)
+            verified = self.verifier.certified if certified else self.verifier.verified
+            transactions = verified(block.transactions)
         except (Refusal, DecodeError) as error:
             raise BlockInvalid(why=str(error)) from error
         overlay = Overlay(self.view(block.header.parent_hash))
@@ -308,7 +321,10 @@ class Ledger:
             raise ExecutionDiffers(
                 height=block.header.height, block=header_hash(block.header), why=str(error)
             ) from error
-        self.store.write(self._batch(executed, finalization, view), decoded=executed.decoded)
+        batch = self._batch(executed, finalization, view)
+        pruned = self._prune(batch, block.header.height)
+        self.store.write(batch, decoded=executed.decoded)
+        self.base = pruned
         self.tip = Tip(block.header.height, executed.hash, block.header, view)
         self.validators = executed.validators
         self._total, self._entry_count = executed.total, executed.entry_count
@@ -338,6 +354,24 @@ class Ledger:
         if ends_epoch(header.height, self.parameters.epoch_length):
             batch[vote_keys_key(header.epoch + 1)] = encode(tuple(each.vote_key for each in executed.validators))
         return batch
+
+    def _prune(self, batch: dict[bytes, bytes | None], height: int) -> Base:
+        """Drop the bodies that are older than the newest `keep_blocks` with the block of `height`; what is kept then.
+
+        Block 0 stays: its hash is what ties the store to the genesis.
+        """
+        begin, end = max(1, self.base.bodies_from), height + 1 - self._keep_blocks
+        if not self._keep_blocks or end <= begin:
+            return self.base
+        end = min(end, begin + PRUNED_AT_ONCE)
+        for old in range(begin, end):
+            kept = kept_header(self.store, old)
+            assert kept is not None, "bodies are dropped in order"
+            batch[header_key(old)] = encode(kept)
+            batch[block_key(old)] = None
+        base = Base(end, self.base.history_from)
+        batch[BASE_KEY] = encode(base)
+        return base
 
     def _rebase(self) -> None:
         """Keep the descendants of the new tip, the nearest directly on the store; drop every other branch."""
@@ -412,6 +446,12 @@ def _difference(overlay: Overlay, total: LtHash, count: int) -> Difference:
 # --- opening
 
 
+def genesis_block(genesis: Genesis) -> tuple[Block, Difference]:
+    """Block 0 and the state that it commits."""
+    beginning = _difference(genesis_state(genesis, MemoryStore()), LtHash(), 0)
+    return Block(genesis_header(genesis, beginning.total.root()), ()), beginning
+
+
 def _begin(store: Store, chain: bytes, block: Block, beginning: Difference) -> Meta:
     """Write block 0 into an empty store."""
     if next(store.scan_raw(b"", b"\xff"), None) is not None:
@@ -459,15 +499,24 @@ def _check_meta(store: Store, meta: Meta, chain: bytes, genesis_hash: bytes) -> 
 def _newest_header(store: Store, meta: Meta) -> Header:
     newest: Header | None = None
     expected = meta.hash
-    for height in range(meta.height, max(-1, meta.height - LINKS_CHECKED), -1):
-        data = store.get_raw(block_key(height))
-        header = None if data is None else _stored_block(height, data).header
+    lowest = max(meta.height - LINKS_CHECKED, base_of(store).history_from - 2, -1)  # below it a snapshot began
+    for height in range(meta.height, lowest, -1):
+        kept = _kept_header(store, height)
+        header = None if kept is None else kept.header
         if header is None or header.height != height or header_hash(header) != expected:
             raise StoreMismatch(why=f"block {height} is missing or not the one that meta and later blocks name")
         expected = header.parent_hash
         newest = newest or header
     assert newest is not None
     return newest
+
+
+def _kept_header(store: Store, height: int) -> KeptHeader | None:
+    """A body that is there must be readable, or the node could not serve it."""
+    data = store.get_raw(block_key(height))
+    if data is None:
+        return kept_header(store, height)
+    return KeptHeader(_stored_block(height, data).header, 0)
 
 
 def _stored_block(height: int, data: bytes) -> Block:

@@ -97,6 +97,10 @@ class Metrics:
         self.storage_syncs = self._counter("wattest_storage_syncs", "fsync calls of the store and the vote journal")
         self.blocksync_syncing = self._gauge("wattest_blocksync_syncing", "1 while blocks are fetched to catch up")
 
+        self.snapshot_chunks = self._gauge(
+            "wattest_statesync_chunks_served", "Chunks of the state handed out to nodes that begin, since the start"
+        )
+
         self.readings = self._counter("wattest_verifier_readings", "Readings taken from meters and gateways")
         self.readings_refused = self._counters(
             "wattest_verifier_readings_refused", "Readings or batches refused", "code"

@@ -11,9 +11,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from consensus.light import Hop
 from consensus.votes import Quorum
 from contracts.statement import StatementFacts
-from node.queries.chain import block_at, finalization_of, find_transaction, tip_height
+from node.queries.chain import finalization_of, find_transaction, header_at, tip_height
 from node.queries.statements import facts_of, statement_of
 from state.block import Block, Header, header_hash
 from state.codec import Wire, decode, encode
@@ -41,14 +42,6 @@ class ProvenTransaction(Wire, frozen=True):
     sides: U64
     headers: Annotated[tuple[Header, ...], Meta(min_length=1, max_length=MAX_DESCENDANTS)]
     finalization: Quorum
-
-
-class Hop(Wire, frozen=True):
-    """The last block of an epoch, final, and the vote keys that it hands over to. One for each epoch that has ended."""
-
-    header: Header
-    finalization: Quorum
-    next_vote_keys: tuple[Key, ...]
 
 
 class StatementProof(Wire, frozen=True, tag="statement_proof"):
@@ -79,18 +72,18 @@ def build_proof(store: Store, genesis: bytes, identity: bytes) -> bytes:
     return encode(proof)
 
 
-def hops_to(store: Store, epoch: int) -> tuple[Hop, ...]:
-    """What leads from the validators of the genesis to those of an epoch."""
+def hops_to(store: Store, epoch: int, first: int = 0) -> tuple[Hop, ...]:
+    """What leads from the validators of epoch `first`, that of the genesis, to those of an epoch."""
     parameters = store.get(PARAMETERS_KEY)
     assert isinstance(parameters, Parameters)
     hops = []
-    for ended in range(epoch):
+    for ended in range(first, epoch):
         height = last_height(ended, parameters.epoch_length)
         assert height is not None, "a network of one epoch has no other"
         finalization, keys = finalization_of(store, height), store.get_raw(vote_keys_key(ended + 1))
         if finalization is None or keys is None:
             raise Unknown(what="end of epoch", id=ended)
-        hops.append(Hop(block_at(store, height).header, finalization, decode(tuple[Key, ...], keys)))
+        hops.append(Hop(header_at(store, height), finalization, decode(tuple[Key, ...], keys)))
     return tuple(hops)
 
 
@@ -127,4 +120,4 @@ def _final(store: Store, block: Block) -> tuple[tuple[Header, ...], Quorum]:
             return tuple(headers), finalization
         if height == tip_height(store) or len(headers) == MAX_DESCENDANTS:
             raise Unknown(what="Finalization at or above height", id=block.header.height)
-        headers.append(block_at(store, height + 1).header)
+        headers.append(header_at(store, height + 1))

@@ -50,13 +50,14 @@ from node.mempool import Mempool
 from node.office import Term
 from node.peers import Peers
 from node.signer import Signer
-from node.sync import blocks_from, boundary_of, peer_to_ask
+from node.sync import Source, blocks_from, boundary_of, peer_to_ask
 from node.wire import (
     MAX_FRAME_TRANSACTIONS,
     OBSERVER,
     VALIDATOR,
     Consensus,
     Frame,
+    NoBlocks,
     Priority,
     Transactions,
     encode_frame,
@@ -130,7 +131,10 @@ class Runtime:
         hand_over: Callable[[Quorum], None],
         clock: Clock,
         log: FilteringBoundLogger,
+        certified: bool = False,
     ) -> None:
+        """`certified`: signatures in final blocks are left to those who made them final."""
+        self._certified = certified
         self.ledger, self.mempool, self.peers = ledger, mempool, peers
         self.clock, self.log = clock, log
         self._end_epoch, self._hand_over = end_epoch, hand_over
@@ -149,6 +153,9 @@ class Runtime:
         self._told_work = False
         self._seen = (0, 0)  # epoch and view last told to watchers
         self._claimed: dict[str, int] = {}  # peer -> height it says it has
+        self._bodies_from: dict[str, int] = {}  # peer -> lowest height of which it says it has the body
+        self._fetches = 0
+        self.blocks_gone = False  # every connected peer said that it does not keep what this node needs next
         self.watchers: list[Watcher] = []
         self.byzantine: set[int] = set()
         self.accuse: Callable[[Evidence], None] = lambda evidence: None  # brings it onto the ledger
@@ -247,6 +254,8 @@ class Runtime:
                     answer = blocks_from(self.ledger, effect.from_height, effect.count)
                     if answer is not None:
                         self._send(answer, effect.peer)
+                    elif 0 < effect.from_height < self.ledger.base.bodies_from:
+                        self._say_no_blocks(effect.peer)
                 case ServeBlock():
                     block = self.ledger.block(effect.block_hash)
                     if block is not None:
@@ -294,11 +303,25 @@ class Runtime:
         reach("send")
 
     def _fetch(self, effect: Fetch) -> None:
-        wanted = effect.request.from_height if isinstance(effect.request, GetBlocks) else 0
-        peers = [(c.sender.name, self._claimed.get(c.sender.name, 0)) for c in self.peers.connected_validators]
-        peer = peer_to_ask(peers, wanted, effect.attempt)
+        batch = isinstance(effect.request, GetBlocks)
+        wanted = effect.request.from_height if isinstance(effect.request, GetBlocks) else self.ledger.tip.height + 1
+        sources = [
+            Source(name, self._claimed.get(name, 0) if batch else wanted, self._bodies_from.get(name, 0))
+            for name in (connection.sender.name for connection in self.peers.connected_validators)
+        ]
+        self._fetches += batch
+        peer = peer_to_ask(sources, wanted, effect.attempt, self._fetches)
         if peer is not None:
             self._send(effect.request, peer)
+        elif sources:
+            if not self.blocks_gone:
+                self.log.error("blocks_gone", height=wanted, held_from=min(source.bodies_from for source in sources))
+            self.blocks_gone = True
+            self._bodies_from.clear()  # asked again all the same: one of them may have been wrong
+
+    def _say_no_blocks(self, peer: str) -> None:
+        """To one that is so far behind that it needs a snapshot, or an archive."""
+        self.peers.send(peer, encode_frame(NoBlocks(self.ledger.base.bodies_from)), Priority.QUORUMS)
 
     # --- timers
 
@@ -368,6 +391,7 @@ class Runtime:
         last = ends_epoch(block.header.height, self.ledger.parameters.epoch_length)
         if last:
             self._hand_over(finalization)
+        self.blocks_gone = False
         output = self.ledger.commit(block, encode(finalization) if own else b"", finalization.view)
         if block.header.height > self._journal.stored.height:
             self._journal.note_stored(block.header.height, effect.block_hash)
@@ -409,8 +433,9 @@ class Runtime:
     async def _execute_final(self, block: Block) -> None:
         """A final block that this node did not check before; it must hold here too, or nothing can be trusted."""
         try:
-            await self.mempool.prepare(block.transactions)
-            self.ledger.check(block)
+            if not self._certified:
+                await self.mempool.prepare(block.transactions)
+            self.ledger.check(block, self._certified)
         except (Refusal, DecodeError) as refusal:
             raise ExecutionDiffers(
                 height=block.header.height, block=header_hash(block.header), why=str(refusal)
@@ -486,6 +511,8 @@ class Runtime:
                 self._put(MessageReceived, peer=sender.name, message=message)
             case Transactions():
                 self._queue_admission(sender, frame)
+            case NoBlocks(bodies_from=bodies_from):
+                self._bodies_from[sender.name] = bodies_from
             case _:
                 handler = self._handlers.get(type(frame))
                 if handler is not None:
@@ -531,6 +558,7 @@ class Runtime:
 
     def peer_down(self, sender: Sender) -> None:
         self._claimed.pop(sender.name, None)
+        self._bodies_from.pop(sender.name, None)
         self.announce("peer", index=sender.index, connected=False)
 
     # --- telling

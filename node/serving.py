@@ -78,12 +78,15 @@ class Serving:
             for validator in node.ledger.validators
             if validator.index != node.index
         )
+        syncing = any(peer.height > node.ledger.tip.height + 2 for peer in peers if peer.connected)
         return Live(
             view=standing.view,
             leader=standing.view % len(node.ledger.validators),
             peers=peers,
             mempool=len(node.mempool),
-            syncing=any(peer.height > node.ledger.tip.height + 2 for peer in peers if peer.connected),
+            syncing=syncing,
+            stage="stuck" if syncing and node.runtime.blocks_gone else "blocks" if syncing else "following",
+            snapshot_chunks=node.offering.chunks,
             byzantine=len(node.runtime.byzantine),
             syncs=node.ledger.store.syncs + node.journal.syncs,
             refused={**node.peers.refused, "dropped": node.peers.dropped},

@@ -1,6 +1,6 @@
 """A whole node of a home: the loop with all its parts, under the keys of that home."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from node.accusing import Accusing
@@ -12,9 +12,16 @@ from node.serving import Serving
 from node.settling import Settling
 
 
-def run(home: Path, passphrase: Callable[[Path], bytes | None] = lambda path: None) -> int:
-    """Run until SIGTERM or SIGINT; the exit code. Raises WattestError for a home that cannot be opened."""
-    config = load_config(home)
+def run(
+    home: Path,
+    passphrase: Callable[[Path], bytes | None] = lambda path: None,
+    flags: Mapping[str, str | None] | None = None,
+) -> int:
+    """Run until SIGTERM or SIGINT; the exit code. Raises WattestError for a home that cannot be opened.
+
+    `flags` override settings of the home.
+    """
+    config = load_config(home, flags)
     return run_node(config, load_keys(config, passphrase), parts)
 
 

@@ -6,6 +6,7 @@ answers cut to one frame, and whom to ask next.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from consensus.messages import MAX_BLOCKS, MAX_HEADERS, Blocks, Quorums
 from consensus.votes import Quorum
@@ -13,6 +14,7 @@ from node.ledger import Ledger
 from state.block import Block, Header
 from state.codec import decode
 from state.epochs import epoch_of, last_height
+from state.kept import kept_header
 from state.units import MAX_BLOCK_BYTES, MAX_FRAME_BYTES
 
 # The largest block may still join an answer that has not reached this; headers and the Finalization need 400 kB.
@@ -42,10 +44,10 @@ def blocks_from(ledger: Ledger, from_height: int, count: int) -> Blocks | None:
         if finalization is not None:
             return Blocks(tuple(blocks), tuple(headers), decode(Quorum, finalization))
         height += 1
-        block = ledger.block_at(height)
-        if block is None:
+        kept = kept_header(ledger.store, height)
+        if kept is None:
             return None  # the tip's own Finalization is on its way
-        headers.append(block.header)
+        headers.append(kept.header)
     return None
 
 
@@ -55,12 +57,24 @@ def boundary_of(ledger: Ledger, epoch: int) -> Quorums | None:
     return None if found is None else Quorums(epoch, found[0], (decode(Quorum, found[1]),))
 
 
-def peer_to_ask(peers: Sequence[tuple[str, int]], height: int, attempt: int) -> str | None:
-    """Another peer at each attempt: `peers` are (name, height it claims). Those that say they have it come first.
+@dataclass(frozen=True)
+class Source:
+    """A peer that blocks may be asked of: the height that it claims, and the lowest of which it has the body."""
 
-    A peer that promises and does not deliver costs one attempt, no more.
+    name: str
+    claimed: int
+    bodies_from: int = 0
+
+
+def peer_to_ask(sources: Sequence[Source], height: int, attempt: int, turn: int = 0) -> str | None:
+    """Another peer at each attempt and at each `turn`, those first that say they have it.
+
+    So a peer that promises and does not deliver costs one attempt, and one that delivers as little as it can is asked
+    no more often than the others.
     """
-    willing = sorted(name for name, claimed in peers if claimed >= height)
-    others = sorted(name for name, claimed in peers if claimed < height)
-    order = willing + others
-    return order[attempt % len(order)] if order else None
+    able = [source for source in sources if source.bodies_from <= height]
+    willing = sorted(source.name for source in able if source.claimed >= height)
+    if willing and attempt < len(willing):
+        return willing[(turn + attempt) % len(willing)]
+    order = willing + sorted(source.name for source in able if source.claimed < height)
+    return order[(turn + attempt) % len(order)] if order else None

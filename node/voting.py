@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from consensus.records import HeldQuorum, JournalRecord, OwnVote
-from consensus.votes import FINALIZE, Vote
+from consensus.votes import FINALIZE, Quorum, Vote
 from node.config import Config
 from node.genesis import read_genesis
 from node.home import DataDirectory
@@ -61,6 +61,30 @@ def open_votes(
     else:
         journal.lost = "its votes were lost or imported, and it has not yet learnt from which epoch on it may vote"
     return journal
+
+
+def learn_final(config: Config, chain: bytes, key: bytes, tip: tuple[int, int, int], finalization: Quorum) -> bool:
+    """Before a snapshot replaces the state, of which `tip` is the newest block: the journal of a key that knows its
+    votes learns the Finalization of the new one, or it would look older than the state. False where nothing was
+    written: the journal is missing, damaged, torn or was older already, and opening it will say so.
+    """
+    directory = journal_of(config.data, key)
+    if not Journal.exists(directory):
+        return False
+    try:
+        journal = Journal.open(directory, chain, key)
+    except VoteStateLost:
+        return False
+    try:
+        _check_not_older(journal, tip)
+        if not journal.torn:
+            journal.append([encode(HeldQuorum(finalization))])
+        journal.finish()
+    except VoteStateLost:
+        return False
+    finally:
+        journal.close()
+    return not journal.torn
 
 
 def journal_of(data: Path, key: bytes) -> Path:

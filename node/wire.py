@@ -10,15 +10,23 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from consensus.light import Hop
+from consensus.votes import Quorum
 from state.attestation import Attestation
+from state.block import Header
 from state.codec import Wire, decode, encode
 from state.crypto import H
-from state.units import MAX_FRAME_BYTES, MAX_TX_BYTES, U8, U16, U32, U64, Hash, Key, Name, Signature
+from state.units import MAX_FRAME_BYTES, MAX_TX_BYTES, U8, U16, U32, U64, Code, Hash, Key, Name, Signature
 
 PROTOCOL = 1
 MAX_FRAME_TRANSACTIONS = 1_000
 MAX_FRAME_READINGS = 1_440  # a day of minutes: the largest batch that intake takes
 MAX_READING_CHARS = 1_024
+MAX_HOPS = 128  # in one answer: 3.4 MB with the largest sets of validators
+MAX_CHUNK_ENTRIES = 8_192
+MAX_CHUNKS = 8  # that one question asks for
+MAX_KEY_BYTES = 1_024
+MAX_ENTRY_BYTES = 1024 * 1024  # of one value: 256 validators that wait for their epoch take a fifth of it
 
 VALIDATOR, OBSERVER = 0, 1  # Hello.role
 
@@ -90,6 +98,67 @@ class AttestationMsg(Wire, frozen=True, tag="attestation"):
     signature: Signature
 
 
+class GetSnapshot(Wire, frozen=True, tag="get_snapshot"):
+    """Asks for the state as of a final block above this height."""
+
+    above: U64
+
+
+class Snapshot(Wire, frozen=True, tag="snapshot"):
+    """The sender keeps the state after `header` for a while, under a number of its own. Nothing of it is believed
+    before `finalization` was checked, and the state not before its sum was."""
+
+    number: U64
+    header: Header
+    finalization: Quorum
+    entries: U64
+
+
+class NoSnapshot(Wire, frozen=True, tag="no_snapshot"):
+    """`why`: none (nothing above that height), later (ask again), gone (the number is not kept any more)."""
+
+    why: Code
+
+
+class GetEntries(Wire, frozen=True, tag="get_entries"):
+    """Asks for up to `chunks` answers with the entries of a snapshot behind the key `after`, in order."""
+
+    number: U64
+    after: Annotated[bytes, Meta(max_length=MAX_KEY_BYTES)]
+    chunks: Annotated[int, Meta(ge=1, le=MAX_CHUNKS)]
+
+
+class Entries(Wire, frozen=True, tag="entries"):
+    """Committed entries behind the key `after`, in the order of their keys; `last`: there are no more."""
+
+    number: U64
+    after: Annotated[bytes, Meta(max_length=MAX_KEY_BYTES)]
+    keys: Annotated[
+        tuple[Annotated[bytes, Meta(min_length=1, max_length=MAX_KEY_BYTES)], ...], Meta(max_length=MAX_CHUNK_ENTRIES)
+    ]
+    values: Annotated[
+        tuple[Annotated[bytes, Meta(max_length=MAX_ENTRY_BYTES)], ...], Meta(max_length=MAX_CHUNK_ENTRIES)
+    ]
+    last: bool
+
+
+class GetHops(Wire, frozen=True, tag="get_hops"):
+    """Asks how the epochs from this one on ended."""
+
+    from_epoch: U64
+
+
+class Hops(Wire, frozen=True, tag="hops"):
+    from_epoch: U64
+    hops: Annotated[tuple[Hop, ...], Meta(max_length=MAX_HOPS)]
+
+
+class NoBlocks(Wire, frozen=True, tag="no_blocks"):
+    """The answer to a question for blocks that the sender does not keep: it has those from here on."""
+
+    bodies_from: U64
+
+
 class Ping(Wire, frozen=True, tag="ping"):
     nonce: U64
 
@@ -104,14 +173,33 @@ class Consensus(Wire, frozen=True, tag="consensus"):
     payload: bytes
 
 
-Frame = Hello | HelloProof | Transactions | Readings | GetReadings | DayClose | AttestationMsg | Ping | Pong | Consensus
+Frame = (
+    Hello
+    | HelloProof
+    | Transactions
+    | Readings
+    | GetReadings
+    | DayClose
+    | AttestationMsg
+    | GetSnapshot
+    | Snapshot
+    | NoSnapshot
+    | GetEntries
+    | Entries
+    | GetHops
+    | Hops
+    | NoBlocks
+    | Ping
+    | Pong
+    | Consensus
+)
 
 
 class Priority(IntEnum):
     """Lowest gives way first when the queue to a peer is full."""
 
     TRANSACTIONS = 0
-    BODIES = 1  # blocks and readings
+    BODIES = 1  # blocks, readings and snapshots
     QUORUMS = 2  # Notarizations, Nullifications, Finalizations and what asks for them
     VOTES = 3
 

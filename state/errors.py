@@ -245,6 +245,13 @@ class Unknown(StateRefusal):
     sentence = "There is no {what} {id}."
 
 
+class NotHeld(StateRefusal):
+    """It may well exist: this node dropped it, or began from a snapshot after it."""
+
+    code = "not_held"
+    sentence = "This node does not hold {what} {id}: its records begin at height {held_from}. Ask an archive node."
+
+
 class Spent(StateRefusal):
     code = "spent"
     sentence = "Output {outpoint} is spent or never existed."

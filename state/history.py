@@ -10,6 +10,9 @@ without reading anything, `derived_rows` gives the rows to write:
     SPENT     outpoint -> by what, when, and which ranges went where: one step of a history.
     HOLDING   participant, outpoint -> kind of output: what somebody holds now, or may accept.
     TRANSACTION, BLOCK_HASH -> where a transaction or block stands.
+
+A node that began from a snapshot has NUMBER and HOLDING of what lived then, made from the state by `rows_of_snapshot`,
+and CARRIED beside them: where the histories begin that it can tell. What had ended before it cannot tell (`NotHeld`).
 """
 
 from bisect import bisect_right
@@ -19,8 +22,11 @@ from typing import TypeVar
 
 from state.codec import Wire, decode, encode
 from state.errors import DecodeError, StoreMismatch
+from state.kept import not_held
 from state.keyspace import (
     block_hash_key,
+    carried_key,
+    device_key,
     holding_key,
     issued_key,
     number_key,
@@ -31,6 +37,7 @@ from state.keyspace import (
 )
 from state.movement import Movement
 from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, Pending, Security, holder_of
+from state.records import Device
 from state.store import Store
 from state.units import U16, U32, U64, Code, Hash, Outpoint
 
@@ -84,6 +91,16 @@ class Whereabouts:
     outpoint: bytes  # the output that holds it, or the last one that did
     ended_by: bytes  # txid, empty while it lives
     ended_height: int  # 0 while it lives
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedRange:
+    """A range that lived in the snapshot from which this node began."""
+
+    start: int
+    end: int
+    outpoint: bytes
+    issuance: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +160,17 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
         if not movement.spent:
             issued = IssuedRow(lot.end, outpoint, movement.txid, movement.action_index, height, holder)
             rows[issued_key(lot.device, lot.start)] = encode(issued)
+
+
+def rows_of_snapshot(outpoint: Outpoint, output: Output) -> dict[bytes, bytes | None]:
+    """What can be said of a live output without having seen where it came from."""
+    lot = lot_of(output)
+    rows: dict[bytes, bytes | None] = {holding_key(holder_of(output), outpoint): KIND_BYTES[type(output)]}
+    if lot is not None:
+        row = _number_row(lot.end, outpoint)
+        rows[number_key(lot.device, lot.start)] = row
+        rows[carried_key(lot.device, lot.start)] = row + lot.issuance.to_bytes(8, "big")
+    return rows
 
 
 def lot_of(output: Output) -> Bundle | None:
@@ -205,15 +233,15 @@ def _number_row(end: int, outpoint: bytes) -> bytes:
 
 
 def where(store: Store, device: int, serial: int) -> Whereabouts | None:
-    """Where a certificate is now, or how it ended; None if that number was never issued (or can be none)."""
+    """Where a certificate is now, or how it ended; None if that number was never issued (or can be none), NotHeld if
+    it ended before the snapshot that this node began from."""
     if not _possible(device, serial):
         return None
     row = _row_below(store, number_key(device, 0), number_key(device, serial))
-    if row is None:
-        return None
-    key, value = row
+    key, value = row or (b"", b"")
     start, end, outpoint = int.from_bytes(key[-8:], "big"), int.from_bytes(value[:8], "big"), value[8:]
-    if serial > end:
+    if row is None or serial > end:
+        _require_never_issued(store, device, serial)
         return None
     output = store.get(output_key(outpoint))
     if output is not None:
@@ -232,32 +260,54 @@ def where(store: Store, device: int, serial: int) -> Whereabouts | None:
 def history(store: Store, device: int, serial: int) -> list[Step]:
     """From its issue to now, one step a movement; empty if that number was never issued.
 
+    From the snapshot on where this node began from one after the issue, NotHeld if the certificate had ended by then.
     The cost is one read for each of its own movements, however much happened around it.
     """
     if not _possible(device, serial):
         return []
+    steps: list[Step] = []
     row = _row_below(store, issued_key(device, 0), issued_key(device, serial))
-    if row is None:
-        return []
-    start, issued = int.from_bytes(row[0][-8:], "big"), _decoded(IssuedRow, row[1])
-    if serial > issued.end:
-        return []
-    birth = Step(
-        "issue", issued.txid, issued.action_index, issued.height, 0, issued.holder, issued.outpoint, start, issued.end
-    )
-    steps, outpoint = [birth], issued.outpoint
+    issued = _decoded(IssuedRow, row[1]) if row is not None else None
+    if row is not None and issued is not None and serial <= issued.end:
+        start, end, outpoint = int.from_bytes(row[0][-8:], "big"), issued.end, issued.outpoint
+        act = ("issue", issued.txid, issued.action_index, issued.height)
+        steps.append(Step(*act, 0, issued.holder, outpoint, start, end))
+    else:
+        carried = carried_range(store, device, serial)
+        if carried is None:
+            _require_never_issued(store, device, serial)
+            return []
+        start, end, outpoint = carried.start, carried.end, carried.outpoint
     while outpoint and (spent := spent_row(store, outpoint)) is not None:
-        steps.append(_step(spent, serial, steps[-1]))
-        outpoint = steps[-1].outpoint
+        steps.append(_step(spent, serial, start, end))
+        start, end, outpoint = steps[-1].start, steps[-1].end, steps[-1].outpoint
     return steps
 
 
-def _step(spent: SpentRow, serial: int, before: Step) -> Step:
+def carried_range(store: Store, device: int, serial: int) -> CarriedRange | None:
+    """Where a certificate lived when this node began from a snapshot; None where it did not, or there was none."""
+    row = _row_below(store, carried_key(device, 0), carried_key(device, serial))
+    if row is None or serial > int.from_bytes(row[1][:8], "big"):
+        return None
+    start, end, issuance = (int.from_bytes(part, "big") for part in (row[0][-8:], row[1][:8], row[1][-8:]))
+    return CarriedRange(start, end, row[1][8:-8], issuance)
+
+
+def _require_never_issued(store: Store, device: int, serial: int) -> None:
+    found = store.get(device_key(device))
+    if isinstance(found, Device) and serial < found.next_serial:
+        refusal = not_held(store, "what became of certificate", f"{device}-{serial}")
+        if refusal is not None:
+            raise refusal
+
+
+def _step(spent: SpentRow, serial: int, start: int, end: int) -> Step:
+    """`[start, end]` is the range that it moved with until then."""
     act = (spent.kind, spent.txid, spent.action_index, spent.height, spent.holder)
     for heir in spent.heirs:
         if heir.start <= serial <= heir.end:
             return Step(*act, heir.holder, heir.outpoint, heir.start, heir.end)
-    return Step(*act, 0, b"", before.start, before.end)
+    return Step(*act, 0, b"", start, end)
 
 
 def spent_row(store: Store, outpoint: Outpoint) -> SpentRow | None:

@@ -65,6 +65,9 @@ class Space(IntEnum):
     BLOCK_HASH = 0x87
     ISSUED = 0x88
     VOTE_KEYS = 0x89
+    HEADER = 0x8A
+    CARRIED = 0x8B
+    BASE = 0x8C
     META = 0xF0
 
 
@@ -122,6 +125,8 @@ _HOLDING = bytes((Space.HOLDING,))
 _BLOCK = bytes((Space.BLOCK,))
 _FINALIZATION = bytes((Space.FINALIZATION,))
 _BLOCK_HASH = bytes((Space.BLOCK_HASH,))
+_HEADER = bytes((Space.HEADER,))
+_CARRIED = bytes((Space.CARRIED,))
 
 
 def output_key(outpoint: Outpoint) -> bytes:
@@ -131,6 +136,7 @@ def output_key(outpoint: Outpoint) -> bytes:
 PARAMETERS_KEY = _PARAMETERS
 NEXT_VALIDATORS_KEY = bytes((Space.NEXT_VALIDATORS,))
 META_KEY = _META
+BASE_KEY = bytes((Space.BASE,))
 
 
 def validator_key(index: int) -> bytes:
@@ -346,6 +352,16 @@ def block_key(height: int) -> bytes:
 
 def finalization_key(height: int) -> bytes:
     return _FINALIZATION + height.to_bytes(8, "big")
+
+
+def header_key(height: int) -> bytes:
+    """Of a block whose body is not kept."""
+    return _HEADER + height.to_bytes(8, "big")
+
+
+def carried_key(device: int, start: int) -> bytes:
+    """Of a range that lived in the snapshot which this node began from."""
+    return _CARRIED + device.to_bytes(4, "big") + start.to_bytes(8, "big")
 
 
 def block_hash_key(block_hash: bytes) -> bytes:

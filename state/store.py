@@ -53,6 +53,9 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     BLOCK_HASH      0x87  derived    block hash                          height u64
     ISSUED          0x88  derived    device u32, first serial u64        history.IssuedRow
     VOTE_KEYS       0x89  derived    epoch u64                           vote keys in order, for proofs
+    HEADER          0x8a  derived    height u64                          kept.KeptHeader, where the body is not kept
+    CARRIED         0x8b  derived    device u32, first serial u64        as NUMBER, issuance u64: where histories begin
+    BASE            0x8c  derived    -                                   kept.Base, where something is not kept
     META            0xf0  derived    -                                   Meta
 
 Where the data came back is checked, not hoped: `Meta` stands in every batch and `node/ledger.py` compares it at open
@@ -62,7 +65,7 @@ with the newest block. The only importer of plyvel, and the only file below `nod
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import plyvel
@@ -75,6 +78,7 @@ from state.units import U16, U64, Hash
 FORMAT = 1  # of everything above; a node refuses data of another one
 
 WRITE_BUFFER_BYTES = 4 * 1024 * 1024  # up to two of these; a larger one falls out of the processor's caches
+LOADING_BUFFER_BYTES = 64 * 1024 * 1024  # while a whole state is loaded: fewer tables to merge afterwards
 BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 BLOOM_BITS = 10  # 1 % false positives: most lookups of new ids miss without touching the disk
 DECODED_ENTRIES = 65_536  # per generation, about 30 MB: recent outputs are the ones that move next
@@ -107,6 +111,17 @@ class Rows(Protocol):
     def write(self, batch: Batch, sync: bool = True) -> None:
         """All of the batch or nothing; durable on return if `sync`."""
 
+    def frozen(self) -> "FrozenRows":
+        """The rows as they are now, whatever is written later; `close` it, or the disk keeps what was overwritten."""
+
+    def close(self) -> None: ...
+
+
+class FrozenRows(Protocol):
+    """Rows as they once were."""
+
+    def scan_raw(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes]]: ...
+
     def close(self) -> None: ...
 
 
@@ -120,6 +135,7 @@ class Store:
         self.syncs = 0  # since it was opened
         self.get_raw = rows.get_raw
         self.scan_raw = rows.scan_raw
+        self.frozen = rows.frozen
 
     def get(self, key: bytes) -> Entry | None:
         entry = self._recent.get(key)
@@ -211,7 +227,13 @@ class LevelRows:
     """LevelDB, every read compared with its checksum: without that a flipped bit on the disk is served as a balance.
     Every error becomes a StoreError; none is retried, as a second try may succeed although data is lost."""
 
-    def __init__(self, path: Path, create: bool = True, around_sync: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        create: bool = True,
+        around_sync: Callable[[], None] | None = None,
+        write_buffer: int = WRITE_BUFFER_BYTES,
+    ) -> None:
         if create:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         elif not path.is_dir():
@@ -224,7 +246,7 @@ class LevelRows:
                 create_if_missing=create,
                 paranoid_checks=True,  # without it a damaged log opens with rows silently gone
                 bloom_filter_bits=BLOOM_BITS,
-                write_buffer_size=WRITE_BUFFER_BYTES,
+                write_buffer_size=write_buffer,
                 lru_cache_size=BLOCK_CACHE_BYTES,
                 compression=None,  # keys and values are mostly hashes and signatures, which do not compress
             )
@@ -260,6 +282,9 @@ class LevelRows:
         if sync and self._around_sync is not None:
             self._around_sync()
 
+    def frozen(self) -> "FrozenRows":
+        return FrozenLevelRows(self._db.snapshot(), self._damaged)
+
     def close(self) -> None:
         self._db.close()
 
@@ -267,6 +292,23 @@ class LevelRows:
         if isinstance(error, plyvel.CorruptionError):
             return StoreMismatch(why=f"{self._path} is damaged ({error}); move it away and let the node fetch it anew")
         return StoreError(why=f"reading {self._path} failed ({error}); check the disk, then restart")
+
+
+class FrozenLevelRows:
+    """A LevelDB snapshot: it costs nothing but the rows that are overwritten before it is closed."""
+
+    def __init__(self, snapshot: Any, damaged: Callable[[Exception], StoreError]) -> None:
+        self._snapshot, self._damaged = snapshot, damaged
+
+    def scan_raw(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes]]:
+        try:
+            with self._snapshot.iterator(start=low, stop=high, verify_checksums=True, fill_cache=False) as rows:
+                yield from rows
+        except (plyvel.Error, OSError) as error:
+            raise self._damaged(error) from None
+
+    def close(self) -> None:
+        self._snapshot.close()
 
 
 def _why_not_opened(path: Path, error: Exception) -> StoreError:
@@ -304,6 +346,11 @@ class MemoryRows:
             self._values[key] = value
             if not known:
                 insort(self._keys, key)
+
+    def frozen(self) -> "MemoryRows":
+        copy = MemoryRows()
+        copy._values, copy._keys = dict(self._values), list(self._keys)
+        return copy
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -135,7 +135,8 @@ class Feed:
     async def _stream(self, session: "ClientSession", index: int) -> None:
         status = self.model.chain.statuses[index]
         assert status is not None, "only nodes that answered are candidates"
-        first = max(1, self.model.next_height, int(status["height"]) - REPLAY + 1)
+        held_from = int(status.get("sync", {}).get("history_from") or 0)  # of a node that began from a snapshot
+        first = max(1, self.model.next_height, int(status["height"]) - REPLAY + 1, held_from)
         url = f"{self.urls[index]}/v1/events?from={first}"
         async with session.ws_connect(url, heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE) as stream:
             self.following = index

@@ -16,6 +16,7 @@ from node.queries import chain, registry
 from node.queries.ends import with_its_end
 from state.errors import DecodeError, WattestError
 from state.history import transaction_position
+from state.kept import base_of
 from state.units import MAX_TX_BYTES
 
 MAX_BATCH = 1_000
@@ -29,8 +30,8 @@ _batch_decoder = msgspec.msgpack.Decoder(
 async def status(call: Call) -> Answer:
     """Where this node stands: chain, tip, view, validators, peers, mempool."""
     services, store = call.services, call.store
-    meta, live = chain.meta_of(store), services.live()
-    tip = chain.block_at(store, meta.height).header
+    meta, live, base = chain.meta_of(store), services.live(), base_of(store)
+    tip = chain.header_at(store, meta.height)
     validators = chain.validators_of(store)
     signed = chain.last_signed(store, len(validators))
     peers = {peer.index: peer for peer in live.peers}
@@ -61,6 +62,14 @@ async def status(call: Call) -> Answer:
         "syncing": live.syncing,
         "version": services.version,
         "node_index": services.node_index(),
+        "sync": {
+            "stage": live.stage,
+            "target_height": max(live.best_height, meta.height),
+            "entries": None,
+            "of_entries": None,
+            "bodies_from": base.bodies_from,
+            "history_from": base.history_from,
+        },
     }
 
 

@@ -12,6 +12,7 @@ from state.errors import (
     LateReading,
     MempoolFull,
     NoCredential,
+    NotHeld,
     OutOfOrder,
     ReadingConflict,
     StateRefusal,
@@ -90,6 +91,17 @@ class Busy(RequestRefusal):
     sentence = "This node serves {limit} {what} at a time; try again in {retry_after_s} seconds."
 
 
+class Syncing(RequestRefusal):
+    """There is no state to answer from yet."""
+
+    status = 503
+    code = "syncing"
+    sentence = (
+        "This node is fetching the state of height {height} from a peer ({entries} of {of_entries} entries are here); "
+        "it answers once it holds and has checked all of it."
+    )
+
+
 def status_of(error: WattestError) -> int:
     """4xx for whatever the sender can mend; a store that cannot be used is this node's own failure."""
     match error:
@@ -97,6 +109,8 @@ def status_of(error: WattestError) -> int:
             return error.status
         case Unknown():
             return 404
+        case NotHeld():
+            return 410
         case AuthorityRefusal():
             return 403
         case MempoolFull() | IntakeBusy():

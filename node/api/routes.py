@@ -84,6 +84,7 @@ TRANSACTION_FIELDS = names(
 )
 STATUS_FIELDS = names(
     "chain_id name height hash state_root time_ms epoch view leader validators peers mempool syncing version node_index"
+    " sync"
 )
 VALIDATORS_FIELDS = names("epoch last_height validators waiting")
 PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles key_changes pending_recovery")
@@ -93,7 +94,7 @@ DEVICE_FIELDS = names(
 )
 CERTIFICATE_FIELDS = names(
     "number device start end status holder holder_name statement beneficiary registry issuance facts scheme ranges "
-    "history codes energytag"
+    "history history_from codes energytag"
 )
 AUCTION_FIELDS = names(
     "id operator title lot_class currency floor ceiling opened_at opened_height closes_at orders status seed price "

@@ -37,6 +37,8 @@ class Live:
     peers: tuple[Peer, ...]
     mempool: int
     syncing: bool
+    stage: str = "following"  # blocks: behind, and fetching them; stuck: behind, and no peer keeps the blocks any more
+    snapshot_chunks: int = 0  # handed out to nodes that begin, since this one started
     byzantine: int = 0
     syncs: int = 0  # of store and journal since the node started
     refused: Mapping[str, int] = field(default_factory=dict)  # to other nodes since it started, by reason

@@ -11,6 +11,8 @@ from node.api.limits import Limits
 from node.api.refusals import Busy, RequestRefusal
 from node.feed import Subscription, TooSlow
 from node.queries.chain import tip_height
+from state.errors import NotHeld
+from state.kept import base_of
 
 SEND_TIMEOUT_S = 20  # a watcher that takes no byte for this long is gone or stuck
 HEARTBEAT_S = 20
@@ -53,13 +55,17 @@ STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
 
 
 async def events(call: Call) -> web.StreamResponse:
-    """Without `from`, the stream begins with the next block."""
+    """Without `from`, the stream begins with the next block. NotHeld before what this node holds."""
     stream = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MAX_INCOMING)
     if not stream.can_prepare(call.request):
         raise RequestRefusal(why="this is a WebSocket; ask with Upgrade: websocket")
+    store = call.services.store
+    first, held_from = call.get("from", tip_height(store) + 1), base_of(store).history_from
+    if first < held_from:
+        raise NotHeld(what="the events of block", id=first, held_from=held_from)
     streams, address, feed = call.request.app[STREAMS], call.request.remote or "", call.services.feed
     streams.enter(stream, address)
-    subscription = feed.subscribe(call.get("from", tip_height(call.services.store) + 1))
+    subscription = feed.subscribe(first)
     call.services.metrics.streams.set(len(streams))
     try:
         await stream.prepare(call.request)

@@ -4,13 +4,14 @@ from typing import Any
 
 from contracts.events import Issued
 from contracts.statement import statement_id
-from node.queries.chain import block_at, events_of, find_transaction, parameters_of
+from node.queries.chain import events_of, find_transaction, header_at, parameters_of
 from node.queries.energytag import energytag_dict
 from node.queries.foreign_codes import codes_dict
 from node.queries.pages import Page, bounds, take
 from node.queries.values import plain
 from state.errors import StoreMismatch, Unknown
-from state.history import STATUS_LIVE, Step, Whereabouts, history, holdings, lot_of, where
+from state.history import STATUS_LIVE, Step, Whereabouts, carried_range, history, holdings, lot_of, where
+from state.kept import base_of
 from state.keyspace import Entry, Space, device_key, issuance_key, number_key, output_key, participant_key, scheme_key
 from state.numbering import CertificateNumber, format_number, parse_number, require_decoration
 from state.outputs import Bundle, Delivery, Offer, Pending, holder_of, quantity
@@ -56,14 +57,16 @@ def bundle_dict(store: Store, bundle: Bundle) -> dict[str, Any]:
 def certificate_dict(store: Store, text: str) -> dict[str, Any]:
     """Whereabouts and life of a number. For a range: of its first certificate, and where every part lies now.
 
-    BadNumber for a mistyped number or one whose decoration is not its issuance's; Unknown for one never issued.
+    BadNumber for a mistyped number or one whose decoration is not its issuance's; Unknown for one never issued,
+    NotHeld for one that had ended before this node's records begin. `history_from` is null where they reach back to
+    the issue.
     """
     number = parse_number(text)
     steps = history(store, number.device, number.start)
     found = where(store, number.device, number.start)
-    if not steps or found is None:
+    if found is None:
         raise Unknown(what="certificate", id=text)
-    issuance = _born(store, number.device, steps[0])
+    issuance = _issuance(store, number, steps)
     right = number_of(store, issuance, number.start, number.start)
     require_decoration(number, right.registry, right.country, right.month, right.serial_digits)
     device = store.get(device_key(number.device))
@@ -85,9 +88,18 @@ def certificate_dict(store: Store, text: str) -> dict[str, Any]:
         "scheme": _scheme(store, issuance),
         "ranges": _ranges(store, number, issuance),
         "history": [_step_dict(store, issuance, step) for step in steps],
+        "history_from": None if steps and steps[0].kind == "issue" else base_of(store).history_from,
         "codes": codes_dict(device.facts.technology, device.facts.fuel),
     }
     return {**shown, "energytag": energytag_dict(shown)}
+
+
+def _issuance(store: Store, number: CertificateNumber, steps: list[Step]) -> Issuance:
+    if steps and steps[0].kind == "issue":
+        return _born(store, number.device, steps[0])
+    carried = carried_range(store, number.device, number.start)
+    assert carried is not None, "a certificate whose issue is not held lived when the records begin"
+    return issuance_of(store, carried.issuance)
 
 
 def _born(store: Store, device: int, birth: Step) -> Issuance:
@@ -134,7 +146,7 @@ def _step_dict(store: Store, issuance: Issuance, step: Step) -> dict[str, Any]:
     return {
         "event": step.kind,
         "height": step.height,
-        "time_ms": block_at(store, step.height).header.timestamp_ms,
+        "time_ms": header_at(store, step.height).timestamp_ms,
         "txid": step.txid.hex(),
         "action_index": step.action_index,
         "from": step.holder_from or None,

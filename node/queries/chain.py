@@ -11,8 +11,9 @@ from node.queries.values import plain
 from state.block import Block, Header, header_hash
 from state.codec import Wire
 from state.crypto import H
-from state.errors import StoreMismatch, Unknown
+from state.errors import NotHeld, Refusal, StoreMismatch, Unknown
 from state.history import height_of, transaction_position
+from state.kept import KeptHeader, base_of, kept_header, not_held
 from state.keyspace import PARAMETERS_KEY, Space, block_key, events_key, finalization_key, space_end
 from state.records import Parameters, Validator
 from state.store import Meta, Store
@@ -56,11 +57,29 @@ def time_of_tip(store: Store) -> int:
 
 
 def block_at(store: Store, height: int) -> Block:
-    """The final block of a height; Unknown above the tip, and where this node does not hold old blocks."""
+    """The final block of a height; Unknown above the tip, NotHeld where this node does not keep its body."""
     data = store.get_raw(block_key(height))
     if data is None:
-        raise Unknown(what="final block at height", id=height)
+        raise _absent(store, height, base_of(store).bodies_from)
     return _block_decoder.decode(data)
+
+
+def header_at(store: Store, height: int) -> Header:
+    """The header of a final block; Unknown and NotHeld as for blocks, but headers outlast their bodies."""
+    return _kept(store, height).header
+
+
+def _kept(store: Store, height: int) -> KeptHeader:
+    found = kept_header(store, height)
+    if found is None:
+        raise _absent(store, height, base_of(store).history_from)
+    return found
+
+
+def _absent(store: Store, height: int, held_from: int) -> Refusal:
+    if 0 <= height <= tip_height(store):
+        return NotHeld(what="block", id=height, held_from=held_from)
+    return Unknown(what="final block at height", id=height)
 
 
 def finalization_of(store: Store, height: int) -> Finalization | None:
@@ -70,8 +89,13 @@ def finalization_of(store: Store, height: int) -> Finalization | None:
 
 
 def events_of(store: Store, height: int) -> tuple[EventRecord, ...]:
+    """What happened in a block; NotHeld before the snapshot that this node began from."""
     data = store.get_raw(events_key(height))
-    return () if data is None else _events_decoder.decode(data)
+    if data is None:
+        if height < base_of(store).history_from:
+            raise NotHeld(what="the events of block", id=height, held_from=base_of(store).history_from)
+        return ()
+    return _events_decoder.decode(data)
 
 
 def transaction_ids(block: Block) -> list[bytes]:
@@ -80,10 +104,11 @@ def transaction_ids(block: Block) -> list[bytes]:
 
 
 def find_transaction(store: Store, txid: bytes) -> tuple[Block, int, Transaction]:
-    """The block, the position in it and the decoded transaction; Unknown unless it is final."""
+    """The block, the position in it and the decoded transaction; Unknown unless it is final, NotHeld where this node
+    does not keep its block or cannot tell."""
     position = transaction_position(store, txid)
     if position is None:
-        raise Unknown(what="final transaction", id=txid.hex())
+        raise not_held(store, "transaction", txid.hex()) or Unknown(what="final transaction", id=txid.hex())
     height, index = position
     block = block_at(store, height)
     return block, index, decode_transaction(block.transactions[index])
@@ -114,19 +139,20 @@ def block_dict(store: Store, height: int) -> dict[str, Any]:
 
 
 def block_height(store: Store, block: int | bytes) -> int:
-    """Height of a block named by height or hash; Unknown for a hash that is not final here."""
+    """Height of a block named by height or hash; Unknown for a hash that is not final here, NotHeld where this node
+    cannot tell."""
     if isinstance(block, int):
         return block
     height = height_of(store, block)
     if height is None:
-        raise Unknown(what="final block", id=block.hex())
+        raise not_held(store, "block", block.hex()) or Unknown(what="final block", id=block.hex())
     return height
 
 
 def heights(store: Store, first: int | None, count: int) -> range:
-    """`count` final heights upward from `first`, or the newest ones."""
+    """`count` final heights upward from `first`, or the newest ones that this node keeps whole."""
     tip = tip_height(store)
-    low = max(0, tip - count + 1) if first is None else first
+    low = max(base_of(store).bodies_from, tip - count + 1) if first is None else first
     return range(low, min(tip + 1, low + count))
 
 
@@ -152,19 +178,19 @@ def block_message(store: Store, height: int) -> dict[str, Any] | None:
     """What the feed says of a final block; None above the tip."""
     if height > tip_height(store):
         return None
-    block = block_at(store, height)
-    shown = header_dict(block.header, finalization_of(store, height))
+    kept = _kept(store, height)
+    shown = header_dict(kept.header, finalization_of(store, height))
     return {
         "kind": "block",
         "height": height,
         "hash": shown["hash"],
-        "time_ms": block.header.timestamp_ms,
-        "proposer": block.header.proposer,
-        "epoch": block.header.epoch,
+        "time_ms": kept.header.timestamp_ms,
+        "proposer": kept.header.proposer,
+        "epoch": kept.header.epoch,
         "view": shown["view"],
         "signers": shown["signers"],
-        "state_root": block.header.state_root.hex(),
-        "transactions": len(block.transactions),
+        "state_root": kept.header.state_root.hex(),
+        "transactions": kept.transactions,
         "events": [event_dict(event) for event in events_of(store, height)],
     }
 
@@ -176,7 +202,7 @@ def last_signed(store: Store, validators: int) -> list[int]:
     """
     found = [0] * validators
     tip = tip_height(store)
-    epoch = block_at(store, tip).header.epoch
+    epoch = header_at(store, tip).epoch
     for height in range(tip, max(0, tip - SIGNED_LOOKBACK), -1):
         finalization = finalization_of(store, height)
         if finalization is not None and finalization.epoch != epoch:

@@ -34,7 +34,7 @@ class Supply:
         self.schemes: dict[int, Count] = {}
 
     def advance(self, store: Store, blocks: int) -> bool:
-        """Count up to `blocks` more heights; whether there are more to come."""
+        """Count up to `blocks` more heights; whether there are more to come. NotHeld where it cannot begin at 0."""
         tip = tip_height(store)
         for height in range(self.height + 1, min(tip, self.height + blocks) + 1):
             for record in events_of(store, height):

@@ -16,8 +16,9 @@ from node.queries.certificates import certificate_dict
 from node.queries.chain import events_of, finalization_of, find_transaction, tip_height, validators_of
 from node.queries.values import plain
 from state.attestation import VERDICT_NAMES
-from state.errors import StoreMismatch
+from state.errors import StoreMismatch, Unknown
 from state.history import spent_row
+from state.kept import not_held
 from state.keyspace import auction_key, output_key
 from state.outputs import Delivery
 from state.records import Auction
@@ -31,9 +32,11 @@ Step = dict[str, Any]
 
 
 def trace_dict(store: Store, text: str) -> dict[str, Any]:
-    """`certificate_dict` with `life` for its history; BadNumber and Unknown as there."""
+    """`certificate_dict` with `life` for its history; BadNumber, Unknown and NotHeld as there."""
     shown = certificate_dict(store, text)
     device, serial = shown["device"], int(shown["start"])
+    if shown["history_from"] is not None:
+        raise not_held(store, "the issue of certificate", text) or Unknown(what="issue of certificate", id=text)
     birth, *later = shown.pop("history")
     issue = _action(store, birth)
     if not isinstance(issue, Issue):

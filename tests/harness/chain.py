@@ -28,6 +28,7 @@ class LedgerWorld(World):
     def __init__(self, store: Store | None = None, genesis: bytes | None = None) -> None:
         data = genesis or genesis_json()
         super().__init__(genesis=data)
+        self.parsed_genesis, _ = genesis_and_chain(data)
         self.ledger = Ledger.open(store or MemoryStore(), *genesis_and_chain(data))
         self.state = self.ledger.store  # type: ignore[assignment]
         self.chain_of_blocks: list[Block] = []

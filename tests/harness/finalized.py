@@ -70,9 +70,9 @@ class FinalizedWorld(LedgerWorld):
         return self.outputs[-1].movements[-1].txid
 
 
-def lively_world() -> FinalizedWorld:
+def lively_world(**parameters: int) -> FinalizedWorld:
     """Of certificates 1..3 number 1 is offered in auction 1, 2 retired, 3 held; and there is a bid."""
-    world = FinalizedWorld()
+    world = FinalizedWorld(**parameters)
     world.operators()
     world.register("owner")
     world.register("trader")

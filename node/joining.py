@@ -1,0 +1,328 @@
+"""Before a node opens its state: fetch a whole one from a peer, where the operator wants that (`node.sync = snapshot`).
+
+    ask for a snapshot -> hops from the genesis to its epoch -> its header is final -> entries, chunk by chunk
+    -> their sum is the header's state root -> the journal learns the Finalization -> the new state is swapped in
+
+Nothing of it rests on the peer: hops and header are proven by signatures of validators that the genesis leads to, the
+entries by the state root in that header. A single chunk proves nothing, so all of them come from one peer, and where
+anything is wrong everything from that peer is thrown away, the peer is banned, and another one is asked. A peer that is
+silent, slow, or sends less than it could loses its turn.
+
+There is no engine yet and no vote is made. Questions of others for a state are answered with "none".
+"""
+
+import asyncio
+import shutil
+from collections import Counter
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import TypeVar
+
+from structlog.typing import FilteringBoundLogger
+
+from consensus.validators import ValidatorSet
+from contracts.genesis import Genesis, genesis_state
+from contracts.membership import validators_in
+from node.config import Config
+from node.faults import Clock, SystemClock
+from node.gossip import BAN_AT, Ignore, Reject, Sender, check_frame
+from node.hops import Trust
+from node.peers import Peers
+from node.staging import CURRENT, Staging, settle, swap_in
+from node.transport import NodeKey
+from node.voting import learn_final
+from node.wire import (
+    MAX_CHUNK_ENTRIES,
+    MAX_CHUNKS,
+    MAX_HOPS,
+    Entries,
+    Frame,
+    GetEntries,
+    GetHops,
+    GetSnapshot,
+    Hops,
+    NoSnapshot,
+    Priority,
+    Snapshot,
+    encode_frame,
+)
+from state.crypto import verify
+from state.errors import ConsensusRefusal
+from state.store import MemoryStore, open_store
+
+GAP = 10_000  # a state that is behind by fewer blocks follows them, and keeps its history
+ANSWER_S = 10.0  # for each answer: half a MiB in ten seconds is the slowest peer that is of use
+LOOK_S = 20.0  # a node that has a state does not wait longer for somebody to offer a newer one
+AGAIN_S = 1.0
+LEAST_BYTES = 256 * 1024  # a chunk that is not the last is at least half full, or trickling would be an attack
+LEAST_ENTRIES = MAX_CHUNK_ENTRIES // 2
+QUEUE = 64
+
+Answer = TypeVar("Answer", Snapshot, Entries, Hops)
+
+
+class PeerFailed(Exception):
+    """This peer is of no use now; nothing is held against it."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """For operators. `stage`: looking, proving, fetching, installing, done."""
+
+    stage: str = "looking"
+    peer: int | None = None
+    height: int = 0
+    entries: int = 0
+    of_entries: int = 0
+    peers: int = 0
+    dropped: int = 0  # peers that lied or failed, counted each time
+
+
+@dataclass(frozen=True)
+class Own:
+    """What this home has already: (epoch, view, height) of its state, and its keys."""
+
+    tip: tuple[int, int, int]
+    vote_keys: tuple[bytes, ...]
+
+
+class Joining:
+    """`run` once; it owns its connections and the folder of the new state. Listener of its peers."""
+
+    def __init__(
+        self,
+        config: Config,
+        genesis: Genesis,
+        chain: bytes,
+        node_key: NodeKey,
+        vote_keys: tuple[bytes, ...],
+        log: FilteringBoundLogger,
+        clock: Clock | None = None,
+    ) -> None:
+        self._config, self._genesis, self._chain, self._log = config, genesis, chain, log
+        validators = validators_in(genesis_state(genesis, MemoryStore()))
+        self._trust = Trust(chain, validators, genesis.parameters.epoch_length, verify)
+        self._others = [validator for validator in validators if validator.node_key != node_key.public]
+        self._enough = ValidatorSet(tuple(validator.vote_key for validator in validators)).f + 1
+        settle(config.data)
+        self._own = Own(_tip(config), vote_keys)
+        listen = config.text("node.p2p_listen")
+        addresses = {
+            bytes.fromhex(genesis.validators[index].node_key): address
+            for index, address in config.peer_addresses().items()
+            if index < len(genesis.validators)
+        }
+        self.peers = Peers(node_key, chain, validators, listen, clock or SystemClock(), log, addresses)
+        self.peers.listener = self
+        self._count = len(validators)
+        self._source: str | None = None
+        self._answers: asyncio.Queue[Frame | None] = asyncio.Queue(QUEUE)
+        self._arrived = asyncio.Event()
+        self._failures: Counter[str] = Counter()
+        self._none: set[str] = set()  # peers that have nothing newer
+        self.progress = Progress()
+
+    @property
+    def own_height(self) -> int:
+        """Of the state that this home has already."""
+        return self._own.tip[2]
+
+    async def run(self) -> bool:
+        """Whether a newer state was installed. False: nobody has one, and blocks will do."""
+        if not self._others:
+            return False
+        await self.peers.start()
+        began_s = monotonic()
+        try:
+            while True:
+                source = await self._next_source()
+                if source is None:
+                    if len(self._none) >= min(self._enough, len(self._others)):
+                        self._log.info("no_snapshot", asked=len(self._none))
+                        return False
+                    if self._own.tip[2] and monotonic() - began_s > LOOK_S:
+                        self._log.warning("no_snapshot_offered", waited_s=LOOK_S)
+                        return False
+                elif await self._try(source):
+                    return True
+        finally:
+            await self.peers.stop()
+
+    async def _next_source(self) -> str | None:
+        """A connected validator that was of trouble least often; waits a moment where there is none to ask."""
+        names = [c.sender.name for c in self.peers.connected_validators if c.sender.name not in self._none]
+        self._show(peers=len(self.peers.connected_validators))
+        source = min(names, key=lambda name: (self._failures[name], name), default=None)
+        if source is None or self._failures[source]:
+            await asyncio.sleep(AGAIN_S if source else AGAIN_S / 5)
+        return source
+
+    async def _try(self, source: str) -> bool:
+        """Everything from this one peer; whether it is installed. Afterwards nothing of a failed attempt is left."""
+        self._source, self._answers = source, asyncio.Queue(QUEUE)
+        staging: Staging | None = None
+        try:
+            offer = await self._offer(source)
+            if offer is None:
+                return False
+            staging = Staging(self._config.data)
+            await self._fetch(source, offer, staging)
+            self._show(stage="installing")
+            await asyncio.to_thread(staging.finish, self._chain, self._genesis, offer, self._trust.hops)
+            self._install(offer)
+        except ConsensusRefusal as lie:
+            self._drop(source, str(lie), banned=True)
+        except (PeerFailed, TimeoutError) as failure:
+            self._drop(source, str(failure) or f"it did not answer within {ANSWER_S:g} s", banned=False)
+        except asyncio.CancelledError:
+            staging = None  # a thread may still write to it; `settle` throws it away at the next start
+            raise
+        else:
+            return True
+        finally:
+            self._source = None
+            if staging is not None:
+                staging.discard()
+        return False
+
+    def _drop(self, source: str, why: str, banned: bool) -> None:
+        self._failures[source] += 1
+        self._show(stage="looking", peer=None, entries=0, of_entries=0, dropped=self.progress.dropped + 1)
+        self._log.warning("snapshot_dropped", peer=source, banned=banned, why=why)
+        if banned:
+            self.peers.blame(source, BAN_AT, why)
+
+    # --- the steps
+
+    async def _offer(self, source: str) -> Snapshot | None:
+        """A snapshot whose header is final by validators that the genesis leads to; None where it has nothing newer."""
+        above = self._own.tip[2] + GAP if self._own.tip[2] else 0
+        offer = await self._ask(source, GetSnapshot(above), Snapshot)
+        if offer is None:
+            self._none.add(source)
+            return None
+        self._show(stage="proving", peer=self._index(source), height=offer.header.height)
+        if offer.header.height <= above:
+            raise ConsensusRefusal(why=f"it offers height {offer.header.height} for one above {above}")
+        while self._trust.epoch < offer.header.epoch:
+            first = self._trust.epoch
+            answer = await self._ask(source, GetHops(first), Hops)
+            wanted = min(MAX_HOPS, offer.header.epoch - first)
+            if answer is None or answer.from_epoch != first or len(answer.hops) < wanted:
+                raise ConsensusRefusal(why=f"it does not say how the epochs from {first} on ended")
+            for hop in answer.hops[:wanted]:
+                self._trust.follow(hop)
+                await asyncio.sleep(0)  # a hop is up to 171 signatures
+        self._trust.require_final(offer.header, offer.finalization)
+        return offer
+
+    async def _fetch(self, source: str, offer: Snapshot, staging: Staging) -> None:
+        self._show(stage="fetching", of_entries=offer.entries)
+        after, expected = b"", 0
+        while True:
+            if expected == 0:
+                self._send(source, GetEntries(offer.number, after, MAX_CHUNKS))
+                expected = MAX_CHUNKS
+            chunk = await self._answer(Entries)
+            if chunk is None:
+                raise PeerFailed("it let its snapshot go")
+            self._check(chunk, offer, after, staging)
+            expected -= 1
+            await asyncio.to_thread(staging.add, chunk.keys, chunk.values)
+            self._show(entries=staging.entries)
+            if chunk.last:
+                break
+            after = chunk.keys[-1]
+        if staging.entries != offer.entries:
+            raise ConsensusRefusal(why=f"it sent {staging.entries} entries of {offer.entries}")
+
+    def _check(self, chunk: Entries, offer: Snapshot, after: bytes, staging: Staging) -> None:
+        if chunk.number != offer.number or chunk.after != after:
+            raise ConsensusRefusal(why="a chunk that does not follow the one before it")
+        size = sum(map(len, chunk.keys)) + sum(map(len, chunk.values))
+        if not chunk.last and size < LEAST_BYTES and len(chunk.keys) < LEAST_ENTRIES:
+            raise ConsensusRefusal(why=f"a chunk of {len(chunk.keys)} entries that is not the last")
+        if staging.entries + len(chunk.keys) > offer.entries:
+            raise ConsensusRefusal(why=f"more than the {offer.entries} entries that it has named")
+        free = shutil.disk_usage(self._config.data).free
+        if size * 4 > free:
+            raise PeerFailed(f"the disk has {free} bytes left")
+
+    def _install(self, offer: Snapshot) -> None:
+        for key in self._own.vote_keys:
+            learn_final(self._config, self._chain, key, self._own.tip, offer.finalization)
+        swap_in(self._config.data)
+        self._show(stage="done")
+        self._log.info(
+            "snapshot_installed",
+            height=offer.header.height,
+            entries=offer.entries,
+            epochs=len(self._trust.hops),
+            dropped=self.progress.dropped,
+        )
+
+    # --- asking
+
+    async def _ask(self, source: str, question: Frame, kind: type[Answer]) -> Answer | None:
+        self._send(source, question)
+        return await self._answer(kind)
+
+    async def _answer(self, kind: type[Answer]) -> Answer | None:
+        """The next answer of that kind; None for "none" and "gone". PeerFailed where the peer is not there any more."""
+        async with asyncio.timeout(ANSWER_S):
+            while True:
+                frame = await self._answers.get()
+                if frame is None:
+                    raise PeerFailed("its connection ended")
+                if isinstance(frame, NoSnapshot):
+                    if frame.why == "later":
+                        raise PeerFailed("it has none to offer now")
+                    return None
+                if isinstance(frame, kind):
+                    return frame
+
+    def _send(self, source: str, question: Frame) -> None:
+        if not self.peers.send(source, encode_frame(question), Priority.QUORUMS, asks=True):
+            raise PeerFailed("it is not connected")
+
+    # --- Listener
+
+    def frame_received(self, sender: Sender, frame: Frame) -> None:
+        check_frame(frame, sender, self._count)
+        if isinstance(frame, GetSnapshot):
+            self.peers.send(sender.name, encode_frame(NoSnapshot("none")), Priority.BODIES)
+        elif isinstance(frame, Snapshot | NoSnapshot | Entries | Hops) and sender.name == self._source:
+            try:
+                self._answers.put_nowait(frame)
+            except asyncio.QueueFull:
+                raise Reject("more chunks of a snapshot than were asked for") from None
+        elif isinstance(frame, Entries):
+            raise Ignore("a chunk that comes too late")
+
+    def peer_up(self, sender: Sender) -> None:
+        self._none.discard(sender.name)
+
+    def peer_down(self, sender: Sender) -> None:
+        if sender.name == self._source and not self._answers.full():
+            self._answers.put_nowait(None)
+
+    # --- telling
+
+    def _index(self, name: str) -> int | None:
+        return next((c.sender.index for c in self.peers.connected_validators if c.sender.name == name), None)
+
+    def _show(self, **changes: object) -> None:
+        self.progress = replace(self.progress, **changes)  # type: ignore[arg-type]
+
+
+def _tip(config: Config) -> tuple[int, int, int]:
+    """Of the state that is there: zeros where there is none. StoreError where it cannot be opened."""
+    path = config.data / CURRENT
+    if not path.exists():
+        return (0, 0, 0)
+    store = open_store(path, create=False)
+    try:
+        meta = store.meta()
+        return (0, 0, 0) if meta is None else (meta.epoch, meta.view, meta.height)
+    finally:
+        store.close()
