@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.world import ROOT, genesis_json, key_of, seed_of
 
-from node.app import Node, NodeKeys
+from node.app import Node, NodeKeys, load_keys
 from node.config import Value, load_config, render_config
 from node.keystore import generate_key, save_key
 from node.log import open_log
@@ -101,7 +101,7 @@ class Running:
 @asynccontextmanager
 async def running(homes: Sequence[Path]) -> Any:
     """All nodes of the homes in this process."""
-    nodes = [Running(open_node(home, keys_of(index))) for index, home in enumerate(homes)]
+    nodes = [Running(open_node(home, load_keys(load_config(home, environment={})))) for home in homes]
     try:
         yield nodes
     finally:
