@@ -89,9 +89,11 @@ class Cluster:
 
     # --- processes
 
-    def start(self, *machines: int, under: Collection[str] = (), **environment: str) -> None:
+    def start(
+        self, *machines: int, under: Collection[str] = (), program: str = "cli.main", **environment: str
+    ) -> None:
         for machine in machines:
-            self.nodes[machine] = Process(self.homes[machine], under=tuple(under), whole=True, **environment)
+            self.nodes[machine] = Process(self.homes[machine], under=tuple(under), whole=program, **environment)
 
     def kill(self, *machines: int) -> None:
         for machine in machines:

@@ -115,11 +115,12 @@ class Process:
     """A node in a process of its own: `python -m node.app HOME`, or all of `wattest node start`."""
 
     def __init__(
-        self, home: Path, largest_file: int = 0, under: Sequence[str] = (), whole: bool = False, **environment: str
+        self, home: Path, largest_file: int = 0, under: Sequence[str] = (), whole: str = "", **environment: str
     ) -> None:
-        """`under`: a command that runs it, such as a tracer. `whole`: with API, readings and accusations."""
+        """`under`: a command that runs it, such as a tracer. `whole`: with API, readings and accusations, by the
+        commands of that module."""
         self.home = home
-        node = ["cli.main", "--home", str(home), "node", "start"] if whole else ["node.app", str(home)]
+        node = [whole, "--home", str(home), "node", "start"] if whole else ["node.app", str(home)]
 
         def limit() -> None:
             if largest_file:
@@ -127,7 +128,7 @@ class Process:
 
         self._child = subprocess.Popen(
             [*under, sys.executable, "-m", *node],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **environment},
             stdin=subprocess.DEVNULL,
             stderr=(home / "stderr").open("ab"),
             preexec_fn=limit,
