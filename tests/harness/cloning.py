@@ -21,6 +21,7 @@ EPOCH_LENGTH = 80
 OWN_KEY_ELSEWHERE = 74
 HOLD_S = 6.0
 SEEN_S = 20.0
+WITHIN_BLOCKS = 10
 SHAMELESS = "harness.villains.shameless"
 
 
@@ -38,8 +39,10 @@ class Cloned:
     exits: dict[int, int]
 
     @property
-    def found_out(self) -> bool:
-        return self.evidence_blocks is not None and self.evidence_blocks <= 10 and self.revoked
+    def unpunished(self) -> bool:
+        """There was something to be held against the key, and it was not on the ledger within ten blocks."""
+        in_time = self.evidence_blocks is not None and self.evidence_blocks <= WITHIN_BLOCKS
+        return bool(self.contradictions) and not (in_time and self.revoked)
 
 
 def clone_round(directory: Path, count: int, dice: random.Random) -> Cloned:

@@ -179,6 +179,10 @@ def own_disk(data: Path, size_mib: int) -> None:
         assert os.system(command) == 0, command
 
 
+def give_back(data: Path) -> None:
+    assert os.system(f"umount {data}") == 0
+
+
 def _f(cluster: Cluster) -> int:
     return (cluster.count - 1) // 3
 

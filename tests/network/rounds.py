@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.cloning import Cloned, clone_round
 from harness.cluster import Cluster, gate_s
 from harness.machine import may_mount, may_trace
-from harness.perturbing import FAULTS, own_disk
+from harness.perturbing import FAULTS, give_back, own_disk
 from harness.traffic import Traffic
 
 HOLD_S = (5.0, 12.0)
@@ -54,6 +55,7 @@ class Tally:
     heights: int = 0
     unequal_ends: int = 0
     bad_exits: list[str] = field(default_factory=list)
+    clones: list[Cloned] = field(default_factory=list)
 
     def summary(self, seed: int, seconds: float, faults: Sequence[str]) -> dict[str, object]:
         steady = [result for result in self.results if result.fault != "flapping"]
@@ -63,7 +65,7 @@ class Tally:
             "rounds": len(self.results),
             "validators": sorted({result.validators for result in self.results}),
             "seed": seed,
-            "forks": self.forks,
+            "forks": self.forks + sum(cloned.forks for cloned in self.clones),
             "over_gate": sum(result.over_gate for result in self.results),
             "within_10_s": _share(steady),
             "within_10_s_flapping": _share(flapping),
@@ -76,6 +78,10 @@ class Tally:
             "both_rivals_final": len(self.double),
             "unequal_ends": self.unequal_ends,
             "bad_exits": len(self.bad_exits),
+            "clones": len(self.clones),
+            "clones_contradicting": sum(bool(cloned.contradictions) for cloned in self.clones),
+            "clones_revoked": sum(cloned.revoked for cloned in self.clones),
+            "evidence_blocks_max": max((c.evidence_blocks for c in self.clones if c.evidence_blocks), default=None),
             "blocks": self.heights,
             "faults": {name: sum(r.fault == name for r in self.results) for name in faults},
             "seconds": round(seconds),
@@ -84,7 +90,8 @@ class Tally:
     @property
     def clean(self) -> bool:
         harm = (self.forks, self.lost, self.retracted, self.double, self.unequal_ends, self.bad_exits)
-        return not any(harm) and not any(result.over_gate for result in self.results)
+        clones = any(cloned.forks or cloned.back_s is None or cloned.unpunished for cloned in self.clones)
+        return not any(harm) and not clones and not any(result.over_gate for result in self.results)
 
 
 def run_network(
@@ -114,6 +121,8 @@ def run_network(
         codes = cluster.stop()
     tally.bad_exits += [f"node {machine} ended with {code}" for machine, code in codes.items() if code]
     _look_at_the_end(cluster, traffic, tally)
+    if "full_disk" in faults:
+        give_back(cluster.homes[-1] / "data")
 
 
 def _round(
@@ -152,6 +161,8 @@ def _look_at_the_end(cluster: Cluster, traffic: Traffic, tally: Tally) -> None:
     tally.lost += lost
     for each in lost[:5]:
         print(f"LOST {each}", flush=True)
+    agree = "all chains equal" if not tally.unequal_ends else "CHAINS DIFFER"
+    print(f"ended at height {shortest - 1}: {agree}, {len(traffic.promised)} final transactions looked up", flush=True)
 
 
 def _share(results: Sequence[Result]) -> str:
@@ -181,6 +192,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--validators", default="4,7", help="sizes of the networks in turn")
+    parser.add_argument("--clones", type=int, default=0, help="rounds with a cloned vote key, each a network of its own")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", default=",".join(FAULTS))
     parser.add_argument("--keep", type=Path, help="leave the homes there")
@@ -190,15 +202,27 @@ def main() -> int:
         os.execvp("unshare", ["unshare", "-m", sys.executable, "-m", "network.rounds", *sys.argv[1:]])
     dice, tally, began = random.Random(options.seed), Tally(), time.monotonic()
     faults = possible(options.faults.split(","))
-    networks = plan(options.rounds, [int(size) for size in options.validators.split(",")], faults, dice)
+    sizes = [int(size) for size in options.validators.split(",")]
+    networks = plan(options.rounds, sizes, faults, dice)
     with tempfile.TemporaryDirectory(prefix="wattest-rounds-") as folder:
+        place = options.keep or Path(folder)
         for number, (validators, names) in enumerate(networks):
             print(f"network {number}: {validators} validators, {len(names)} rounds, seed {options.seed}", flush=True)
-            run_network((options.keep or Path(folder)) / f"network{number}", validators, names, dice, tally, HOLD_S)
+            run_network(place / f"network{number}", validators, names, dice, tally, HOLD_S)
+        for number in range(options.clones):
+            cloned = clone_round(place / f"clone{number}", sizes[number % len(sizes)], dice)
+            print(told(cloned), flush=True)
+            tally.clones.append(cloned)
     for each in tally.bad_exits:
         print(f"BAD {each}", flush=True)
     print(json.dumps(tally.summary(options.seed, time.monotonic() - began, faults)))
     return 0 if tally.clean else 1
+
+
+def told(cloned: Cloned) -> str:
+    back = "NOT back" if cloned.back_s is None else f"back after {cloned.back_s:5.1f} s"
+    found = "nothing to be found" if not cloned.contradictions else f"evidence {cloned.evidence_blocks} blocks later"
+    return f"clone of {cloned.what}: {back}, {found}, revoked: {cloned.revoked}, exits {cloned.exits}"
 
 
 if __name__ == "__main__":
