@@ -10,7 +10,6 @@ import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from harness.links import Links
 from harness.net import Process, free_ports, keys_of, make_home
@@ -25,7 +24,7 @@ from state.store import open_store
 
 TIMING = {"idle_interval_ms": 1_000, "min_interval_ms": 100, "delta_ms": 500}
 POLL_S = 0.05
-READY_S = 60.0
+READY_S = 120.0  # on a machine that many share
 
 
 def gate_s(validators: int, delta_ms: int = 500, idle_interval_ms: int = 1_000) -> float:
@@ -40,8 +39,7 @@ class Tail:
     def __init__(self, path: Path) -> None:
         self._path, self._read = path, 0
         self.height = 0
-        self.finals: list[dict[str, Any]] = []
-        self.events: list[dict[str, Any]] = []  # everything else
+        self.starts = 0
 
     def read(self) -> None:
         if not self._path.exists():
@@ -54,9 +52,9 @@ class Tail:
         for line in whole.splitlines():
             with suppress(ValueError):  # a killed node may leave a torn line
                 entry = json.loads(line)
-                (self.finals if entry["event"] == "final" else self.events).append(entry)
-        if self.finals:
-            self.height = int(self.finals[-1]["height"])
+                if entry["event"] == "final":
+                    self.height = int(entry["height"])
+                self.starts += entry["event"] == "started"
 
 
 class Cluster:
@@ -82,6 +80,7 @@ class Cluster:
             self.homes.append(home)
         self.nodes: dict[int, Process] = {}
         self.paused: set[int] = set()
+        self._starts: dict[int, int] = {}  # how often each had started before it was started last
         self.tails = [Tail(home / "node.log") for home in self.homes]
         self.clients = [NodeClient(_api_of(home), timeout_s=5.0) for home in self.homes]
         _, self.chain = read_genesis(self.homes[0] / "genesis.json")
@@ -92,7 +91,9 @@ class Cluster:
     def start(
         self, *machines: int, under: Collection[str] = (), program: str = "cli.main", **environment: str
     ) -> None:
+        self.heights()
         for machine in machines:
+            self._starts[machine] = self.tails[machine].starts
             self.nodes[machine] = Process(self.homes[machine], under=tuple(under), whole=program, **environment)
 
     def kill(self, *machines: int) -> None:
@@ -142,6 +143,16 @@ class Cluster:
                 return None
             dead = [machine for machine in waiting if not self.nodes[machine].alive]
             assert not dead, f"node {dead} ended: {(self.homes[dead[0]] / 'stderr').read_text()}"
+            time.sleep(POLL_S)
+
+    def await_started(self) -> float:
+        """Seconds until every process that was started has opened its home and listens."""
+        began = time.monotonic()
+        while True:
+            self.heights()
+            if all(self.tails[machine].starts > starts for machine, starts in self._starts.items()):
+                return time.monotonic() - began
+            assert time.monotonic() < began + READY_S, f"not started within {READY_S} s: {self._starts}"
             time.sleep(POLL_S)
 
     def await_ready(self) -> None:

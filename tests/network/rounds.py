@@ -4,7 +4,7 @@
 
 A line for each round, one JSON object at the end, exit code 0 only without a fork, a lost transaction, a stall or a
 round above the gate of research/consensus.md section 9. A round is back when every node has a final block above the
-highest one that any of them had when the fault ended; a killed node's new start is part of that time.
+highest one that any of them had when the fault ended. Of a node that was down the fault ends when it listens again.
 """
 
 import argparse
@@ -138,9 +138,11 @@ def _round(
     held = max(cluster.heights())
     next(fault, None)
     after = max(cluster.heights())
+    start_s = cluster.await_started()
     back_s = cluster.await_heights(after, range(cluster.count), gate_s(cluster.count) * 1.5)
     result = Result(name, cluster.count, back_s, held - before, bool(struck.goes_on))
     told = "NOT back" if back_s is None else f"back after {back_s:5.1f} s"
+    told += f" (started in {start_s:.1f} s)" if start_s > CALM_S else ""
     late = "  OVER THE GATE" if result.over_gate else ""
     print(f"n={cluster.count} {name:13} {told}, {result.blocks:3} blocks meanwhile  {struck.what}{late}", flush=True)
     return result
