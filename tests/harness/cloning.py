@@ -45,14 +45,16 @@ class Cloned:
         return bool(self.contradictions) and not (in_time and self.revoked)
 
 
-def clone_round(directory: Path, count: int, dice: random.Random) -> Cloned:
+def clone_round(
+    directory: Path, count: int, dice: random.Random, hold_s: float = HOLD_S, length: int = EPOCH_LENGTH
+) -> Cloned:
     """A network in which the key of one validator also runs as machine `count`, on the other side of a split.
 
     Which of the two is on the side that goes on is left to the dice, and so is whether the clone followed the chain
     before the split.
     """
     victim = dice.randrange(count)
-    cluster = Cluster(directory, count, EPOCH_LENGTH, clone=victim)
+    cluster = Cluster(directory, count, length, clone=victim)
     clone = count
     cluster.start(*range(count))
     try:
@@ -69,12 +71,12 @@ def clone_round(directory: Path, count: int, dice: random.Random) -> Cloned:
             cluster.links.cut(split)
         else:
             cluster.await_heights(0, [clone], SEEN_S)
-        time.sleep(HOLD_S)
+        time.sleep(hold_s)
         healed = max(cluster.heights())
         cluster.links.heal()
         back_s = cluster.await_heights(healed, others, gate_s(count))
         found = _evidence(cluster, others[0], SEEN_S)
-        revoked = found is not None and _revoked(cluster, others, victim, found)
+        revoked = found is not None and _revoked(cluster, others, victim, found, length)
         forks = cluster.forks()
     finally:
         exits = cluster.stop()
@@ -113,9 +115,9 @@ def _evidence(cluster: Cluster, machine: int, seconds: float) -> int | None:
     return None
 
 
-def _revoked(cluster: Cluster, honest: list[int], victim: int, found: int) -> bool:
-    end = ((found - 1) // EPOCH_LENGTH + 1) * EPOCH_LENGTH
-    if cluster.await_heights(end, honest, 4 * EPOCH_LENGTH) is None:
+def _revoked(cluster: Cluster, honest: list[int], victim: int, found: int, length: int) -> bool:
+    end = ((found - 1) // length + 1) * length
+    if cluster.await_heights(end, honest, 4 * length) is None:
         return False
     validators = _get(cluster, honest[0], "/v1/validators")["validators"]
     return victim + 1 not in [validator["participant"] for validator in validators]
