@@ -7,11 +7,13 @@ from consensus.outbox import Outbox
 
 
 class Accusing:
-    """Evidence is told and passed on once for each signer and view."""
+    """Evidence is told and passed on once for each signer and view; of views below the final one, which come to light
+    when a partition is over, once for each signer."""
 
     def __init__(self, out: Outbox) -> None:
         self._out = out
         self._told: set[tuple[int, int]] = set()  # (view, signer)
+        self._told_late: set[int] = set()  # signers: one piece of evidence is enough for an epoch
 
     def tell(self, evidence: Evidence) -> None:
         key = (evidence.first.view, evidence.first.signer)
@@ -19,6 +21,14 @@ class Accusing:
             self._told.add(key)
             self._out.send(evidence)
             self._out.ask(EvidenceFound(self._out.epoch, self._out.view, evidence))
+
+    def knows_late(self, signer: int) -> bool:
+        """Whether evidence of a view that is final already was told of this signer."""
+        return signer in self._told_late
+
+    def tell_late(self, evidence: Evidence) -> None:
+        self._told_late.add(evidence.first.signer)
+        self.tell(evidence)
 
     def blame(self, peer: Peer, why: str) -> None:
         self._out.ask(Blame(self._out.epoch, self._out.view, peer, why))

@@ -17,6 +17,7 @@ from consensus.effects import Effect, ServeBlocks, ServeBoundary
 from consensus.evidence import check_evidence, make_evidence
 from consensus.follower import Follower
 from consensus.held import HeldQuorums
+from consensus.hindsight import Hindsight, votes_of
 from consensus.inputs import VIEW, WAKE, Input, Peer
 from consensus.leading import Leading
 from consensus.messages import (
@@ -94,6 +95,7 @@ class Engine:
         )
         self._accusing = Accusing(self._out)
         self._tally = Tally(validators)
+        self._hindsight = Hindsight()
         self._presence = Presence(validators.n, validators.quorum, 0)
 
         self._view = 0
@@ -248,6 +250,8 @@ class Engine:
     def _on_vote(self, peer: Peer, vote: Vote) -> None:
         if vote.view > self._view + VIEWS_AHEAD:
             self._follower.ask_quorums(peer, self._held.final_view)
+        if vote.view <= self._held.final_view:
+            self._on_late_vote(peer, vote)
         if not self._in_window(vote.view) or self._tally.first(vote.kind, vote.view, vote.signer) == vote:
             return
         if not vote_holds(vote, self._validators, self._chain, self._verify):
@@ -255,6 +259,16 @@ class Engine:
             return
         self._own.require_own(vote.signer, vote.kind, vote.position, self._held.final_view)
         self._count(vote)
+
+    def _on_late_vote(self, peer: Peer, vote: Vote) -> None:
+        """It counts for nothing any more, but it may contradict what its signer said to the rest of us."""
+        earlier = None if self._accusing.knows_late(vote.signer) else self._hindsight.against(vote)
+        if earlier is None:
+            return
+        if not vote_holds(vote, self._validators, self._chain, self._verify):
+            self._accusing.blame(peer, "a vote whose signature does not hold")
+            return
+        self._accusing.tell_late(make_evidence(earlier, vote))
 
     def _count(self, vote: Vote) -> None:
         """Count a verified vote; q equal ones make a quorum."""
@@ -295,6 +309,7 @@ class Engine:
         for signer in quorum.signers:
             self._own.require_own(signer, quorum.kind, quorum.position, self._held.final_view)
             self._presence.saw(signer, quorum.view)
+        self._hold_against(quorum)
         self._held.add(quorum)
         self._out.persist(HeldQuorum(quorum))
         self._out.send(QuorumMessage(quorum))
@@ -304,6 +319,24 @@ class Engine:
         if quorum.kind == FINALIZE:
             self._forget_below_final()
         self._enter(quorum.view + 1)
+
+    def _hold_against(self, quorum: Quorum) -> None:
+        """Compare a quorum with what its signers told this node themselves. Of views that it was led past without
+        seeing their end, it passes on what might contradict the end that others saw."""
+        for vote in votes_of(quorum):
+            earlier = self._tally.contradicted(vote)
+            if earlier is not None:
+                self._accusing.tell(make_evidence(earlier, vote))
+        self._hindsight.remember(quorum)
+        if quorum.kind != FINALIZE:
+            return
+        for view in self._tally.views_below(quorum.view):
+            if self._held.certified(view) or self._held.nullification(view):
+                continue
+            for vote in self._tally.votes(view):
+                telling = vote.kind == NULLIFY or (vote.kind == NOTARIZE and vote.signer == self._leader(view))
+                if telling and vote.signer != self._me:
+                    self._out.send(VoteMessage(vote))
 
     def _forget_below_final(self) -> None:
         final_view = self._held.final_view
@@ -493,11 +526,18 @@ class Engine:
     # --- misbehaviour
 
     def _on_evidence(self, peer: Peer, evidence: Evidence) -> None:
-        if evidence.first.epoch != self._epoch or not self._in_window(evidence.first.view):
+        vote = evidence.first
+        late = vote.view <= self._held.final_view
+        if vote.epoch != self._epoch or vote.view > self._view + VIEWS_AHEAD:
+            return
+        if late and self._accusing.knows_late(vote.signer):
             return
         try:
             check_evidence(evidence, self._validators, self._chain, self._verify)
         except ConsensusRefusal as refusal:
             self._accusing.blame(peer, str(refusal))
             return
-        self._accusing.tell(evidence)
+        if late:
+            self._accusing.tell_late(evidence)
+        else:
+            self._accusing.tell(evidence)

@@ -22,15 +22,31 @@ class Tally:
 
     def add(self, vote: Vote) -> tuple[Counted, Vote | None]:
         """Whether the vote was counted, and for a conflicting one the earlier vote that it contradicts."""
+        earlier = self.contradicted(vote)
+        if earlier is not None:
+            return Counted.CONFLICTING, earlier
         ballots = self._votes.setdefault(vote.view, {})
-        for kind in (vote.kind, *(k for k in (NOTARIZE, NULLIFY, FINALIZE) if k != vote.kind)):
-            earlier = ballots.get((kind, vote.signer))
-            if earlier is not None and contradict(earlier, vote):
-                return Counted.CONFLICTING, earlier
         if (vote.kind, vote.signer) in ballots:
             return Counted.KNOWN, None
         ballots[vote.kind, vote.signer] = vote
         return Counted.NEW, None
+
+    def contradicted(self, vote: Vote) -> Vote | None:
+        """The counted vote of the same validator that this one contradicts, of its own kind first."""
+        ballots = self._votes.get(vote.view, {})
+        for kind in (vote.kind, *(k for k in (NOTARIZE, NULLIFY, FINALIZE) if k != vote.kind)):
+            earlier = ballots.get((kind, vote.signer))
+            if earlier is not None and contradict(earlier, vote):
+                return earlier
+        return None
+
+    def votes(self, view: int) -> list[Vote]:
+        """All counted votes of a view, by kind and signer."""
+        return [vote for _, vote in sorted(self._votes.get(view, {}).items())]
+
+    def views_below(self, view: int) -> list[int]:
+        """Views with counted votes, lowest first."""
+        return sorted(found for found in self._votes if found < view)
 
     def first(self, kind: int, view: int, signer: int) -> Vote | None:
         """The vote of that kind that was counted for the signer."""

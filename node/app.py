@@ -13,7 +13,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from consensus.engine import Engine
 from consensus.records import OwnVote
 from consensus.timers import Timing
 from consensus.validators import ValidatorSet
+from consensus.votes import Quorum
 from contracts.context import BlockEnvironment
 from node.amnesia import Amnesia
 from node.config import CERTIFIED, SNAPSHOT, Config, ConfigError, load_config, parse_address
@@ -33,7 +34,7 @@ from node.genesis import read_genesis
 from node.home import DataDirectory
 from node.joining import Joining
 from node.journal import UNSETTLED, Journal
-from node.keystore import key_path, unlock
+from node.keystore import key_path, read_key_file, unlock
 from node.ledger import Ledger
 from node.listening import OwnKeyWatch
 from node.log import open_log
@@ -48,7 +49,7 @@ from node.signatures import SignatureCache
 from node.signer import Signer
 from node.staging import settle
 from node.transport import NodeKey
-from node.voting import NEXT_VOTE_KEY, VOTE_KEY, explain
+from node.voting import NEXT_VOTE_KEY, VOTE_KEY, explain, journal_of
 from node.waiting import Waiting
 from node.wire import GetEntries, GetHops, GetSnapshot
 from state.crypto import verify
@@ -67,11 +68,15 @@ RESTORED_S = 0.05
 
 @dataclass(frozen=True)
 class NodeKeys:
-    """Seeds of 32 bytes. Without a vote key the node is an observer. `next_vote` is the one that it rotates to."""
+    """Seeds of 32 bytes. Without a vote key the node is an observer. `next_vote` is the one that it rotates to.
+
+    `later` looks for a vote key that came after the start and is none of the public keys given to it.
+    """
 
     node: bytes = field(repr=False)
     vote: bytes | None = field(repr=False, default=None)
     next_vote: bytes | None = field(repr=False, default=None)
+    later: Callable[[Collection[bytes]], bytes | None] = field(repr=False, default=lambda held: None)
 
 
 class Part(Protocol):
@@ -137,6 +142,7 @@ class Node:
         log: FilteringBoundLogger | None = None,
     ) -> None:
         self.config = config
+        self._later_key = keys.later
         self.clock: Clock = clock or SystemClock()
         self.genesis, self.chain = read_genesis(config.genesis)
         self.data = DataDirectory(config)
@@ -187,7 +193,7 @@ class Node:
             mempool=self.mempool,
             peers=self.peers,
             end_epoch=self._end_epoch,
-            hand_over=self.office.hand_over,
+            hand_over=self._hand_over,
             clock=self.clock,
             log=self.log,
             certified=config.text("node.catch_up") == CERTIFIED,
@@ -259,6 +265,19 @@ class Node:
         if self.index is None and any(v.node_key == self.peers.key.public for v in self.ledger.validators):
             self.log.error("vote_key_missing", why="the validator of this node key votes with a key that is not here")
         return self.term
+
+    def _hand_over(self, finalization: Quorum) -> None:
+        """An epoch ends. A vote key that was made since the start is taken up now, for it may be in office next."""
+        try:
+            seed = self._later_key(self.office.vote_keys)
+        except KeystoreError as error:
+            self.log.error("next_vote_key_unusable", why=str(error))
+        else:
+            if seed is not None:
+                signer = Signer(seed)
+                self.office.add(signer)
+                self.log.info("next_vote_key", public=signer.public)
+        self.office.hand_over(finalization)
 
     def _watch_own_key(self) -> None:
         """A moved validator listens for votes of its key before it makes any; one that forgot them asks."""
@@ -361,7 +380,18 @@ def load_keys(config: Config, passphrase: Callable[[Path], bytes | None] = lambd
             opened[name] = unlock(path, passphrase(path)).seed
     if NODE_KEY not in opened:
         raise KeystoreError(why=f"{config.keys} holds no key named {NODE_KEY}; `wattest init` makes one")
-    return NodeKeys(opened[NODE_KEY], opened.get(VOTE_KEY), opened.get(NEXT_VOTE_KEY))
+
+
+    def later(held: Collection[bytes]) -> bytes | None:
+        path = key_path(config.keys, NEXT_VOTE_KEY)
+        if not path.exists():
+            return None
+        public = bytes.fromhex(read_key_file(path).pubkey)
+        if public in held or not Journal.exists(journal_of(config.data, public)):
+            return None  # known, or still being made
+        return unlock(path, passphrase(path)).seed
+
+    return NodeKeys(opened[NODE_KEY], opened.get(VOTE_KEY), opened.get(NEXT_VOTE_KEY), later)
 
 
 def _index_of(signers: list[Signer], ledger: Ledger) -> int | None:

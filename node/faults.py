@@ -3,6 +3,8 @@
 `WATTEST_CRASH_AT=17` ends the process without any farewell (exit code 137, as after `kill -9`) at the 17th point where
 something becomes durable or leaves the node; `WATTEST_CRASH_AT=persist:3` at the third point of that kind.
 Unset, a point costs one comparison.
+
+`WATTEST_CLOCK_SKEW_MS=-30000` runs a whole process 30 s late.
 """
 
 import os
@@ -55,8 +57,8 @@ class Clock(Protocol):
 class SystemClock:
     """`skew_ms` shifts the wall clock only, for tests of validators whose clocks are wrong."""
 
-    def __init__(self, skew_ms: int = 0) -> None:
-        self._skew_ms = skew_ms
+    def __init__(self, skew_ms: int | None = None) -> None:
+        self._skew_ms = int(os.environ.get("WATTEST_CLOCK_SKEW_MS", "0")) if skew_ms is None else skew_ms
 
     def wall_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self._skew_ms

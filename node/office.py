@@ -1,12 +1,12 @@
 """Which of this node's vote keys is in office, the journal of each, and the engine of the epoch.
 
 A node holds one vote key, or two while it changes them: the old one votes until the epoch ends that decided the
-rotation, the new one from the next block on. Each key has a journal of its own, begun before the key is first in
+rotation, the new one from the next block on. The new one may come while the node runs (`add`). Each key has a journal of its own, begun before the key is first in
 office (`node/voting.py`). A node none of whose keys is in office observes: it follows and commits, before it has joined
 and after it has left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +50,10 @@ class Term:
 class Office:
     """Opened once; `term` after that, at the start and at the end of every epoch."""
 
-    def __init__(self, ledger: Ledger, timing: Timing, seats: list[Seat]) -> None:
-        self._ledger, self._timing, self._seats = ledger, timing, seats
+    def __init__(
+        self, ledger: Ledger, timing: Timing, seats: list[Seat], open_seat: Callable[[Signer], Seat] | None = None
+    ) -> None:
+        self._ledger, self._timing, self._seats, self._open_seat = ledger, timing, seats, open_seat
 
     @classmethod
     def open(
@@ -63,19 +65,30 @@ class Office:
         signers: list[Signer],
         node_public: bytes,
     ) -> "Office":
-        in_office = {validator.vote_key for validator in ledger.validators}
-        tip = ledger.tip
-        where = (tip.header.epoch, tip.view, tip.height)
-        seats = []
-        for signer in signers:
+        def open_seat(signer: Signer) -> Seat:
+            tip, in_office = ledger.tip, {validator.vote_key for validator in ledger.validators}
+            where = (tip.header.epoch, tip.view, tip.height)
             journal = open_votes(config, data, ledger.chain, signer.public, where, signer.public in in_office)
             seat = Seat(signer, journal, _recovered(journal))
             signer.remember(record.vote for record in seat.records if isinstance(record, OwnVote))
-            seats.append(seat)
+            return seat
+
+        seats = [open_seat(signer) for signer in signers]
         if not seats:
             journal = _observers_journal(data.path / "journal", ledger.chain, node_public)
             seats.append(Seat(None, journal, _recovered(journal)))
-        return cls(ledger, timing, seats)
+        return cls(ledger, timing, seats, open_seat)
+
+    @property
+    def vote_keys(self) -> list[bytes]:
+        """Public keys of those that this node can vote with, in office or waiting for it."""
+        return [seat.signer.public for seat in self._seats if seat.signer]
+
+    def add(self, signer: Signer) -> None:
+        """A key that came into the home while the node runs. It is in office at the next epoch at the earliest, so
+        this must happen before `hand_over`."""
+        assert self._open_seat is not None
+        self._seats.append(self._open_seat(signer))
 
     def finish(self) -> None:
         """An orderly stop: each journal says how far it reached."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from harness.world import ROOT, genesis_json, key_of, seed_of
 
-from node.app import Node, NodeKeys
-from node.config import load_config, render_config
+from node.app import Node, NodeKeys, load_keys
+from node.config import Value, load_config, render_config
 from node.keystore import generate_key, save_key
 from node.log import open_log
 from node.voting import begin_votes
@@ -57,12 +57,13 @@ def make_homes(directory: Path, count: int, **parameters: int) -> list[Path]:
 
 
 def make_home(
-    home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: NodeKeys, profile: str = "default"
+    home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: NodeKeys, **node_settings: Value
 ) -> Path:
     home.mkdir(parents=True)
     (home / "genesis.json").write_text(json.dumps(genesis))
-    settings: dict[str, str | int] = {"node.p2p_listen": f"127.0.0.1:{p2p}", "node.api_listen": f"127.0.0.1:{api}"}
-    settings |= {"node.keyring": "test", "node.reserve_mib": 1, "node.profile": profile}
+    settings: dict[str, Value] = {"node.p2p_listen": f"127.0.0.1:{p2p}", "node.api_listen": f"127.0.0.1:{api}"}
+    settings |= {"node.keyring": "test", "node.reserve_mib": 1}
+    settings |= {f"node.{name}": value for name, value in node_settings.items()}
     (home / "config.toml").write_text(render_config(settings))
     for purpose, seed in (("node", keys.node), ("vote", keys.vote)):
         if seed is not None:
@@ -100,7 +101,7 @@ class Running:
 @asynccontextmanager
 async def running(homes: Sequence[Path]) -> Any:
     """All nodes of the homes in this process."""
-    nodes = [Running(open_node(home, keys_of(index))) for index, home in enumerate(homes)]
+    nodes = [Running(open_node(home, load_keys(load_config(home, environment={})))) for home in homes]
     try:
         yield nodes
     finally:
@@ -111,23 +112,31 @@ async def running(homes: Sequence[Path]) -> Any:
 
 
 class Process:
-    """A node in a process of its own: `python -m node.app HOME`."""
+    """A node in a process of its own: `python -m node.app HOME`, or all of `wattest node start`."""
 
-    def __init__(self, home: Path, largest_file: int = 0, under: Sequence[str] = (), **environment: str) -> None:
-        """`under`: a command that runs it, such as a tracer."""
+    def __init__(
+        self, home: Path, largest_file: int = 0, under: Sequence[str] = (), whole: str = "", **environment: str
+    ) -> None:
+        """`under`: a command that runs it, such as a tracer. `whole`: with API, readings and accusations, by the
+        commands of that module."""
         self.home = home
+        node = [whole, "--home", str(home), "node", "start"] if whole else ["node.app", str(home)]
 
         def limit() -> None:
             if largest_file:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
         self._child = subprocess.Popen(
-            [*under, sys.executable, "-m", "node.app", str(home)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            [*under, sys.executable, "-m", *node],
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **environment},
             stdin=subprocess.DEVNULL,
             stderr=(home / "stderr").open("ab"),
             preexec_fn=limit,
         )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
 
     def kill(self) -> int:
         self._child.kill()

@@ -18,7 +18,7 @@ from node.accusing import Accusing
 from node.app import NodeKeys
 from node.config import ConfigError, load_config
 from node.journal import UNSETTLED
-from node.keystore import generate_key, save_key
+from node.keystore import CHEAP, generate_key, save_key
 from node.proof import hops_to, prove
 from node.queries.chain import finalization_of
 from node.serving import canonical_json
@@ -173,11 +173,9 @@ async def test_one_joins_one_leaves_one_rotates_its_key_while_transactions_flow(
             assert fifth.node.index == 4
             assert [each.node.index for each in nodes[:4]] == [0, 1, 2, 3]
 
-            # the node that rotates starts again with both keys, as its operator would
+            # the new key is put into the home of the node, which goes on running
             save_key(homes[2] / "keys", NEXT_VOTE_KEY, generate_key("vote", seed=ROTATED.next_vote), None, "test")
             begin_next_votes(load_config(homes[2], environment={}))
-            await nodes[2].stop()
-            nodes[2] = Running(open_node(homes[2], ROTATED))
             consortium.nodes = nodes
             await consortium.decide(RotateVoteKeyContent(3, key_of("new vote key")), "governance_key2")
             await consortium.decide(RemoveValidatorContent(2), "governance_key0")
@@ -275,6 +273,33 @@ async def test_evidence_of_two_votes_ends_on_chain_and_costs_the_seat(tmp_path: 
         assert any(block is not None and block.transactions for block in blocks), "not in a block within ten"
         await nodes[3].height(LENGTH + 5)
         assert nodes[3].node.index is None
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_key_made_while_the_node_runs_is_taken_up_with_its_journal_or_not_at_all(
+    tmp_path: Path, begun: bool
+) -> None:
+    homes = make_homes(tmp_path, 1, **{**QUICK, "epoch_length": 8})
+    async with running(homes) as nodes:
+        save_key(homes[0] / "keys", NEXT_VOTE_KEY, generate_key("vote", seed=seed_of("later")), None, "test")
+        if begun:
+            begin_next_votes(load_config(homes[0], environment={}))
+        await nodes[0].height(9)
+        assert nodes[0].node.office.vote_keys == [key_of("vote_key0"), *([key_of("later")] if begun else [])]
+        await nodes[0].height(18)
+        assert nodes[0].node.index == 0
+
+
+@pytest.mark.timeout(60)
+async def test_a_later_key_under_another_passphrase_does_not_stop_the_node(tmp_path: Path) -> None:
+    homes = make_homes(tmp_path, 1, **{**QUICK, "epoch_length": 8})
+    async with running(homes) as nodes:
+        save_key(homes[0] / "keys", NEXT_VOTE_KEY, generate_key("vote"), b"not the node's", "file", limits=CHEAP)
+        begin_next_votes(load_config(homes[0], environment={}))
+        await nodes[0].height(12)
+        assert len(nodes[0].node.office.vote_keys) == 1
+    assert "next_vote_key_unusable" in (homes[0] / "node.log").read_text()
 
 
 @pytest.mark.timeout(60)
