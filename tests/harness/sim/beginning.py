@@ -1,0 +1,98 @@
+"""Where a simulated network begins: a consortium that has worked for a while, with a bank, an exchange and plants.
+
+Made once for each number of validators and epoch length, then shared by all seeds of a process.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from harness.sim.keys import key_of, signatures
+from harness.world import World, seed_of
+from msgspec.structs import replace
+
+from contracts.genesis import genesis_header
+from node.ledger import Difference, _begin, _difference
+from state.block import Block, Header, header_hash
+from state.keyspace import PARAMETERS_KEY, Entry
+from state.lthash import LtHash
+from state.overlay import Overlay
+from state.records import Parameters
+from state.store import FORMAT, MemoryStore, Meta, Store
+
+PLANTS = 10  # one for each round of the story
+JOINERS = 2  # organisations that may become validators
+TIMING = {"delta_ms": 500, "idle_interval_ms": 1_000, "min_interval_ms": 200}
+
+
+class Townsfolk(World):
+    """Keys are remembered, so that their signatures hold here, and made once."""
+
+    def key(self, name: str) -> bytes:
+        prefix = "Organisation "
+        return key_of("governance_key" + name.removeprefix(prefix) if name.startswith(prefix) else name)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """`world` knows the people and their numbers; `entries` is the whole state of block 0."""
+
+    world: Townsfolk
+    entries: dict[bytes, Entry]
+    header: Header
+    meta: Meta
+    difference: Difference
+
+    def fill(self, store: Store) -> None:
+        _begin(store, self.meta.chain, Block(self.header, ()), self.difference)
+
+    def store(self) -> MemoryStore:
+        store = MemoryStore()
+        self.fill(store)
+        return store
+
+
+def vote_key_name(node: int, rotated: bool = False) -> str:
+    return f"vote_key{node}{' rotated' if rotated else ''}"
+
+
+@cache
+def holders(everybody: int) -> dict[bytes, int]:
+    """Vote key -> the node that holds it."""
+    return {key_of(vote_key_name(node, rotated)): node for node in range(everybody) for rotated in (False, True)}
+
+
+@cache
+def beginning(n: int, epoch_length: int, real: bool) -> Beginning:
+    """`epoch_length` may be shorter than a genesis allows: more ends of epochs in a run."""
+    with signatures(real):
+        world = _town(n)
+    parameters = world.state.get(PARAMETERS_KEY)
+    assert isinstance(parameters, Parameters)
+    overlay = Overlay(MemoryStore())
+    for key, entry in world.state.scan(b"\x00", b"\x80"):
+        overlay.put(key, entry)
+    overlay.put(PARAMETERS_KEY, replace(parameters, epoch_length=epoch_length, **TIMING))
+    difference = _difference(overlay, LtHash(), 0)
+    header = genesis_header(world.genesis, difference.total.root())
+    root, total = header.state_root, difference.total.to_bytes()
+    meta = Meta(FORMAT, world.chain, 0, 0, header_hash(header), 0, root, total, difference.entry_count)
+    entries = dict(overlay.scan(b"\x00", b"\x80"))
+    return Beginning(world, entries, header, meta, difference)
+
+
+def _town(n: int) -> Townsfolk:
+    world = Townsfolk(n)
+    for node in range(n + JOINERS):
+        for rotated in (False, True):
+            name = vote_key_name(node, rotated)
+            world.vote_seeds[key_of(name)] = seed_of(name)
+    world.operators()
+    for plant in range(PLANTS):
+        world.register(f"plant {plant}")
+        world.device(f"plant {plant}")
+    for joiner in range(JOINERS):
+        world.register(f"joiner {joiner}")
+    return world
+
+
+__all__ = ["JOINERS", "PLANTS", "Beginning", "Townsfolk", "beginning", "holders", "vote_key_name"]

@@ -1,0 +1,376 @@
+"""A whole network in virtual time, drawn from one seed.
+
+    Cluster(Options.draw(seed)).run()     raises Violation, or an assertion of the product, and says which seed it was
+
+In a safety run the faults never end; it is over after a hundred blocks or 200 s. In a liveness run they end: of the
+faulty nodes as many as the protocol bears stay broken for ever, and everybody else must finalise a new block within
+(f+1) T_max + 16 delta and f+4 views (consensus.md section 9).
+"""
+
+import heapq
+import shutil
+import tempfile
+from collections.abc import Callable
+from hashlib import blake2b
+from itertools import count
+from math import log
+from pathlib import Path
+from random import Random
+
+from harness.sim.beginning import beginning, vote_key_name
+from harness.sim.conservation import Books
+from harness.sim.keys import signatures
+from harness.sim.ledger import CutRows, Executions, NodeLedger, OwnLedger, SharedLedger
+from harness.sim.network import Network
+from harness.sim.node import Crashed, Settings, SimNode
+from harness.sim.options import BLOCKS, LONGEST_MS, Options
+from harness.sim.people import People
+from harness.sim.trace import words
+from harness.sim.villains import make_villain
+from harness.sim.watch import SAFETY, STALL, VOTES, Violation, Watch
+from harness.world import START_S
+
+from consensus import effects, inputs
+from consensus.messages import ConsensusMessage, Propose, VoteMessage
+from contracts.context import BlockOutput
+from contracts.transition import DecodedTx
+from node.gossip import priority_of
+from node.journal import UNSETTLED
+from node.signatures import SignatureCache
+from node.signer import ConflictingVote
+from node.wire import Priority
+from state.block import Block, header_hash
+from state.codec import decode, encode
+from state.errors import VoteStateLost
+from state.transaction import Evidence as ShowEvidence
+
+START_MS = START_S * 1000
+MEMORY = Path("/dev/shm")
+EVENTS = 32  # between two looks whether the run is over
+NEVER = 10**12
+
+
+class Cluster:
+    def __init__(self, options: Options, trace: Callable[[str], None] | None = None) -> None:
+        self.options, self._trace = options, trace
+        self.random = Random(options.seed ^ 0x5EED)
+        self.now_ms = self.events = self.crashes = 0
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = count()
+        self._audit = blake2b(digest_size=16)
+        self.network = Network(options, Random(options.seed ^ 0x4E7))
+        self.watch = Watch(options.everybody)
+        self._until_death = self._draw_death()
+        self._healed_at: tuple[int, int] | None = None  # top epoch and view when the faults ended
+        self.recovered: dict[int, int] = {}  # node -> when it had finalised a new block after the faults
+        self.max_views = 0
+        self._accused: set[tuple[int, int]] = set()  # (epoch, signer)
+
+    # --- running
+
+    def run(self) -> "Cluster":
+        """Until the run has covered enough, or something is violated."""
+        folder = MEMORY if MEMORY.is_dir() else None
+        self.first_directory = Path(tempfile.mkdtemp(prefix="wattest-sim-", dir=folder))
+        try:
+            with signatures(self.options.whole):
+                self._begin()
+                self._run()
+        finally:
+            for node in getattr(self, "nodes", ()):
+                if node.engine is not None:
+                    node._office.close()
+            shutil.rmtree(self.first_directory, ignore_errors=True)
+        return self
+
+    def _begin(self) -> None:
+        options = self.options
+        first = beginning(options.n, options.epoch_length, options.whole)
+        self.executions = Executions(first)
+        self.books = Books(self.executions.view(self.executions.tip.hash))  # type: ignore[arg-type]
+        self._beginning, self._cache = first, SignatureCache()
+        self.settings = Settings(options.timing, options.whole, options.segment_bytes, options.everybody)
+        self.people = People(first.world, self.random, self._submit, options.changes, options.batched)
+        rotating = {node for kind, node in options.changes if kind == "rotate"}
+        self.villains = {i: make_villain(kind, i, self) for i, kind in sorted(options.villains.items())}
+        self.nodes = [
+            SimNode(i, self, self.settings, self.vote_keys(i, i in rotating), self.ledger_opener)
+            for i in range(options.everybody)
+            if i not in self.villains
+        ]
+        self._by_index = {node.index: node for node in self.nodes}
+
+    @staticmethod
+    def vote_keys(node: int, rotates: bool = False) -> tuple[str, ...]:
+        return (vote_key_name(node), vote_key_name(node, True)) if rotates else (vote_key_name(node),)
+
+    def ledger_opener(self, around_write: Callable[[], None]) -> Callable[[], NodeLedger]:
+        """What opens a node's ledger again and again on what its disk holds."""
+        if self.options.whole:
+            rows = CutRows(around_write)
+            return lambda: OwnLedger.on(rows, self._beginning, self._cache)
+        shared = SharedLedger(self.executions, around_write)
+
+        def reopen() -> SharedLedger:
+            shared.reopen()
+            return shared
+
+        return reopen
+
+    def _run(self) -> None:
+        options = self.options
+        for node in self.nodes:
+            self._start(node)
+        for villain in self.villains.values():
+            villain.start()
+        self.network.plan(self.at, lambda link: self._connected(*link))
+        for at_ms, index, skew_ms in options.clock_steps:
+            self.at(at_ms, lambda i=index, skew=skew_ms: self._set_clock(i, skew))
+        self.at(3_000, self._remind)
+        if options.live:
+            self.at(options.heal_ms, self._heal)
+        if options.forgetful is not None:
+            self.at(options.heal_ms // 3 if options.live else 20_000, self._forget)
+        self._deadline_ms = options.heal_ms + (options.f + 1) * options.timing.longest_ms + 16 * options.timing.delta_ms
+        try:
+            while not self._over():
+                self._pass(EVENTS)
+        except ConflictingVote as refused:
+            raise Violation(VOTES, f"an honest node's guard: {refused}") from refused
+        except VoteStateLost as lost:
+            raise Violation(SAFETY, f"votes were lost by a crash alone: {lost}") from lost
+
+    def _pass(self, events: int) -> None:
+        """Let so many events happen."""
+        heap = self._heap
+        for _ in range(events):
+            self.now_ms, _, happen = heapq.heappop(heap)
+            if self.now_ms > self._deadline_ms:
+                self._require_recovery()
+                self._deadline_ms = NEVER
+            happen()
+        self.events += events
+
+    def _require_recovery(self) -> None:
+        late = [node.index for node in self._expected() if node.index not in self.recovered]
+        if late:
+            raise Violation(STALL, f"nodes {late} finalised nothing new until {self._deadline_ms} ms")
+
+    def _over(self) -> bool:
+        if self.options.live and (self._healed_at is None or len(self.recovered) < len(self._expected())):
+            return False
+        return self.now_ms > LONGEST_MS or (len(self.watch.chain) >= BLOCKS and self.people.finished)
+
+    def _expected(self) -> list[SimNode]:
+        return [node for node in self.nodes if node.index not in self.options.frozen]
+
+    def at(self, at_ms: int, happen: Callable[[], None]) -> None:
+        heapq.heappush(self._heap, (max(at_ms, self.now_ms), next(self._order), happen))
+
+    def say(self, what: str) -> None:
+        if self._trace is not None:
+            self._trace(f"{self.now_ms:>7} {what}")
+
+    @property
+    def audit_hash(self) -> str:
+        return self._audit.hexdigest()
+
+    # --- processes
+
+    def _start(self, node: SimNode) -> None:
+        self.say(f"{node.index} starts")
+        node.start()
+        if node.engine is None:
+            self._plan_restart(node)
+            return
+        self._see_stored(node)
+        for other in range(self.options.everybody):
+            if other != node.index:
+                self._connected(node.index, other)
+                self._connected(other, node.index)
+
+    def _connected(self, index: int, peer: int) -> None:
+        node = self._by_index.get(index)
+        if node is not None:
+            self.later(node, -1, lambda now, time: inputs.PeerUp(now, time, str(peer)))
+
+    def _plan_restart(self, node: SimNode) -> None:
+        self.crashes += 1
+        self.say(f"{node.index} is down")
+        self.at(self.now_ms + self.random.choice((50, 500, 3_000)), lambda: self._restart(node))
+
+    def _restart(self, node: SimNode) -> None:
+        if node.engine is None and not (self.network.healed and node.index in self.options.frozen):
+            self._start(node)
+
+    def take(self, node: SimNode, given: inputs.Input) -> None:
+        was_up = node.engine is not None
+        node.take(given)
+        if was_up and node.engine is None:
+            self._plan_restart(node)
+        if node.halted:
+            raise Violation(SAFETY, f"honest node {node.index} halted: {node.halted.why}")
+
+    def maybe_die(self, node: SimNode) -> None:
+        """Counted down to the next death, so that a place where nobody dies costs a subtraction."""
+        self._until_death -= 1
+        if self._until_death <= 0:
+            self._until_death = self._draw_death()
+            if not self.network.healed:
+                raise Crashed
+
+    def _draw_death(self) -> int:
+        chance = self.options.crash
+        return NEVER if not chance else 1 + int(log(1 - self.random.random()) / log(1 - chance))
+
+    def _forget(self) -> None:
+        node = self._by_index[self.options.forgetful]  # type: ignore[index]
+        self.say(f"{node.index} loses its journal")
+        if node.engine is not None:
+            node.crash()
+            self._plan_restart(node)
+        node.forgets = True
+
+    # --- faults end
+
+    def _heal(self) -> None:
+        self.network.healed = True
+        self._healed_at = self.watch.top
+        self.say(f"healed at epoch and view {self.watch.top}")
+        for node in self.nodes:
+            if node.index in self.options.frozen:
+                if node.engine is not None:
+                    node.crash()
+            else:
+                self._restart(node)  # whoever is still down would only count as another fault
+
+    # --- time
+
+    def time_ms(self, node: SimNode) -> int:
+        return START_MS + self.now_ms + self.options.skew_ms.get(node.index, 0)
+
+    def _set_clock(self, index: int, skew_ms: int) -> None:
+        if abs(self.options.skew_ms[index]) < 1_000 or abs(skew_ms) > 1_000 or not skew_ms:
+            self.options.skew_ms[index] = skew_ms
+
+    def later(self, node: SimNode, at_ms: int, make: Callable[[int, int], inputs.Input]) -> None:
+        """An input for this process, unless it dies before. Negative: soon, after a short execution."""
+        incarnation = node.incarnation
+        due_ms = self.now_ms + int(self.random.random() * 20) if at_ms < 0 else at_ms
+
+        def happen() -> None:
+            if node.incarnation != incarnation:
+                return
+            if at_ms >= 0 and at_ms not in node.timers.values():
+                return  # it was replaced
+            self.take(node, make(self.now_ms, self.time_ms(node)))
+
+        self.at(due_ms, happen)
+
+    # --- messages
+
+    def transmit(self, node: SimNode, message: ConsensusMessage, to: int | None) -> None:
+        self.watch.sent(node.index, message)
+        self.broadcast(node.index, message, to, node.epoch)
+
+    def broadcast(self, source: int, message: ConsensusMessage, to: int | None, epoch: int) -> None:
+        """To one node; or to the validators of an epoch, and what proves itself to everybody."""
+        if to is not None:
+            targets: tuple[int, ...] | range = (to,)
+        elif priority_of(message) is Priority.QUORUMS or self.options.epoch_length == 0:
+            targets = range(self.options.everybody)
+        else:
+            targets = self.watch.nodes_of(epoch)
+        if self.options.whole:
+            message = decode(ConsensusMessage, encode(message))  # type: ignore[arg-type]
+        for target in targets:
+            if target != source:
+                self.carry(source, target, message)
+
+    def carry(self, source: int, target: int, message: ConsensusMessage) -> None:
+        for delay_ms in self.network.carry(source, target):
+            heapq.heappush(
+                self._heap,
+                (self.now_ms + delay_ms, next(self._order), lambda: self._deliver(source, target, message)),
+            )
+
+    def _deliver(self, source: int, target: int, message: ConsensusMessage) -> None:
+        villain = self.villains.get(target)
+        if villain is not None:
+            villain.receive(source, message)
+            return
+        node = self._by_index[target]
+        if node.engine is None:
+            return
+        signed = message.vote.signature if isinstance(message, VoteMessage | Propose) else b""
+        self._audit.update(b"%d %d %d %s" % (self.now_ms, source, target, type(message).__name__.encode()) + signed)
+        if self._trace is not None:
+            self.say(f"{source} -> {target} {words(message)}")
+        self.take(node, inputs.MessageReceived(self.now_ms, self.time_ms(node), str(source), message))
+
+    # --- what nodes report
+
+    def term_began(self, node: SimNode) -> None:
+        epoch = node.epoch = node.ledger.epoch
+        self.watch.office(epoch, tuple(validator.vote_key for validator in node.ledger.validators))
+        if node.term.seat.journal.header.valid_from_epoch == UNSETTLED:
+            self.say(f"{node.index} observes: it does not know its votes")
+        for other in range(self.options.everybody):
+            if other != node.index:
+                self._connected(node.index, other)
+
+    def committed(self, node: SimNode, effect: effects.Commit, output: BlockOutput) -> None:
+        header, block_hash = effect.block.header, effect.block_hash
+        self._audit.update(b"%d commit %d" % (node.index, header.height) + block_hash)
+        self.say(f"{node.index} commits {header.height} {block_hash.hex()[:8]}")
+        self._final(effect.block, block_hash)
+        at = (effect.finalization.epoch, effect.finalization.view)
+        if self._healed_at is not None and at > self._healed_at and node.index not in self.recovered:
+            views = at[1] - (self._healed_at[1] if at[0] == self._healed_at[0] else 0)
+            if node.index in {n.index for n in self._expected()}:
+                if node.term.index is not None:  # an observer asks for what has become final, and may ask late
+                    self.max_views = max(self.max_views, views)
+                    if views > self.options.f + 4:
+                        raise Violation(STALL, f"node {node.index} needed {views} views to finalise again")
+                self.recovered[node.index] = self.now_ms
+
+    def _see_stored(self, node: SimNode) -> None:
+        """A process may die between storing a block and saying so."""
+        for height in range(len(self.watch.chain) + 1, node.ledger.tip.height + 1):
+            block = node.ledger.block_at(height)
+            assert block is not None
+            self._final(block, header_hash(block.header))
+
+    def _final(self, block: Block, block_hash: bytes) -> None:
+        header, executions = block.header, self.executions
+        if not self.watch.final(header.height, block_hash):
+            return
+        executions.check(block)  # nodes with ledgers of their own have not done it for us
+        executed, state = executions.executed(block_hash), executions.view(block_hash)
+        self.books.enter(header.height, state, executed.transactions, executed.output)  # type: ignore[arg-type]
+        environment = executions.environment(block_hash, header.timestamp_ms + 1)
+        txids = {decoded.txid for decoded in executed.transactions}
+        self.people.final(header.height, state, header.timestamp_ms, txids, environment)  # type: ignore[arg-type]
+
+    def accuse(self, node: SimNode, found: effects.EvidenceFound) -> None:
+        """Shown on the ledger, once for each validator and epoch."""
+        first, second = found.evidence.first, found.evidence.second
+        accused = self.watch.nodes_of(first.epoch)[first.signer]
+        if accused not in self.villains:
+            raise Violation(VOTES, f"evidence against the honest node {accused}")
+        if self.options.epoch_length and (first.epoch, first.signer) not in self._accused:
+            self._accused.add((first.epoch, first.signer))
+            self.people.accuse(ShowEvidence(first.epoch, first.signer, encode(first), encode(second)))
+
+    # --- transactions
+
+    def _submit(self, decoded: DecodedTx) -> None:
+        self._cache.add(decoded)
+        self.executions.verifier.cache.add(decoded)
+        for node in self.nodes:
+            if self.random.random() < 0.9:
+                node.admit(decoded)
+
+    def _remind(self) -> None:
+        self.people.remind()
+        self.at(self.now_ms + 3_000, self._remind)

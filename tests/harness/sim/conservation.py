@@ -1,0 +1,81 @@
+"""Nothing appears, doubles or vanishes: money and certificates, counted again after every block that becomes final."""
+
+from itertools import pairwise
+
+from harness.sim.ledger import Flat
+
+from contracts.context import BlockOutput
+from contracts.transition import DecodedTx
+from state.keyspace import Space, space_end
+from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, quantity
+from state.transaction import Deposit, Issue, Payout, Retire
+
+
+class Books:
+    """What should be there by the transactions, against what is there by the outputs of the state."""
+
+    def __init__(self, state: Flat) -> None:
+        self.money, self.certificates = _content(state)
+        self.kinds: dict[str, int] = {}
+
+    def enter(self, height: int, state: Flat, transactions: tuple[DecodedTx, ...], output: BlockOutput) -> None:
+        """AssertionError unless the state of the block holds exactly what its transactions leave."""
+        for decoded in transactions:
+            for action in decoded.body_actions:
+                kind = str(action.__struct_config__.tag)
+                self.kinds[kind] = self.kinds.get(kind, 0) + 1
+                match action:
+                    case Deposit(amount=amount):
+                        self.money += amount
+                    case Payout(amount=amount):
+                        self.money -= amount
+                    case Issue(count=count):
+                        self.certificates += count
+                    case Retire(ranges=ranges):
+                        self.certificates -= sum(retired.end - retired.start + 1 for retired in ranges)
+        for movement in output.movements:
+            if movement.kind == "expire":
+                self.certificates -= sum(map(_certificates, (spent for _, spent in movement.spent)))
+        found = _content(state)
+        assert found == (self.money, self.certificates), (
+            f"block {height} leaves {found} millionths and certificates, not {(self.money, self.certificates)}"
+        )
+
+
+def _content(state: Flat) -> tuple[int, int]:
+    """(money, certificates) in all outputs; no certificate in two of them."""
+    low = bytes((Space.OUTPUT,))
+    money = certificates = 0
+    ranges: list[tuple[int, int, int]] = []
+    for _, output in state.scan(low, space_end(low)):
+        money += _money(output)  # type: ignore[arg-type]
+        certificates += _certificates(output)  # type: ignore[arg-type]
+        lot = output if isinstance(output, Bundle) else getattr(output, "lot", None)
+        if isinstance(lot, Bundle):
+            ranges.append((lot.device, lot.start, lot.end))
+    ranges.sort()
+    for before, after in pairwise(ranges):
+        assert before[0] != after[0] or before[2] < after[1], f"certificates of two holders: {before}, {after}"
+    return money, certificates
+
+
+def _money(output: Output) -> int:
+    match output:
+        case Funds(amount=amount):
+            return amount
+        case Bid(funds=funds):
+            return funds.amount
+        case Delivery(payment=payment):
+            return payment.amount
+        case Bundle() | Offer():
+            return 0
+
+
+def _certificates(output: Output) -> int:
+    match output:
+        case Bundle():
+            return quantity(output)
+        case Offer(lot=lot) | Delivery(lot=lot):
+            return quantity(lot)
+        case Funds() | Bid():
+            return 0

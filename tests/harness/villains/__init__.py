@@ -1,1 +1,0 @@
-"""Validators that lie, one behaviour a file."""
