@@ -24,14 +24,11 @@ def start(session: Session) -> None:
     The keys `vote` and `node` of the home sign; both are of one passphrase. Without `vote` the node is an observer: it
     follows and checks, and signs nothing. Ends with 70 to 74 when the node must not go on, see the table of exit codes.
     """
-    if not (session.home / "genesis.json").is_file():
+    if not (session.home / "genesis.json").is_file() and not (session.home / "data").is_dir():
         raise click.UsageError(f"{session.home} is no node's home: it has no genesis.json. See `wattest init`.")
     from node.start import run  # after the check: it loads the whole node
 
-    there = [name for name in ("vote", "node") if (session.keys / f"{name}.json").exists()]
-    sealed = any(session.key_file(name).needs_passphrase for name in there)
-    passphrase = session.passphrase("Passphrase of the validator's keys") if sealed else None
-    sys.exit(run(session.home, lambda path: passphrase))
+    sys.exit(run(session.home, lambda path: session.passphrase("Passphrase of the validator's keys")))
 
 
 @node.command("free-reserve")

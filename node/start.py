@@ -4,17 +4,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from node.accusing import Accusing
-from node.app import Node, Part, load_keys, run_node
-from node.config import load_config
+from node.app import Node, Part, load_keys, run_node, tell_failure
+from node.config import Config, ConfigError, load_config
 from node.metering import Metering
 from node.serving import Serving
 from node.settling import Settling
+from state.errors import WattestError
 
 
 def run(home: Path, passphrase: Callable[[Path], bytes | None] = lambda path: None) -> int:
-    """Run until SIGTERM or SIGINT; the exit code. Raises WattestError for a home that cannot be opened."""
-    config = load_config(home)
-    return run_node(config, load_keys(config, passphrase), parts)
+    """Run until SIGTERM or SIGINT; the exit code. What ended it is said on stderr, with what to do about it."""
+    try:
+        config = load_config(home)
+    except ConfigError as error:
+        return tell_failure(error, Config(home, {}, {}))
+    try:
+        keys = load_keys(config, passphrase)
+    except WattestError as error:
+        return tell_failure(error, config)
+    return run_node(config, keys, parts)
 
 
 def parts(node: Node) -> list[Part]:
