@@ -35,7 +35,7 @@ def _make(store: Path, file: Path, transfers: int) -> int:
     load = Load(min(1_000, transfers), transfers, store=open_store(store))
     raws = load.transfers()
     for start in range(0, len(raws), PER_BLOCK):
-        load._block([decode_signed(raw) for raw in raws[start : start + PER_BLOCK]])
+        load.block([decode_signed(raw) for raw in raws[start : start + PER_BLOCK]])
     ledger = load.ledger
     text = canonical_json(json.dumps(genesis_value()).encode())
     with file.open("wb") as out:

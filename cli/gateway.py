@@ -34,12 +34,21 @@ ASK_S, PATIENCE_S = 0.5, 60  # between tries to learn the network from a node, a
 @click.option(
     "--node", "nodes", multiple=True, metavar="URL", help="A validator's API; repeat it for others to turn to."
 )
+@click.option(
+    "--resend", is_flag=True, help="Hand in again all that the log still holds: a validator lost its readings."
+)
 @click.option("--data", metavar="DIR", help="Where readings wait for a validator. [HOME/gateway]")
 @click.option("--passphrase-file", metavar="FILE", help="Read the passphrase from a file of mode 0600.")
 @click.option("--passphrase-fd", type=int, metavar="N", help="Read the passphrase from this open file.")
 @with_session
 def gateway(
-    session: Session, listen: str, units_file: str, key_name: str | None, nodes: tuple[str, ...], data: str | None
+    session: Session,
+    listen: str,
+    units_file: str,
+    key_name: str | None,
+    nodes: tuple[str, ...],
+    resend: bool,
+    data: str | None,
 ) -> None:
     """Take raw readings {timestamp, id, pwr_avg, wind_spd, t, insolation} by HTTP POST and hand them to validators.
 
@@ -59,7 +68,7 @@ def gateway(
     chain = session.named_chain() or _ask_chain(session, urls)
     spool = open_spool(Path(data) if data else session.home / "gateway", chain)
     try:
-        asyncio.run(_serve(session, lambda: Gateway(units, key.seed, chain, urls, spool), host, port))
+        asyncio.run(_serve(session, lambda: Gateway(units, key.seed, chain, urls, spool, resend=resend), host, port))
     finally:
         spool.close()
 

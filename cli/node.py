@@ -30,15 +30,12 @@ def start(session: Session, sync: str | None, catch_up: str | None) -> None:
     With --sync snapshot a home without a state, or with one that is more than 10,000 blocks behind, begins from the
     state of a peer, proven from the genesis, instead of from block 1.
     """
-    if not (session.home / "genesis.json").is_file():
+    if not (session.home / "genesis.json").is_file() and not (session.home / "data").is_dir():
         raise click.UsageError(f"{session.home} is no node's home: it has no genesis.json. See `wattest init`.")
     from node.start import run  # after the check: it loads the whole node
 
-    there = [name for name in ("vote", "node") if (session.keys / f"{name}.json").exists()]
-    sealed = any(session.key_file(name).needs_passphrase for name in there)
-    passphrase = session.passphrase("Passphrase of the validator's keys") if sealed else None
     flags = {"node.sync": sync, "node.catch_up": catch_up}
-    sys.exit(run(session.home, lambda path: passphrase, flags))
+    sys.exit(run(session.home, lambda path: session.passphrase("Passphrase of the validator's keys"), flags))
 
 
 @node.command("free-reserve")

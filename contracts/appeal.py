@@ -12,7 +12,7 @@ from contracts.context import Context
 from contracts.events import AppealAnswered, Appealed
 from contracts.register import require_text
 from state.attestation import ACCEPT
-from state.errors import AlreadyExists, BadField, NotHeld, RoleNeeded
+from state.errors import AlreadyExists, BadField, DayAccepted, RoleNeeded
 from state.keyspace import appeal_key, device_key, release_key, space_end
 from state.overlay import Snapshot
 from state.records import Appeal, Device, Release, Role
@@ -28,7 +28,7 @@ def check_file(context: Context, action: FileAppeal) -> None:
         raise RoleNeeded(participant=action.owner, role=f"owner of device {device.id}")
     release = context.record(_release_key(action), Release, "verdict of day", action.day)
     if release.verdict == ACCEPT:
-        raise NotHeld(device=device.id, day=action.day)
+        raise DayAccepted(device=device.id, day=action.day)
     if context.overlay.get(_key(action)) is not None:
         raise AlreadyExists(what="an objection to day", id=action.day)
     require_text("reason", action.reason)

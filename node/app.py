@@ -28,13 +28,13 @@ from consensus.votes import Quorum
 from contracts.context import BlockEnvironment
 from node.amnesia import Amnesia
 from node.config import CERTIFIED, SNAPSHOT, Config, ConfigError, load_config, parse_address
-from node.failures import KeystoreError
+from node.failures import KeyFileUnusable, KeystoreError
 from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
 from node.home import DataDirectory
 from node.joining import Joining
 from node.journal import UNSETTLED, Journal
-from node.keystore import key_path, read_key_file, unlock
+from node.keystore import key_path, open_key_file, read_key_file
 from node.ledger import Ledger
 from node.listening import OwnKeyWatch
 from node.log import open_log
@@ -42,6 +42,7 @@ from node.mempool import Mempool
 from node.offering import Offering
 from node.office import Office, Term
 from node.peers import Peers
+from node.remedies import Remedy, remedy_of, votes_unknown
 from node.repair import replay, require_peers, rolled_back
 from node.reserve import MIB, hold
 from node.runtime import FinalBlock, Runtime
@@ -49,7 +50,7 @@ from node.signatures import SignatureCache
 from node.signer import Signer
 from node.staging import settle
 from node.transport import NodeKey
-from node.voting import NEXT_VOTE_KEY, VOTE_KEY, explain, journal_of
+from node.voting import NEXT_VOTE_KEY, VOTE_KEY, journal_of
 from node.waiting import Waiting
 from node.wire import GetEntries, GetHops, GetSnapshot
 from state.crypto import verify
@@ -57,7 +58,7 @@ from state.errors import DiskFailed, GenesisInvalid, WattestError
 from state.history import transaction_position
 from state.overlay import Snapshot
 from state.records import Validator
-from state.store import open_store
+from state.store import Store, open_store
 
 NODE_KEY = "node"
 DUMP_FROM = 72  # exit codes that leave a dump
@@ -145,21 +146,27 @@ class Node:
         self._later_key = keys.later
         self.clock: Clock = clock or SystemClock()
         self.genesis, self.chain = read_genesis(config.genesis)
+        self.why_silent = ""  # why a validator does not vote
+        self.warnings: list[tuple[str, Remedy | None]] = []  # what the operator must know though the node runs
+        self._store: Store | None = None
         self.data = DataDirectory(config)
         try:
             self._open(keys, log)
         except BaseException as error:
+            if self._store is not None:
+                self._store.close()
             self.data.__exit__(type(error), error, None)
             raise
 
     def _open(self, keys: NodeKeys, log: FilteringBoundLogger | None) -> None:
         config, threads = self.config, self.config.number("node.verify_threads")
         signatures = SignatureCache()
-        self.why_silent = ""
         settle(config.data)
-        store = open_store(config.data / "state", around_sync=crash_point)
+        if not self.data.had_state and not self.data.moved:
+            self.data.settle()
+        self._store = open_store(config.data / "state", around_sync=crash_point)
         keep_blocks = config.number("node.keep_blocks")
-        self.ledger = Ledger.open(store, self.genesis, self.chain, signatures, keep_blocks=keep_blocks)
+        self.ledger = Ledger.open(self._store, self.genesis, self.chain, signatures, keep_blocks=keep_blocks)
         if self.data.was_killed:
             self.ledger.audit()
         signers = [Signer(seed) for seed in (keys.vote, keys.next_vote) if seed is not None]
@@ -168,6 +175,7 @@ class Node:
         _check_node_key(index, node_key, self.ledger.validators)
         self.log = log or open_log(config.home / "node.log")
         self.log = self.log.bind(node="observer" if index is None else index)
+        self._warn_of_defaults()
         parameters = self.ledger.parameters
         self.timing = Timing(parameters.delta_ms, parameters.idle_interval_ms, parameters.min_interval_ms)
         self.office = Office.open(config, self.data, self.ledger, self.timing, signers, node_key.public)
@@ -177,6 +185,12 @@ class Node:
         knows_its_votes = journal.header.valid_from_epoch != UNSETTLED
         self.listening = index is not None and knows_its_votes and (self.data.moved or torn)
         self.term = self.office.term(self.listening)
+        if self.listening:
+            seconds = 2 * self.timing.longest_ms // 1000
+            why = (
+                "its data were moved here, copied or restored" if self.data.moved else "the end of its journal was torn"
+            )
+            self.warn(f"This validator first listens for {seconds} s whether its key votes elsewhere: {why}.")
         self.mempool = Mempool(LedgerTip(self.ledger, self.clock), signatures, threads)
         self.peers = Peers(
             node_key,
@@ -216,14 +230,30 @@ class Node:
 
     # --- recovery
 
+    def _warn_of_defaults(self) -> None:
+        if set(self.config.origins.values()) == {"default"}:
+            path, p2p = self.config.home / "config.toml", self.config.text("node.p2p_listen")
+            self.warn(
+                f"{path} is missing or sets nothing: every default is in force, other nodes reach this one at {p2p}, "
+                f"its API is at {self.config.text('node.api_listen')}. If that is not meant, put the file back."
+            )
+
     def _ask_when_to_vote(self, index: int) -> None:
         """This validator does not know its own votes."""
         validators = self.ledger.validators
         quorum = ValidatorSet(tuple(validator.vote_key for validator in validators)).quorum
         amnesia = Amnesia(index, len(validators), quorum, self.journal.header.epoch)
         self.runtime.amnesia = amnesia
-        self.why_silent = explain(self.journal, self.ledger.parameters.epoch_length, amnesia.needed)
-        self.log.error("votes_unknown", why=self.why_silent)
+        what, remedy = votes_unknown(
+            self.journal.lost,
+            self.journal.set_aside,
+            self.ledger.parameters.epoch_length,
+            amnesia.needed,
+            self.data.vote_key_started,
+        )
+        self.why_silent = f"{what} {remedy.do}."
+        self.log.error("votes_unknown", why=what, do=remedy.do, never=remedy.never)
+        self.warnings.append((what, remedy))
 
     def _repair_store(self, journal: Journal) -> bool:
         """Whether blocks are missing that this node had: it fetches them before it serves anything."""
@@ -235,7 +265,13 @@ class Node:
         wanted = journal.stored.height
         self.log.error("store_rolled_back", found=found, wanted=wanted, replayed=replayed)
         require_peers(self.ledger, journal)
-        return rolled_back(self.ledger, journal)
+        missing = rolled_back(self.ledger, journal)
+        rest = f"the others up to {wanted} come from the other validators; until then nothing is served"
+        self.warn(
+            f"{self.config.data / 'state'} was at block {found}, its journal says {wanted}: blocks were lost. "
+            f"{replayed} were executed again from the journal, {rest if missing else 'all of them'}."
+        )
+        return missing
 
     # --- the epoch
 
@@ -349,6 +385,11 @@ class Node:
         if not self.rolled_back:
             self.log.info("store_restored", height=self.ledger.tip.height)
 
+    def warn(self, what: str) -> None:
+        """Something was amiss and is being mended: for whoever starts the node."""
+        self.warnings.append((what, None))
+        self.log.warning("warning", why=what)
+
     def close(self, failure: BaseException | None = None) -> None:
         """Give everything back. After a failure the directory stays marked as not stopped in order."""
         self.mempool.close()
@@ -377,19 +418,22 @@ def load_keys(config: Config, passphrase: Callable[[Path], bytes | None] = lambd
     for name in (NODE_KEY, VOTE_KEY, NEXT_VOTE_KEY):
         path = key_path(config.keys, name)
         if path.exists():
-            opened[name] = unlock(path, passphrase(path)).seed
+            content = read_key_file(path)
+            opened[name] = open_key_file(content, passphrase(path) if content.needs_passphrase else None, path).seed
     if NODE_KEY not in opened:
-        raise KeystoreError(why=f"{config.keys} holds no key named {NODE_KEY}; `wattest init` makes one")
-
+        raise KeyFileUnusable(
+            why=f"{key_path(config.keys, NODE_KEY)} is missing; a new home gets it from `wattest init`"
+        )
 
     def later(held: Collection[bytes]) -> bytes | None:
         path = key_path(config.keys, NEXT_VOTE_KEY)
         if not path.exists():
             return None
-        public = bytes.fromhex(read_key_file(path).pubkey)
+        content = read_key_file(path)
+        public = bytes.fromhex(content.pubkey)
         if public in held or not Journal.exists(journal_of(config.data, public)):
             return None  # known, or still being made
-        return unlock(path, passphrase(path)).seed
+        return open_key_file(content, passphrase(path) if content.needs_passphrase else None, path).seed
 
     return NodeKeys(opened[NODE_KEY], opened.get(VOTE_KEY), opened.get(NEXT_VOTE_KEY), later)
 
@@ -407,7 +451,9 @@ def _check_node_key(index: int | None, key: NodeKey, validators: tuple[Validator
     if index is not None and validators[index].node_key != key.public:
         raise ConfigError(why=f"the node key {key.public.hex()[:16]} is not the one in the record of validator {index}")
     if index is None and any(validator.node_key == key.public for validator in validators):
-        raise ConfigError(why="the node key is a validator's, but its vote key is missing; an observer needs its own")
+        raise KeyFileUnusable(
+            why="keys/vote.json is missing, and the node key is a validator's; an observer has its own"
+        )
 
 
 # --- the process
@@ -421,20 +467,48 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
             return 0
         while True:
             node = Node(config, keys, log=open_log(config.home / "node.log"))
-            node.parts += parts(node)
-            if node.why_silent:
-                print(f"warning: {node.why_silent}.", file=sys.stderr)  # noqa: T201
+            node.parts += _built(node, parts)
+            for what, remedy in node.warnings:
+                _say("warning", what, remedy)
             if asyncio.run(_until_signal(node)) or not node.listening:
                 return 0
     except (WattestError, OSError) as raised:
-        error = raised if isinstance(raised, WattestError) else _disk_failed(raised)
-        code = exit_code(error)
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the operator reads it, the log keeps it
-        if node is not None:
-            node.log.error("node_stopped", code=code, why=str(error))
-            if code >= DUMP_FROM:
-                write_dump(node, code, str(error))
-        return code
+        return tell_failure(raised, config, node)
+
+
+def _built(node: Node, parts: Callable[[Node], list[Part]]) -> list[Part]:
+    """What the parts open may be damaged as well: then the node gives its own back."""
+    try:
+        return parts(node)
+    except BaseException as error:
+        node.close(error)
+        raise
+
+
+def tell_failure(raised: WattestError | OSError, config: Config, node: Node | None = None) -> int:
+    """Say on stderr and in the log what ended the node and what to do; the exit code."""
+    error = raised if isinstance(raised, WattestError) else _disk_failed(raised)
+    code = exit_code(error)
+    remedy = remedy_of(error, config)
+    _say("error", str(error), remedy)
+    log = node.log if node is not None else _log_of(config)
+    log.error("node_stopped", code=code, why=str(error), **(vars(remedy) if remedy else {}))
+    if node is not None and code >= DUMP_FROM:
+        write_dump(node, code, str(error))
+    return code
+
+
+def _log_of(config: Config) -> FilteringBoundLogger:
+    """Silent where there is no home to keep a log in."""
+    try:
+        return open_log(config.home / "node.log")
+    except OSError:
+        return open_log(None)
+
+
+def _say(level: str, what: str, remedy: Remedy | None) -> None:
+    """The operator reads it, the log keeps it."""
+    print(f"{level}: {what}" + (f"\n{remedy.lines()}" if remedy else ""), file=sys.stderr, flush=True)  # noqa: T201
 
 
 async def _join(config: Config, keys: NodeKeys) -> bool:
@@ -531,8 +605,7 @@ def main() -> int:
     try:
         keys = load_keys(config)
     except WattestError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return exit_code(error)
+        return tell_failure(error, config)
     return run_node(config, keys)
 
 

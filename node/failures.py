@@ -19,6 +19,12 @@ class KeystoreError(WattestError):
     sentence = "The key cannot be used: {why}."
 
 
+class KeyFileUnusable(KeystoreError):
+    """The file is missing, damaged or another key's: its backup helps, a new key does not."""
+
+    code = "key_file"
+
+
 class WrongPassphrase(KeystoreError):
     code = "wrong_passphrase"
     sentence = "The passphrase of {path} is wrong, or the file was changed since it was written."

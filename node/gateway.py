@@ -91,7 +91,9 @@ class Gateway:
         nodes: Sequence[str],
         spool: Spool,
         clock: Callable[[], int] = lambda: int(time.time()),
+        resend: bool = False,
     ) -> None:
+        """`resend` offers again everything that the log still holds, acknowledged or not."""
         self._units = {name: Unit(name, setting, units.gateway) for name, setting in units.units.items()}
         self._seed = seed
         self._key = public_key(seed)
@@ -103,9 +105,9 @@ class Gateway:
         self._trouble: dict[str, Trouble] = {}
         self._senders: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._restore()
+        self._restore(resend)
 
-    def _restore(self) -> None:
+    def _restore(self, resend: bool) -> None:
         for data in self._spool.records:
             record: Record = decode(Record, data)  # type: ignore[arg-type]
             unit = self._units.get(record.unit)
@@ -113,6 +115,8 @@ class Gateway:
                 raise StoreError(
                     why=f"{self._spool.path} holds readings of unit {record.unit}, which units.json does not name"
                 )
+            if isinstance(record, Sent) and resend:
+                continue
             unit.apply(record)
             unit.made_durable(record)
         self._spool.records.clear()

@@ -1,6 +1,6 @@
 """The data directory of a node: one process at a time, on the machine where its votes were written.
 
-HOME/data/lock         held by the running process
+HOME/data/lock         held by the running process, whose pid stands in it
 HOME/data/host         which machine and directory the journal was written on
 HOME/data/running      there while the node runs: found at start, it was not stopped but died
 HOME/keys/vote.started beside the vote key: a journal was begun for it. Without that journal it must not vote again
@@ -16,7 +16,7 @@ from types import TracebackType
 
 from node.config import Config
 from node.faults import RealDisk
-from state.errors import StoreError
+from state.errors import HomeInUse
 
 MACHINE_ID = Path("/etc/machine-id")
 
@@ -35,9 +35,13 @@ class DataDirectory:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            why = f"another process{self._holder()} runs the node of {config.home}; stop it first"
             os.close(self._lock)
-            raise StoreError(why=f"another process runs the node of {config.home}; stop it first") from None
+            raise HomeInUse(why=why) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
         self.was_killed = (self.path / "running").exists()
+        self.had_state = (self.path / "state").exists()  # before this start
         if working:
             (self.path / "running").touch(mode=0o600)
 
@@ -54,11 +58,14 @@ class DataDirectory:
 
     @property
     def moved(self) -> bool:
-        """Whether the directory was last used on another machine or under another inode: copied or restored."""
+        """Whether the directory was last used on another machine or under another inode: copied or restored.
+
+        A state without the mark counts as moved too: every node leaves the mark at its first start.
+        """
         try:
-            return (self.path / "host").read_text() != self._host()
+            return (self.path / "host").read_bytes() != self._host().encode()
         except FileNotFoundError:
-            return False
+            return self.had_state
 
     def settle(self) -> None:
         """From now on this machine and directory are the ones."""
@@ -84,6 +91,11 @@ class DataDirectory:
     def unmark_votes_exported(self) -> None:
         self._moved.unlink(missing_ok=True)
         self._sync_keys()
+
+    def _holder(self) -> str:
+        """As the holder itself wrote it: in a container it may be another number outside."""
+        text = os.pread(self._lock, 20, 0).strip()
+        return f" (pid {int(text)})" if text.isdigit() else ""
 
     def _sync_keys(self) -> None:
         """A mark that a power cut takes back would let a key vote that must not."""

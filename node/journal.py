@@ -38,6 +38,7 @@ MAX_RECORD_BYTES = 16 * 1024 * 1024  # several 2 MiB blocks and their quorums ma
 SEGMENT_BYTES = 32 * 1024 * 1024  # a new segment from here on; replay of it takes well under a second
 PREFIX_BYTES = 8
 CLOSED = "closed"
+FIRST_SEGMENT = "0000000001.journal"  # while it is there the journal reaches back to the first block
 UNSETTLED = 2**64 - 1  # `valid_from_epoch` of a journal whose validator may not vote before it has asked others
 OPENINGS = (
     b"\x92\xa5batch",
@@ -94,6 +95,7 @@ class Journal:
         self.stored = Stored(header.final_height, header.final_hash)
         self.torn = False  # whether a tail was cut off at the opening
         self.lost = ""  # why the votes before this journal are not known, empty where they are
+        self.set_aside: Path | None = None  # what is left of those votes
         self.size_bytes = size
         self.syncs = 0  # since it was opened
         self._disk = disk
@@ -332,14 +334,14 @@ def _read_segment(path: Path) -> tuple[list[Payload], int]:
         try:
             payloads.append(decode(Payload, payload, MAX_RECORD_BYTES))  # type: ignore[arg-type]
         except DecodeError as error:
-            raise VoteStateLost(why=f"{path.name}: a record at byte {offset} is not ours ({error})") from None
+            raise VoteStateLost(why=f"{path}: a record at byte {offset} is not ours ({error})") from None
         offset += PREFIX_BYTES + len(payload)
     if not payloads or not isinstance(payloads[0], JournalHeader):
-        raise VoteStateLost(why=f"{path.name} does not begin with a header")
+        raise VoteStateLost(why=f"{path} does not begin with a header")
     if payloads[0].format != FORMAT:
-        raise VoteStateLost(why=f"{path.name} has format {payloads[0].format}, this version reads {FORMAT}")
+        raise VoteStateLost(why=f"{path} has format {payloads[0].format}, this version reads {FORMAT}")
     if _good_record_after(data, offset):
-        raise VoteStateLost(why=f"{path.name} is damaged at byte {offset}, and good records follow")
+        raise VoteStateLost(why=f"{path} is damaged at byte {offset}, and good records follow")
     return payloads, offset
 
 

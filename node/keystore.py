@@ -20,7 +20,7 @@ import msgspec
 from nacl import bindings
 from nacl.exceptions import CryptoError as SodiumError
 
-from node.failures import KeystoreError, WrongPassphrase
+from node.failures import KeyFileUnusable, KeystoreError, WrongPassphrase
 from state.crypto import H, public_key, sign
 
 VERSION = 1
@@ -122,17 +122,17 @@ def parse_key_file(data: bytes, path: Path | str) -> KeyFile:
         sizes = (bytes.fromhex(content.salt), bytes.fromhex(content.nonce), bytes.fromhex(content.pubkey))
         bytes.fromhex(content.ciphertext)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise KeystoreError(why=f"{path} is not a key file of this version: {error}") from None
+        raise KeyFileUnusable(why=f"{path} is not a key file of this version: {error}") from None
     if content.version != VERSION or content.purpose not in PURPOSES or content.keyring not in KEYRINGS:
-        raise KeystoreError(why=f"{path} is of a version, purpose or keyring that is not known here")
+        raise KeyFileUnusable(why=f"{path} is of a version, purpose or keyring that is not known here")
     if tuple(map(len, sizes)) != (16, 24, 32):
-        raise KeystoreError(why=f"{path} has a salt, nonce or public key of a wrong size")
+        raise KeyFileUnusable(why=f"{path} has a salt, nonce or public key of a wrong size")
     if content.kdf not in ("argon2id", "none") or (content.kdf == "none" and content.keyring != "test"):
-        raise KeystoreError(why=f"{path} names no key derivation that is safe for its keyring")
+        raise KeyFileUnusable(why=f"{path} names no key derivation that is safe for its keyring")
     if content.kdf == "argon2id" and not (
         1 <= content.opslimit <= MAX_OPSLIMIT and CHEAP[1] <= content.memlimit <= MAX_MEMLIMIT
     ):
-        raise KeystoreError(why=f"{path} asks for more work or memory than any key of ours needs")
+        raise KeyFileUnusable(why=f"{path} asks for more work or memory than any key of ours needs")
     return content
 
 
@@ -153,7 +153,7 @@ def open_key_file(content: KeyFile, passphrase: bytes | None, path: Path) -> Pri
     else:
         seed = box
     if len(seed) != 32 or _public_half(seed, content.purpose).hex() != content.pubkey:
-        raise KeystoreError(why=f"{path} holds another key than the public one that it names")
+        raise KeyFileUnusable(why=f"{path} holds another key than the public one that it names")
     return PrivateKey(seed, bytes.fromhex(content.pubkey), content.purpose, content.chain, path.stem)
 
 

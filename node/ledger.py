@@ -23,6 +23,7 @@ from state.errors import (
     BlockInvalid,
     DecodeError,
     ExecutionDiffers,
+    OtherNetwork,
     Refusal,
     StoreMismatch,
     UnknownBlock,
@@ -455,7 +456,7 @@ def genesis_block(genesis: Genesis) -> tuple[Block, Difference]:
 def _begin(store: Store, chain: bytes, block: Block, beginning: Difference) -> Meta:
     """Write block 0 into an empty store."""
     if next(store.scan_raw(b"", b"\xff"), None) is not None:
-        raise StoreMismatch(why="it has rows but no meta row; move it away and let the node fetch the ledger anew")
+        raise StoreMismatch(why="it has rows but no meta row")
     block_hash = header_hash(block.header)
     meta = Meta(
         FORMAT,
@@ -481,8 +482,8 @@ def _check_meta(store: Store, meta: Meta, chain: bytes, genesis_hash: bytes) -> 
     if meta.format != FORMAT:
         raise StoreMismatch(why=f"it has format {meta.format}, this version reads format {FORMAT}")
     if meta.chain != chain:
-        raise StoreMismatch(
-            why=f"it is of chain {meta.chain.hex()[:16]}, the genesis of chain {chain.hex()[:16]}; "
+        raise OtherNetwork(
+            why=f"they are of chain {meta.chain.hex()[:16]}, genesis.json of chain {chain.hex()[:16]}; "
             "use the genesis that this home was made with, or another home"
         )
     header = _newest_header(store, meta)
@@ -492,7 +493,7 @@ def _check_meta(store: Store, meta: Meta, chain: bytes, genesis_hash: bytes) -> 
         raise StoreMismatch(why="its block 0 is not the one of this genesis")
     count = read_through(store)
     if count != meta.entry_count:
-        raise StoreMismatch(why=f"it has {count} entries instead of {meta.entry_count}: rows were lost; fetch it anew")
+        raise StoreMismatch(why=f"it has {count} entries instead of {meta.entry_count}: rows were lost")
     return header
 
 

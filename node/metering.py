@@ -15,7 +15,8 @@ from node.fetching import Fetching, answer
 from node.gossip import IMPROPER, Ignore, Sender
 from node.intake import Accepted, Intake
 from node.judge import Judge, Ports
-from node.readings import ReadingStore
+from node.reached import ReachedFile
+from node.readings import FOLDER, ReadingStore
 from node.wire import (
     AttestationMsg,
     DayClose,
@@ -25,7 +26,14 @@ from node.wire import (
     Readings,
     encode_frame,
 )
-from state.errors import BatchRefused, DecodeError, ReadingRefusal, ReadingSignature, WattestError
+from state.errors import (
+    BatchRefused,
+    DecodeError,
+    ReadingRefusal,
+    ReadingSignature,
+    StoreMismatch,
+    WattestError,
+)
 from state.keyspace import Space, space_end
 from state.overlay import Snapshot
 from state.records import Meter
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
 
 TICK_S = 0.2
 MAX_ARRIVED = 2_048  # frames of readings and closes that wait for intake; beyond it they are fetched later
+SHOWN = 3  # devices that a message names
 MAX_ASKED = 64  # requests of peers that wait for an answer
 
 
@@ -46,7 +55,14 @@ class Metering:
     def __init__(self, node: "Node") -> None:
         self._node = node
         self._runtime, self._peers, self._ledger = node.runtime, node.peers, node.ledger
-        self.store = ReadingStore(LevelRows(node.config.data / "readings"))
+        self.store = ReadingStore(LevelRows(node.config.data / FOLDER))
+        self._reached = ReachedFile(node.config.data / "readings-reached")
+        self._moved: set[int] = set()  # devices whose chain is ahead of what the file says
+        try:
+            self._check_readings()
+        except BaseException:
+            self.store.shut()
+            raise
         self.intake = Intake(
             self.store,
             node.chain,
@@ -78,7 +94,7 @@ class Metering:
         listeners = self.intake.listeners
         listeners.gossip = lambda frame: self._broadcast(frame, Priority.BODIES)
         listeners.reading = self._announce_readings
-        listeners.day_held = self.judge.on_close
+        listeners.day_held = self._day_held
         listeners.gap = self.fetching.missed
         listeners.failed = self._runtime.fail
         self._runtime.handle(Readings, self._take)
@@ -86,6 +102,21 @@ class Metering:
         self._runtime.handle(GetReadings, self._take_request)
         self._runtime.handle(AttestationMsg, self._take_attestation)
         self._runtime.watchers.append(self)
+
+    def _check_readings(self) -> None:
+        """Nothing is judged by readings that lack what they had: they come again from peers, or the node ends here."""
+        self.store.check()
+        heads = self.store.heads()
+        lost = self._reached.lost(heads)
+        for device, head in heads:
+            self._reached.note(device, head)
+        if not lost:
+            return
+        path, what = self._node.config.data / FOLDER, "; ".join(map(str, lost[:SHOWN]))
+        what += f"; and {len(lost) - SHOWN} more devices" if len(lost) > SHOWN else ""
+        if len(self._ledger.validators) == 1 and self._node.index is not None:
+            raise StoreMismatch(why=f"readings were lost from {path}: {what}", path=str(path))
+        self._node.warn(f"Readings were lost from {path}: {what}. They are fetched again from the other validators.")
 
     # --- Part
 
@@ -100,6 +131,7 @@ class Metering:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.intake.stop()
+        self._note_reached()
         self.store.shut()
 
     # --- Watcher
@@ -178,10 +210,21 @@ class Metering:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            self._note_reached()
             for device in self.judge.devices_behind():
                 self.fetching.missed(device)
             self.fetching.on_tick()
             await self.judge.on_tick()
+
+    def _note_reached(self) -> None:
+        while self._moved:
+            device = self._moved.pop()
+            self._reached.note(device, self.store.head(device))
+        self._reached.write()
+
+    def _day_held(self, device: int, day: int) -> None:
+        self._moved.add(device)
+        self.judge.on_close(device, day)
 
     # --- outward
 
@@ -208,6 +251,7 @@ class Metering:
     def _announce_readings(self, accepted: Accepted) -> None:
         last = accepted.last
         assert last is not None
+        self._moved.add(accepted.device)
         reading = last.reading
         self._runtime.announce(
             "reading",

@@ -13,15 +13,22 @@ leads from a day to its texts. A signed close fixes what a UTC day consists of.
     p  device u32, profile hash             bytes of a baseline profile
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
 from node.wire import DayClose, Readings
 from state.codec import Wire, decode, encode
+from state.errors import DecodeError, StoreMismatch
 from state.store import Rows
 from state.units import DAY_S, U32, U64, Hash
 from verifier.reading import NO_PREVIOUS
+
+FOLDER = "readings"  # of the data directory
+
+T = TypeVar("T", bound=Wire)
 
 
 class Head(Wire, frozen=True):
@@ -90,11 +97,30 @@ class ReadingStore:
 
     def head(self, device: int) -> Head:
         data = self._rows.get_raw(_head_key(device))
-        return Head() if data is None else decode(Head, data)
+        return Head() if data is None else _decoded(Head, data)
 
     def heads(self) -> list[tuple[int, Head]]:
         """Every device that has any reading or close, by device."""
-        return [(_int(key[1:]), decode(Head, data)) for key, data in self._rows.scan_raw(b"h", b"i")]
+        return [(_int(key[1:]), _decoded(Head, data)) for key, data in self._rows.scan_raw(b"h", b"i")]
+
+    def check(self) -> None:
+        """Read every row once, a second per million readings: damage lies unseen in rows that nobody asks for.
+
+        StoreMismatch where a chain lacks a reading that its head counts.
+        """
+        counted: Counter[int] = Counter()
+        for key, _ in self._rows.scan_raw(b"r", b"s"):
+            counted[_int(key[1:5])] += 1
+        for low, high in ((b"\x00", b"r"), (b"s", b"\xff")):
+            for _ in self._rows.scan_raw(low, high):
+                pass
+        heads = dict(self.heads())
+        for device in sorted(counted.keys() | heads.keys()):
+            wanted = heads.get(device, Head()).last_seq
+            if counted[device] != wanted:
+                raise StoreMismatch(
+                    why=f"device {device} has {counted[device]} readings, its chain counts {wanted}", path=FOLDER
+                )
 
     def raw(self, device: int, seq: int) -> str | None:
         """The text of one reading."""
@@ -135,8 +161,9 @@ class ReadingStore:
         if pointer is None:
             return None
         data = self._rows.get_raw(_close_key(device, _int(pointer)))
-        assert data is not None, "a day's pointer and its close are written in one batch"
-        return decode(DayClose, data)
+        if data is None:
+            raise StoreMismatch(why=f"the close of day {day} of device {device} is missing", path=FOLDER)
+        return _decoded(DayClose, data)
 
     def close_before(self, device: int, seq: int) -> DayClose | None:
         """The close with the largest last_seq < seq."""
@@ -149,13 +176,13 @@ class ReadingStore:
     def closes(self, device: int, after_seq: int, up_to_seq: int) -> list[DayClose]:
         """Closes with after_seq < last_seq <= up_to_seq, in seq order."""
         low, high = _close_key(device, after_seq + 1), _close_key(device, up_to_seq + 1)
-        return [decode(DayClose, data) for _, data in self._rows.scan_raw(low, high)]
+        return [_decoded(DayClose, data) for _, data in self._rows.scan_raw(low, high)]
 
     def last_closes(self, device: int, up_to_seq: int, count: int) -> list[DayClose]:
         """The newest `count` closes with last_seq <= up_to_seq, in seq order."""
         found: list[DayClose] = []
         for _, data in self._rows.scan_raw(_close_key(device, 0), _close_key(device, up_to_seq + 1), reverse=True):
-            found.append(decode(DayClose, data))
+            found.append(_decoded(DayClose, data))
             if len(found) == count:
                 break
         return found[::-1]
@@ -168,20 +195,21 @@ class ReadingStore:
 
     def _first(self, low: bytes, high: bytes, reverse: bool = False) -> DayClose | None:
         for _, data in self._rows.scan_raw(low, high, reverse=reverse):
-            return decode(DayClose, data)
+            return _decoded(DayClose, data)
         return None
 
     def _batch_with(self, device: int, seq: int) -> "Kept | None":
         """The stored batch that covers `seq`."""
         for _, data in self._rows.scan_raw(_batch_key(device, 0), _batch_key(device, seq + 1), reverse=True):
-            kept = _kept_decoder.decode(data)
+            kept = _kept(data)
             return kept if seq < kept.first_seq + len(kept.batch.raws) else None
         return None
 
     def _kept(self, device: int, key_seq: int) -> "Kept":
         data = self._rows.get_raw(_batch_key(device, key_seq))
-        assert data is not None, "an index row and its batch are written together"
-        return _kept_decoder.decode(data)
+        if data is None:
+            raise StoreMismatch(why=f"readings {key_seq} onwards of device {device} are missing", path=FOLDER)
+        return _kept(data)
 
 
 class Kept(Wire, frozen=True):
@@ -189,6 +217,20 @@ class Kept(Wire, frozen=True):
 
     first_seq: U64  # of the first text in the batch
     batch: Readings
+
+
+def _kept(data: bytes) -> Kept:
+    try:
+        return _kept_decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StoreMismatch(why=f"a batch of readings is none ({error})", path=FOLDER) from None
+
+
+def _decoded(kind: type[T], data: bytes) -> T:
+    try:
+        return decode(kind, data)
+    except DecodeError as error:
+        raise StoreMismatch(why=f"a row of the readings is no {kind.__name__} ({error})", path=FOLDER) from None
 
 
 # Rows that this node wrote itself need no proof that they are canonical; days of single readings are read often.

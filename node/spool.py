@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from state.errors import StoreError
+from state.errors import HomeInUse, StoreError, StoreMismatch
 
 HEADER_BYTES = 8
 MAX_RECORD_BYTES = 64 * 1024
@@ -32,7 +32,7 @@ class Spool:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StoreError(why=f"{path} is in use by another gateway; stop that one first") from None
+            raise HomeInUse(why=f"another gateway holds {path}; stop that one first") from None
         self.records, end = read_records(data, path)
         os.ftruncate(self._descriptor, end)
         os.lseek(self._descriptor, end, os.SEEK_SET)
@@ -95,15 +95,31 @@ def read_records(data: bytes, path: Path) -> tuple[list[bytes], int]:
         crc = int.from_bytes(data[position + 4 : position + 8], "big")
         end = position + HEADER_BYTES + size
         record = data[position + HEADER_BYTES : end]
-        if size == 0 or end > len(data):  # a file system may leave zeros where a write was cut off
+        if size == 0 == crc:  # a file system may leave zeros where a write was cut off
             break
-        if zlib.crc32(record) != crc:
-            if end == len(data):
+        if not size or end > len(data) or zlib.crc32(record) != crc:
+            if not _sound_record_after(data, position):
                 break
-            raise StoreError(why=f"{path} is damaged at byte {position}; restore it, or start with an empty file")
+            raise StoreMismatch(
+                why=f"{path} is damaged at byte {position}, and sound records follow. Put back a copy of it: it says "
+                "where each unit's chain stands; with an empty one validators refuse what comes next as out of order",
+                path=str(path),
+            )
         records.append(record)
         position = end
     return records, position
+
+
+def _sound_record_after(data: bytes, position: int) -> bool:
+    """Whether a whole record begins behind the one at `position`, which may be of any length that a record has."""
+    for start in range(position + 1, min(position + HEADER_BYTES + MAX_RECORD_BYTES, len(data) - HEADER_BYTES) + 1):
+        size = int.from_bytes(data[start : start + 4], "big")
+        body = start + HEADER_BYTES
+        if not 0 < size <= min(MAX_RECORD_BYTES, len(data) - body):
+            continue
+        if zlib.crc32(data[body : body + size]) == int.from_bytes(data[start + 4 : body], "big"):
+            return True
+    return False
 
 
 def _framed(record: bytes) -> bytes:

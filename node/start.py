@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from node.accusing import Accusing
-from node.app import Node, Part, load_keys, run_node
-from node.config import load_config
+from node.app import Node, Part, load_keys, run_node, tell_failure
+from node.config import Config, ConfigError, load_config
 from node.correcting import Correcting
 from node.metering import Metering
 from node.serving import Serving
 from node.settling import Settling
+from state.errors import WattestError
 
 
 def run(
@@ -17,12 +18,19 @@ def run(
     passphrase: Callable[[Path], bytes | None] = lambda path: None,
     flags: Mapping[str, str | None] | None = None,
 ) -> int:
-    """Run until SIGTERM or SIGINT; the exit code. Raises WattestError for a home that cannot be opened.
+    """Run until SIGTERM or SIGINT; the exit code. What ended it is said on stderr, with what to do about it.
 
     `flags` override settings of the home.
     """
-    config = load_config(home, flags)
-    return run_node(config, load_keys(config, passphrase), parts)
+    try:
+        config = load_config(home, flags)
+    except ConfigError as error:
+        return tell_failure(error, Config(home, {}, {}))
+    try:
+        keys = load_keys(config, passphrase)
+    except WattestError as error:
+        return tell_failure(error, config)
+    return run_node(config, keys, parts)
 
 
 def parts(node: Node) -> list[Part]:

@@ -51,9 +51,9 @@ def open_votes(
         if in_office:
             _check_not_older(journal, tip)
     except VoteStateLost as lost:
-        _set_aside(directory)
+        aside = _set_aside(directory)
         journal = Journal.create(directory, chain, key, UNSETTLED, epoch=tip[0])
-        journal.lost = str(lost.params["why"])
+        journal.lost, journal.set_aside = str(lost.params["why"]), aside
         return journal
     if journal.header.valid_from_epoch != UNSETTLED:
         if directory.name == "journal":
@@ -95,21 +95,6 @@ def journal_of(data: Path, key: bytes) -> Path:
     return first if journal_key(first) in (None, key) else own
 
 
-def explain(journal: Journal, epoch_length: int, needed: int) -> str:
-    """What an operator is told when a validator does not vote."""
-    text = f"This validator does not vote, it only follows: {journal.lost}. "
-    if not epoch_length:
-        return text + (
-            "This network has one epoch for ever (epoch_length 0), so with this key it will never vote again; with too "
-            "many such validators the way out is a new genesis from the last final state (docs/GOVERNANCE.md). If the "
-            "key has never voted on any machine, stop the node and run `wattest node begin-votes` once"
-        )
-    return text + (
-        f"It will vote again two epochs above the highest that {needed} other validators report. If the key has never "
-        "voted on any machine, stop the node and run `wattest node begin-votes` once"
-    )
-
-
 def _check_not_older(journal: Journal, tip: tuple[int, int, int]) -> None:
     """The Finalization of a block is synced in the journal before the block is stored, so the state is never ahead."""
     epoch, view, height = tip
@@ -128,10 +113,10 @@ def _records(journal: Journal) -> list[JournalRecord]:
     return [decode(JournalRecord, record) for record in journal.recovered]  # type: ignore[arg-type]
 
 
-def _set_aside(directory: Path) -> None:
-    """Keep what is left of a journal for whoever looks into it."""
+def _set_aside(directory: Path) -> Path | None:
+    """Keep what is left of a journal for whoever looks into it; where."""
     if not directory.exists():
-        return
+        return None
     number = 1
     while (aside := directory.with_name(f"journal-lost-{number}")).exists():
         number += 1
@@ -139,6 +124,7 @@ def _set_aside(directory: Path) -> None:
         directory.rename(aside)
     except OSError as error:
         raise DiskFailed(why=f"{error.strerror} at {directory}") from error
+    return aside
 
 
 # --- the operator's acts: the node of the home must be stopped

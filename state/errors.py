@@ -58,10 +58,25 @@ class StoreError(WattestError):
     exit_code: ClassVar[int] = 70  # disk
 
 
+class HomeInUse(StoreError):
+    """Like a port that is taken: nothing is damaged, so not a code after which a supervisor tries again (70)."""
+
+    code = "home_in_use"
+    sentence = "The data directory is in use: {why}."
+    exit_code = 2
+
+
 class StoreMismatch(StoreError):
+    """`path` is the folder that is damaged, the state where it is not given (`node/remedies.py`)."""
+
     code = "store_mismatch"
-    sentence = "The stored ledger does not fit together: {why}."
+    sentence = "The stored data do not fit together: {why}."
     exit_code = 71
+
+
+class OtherNetwork(StoreMismatch):
+    code = "other_network"
+    sentence = "The stored data belong to another genesis: {why}."
 
 
 class ExecutionDiffers(WattestError):
@@ -337,8 +352,8 @@ class CarryDiffers(StateRefusal):
     sentence = "The {field} of device {device} is {expected}, the action says {claimed}."
 
 
-class NotHeld(StateRefusal):
-    code = "not_held"
+class DayAccepted(StateRefusal):
+    code = "day_accepted"
     sentence = "Day {day} of device {device} was accepted; only a held or refused day can be objected to."
 
 

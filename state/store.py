@@ -71,7 +71,7 @@ import msgspec
 import plyvel
 
 from state.codec import Wire, decode, encode
-from state.errors import DecodeError, DiskFailed, StoreError, StoreMismatch
+from state.errors import DecodeError, DiskFailed, HomeInUse, StoreError, StoreMismatch
 from state.keyspace import META_KEY, Entry
 from state.units import U16, U64, Hash
 
@@ -220,7 +220,7 @@ def decode_entry(key: bytes, data: bytes) -> Entry:
     try:
         return _entry_decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise StoreMismatch(why=f"row {key.hex()} is no entry ({error}); restore the data or fetch it anew") from None
+        raise StoreMismatch(why=f"row {key.hex()} is no entry ({error})") from None
 
 
 class LevelRows:
@@ -238,6 +238,9 @@ class LevelRows:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         elif not path.is_dir():
             raise StoreError(why=f"{path} does not exist; start the node once, or check --home")
+        if not (path / "CURRENT").exists() and any(path.glob("[0-9]*.ldb")):
+            # LevelDB would begin an empty database here, and delete the tables that it does not know.
+            raise StoreMismatch(why=f"{path / 'CURRENT'} is missing beside tables with data", path=str(path))
         self._path = path
         self._around_sync = around_sync
         try:
@@ -251,7 +254,7 @@ class LevelRows:
                 compression=None,  # keys and values are mostly hashes and signatures, which do not compress
             )
         except (plyvel.Error, OSError) as error:
-            raise _why_not_opened(path, error) from None
+            raise _why_unusable(path, error) from None
 
     def get_raw(self, key: bytes) -> bytes | None:
         try:
@@ -289,9 +292,7 @@ class LevelRows:
         self._db.close()
 
     def _damaged(self, error: Exception) -> StoreError:
-        if isinstance(error, plyvel.CorruptionError):
-            return StoreMismatch(why=f"{self._path} is damaged ({error}); move it away and let the node fetch it anew")
-        return StoreError(why=f"reading {self._path} failed ({error}); check the disk, then restart")
+        return _why_unusable(self._path, error)
 
 
 class FrozenLevelRows:
@@ -311,13 +312,26 @@ class FrozenLevelRows:
         self._snapshot.close()
 
 
-def _why_not_opened(path: Path, error: Exception) -> StoreError:
-    text = str(error)
-    if "lock" in text.lower():
-        return StoreError(why=f"{path} is in use by another process; stop that node first")
-    if isinstance(error, plyvel.CorruptionError) or "orruption" in text:
-        return StoreMismatch(why=f"{path} is damaged ({text}); move it away and let the node fetch it anew")
-    return StoreError(why=f"{path} does not open ({text}); check disk space and permissions")
+# What the system says of a disk that fails or is full; any other error of reading is damage in the files.
+DISK_SAYS = (
+    "input/output error",
+    "no space left",
+    "quota exceeded",
+    "read-only file system",
+    "permission denied",
+    "too many open files",
+    "cannot allocate memory",
+)
+
+
+def _why_unusable(path: Path, error: Exception) -> StoreError:
+    """A lock is somebody else's, a disk that fails may come back (exit code 70), damaged files do not (71)."""
+    text = str(error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else error)
+    if text.lower().startswith("io error: lock "):
+        return HomeInUse(why=f"another process holds {path}; stop that node first")
+    if any(words in text.lower() for words in DISK_SAYS):
+        return DiskFailed(why=f"{path} cannot be read ({text})")
+    return StoreMismatch(why=f"{path} is damaged ({text})", path=str(path))
 
 
 class MemoryRows:

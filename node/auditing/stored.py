@@ -8,7 +8,8 @@ from node.auditing.findings import Findings
 from node.baselines import Baselines
 from node.readings import ReadingStore
 from node.verdicts import Verdicts, attestation_of
-from state.attestation import PROMPT
+from node.wire import DayClose
+from state.attestation import CORRECTION, Attestation
 from state.errors import ReadingRefusal
 from state.keyspace import Space, device_key, scheme_key, space_end
 from state.outputs import Output
@@ -134,7 +135,7 @@ class Evidence:
         assert isinstance(scheme, Scheme)
         for attested in action.days:
             judged = attested.attestation
-            if judged.step != PROMPT:
+            if judged.step == CORRECTION:  # a quorum's decision, not a verdict
                 continue
             signed = self._readings.close_of(judged.device, judged.day)
             if signed is None or signed.close.last_seq > self._readings.head(judged.device).held_seq:
@@ -147,11 +148,20 @@ class Evidence:
                 self._found.add("readings_differ", where, f"{len(texts)} readings give another root")
                 continue
             try:
-                own = attestation_of(device, scheme, signed.close, self._verdicts.judge(device, signed), judged.epoch)
+                own = self._said(device, scheme, signed, judged)
             except ReadingRefusal as refusal:
                 self._found.add("verdict_differs", where, f"no verdict can be given: {refusal}")
+                continue
+            if own is None:
+                self._found.add("verdict_differs", where, f"nothing can be said of step {judged.step} yet")
                 continue
             for name in ("verdict", "reasons", "energy_wh", "release_wh", "profile_hash", "verifier_version"):
                 if getattr(own, name) != getattr(judged, name):
                     told = f"{name} is {getattr(own, name)} by these readings, {getattr(judged, name)} was attested"
                     self._found.add("verdict_differs", where, told)
+
+    def _said(self, device: Device, scheme: Scheme, signed: DayClose, judged: Attestation) -> Attestation | None:
+        """What this node would attest of a day at a step, from all the days that it holds."""
+        newest_day = self._readings.head(device.id).held_day
+        said = self._verdicts.say(device, scheme.release_shares, signed, judged.step, newest_day)
+        return None if said is None else attestation_of(device, said, judged.epoch)

@@ -50,7 +50,9 @@ class Field:
         # the request rates of the last one are those of a public node, the others must not slow the attacks down
         profiles = ["demo"] * (VALIDATORS - 1) + ["default"]
         self.homes = [
-            make_home(directory / f"node{i}", self.genesis, ports[2 * i], ports[2 * i + 1], keys_of(i), profiles[i])
+            make_home(
+                directory / f"node{i}", self.genesis, ports[2 * i], ports[2 * i + 1], keys_of(i), profile=profiles[i]
+            )
             for i in range(VALIDATORS)
         ]
         self.clients = [NodeClient(f"http://127.0.0.1:{ports[2 * i + 1]}") for i in range(VALIDATORS)]

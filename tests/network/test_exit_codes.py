@@ -98,7 +98,8 @@ async def test_ends_with_71_where_the_state_is_damaged(used_home: Path, capsys: 
         path.write_bytes(data)
     code, said = ended(used_home, capsys)
     assert code == 71
-    assert "fetch it anew" in said
+    assert "state is damaged" in said
+    assert "do:    mv " in said
 
 
 async def test_ends_with_71_where_the_votes_were_exported(used_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,9 +22,9 @@ from harness.world import WIND, seed_of
 import node.gateway as gateway_module
 from node.gateway import Gateway, Units, gateway_app, open_spool, parse_posts, read_units
 from node.intake import Intake
-from node.spool import Spool
+from node.spool import Spool, _framed, read_records
 from node.unit import UnitSetting
-from state.errors import DecodeError, StoreError
+from state.errors import DecodeError, StoreError, StoreMismatch
 from state.units import DAY_S
 from verifier.device import facts_of_record
 from verifier.intake import read_day
@@ -46,11 +46,12 @@ class Site:
         self.client: TestClient[Any, Any]
 
     @asynccontextmanager
-    async def running(self, forward: bool = True) -> AsyncIterator["Site"]:
+    async def running(self, forward: bool = True, resend: bool = False) -> AsyncIterator["Site"]:
         """The gateway process from start to kill: nothing is flushed on the way out."""
         spool = open_spool(self.folder, self.plant.world.chain)
         nodes = [self.api.url]
-        self.gateway = Gateway(self.units, seed_of("reader"), self.plant.world.chain, nodes, spool, lambda: NOW_S)
+        chain, seed = self.plant.world.chain, seed_of("reader")
+        self.gateway = Gateway(self.units, seed, chain, nodes, spool, lambda: NOW_S, resend)
         task = asyncio.create_task(self.gateway.run()) if forward else None
         async with TestClient(TestServer(gateway_app(self.gateway))) as self.client:
             try:
@@ -484,6 +485,43 @@ async def test_a_torn_end_of_the_log_is_cut_and_damage_before_it_is_not_hidden(t
     (tmp_path / "log").write_bytes(whole.replace(b"one", b"one"[::-1]))
     with pytest.raises(StoreError, match="damaged at byte 0"):
         Spool(tmp_path / "log")
+
+
+@pytest.mark.parametrize("byte", range(8 + len(b"one")))
+def test_a_log_damaged_before_its_end_is_refused_whichever_byte_it_is(tmp_path: Path, byte: int) -> None:
+    """A length that points behind the end looks like a torn record: the sound ones behind it must not be cut off."""
+    whole = b"".join(map(_framed, (b"one", b"two", b"three")))
+    for bit in range(8):
+        data = bytearray(whole)
+        data[byte] ^= 1 << bit
+        with pytest.raises(StoreMismatch, match="damaged at byte 0"):
+            read_records(bytes(data), tmp_path)
+
+
+def test_a_damaged_log_is_left_as_it_is(tmp_path: Path) -> None:
+    damaged = b"\x7f" + b"".join(map(_framed, (b"one", b"two")))[1:]
+    (tmp_path / "log").write_bytes(damaged)
+    with pytest.raises(StoreMismatch, match="Put back a copy"):
+        Spool(tmp_path / "log")
+    assert (tmp_path / "log").read_bytes() == damaged
+
+
+async def test_a_gateway_hands_in_again_what_its_log_holds_where_a_validator_lost_its_readings(site: Site) -> None:
+    async with site.running():
+        await site.post(at(0), at(1), at(0, day=DAY + 1))
+        await site.settled()
+    before = site.held() + site.held(DAY + 1)
+    site.intake = site.api.intake = site.plant.intake()
+    async with site.running():
+        await site.post(at(1, day=DAY + 1))
+        await asyncio.sleep(0.1)
+        assert site.gateway.status()["units"][0]["trouble"]["code"] == "out_of_order"
+    assert not site.held()
+    async with site.running(resend=True):
+        await site.settled()
+    assert site.held() + site.held(DAY + 1)[:1] == before
+    assert len(site.held(DAY + 1)) == 2
+    assert site.intake.store.close_of(site.plant.device, DAY) is not None
 
 
 async def test_appends_that_come_together_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

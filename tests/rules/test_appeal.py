@@ -7,7 +7,7 @@ from harness.world import DAY, FAR
 from contracts.appeal import appeals_of, overdue
 from contracts.events import AppealAnswered, Appealed
 from state.attestation import ACCEPT, HOLD, REJECT
-from state.errors import AlreadyExists, BadField, MissingSignature, NotHeld, RoleNeeded, Unknown
+from state.errors import AlreadyExists, BadField, DayAccepted, MissingSignature, RoleNeeded, Unknown
 from state.transaction import AnswerAppeal, FileAppeal, RoleContent
 
 TERM_S = 2_592_000
@@ -70,7 +70,7 @@ def test_silence_shows_and_a_late_answer_is_kept_as_late(town: Town) -> None:
 
 def test_refuses_an_objection_to_an_accepted_day(town: Town) -> None:
     judged(town, DAY + 7, ACCEPT)
-    town.refuses(NotHeld, objection(town, day=DAY + 7), by=("plant",))
+    town.refuses(DayAccepted, objection(town, day=DAY + 7), by=("plant",))
 
 
 def test_refuses_an_objection_to_a_day_without_verdict(town: Town) -> None:
