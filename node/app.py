@@ -89,7 +89,7 @@ class Part(Protocol):
 
 
 class LedgerTip:
-    """What the mempool sees of the ledger (`node.mempool.Tip`)."""
+    """What the mempool sees of the ledger (`node.trial.Tip`)."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger

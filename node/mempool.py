@@ -3,10 +3,10 @@
     admit: decode -> screen (duplicate, conflict, limits) -> signatures, once per node, in chunks of 64
            -> check against the tip and what already waits -> kept, gossiped once
 
-A transaction may spend what another waiting one creates: wallets chain, and transactions of one block may chain in
-order. For that the pool keeps the *outputs* that its transactions would create; their other effects (records,
-counters) count only once they are final. Two waiting transactions never share a conflict key, so at most one spends an
-output.
+A transaction may spend what another waiting one creates (`node.trial`): for that the pool keeps the outputs that its
+transactions would create. Two waiting transactions never share a conflict key, so at most one spends an output. That a
+transaction is final already needs no question of its own, as the rules refuse a second execution of anything; it is
+asked to tell the sender why.
 
 After a block only what its conflict keys touch is looked at again. Whatever else has become invalid by then (a
 deadline passed, a limit reached) is found when a block is built with it, and dropped there.
@@ -14,26 +14,16 @@ deadline passed, a limit reached) is found when a block is built with it, and dr
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from heapq import heappop, heappush
 from time import perf_counter
-from typing import Protocol
 
 import msgspec
 
-from contracts.auction import CLOSED
-from contracts.context import BlockEnvironment
-from contracts.settle import build_settle
-from contracts.transition import (
-    DecodedTx,
-    apply_transaction,
-    cache_key,
-    conflict_keys,
-    decode_signed,
-    verify_signatures,
-)
+from contracts.transition import DecodedTx, cache_key, conflict_keys, decode_signed, verify_signatures
 from node.signatures import SignatureCache
+from node.trial import Created, Settlements, Tip, Trial
 from state.errors import (
     Conflict,
     Duplicate,
@@ -41,15 +31,11 @@ from state.errors import (
     FormRefusal,
     LimitReached,
     MempoolFull,
-    PriceWrong,
     Refusal,
     Spent,
     WattestError,
 )
-from state.keyspace import Entry, Space, auction_key
-from state.overlay import Overlay, Snapshot
-from state.records import Auction
-from state.transaction import Settle
+from state.keyspace import Entry, Space
 from state.units import MAX_BLOCK_ACTIONS, MAX_BLOCK_BYTES, SIGNER_PER_BLOCK
 
 MAX_TRANSACTIONS = 20_000
@@ -62,38 +48,11 @@ REMEMBERED = 10_000  # refusals of dropped transactions, for who asks what becam
 Admitted = DecodedTx | WattestError
 
 
-class Tip(Protocol):
-    """What the pool asks of the ledger."""
-
-    @property
-    def state(self) -> Snapshot:
-        """After the last final block, whichever that is when it is read."""
-
-    def next_environment(self) -> BlockEnvironment:
-        """Of a block right after the tip, made now."""
-
-    def is_final(self, txid: bytes) -> bool: ...
-
-
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, gc=False):
     decoded: DecodedTx
     keys: frozenset[bytes]
-    creates: tuple[tuple[bytes, Entry], ...]  # outputs by their keys in the state
+    creates: Created
     local: bool  # came through this node's own door, or from an observer: ours to pass on
-
-
-class TipAndWaiting:
-    """The tip, with the outputs that waiting transactions would create. Which are spent the conflict keys say."""
-
-    def __init__(self, tip: Tip, created: dict[bytes, Entry]) -> None:
-        self._tip = tip
-        self._created = created
-
-    def get(self, key: bytes) -> Entry | None:
-        return self._created.get(key) or self._tip.state.get(key)
-
-    def scan(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, Entry]]:
-        return self._tip.state.scan(low, high)
 
 
 class Mempool:
@@ -108,11 +67,9 @@ class Mempool:
         self._signers: Counter[bytes] = Counter()
         self._expiries: list[tuple[int, bytes]] = []
         self._refused: OrderedDict[bytes, WattestError] = OrderedDict()
-        self._view = TipAndWaiting(tip, self._created)
         self._pool = ThreadPoolExecutor(verify_threads, "verify") if verify_threads else None
         self.bytes = 0
-        self._settlements: dict[int, Settle] = {}  # by auction: the right one at this tip
-        self._blocks = 0  # that became final so far
+        self._settlements = Settlements(tip)
         self.on_admitted: Callable[[Sequence[DecodedTx], bool], None] = lambda admitted, local: None
 
     # --- coming in
@@ -127,20 +84,19 @@ class Mempool:
 
     async def _admit_chunk(self, raws: Sequence[bytes], local: bool) -> list[Admitted]:
         results = [self._screened(raw) for raw in raws]
-        blocks = self._blocks
         failures = await self._verify([result for result in results if isinstance(result, DecodedTx)])
         admitted: list[DecodedTx] = []
-        since, environment = perf_counter(), self._tip.next_environment()
+        since, trial = perf_counter(), Trial(self._tip, self._created)
         for index, decoded in enumerate(results):
             if isinstance(decoded, WattestError):
                 continue
             if perf_counter() - since > SLICE_S:
                 await asyncio.sleep(0)
-                since, environment = perf_counter(), self._tip.next_environment()
+                since, trial = perf_counter(), Trial(self._tip, self._created)
             try:
                 if decoded.key in failures:
                     raise failures[decoded.key]
-                self._enter(decoded, local, environment, blocks == self._blocks)
+                self._enter(decoded, local, trial)
                 admitted.append(decoded)
             except WattestError as refusal:
                 results[index] = refusal
@@ -152,9 +108,10 @@ class Mempool:
         """Everything that is cheap, before a signature is looked at."""
         try:
             key = cache_key(raw)
-            decoded = self._signatures.get(key) or decode_signed(raw, key)
+            known = self._signatures.get(key)
+            decoded = known or decode_signed(raw, key)
             self._screen(decoded)
-            if self._tip.is_final(decoded.txid):
+            if known is not None and self._tip.is_final(decoded.txid):  # its block was faster than its gossip
                 raise Duplicate(txid=decoded.txid.hex(), where="final")
         except WattestError as refusal:
             return refusal
@@ -169,18 +126,20 @@ class Mempool:
             if self._signers[signer] >= MAX_PER_SIGNER:
                 raise LimitReached(limit=MAX_PER_SIGNER, what=f"waiting transactions of signer {signer.hex()[:16]}")
 
-    def _enter(self, decoded: DecodedTx, local: bool, environment: BlockEnvironment, same_tip: bool) -> None:
-        """Check against the state and keep. Screened again: others came in while signatures were checked, and where
-        the tip is not the same any more a block may have brought this very one."""
+    def _enter(self, decoded: DecodedTx, local: bool, trial: Trial) -> None:
+        """Check against the state and keep. Screened again: others came in while signatures were checked."""
         self._screen(decoded)
-        if not same_tip and self._tip.is_final(decoded.txid):
-            raise Duplicate(txid=decoded.txid.hex(), where="final")
         keys = conflict_keys(decoded.transaction)
         for key in keys:
             if key in self._by_conflict:
                 raise Conflict(what=_in_words(key))
-        self._require_right_settlement(decoded)
-        creates = self._check(decoded, environment)
+        try:
+            self._settlements.require_right(decoded)
+            creates = trial.creates(decoded)
+        except Refusal:
+            if self._tip.is_final(decoded.txid):
+                raise Duplicate(txid=decoded.txid.hex(), where="final") from None
+            raise
         self._waiting[decoded.txid] = Waiting(decoded, keys, creates, local)
         for key in keys:
             self._by_conflict[key] = decoded.txid
@@ -190,31 +149,6 @@ class Mempool:
         heappush(self._expiries, (decoded.transaction.body.expiry_height, decoded.txid))
         self.bytes += len(decoded.raw)
         self._refused.pop(decoded.txid, None)
-
-    def _require_right_settlement(self, decoded: DecodedTx) -> None:
-        """Nobody signs a settlement, and each wrong one would cost a clearing: the right one is computed once a tip."""
-        for index, action in enumerate(decoded.body_actions):
-            if isinstance(action, Settle):
-                right = self._right_settlement(action.auction)
-                if right is not None and action != right:
-                    refusal = PriceWrong(auction=action.auction, why="this node has computed another one")
-                    refusal.action_index = index
-                    raise refusal
-
-    def _right_settlement(self, number: int) -> Settle | None:
-        """Of a closed auction; None where the rules refuse any without clearing."""
-        if number not in self._settlements:
-            auction = self._tip.state.get(auction_key(number))
-            if not isinstance(auction, Auction) or auction.status != CLOSED:
-                return None
-            self._settlements[number] = build_settle(self._tip.state, auction)
-        return self._settlements[number]
-
-    def _check(self, decoded: DecodedTx, environment: BlockEnvironment) -> tuple[tuple[bytes, Entry], ...]:
-        """Refusal, or the outputs that the transaction would create."""
-        scratch = Overlay(self._view)
-        apply_transaction(scratch, environment, decoded)
-        return tuple([(k, entry) for k, entry in scratch.changes.items() if k[0] == Space.OUTPUT and entry is not None])
 
     # --- signatures
 
@@ -284,18 +218,17 @@ class Mempool:
 
     def reconsider(self, refused: Iterable[DecodedTx]) -> None:
         """What a block could not be built with: dropped, unless it only waits for another waiting one."""
-        environment = self._tip.next_environment()
+        trial = Trial(self._tip, self._created)
         for decoded in refused:
             if decoded.txid in self._waiting:
                 try:
-                    self._check(decoded, environment)
+                    trial.creates(decoded)
                 except Refusal as refusal:
                     self._drop(decoded.txid, refusal)
 
     def committed(self, height: int, transactions: Sequence[DecodedTx]) -> None:
         """A block is final: forget its transactions, and drop those that can never hold any more."""
-        self._blocks += 1
-        self._settlements.clear()
+        self._settlements.forget()
         spent: list[bytes] = []
         for decoded in transactions:
             waiting = self._remove(decoded.txid)

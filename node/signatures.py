@@ -5,6 +5,7 @@ proposal to vote holds no verification of what is already known. The key covers 
 bad signature is another key. The decoded transaction is kept beside it and need not be decoded again.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,7 +23,7 @@ class SignatureCache:
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._bytes = 0
-        self._good: dict[bytes, DecodedTx] = {}
+        self._good: OrderedDict[bytes, DecodedTx] = OrderedDict()  # a dict finds its oldest key ever more slowly
 
     def get(self, key: bytes) -> DecodedTx | None:
         return self._good.get(key)
@@ -34,8 +35,8 @@ class SignatureCache:
         self._good[decoded.key] = decoded
         self._bytes += len(decoded.raw)
         while len(self._good) > self._limit or self._bytes > self._limit_bytes:
-            oldest = next(iter(self._good))
-            self._bytes -= len(self._good.pop(oldest).raw)
+            _, oldest = self._good.popitem(last=False)
+            self._bytes -= len(oldest.raw)
 
     def __len__(self) -> int:
         return len(self._good)

@@ -5,6 +5,7 @@ transaction is bracketed by `begin` and `commit` or `rollback`, which undoes exa
 """
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Protocol
 
 from state.keyspace import Entry
@@ -20,6 +21,15 @@ class Snapshot(Protocol):
         """Entries with low <= key < high, in the order of the keys."""
 
 
+class Absent(Enum):
+    """Of a key that was not written yet; None says that what lies below is deleted."""
+
+    ABSENT = 0
+
+
+ABSENT = Absent.ABSENT
+
+
 class Overlay:
     """Reads fall through to `base`; writes stay in `changes` (None = deleted)."""
 
@@ -27,7 +37,7 @@ class Overlay:
         self.base = base
         self.changes: dict[bytes, Entry | None] = {}
         self._new: set[bytes] = set()  # keys that the base cannot hold, so that nothing looks for them there
-        self._undo: list[tuple[bytes, bool, Entry | None]] | None = None
+        self._undo: list[tuple[bytes, Entry | Absent | None]] | None = None
 
     def get(self, key: bytes) -> Entry | None:
         changes = self.changes
@@ -48,7 +58,7 @@ class Overlay:
         assert key[0] < 0x80, "derived spaces are written by the ledger's indexes, not by rules"
         changes, undo = self.changes, self._undo
         if undo is not None:
-            undo.append((key, key in changes, changes.get(key)))
+            undo.append((key, changes.get(key, ABSENT)))
         changes[key] = entry
 
     def scan(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, Entry]]:
@@ -84,12 +94,18 @@ class Overlay:
 
     def rollback(self) -> None:
         assert self._undo is not None
-        for key, existed, before in reversed(self._undo):
-            if existed:
-                self.changes[key] = before
-            else:
+        for key, before in reversed(self._undo):
+            if before is ABSENT:
                 del self.changes[key]
+            else:
+                self.changes[key] = before
         self._undo = None
+
+    def take_changes(self) -> dict[bytes, Entry | None]:
+        """All that was changed so far; afterwards the overlay is as it began."""
+        taken, self.changes = self.changes, {}
+        self._new.clear()
+        return taken
 
     # --- the whole block
 

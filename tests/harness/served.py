@@ -110,7 +110,7 @@ class Served:
         self.metrics.committed(final)
         return events
 
-    # --- what the mempool asks of the ledger (node.mempool.Tip)
+    # --- what the mempool asks of the ledger (node.trial.Tip)
 
     @property
     def state(self) -> Snapshot:

@@ -259,6 +259,13 @@ async def test_refuses_a_final_transaction(scene: Scene) -> None:
     assert "final" in str(await scene.refused(sent, Duplicate))
 
 
+async def test_refuses_a_final_transaction_whose_block_was_faster_than_its_gossip(scene: Scene) -> None:
+    sent = scene.deposit("r")
+    await scene.pool.prepare([sent.raw])
+    scene.finalise(sent)
+    assert "final" in str(await scene.refused(sent, Duplicate))
+
+
 async def test_refuses_a_second_spend_of_a_waiting_input(scene: Scene) -> None:
     await scene.admit(scene.transfer("owner", "trader", scene.bundle))
     await scene.refused(scene.transfer("owner", "owner", scene.bundle), Conflict)
@@ -352,8 +359,7 @@ def test_block_that_becomes_final_while_signatures_are_checked_is_seen() -> None
     async def overtaken() -> list[Admitted]:
         admission = asyncio.create_task(scene.pool.admit([decoded.raw], local=False))
         await asyncio.sleep(0)  # screened; its signature is being checked
-        scene.tip.final.add(decoded.txid)
-        scene.pool.committed(1, [decoded])
+        scene.finalise(decoded)
         return await admission
 
     (result,) = asyncio.run(overtaken())
