@@ -18,6 +18,7 @@ from node.auditing.stored import Evidence, compare
 from node.baselines import Baselines
 from node.readings import ReadingStore
 from node.verdicts import Verdicts, attestation_of
+from state.attestation import PROMPT
 from state.keyspace import Space, device_key, scheme_key, space_end
 from state.outputs import Bundle
 from state.records import Device, Scheme
@@ -139,9 +140,9 @@ async def evidence(plant: Plant, days: int = 3) -> tuple[ReadingStore, Issue]:
     for day in range(FIRST_DAY + COMMISSIONING, FIRST_DAY + COMMISSIONING + days):
         signed = store.close_of(plant.device, day)
         assert signed is not None
-        judged = attestation_of(
-            record, scheme, signed.close, Verdicts(store, Baselines(store)).judge(record, signed), 0
-        )
+        said = Verdicts(store, Baselines(store)).say(record, scheme.release_shares, signed, PROMPT, day)
+        assert said is not None
+        judged = attestation_of(record, said, 0)
         fields = {name: getattr(judged, name) for name in judged.__struct_fields__}
         for named in ("device", "day", "energy_wh", "verdict"):
             fields.pop(named)

@@ -127,7 +127,7 @@ def test_running_node_is_left_alone(wattest, home: Path) -> None:  # type: ignor
     store = open_store(home / "data" / "state", create=False)
     ran = wattest("audit", "--data", home)
     store.close()
-    assert ran.code == 70
+    assert ran.code == 2
     assert "in use by another process" in ran.err
 
 

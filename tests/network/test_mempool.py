@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from contracts.context import BlockEnvironment
 from contracts.transition import DecodedTx
-from node import mempool as module
+from node import trial as module
 from node.mempool import Admitted, Mempool
 from node.signatures import SignatureCache
 from state.codec import encode

@@ -97,7 +97,7 @@ def test_refuses_a_step_of_a_scheme_that_releases_at_once() -> None:
 
 
 def test_refuses_a_step_that_no_scheme_has(world: World) -> None:
-    refuses(world, StepOrder, 3, 0)
+    refuses(world, StepOrder, 4, 0)
 
 
 def test_refuses_a_step_twice(world: World) -> None:

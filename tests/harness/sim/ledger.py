@@ -93,6 +93,7 @@ class SharedLedger:
         self.chain, self.parameters = executions.chain, executions.parameters
         self.tip = genesis
         self.validators: tuple[Validator, ...] = executions.validators
+        self.base = executions.base  # every body is kept
         self._blocks: list[Block | None] = [None]
         self._headers = [genesis.header]
         self._finalizations = [b""]
