@@ -14,6 +14,7 @@ import click
 
 from cli.options import Command
 from cli.session import require_screen
+from node.failures import NodeUnreachable
 from state.errors import WattestError
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
     complete = False
     try:
         with Processes() as processes:
-            if headless:
-                complete = _headless(performance, processes, bool(resume))
-            else:
-                complete = _on_screen(performance, processes, bool(resume))
+            try:
+                play = _headless if headless else _on_screen
+                complete = play(performance, processes, bool(resume))
+            except NodeUnreachable:
+                processes.check()  # who has ended is a better reason than that nobody answers
+                raise
     except Exception as error:
         _tell_failure(directory, error)
     finally:
