@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
 from random import Random
+from typing import Any
 
 from harness import toy_ledger
 from harness.schedule import Schedule
@@ -158,7 +159,9 @@ class Simulation:
             )
             for i in range(options.n)
         ]
-        self.villains = {i: VILLAINS[kind](i, self, self.keys, genesis) for i, kind in options.villains.items()}
+        self.villains: dict[int, Any] = {
+            i: VILLAINS[kind](i, self, self.keys, genesis) for i, kind in options.villains.items()
+        }
 
     # --- running
 
