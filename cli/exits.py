@@ -1,6 +1,6 @@
 """Exit codes: one table for `--help`, the documentation and `run` in `cli/main.py`."""
 
-from state.errors import Refusal, StoreError, WattestError
+from state.errors import GenesisInvalid, Refusal, StoreError, WattestError
 
 DONE = 0
 REFUSED = 1
@@ -33,6 +33,8 @@ def exit_code(error: WattestError) -> int:
     from node.failures import KeystoreError, NodeUnreachable, TimedOut, VerificationFailed
 
     match error:
+        case GenesisInvalid():  # a file of the user's own, whatever the ledger would say of it
+            return USAGE
         case Refusal():
             return REFUSED
         case NodeUnreachable():

@@ -102,6 +102,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our stdout left, as `| head` does
         return exits.DONE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _report(arguments, context, "file", f"{where}{error.strerror or error}.", exits.USAGE, "")
     return result if isinstance(result, int) else exits.DONE
 
 

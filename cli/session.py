@@ -80,10 +80,14 @@ class Session:
 
     @property
     def client(self) -> "NodeClient":
+        """Of the node at --node. WrongNetwork where it serves another network than the one that is named."""
         if self._client is None:
             from node.client import NodeClient
 
-            self._client = NodeClient(self.node_url)
+            client = NodeClient(self.node_url)
+            if self.named_chain() is not None:
+                self._network = self._network_of(client)
+            self._client = client
         return self._client
 
     def named_chain(self) -> bytes | None:
@@ -105,17 +109,24 @@ class Session:
         return None
 
     def network(self) -> tuple[bytes, int]:
-        """Chain id and height of the node; WrongChain when the wallet was set up for another network."""
-        from state.errors import WrongChain
-
-        if self._network is not None:
-            return self._network
-        status = self.client.status()
-        chain, named = bytes.fromhex(status["chain_id"]), self.named_chain()
-        if named is not None and named != chain:
-            raise WrongChain(chain=named)
-        self._network = (chain, int(status["height"]))
+        """Chain id and height of the node; WrongNetwork when the wallet was set up for another one."""
+        client = self.client
+        if self._network is None:
+            self._network = self._network_of(client)
         return self._network
+
+    def _network_of(self, client: "NodeClient") -> tuple[bytes, int]:
+        from node.failures import NodeUnreachable, WrongNetwork
+
+        status = client.status()
+        try:
+            chain, height = bytes.fromhex(status["chain_id"]), int(status["height"])
+        except (KeyError, TypeError, ValueError):
+            raise NodeUnreachable(url=self.node_url, why="what answers there is no wattest node") from None
+        named = self.named_chain()
+        if named is not None and named != chain:
+            raise WrongNetwork(url=self.node_url, found=chain.hex(), named=named.hex())
+        return chain, height
 
     # --- keys
 

@@ -74,11 +74,15 @@ def read_config(home: Path) -> dict[str, Any]:
     """The tables of HOME/config.toml, empty where there is none."""
     path = home / CONFIG
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        tables = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.UsageError(f"{path} cannot be read: {error}") from None
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise click.UsageError(f"{path}: {name} stands outside of a section such as [client].")
+    return tables
 
 
 def write_setting(home: Path, table: str, name: str, literal: str) -> Path:

@@ -114,11 +114,19 @@ def start(session: Session, directory: Path, no_cast: bool) -> None:
 
 
 def read_testnet(directory: Path) -> dict[str, Any]:
-    """DIR/testnet.json; UsageError where there is none."""
+    """DIR/testnet.json; UsageError where there is none, or a home that it names is gone."""
+    path = directory / "testnet.json"
     try:
-        content = json.loads((directory / "testnet.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"{directory} holds no network of `wattest testnet init` ({error}).") from None
+        content = json.loads(path.read_text("utf-8"))
+        homes = [node["home"] for node in content["nodes"] if isinstance(node["api"] + node["name"], str)]
+        if not homes:
+            raise ValueError("it names no node")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        why = f"{path}: {error!r}"
+        raise click.UsageError(f"{directory} holds no network of `wattest testnet init` ({why}).") from None
+    for home in homes:
+        if not (directory / home).is_dir():
+            raise click.UsageError(f"{directory / home} is missing, a home that {path} names.")
     assert isinstance(content, dict)
     return content
 
@@ -127,12 +135,14 @@ def reference_genesis(name: str | None) -> dict[str, Any]:
     """The genesis that validators are filled into: FILE, the checkout's own, or the one that was installed."""
     import sysconfig
 
+    from contracts.genesis import load_json
+
     installed = Path(sysconfig.get_path("data")) / "share" / "wattest" / "genesis.json"
     places = [Path(name)] if name else [Path(__file__).resolve().parents[1] / "genesis.json", installed]
     for place in places:
         if place.is_file():
-            content = json.loads(place.read_text("ascii"))
-            if not isinstance(content, dict):
+            content = load_json(place.read_bytes())
+            if not isinstance(content, dict) or not isinstance(content.get("parameters", {}), dict):
                 raise click.UsageError(f"{place} is no genesis.")
             return content
     raise click.UsageError(f"There is no genesis at {', '.join(map(str, places))}.")

@@ -119,7 +119,14 @@ def show_(session: Session, what: str) -> None:
 
 
 def _show_sent(session: Session, txid: str) -> None:
+    from node.failures import RefusedByNode
+
     found = session.client.transaction(txid)
+    if found["status"] == "unknown":
+        why = "it was never handed in there, has expired unused, or is older than what that node keeps"
+        raise RefusedByNode(
+            "unknown", f"The node at {session.node_url} knows no transaction {txid}: {why}.", {}, None, 0
+        )
     time_ms = found.get("time_ms")
     text = show.fields(
         [

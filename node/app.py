@@ -299,7 +299,9 @@ class Node:
         self._watch_own_key()
         self.log.info("epoch", epoch=self.ledger.epoch, seat_before=before.index, seat=self.index)
         if self.index is None and any(v.node_key == self.peers.key.public for v in self.ledger.validators):
-            self.log.error("vote_key_missing", why="the validator of this node key votes with a key that is not here")
+            why = "the validator of this node key votes with a key that this node did not hold when it was started"
+            do = "where keys/vote-next.json is the new one, restart the node: keys are read at the start only"
+            self.log.error("vote_key_missing", why=why, do=do)
         return self.term
 
     def _hand_over(self, finalization: Quorum) -> None:

@@ -28,12 +28,12 @@ class NodeClient:
     """One node at one address. Every method raises NodeUnreachable, or RefusedByNode with the node's own code."""
 
     def __init__(self, url: str, timeout_s: float = 10.0) -> None:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
         try:
-            port = parts.port
-        except ValueError:
-            port = -1
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+            parts = urlsplit(url if "//" in url else f"http://{url}")
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # a port out of range, or brackets without an address
+            usable = False
+        if not usable:
             raise NodeUnreachable(url=url, why="this is not an http address")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._parts = parts
@@ -184,7 +184,7 @@ class NodeClient:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 status, headers, data = self._once(method, path, body, content_type)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last: a host that is no name
                 self.close()
                 if attempt == ATTEMPTS:
                     raise NodeUnreachable(url=self.url, why=_reason(error)) from None

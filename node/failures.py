@@ -4,6 +4,7 @@
     NodeUnreachable     nobody answers at the node's address, or not in this protocol
     TimedOut            the node answers, but what was waited for did not happen in time
     VerificationFailed  something was recomputed and differs
+    WrongNetwork        the node serves another network than the one that was named
     RefusedByNode       a refusal as the node sent it: the ledger's code, sentence and numbers
 
 They stand alone so that a command can name them without loading sodium or a network stack.
@@ -43,6 +44,13 @@ class TimedOut(WattestError):
 class VerificationFailed(WattestError):
     code = "verification_failed"
     sentence = "Verification failed: {why}."
+
+
+class WrongNetwork(Refusal):
+    """Said before anything that the node answers is taken for true."""
+
+    code = "wrong_network"
+    sentence = "The node at {url} serves network {found}, but the one named here is {named}: see `wattest config show`."
 
 
 class RefusedByNode(Refusal):

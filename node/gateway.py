@@ -26,6 +26,7 @@ from aiohttp import web
 
 from node.chaining import MAX_BATCH_READINGS
 from node.intake import CLOSE_TAG, READINGS_TAG
+from node.log import UNHEARD, open_log
 from node.spool import Spool
 from node.unit import Closed, Place, Record, Sent, Signed, Unit, UnitSetting
 from state.codec import decode, encode
@@ -346,6 +347,9 @@ async def refusals_to_json(
         return _refusal(http_status(error), error.code, str(error), error.params, headers)
     except web.HTTPException as error:
         return _refusal(error.status, f"http_{error.status}", error.text or error.reason, {}, {})
+    except Exception:
+        open_log(None, to_stderr=True).exception("request failed", method=request.method, path=request.path)
+        return _refusal(500, "internal", "This gateway made a mistake; what it says on stderr has more.", {}, {})
 
 
 def _refusal(status: int, code: str, message: str, params: dict[str, Any], headers: dict[str, str]) -> web.Response:
@@ -369,7 +373,7 @@ def http_status(error: WattestError) -> int:
 
 async def serve(gateway: Gateway, host: str, port: int, started: Callable[[int], None]) -> None:
     """Listen and forward until cancelled; `started` is told the port. OSError where the port is taken."""
-    runner = web.AppRunner(gateway_app(gateway), access_log=None, handle_signals=False)
+    runner = web.AppRunner(gateway_app(gateway), access_log=None, handle_signals=False, logger=UNHEARD)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

@@ -4,6 +4,7 @@ A node logs to HOME/node.log and, where asked, to stderr. Each node holds its ow
 process without mixing their files.
 """
 
+import logging
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -12,6 +13,12 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+# What aiohttp has to say of requests that are no HTTP: a trace of some kB for each, which anybody can have written at
+# will. Whatever happens in a handler of ours is logged by its outermost layer instead.
+UNHEARD = logging.getLogger("wattest.http")
+UNHEARD.setLevel(logging.CRITICAL + 1)
 
 
 class Lines:

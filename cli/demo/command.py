@@ -15,6 +15,7 @@ import click
 
 from cli.options import Command
 from cli.session import require_screen
+from node.failures import NodeUnreachable
 from state.errors import WattestError
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
         with Processes() as processes:
             if not (keep or resume):
                 processes.on_hangup = partial(shutil.rmtree, directory, ignore_errors=True)
-            if headless:
-                complete = _headless(performance, processes, bool(resume))
-            else:
-                complete = _on_screen(performance, processes, bool(resume))
+            try:
+                play = _headless if headless else _on_screen
+                complete = play(performance, processes, bool(resume))
+            except NodeUnreachable:
+                processes.check()  # who has ended is a better reason than that nobody answers
+                raise
     except Exception as error:
         _tell_failure(directory, error)
     finally:

@@ -84,7 +84,7 @@ class Performance:
         else:
             url = self.open_acts(processes)
         self.stream_from(url, _last_posted(url), days)
-        self.market_acts()
+        self.market_acts(resume)
 
     def _complete_commissioning(self, url: str) -> None:
         """What an earlier run was stopped in: a plant without a signed profile gets the rest of its window."""
@@ -167,10 +167,10 @@ class Performance:
             self.streams.start(unit, rows)
         self.caption("readings stream in: one raw HTTP POST each, kilowatts and weather, nothing else")
 
-    def market_acts(self) -> None:
+    def market_acts(self, resume: bool = False) -> None:
         """Wait for certificates, auction both technologies, transfer, retire."""
         assert self.stage is not None
-        self._announce_first_certificate()
+        self._announce_certificates(resume)
         deposit_money(self.stage, self.caption)
         self.kinds.add("issue")
         for market in MARKETS:
@@ -183,12 +183,17 @@ class Performance:
         retire_some(self.stage, RETIRED, self.outcome, self.caption)
         self.kinds.add("retire")
 
-    def _announce_first_certificate(self) -> None:
+    def _announce_certificates(self, resume: bool) -> None:
+        """The first ones, or those that an earlier run left behind."""
         assert self.stage is not None
+        existed = resume and self._stock("wind-owner", "T02") > 0
         _wait_for(lambda: self._stock("wind-owner", "T02") > 0, ENOUGH_S, "the first certificate", self._check)
         self.first_certificate_s = self.seconds()
-        item = next(iter(self.stage.client.outputs(self.stage.ids["wind-owner"], "bundle")))
-        self.caption(f"a green day, signed by the validators: certificates {item['number']} are born")
+        number = next(iter(self.stage.client.outputs(self.stage.ids["wind-owner"], "bundle")))["number"]
+        if existed:
+            self.caption(f"certificates {number} and others were born in an earlier run and are still for sale")
+        else:
+            self.caption(f"a green day, signed by the validators: certificates {number} are born")
 
     def _wait_for_stock(self, market: Market) -> None:
         _wait_for(

@@ -18,6 +18,7 @@ from node.api.search import SEARCHES, Searches
 from node.api.services import Services
 from node.api.streams import STREAMS, Streams
 from node.api.supply import SUPPLY
+from node.log import UNHEARD
 from node.queries.supply import Supply
 
 LISTENING: dict[str, Any] = {
@@ -25,6 +26,7 @@ LISTENING: dict[str, Any] = {
     "keepalive_timeout": 30,
     "max_line_size": 8_190,
     "max_field_size": 8_190,
+    "logger": UNHEARD,
     "auto_decompress": False,  # encoded bodies are refused, so nobody need unpack them first
 }
 HARD_BODY_LIMIT = 5 * 1024 * 1024  # above every route's own limit, in case one forgot

@@ -165,7 +165,7 @@ def test_refuses_when_several_keys_could_sign(act) -> None:  # type: ignore[no-u
 def test_refuses_a_node_of_another_network(act, wallets: Path) -> None:  # type: ignore[no-untyped-def]
     ran = act("transfer", ALL, "--to", "trader", "--from", "owner", "--chain-id", "00" * 32)
     assert ran.code == 1
-    assert "wrong_chain" in ran.err
+    assert "wrong_network" in ran.err
 
 
 def test_refuses_two_ranges_of_one_bundle_in_one_retirement(act) -> None:  # type: ignore[no-untyped-def]

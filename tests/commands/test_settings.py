@@ -70,3 +70,15 @@ def test_refuses_chain_id_that_is_none(wattest) -> None:  # type: ignore[no-unty
     ran = wattest("keys", "add", "x", "--keyring", "test", "--chain-id", "12")
     assert ran.code == 2
     assert "64 hexadecimal digits" in ran.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["status", "certificate list --from owner", "participant list", "auction list", "proposal list", "validator list"],
+)
+def test_refuses_to_read_from_a_node_of_another_network(act, line: str) -> None:  # type: ignore[no-untyped-def]
+    assert act(*line.split()).code == 0
+    ran = act("--chain-id", "11" * 32, *line.split())
+    assert (ran.code, ran.out) == (1, "")
+    assert "wrong_network" in ran.err
+    assert "11" * 32 in ran.err

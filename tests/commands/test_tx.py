@@ -80,3 +80,10 @@ def test_refuses_what_was_sent_already(act, tmp_path: Path) -> None:  # type: ig
     again = act("tx", "send", file)
     assert again.code in (0, 1)
     assert "spent" in again.err or "final" in again.out
+
+
+def test_refuses_to_show_what_no_node_knows(act) -> None:  # type: ignore[no-untyped-def]
+    ran = act("tx", "show", "ab" * 32, "--json")
+    assert (ran.code, ran.out) == (1, "")
+    assert json.loads(ran.err)["code"] == "unknown"
+    assert "never handed in" in ran.err

@@ -68,8 +68,8 @@ class FakeNode:
             if message["kind"] != "block" or message["height"] >= first:
                 await stream.send_str(json.dumps(message))
         self._watchers.append(stream)
-        async for message in stream:
-            if message.type == WSMsgType.CLOSE:
+        async for received in stream:
+            if received.type == WSMsgType.CLOSE:
                 break
         return stream
 

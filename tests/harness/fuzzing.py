@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from state.errors import WattestError
 
 SLOWEST_S = 0.050
-INTERESTING = (b"\x00", b"\x7f", b"\x80", b"\x90", b"\xc0", b"\xc1", b"\xcb" + b"\x00" * 8, b"\xdf\xff\xff\xff\xff")
+INTERESTING: tuple[bytes, ...] = (
+    b"\x00",
+    b"\x7f",
+    b"\x80",
+    b"\x90",
+    b"\xc0",
+    b"\xc1",
+    b"\xcb" + b"\x00" * 8,
+    b"\xdf\xff\xff\xff\xff",
+)
 INTERESTING += (b"\xdd\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\xff", b"\x91" * 40)
 
 

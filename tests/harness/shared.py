@@ -23,6 +23,7 @@ def shared_folder(*parts: str) -> Path:
 def checked_bytes(root: Path, name: str) -> bytes:
     """The file `name` under `root`, after its sum in `root/SHA256SUMS` was found right."""
     data = (root / name).read_bytes()
-    sums = dict(reversed(line.split(maxsplit=1)) for line in (root / "SHA256SUMS").read_text().splitlines())
+    lines = (line.split(maxsplit=1) for line in (root / "SHA256SUMS").read_text().splitlines())
+    sums = {path: digest for digest, path in lines}
     assert sums[f"./{name}"] == sha256(data).hexdigest(), f"{name} is not the file that the sums were made of"
     return data

@@ -101,3 +101,23 @@ async def test_refuses_more_streams_than_it_serves(limits: Limits) -> None:
         await asyncio.sleep(0.05)
         again = await client.ws_connect("/v1/events")
         await again.close()
+
+
+GARBAGE = {
+    "zeros": b"\0" * 100 + b"\r\n\r\n",
+    "headers": b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 500 + b"\r\n",
+    "line": b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+async def test_what_is_no_http_is_refused_without_a_trace_in_anybodys_log(
+    client: TestClient, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """A flood of it would fill the disk with traces, each longer than what was sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(GARBAGE[name])
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.0 400")
+    assert not caplog.records

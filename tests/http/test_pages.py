@@ -198,6 +198,7 @@ async def test_what_others_wrote_is_escaped() -> None:
     world.register("owner")
     world.device("owner")
     point = world.issue(1, 1_000_000)
+    assert point is not None
     assert isinstance(world.live()[point], Bundle)
     evil = '<script>alert("x")</script>'
     action = world.retire_action("owner", point, 1, 1, beneficiary=Beneficiary(evil, evil, evil, "FR"), note=evil)

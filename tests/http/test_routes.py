@@ -85,7 +85,7 @@ def test_every_endpoint_and_parameter_is_documented() -> None:
 async def test_the_application_has_no_route_beside_the_table(client: TestClient) -> None:
     found = {
         (route.method, route.resource.canonical)
-        for route in client.server.app.router.routes()
+        for route in client.server.app.router.routes()  # type: ignore[attr-defined]
         if route.resource is not None
     }
     assert found == {(route.method, route.path) for route in ROUTES}

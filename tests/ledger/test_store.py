@@ -131,10 +131,10 @@ def test_written_rows_survive_closing(tmp_path: Path) -> None:
 
 def test_the_seam_is_passed_before_and_after_each_synced_write(tmp_path: Path) -> None:
     passed: list[bytes | None] = []
-    store = open_store(tmp_path / "state", around_sync=lambda: passed.append(store.get_raw(b"\x80")))
-    store.write({b"\x80": b"a"}, sync=False)
-    store.write({b"\x80": b"b"}, sync=True)
-    store.close()
+    opened = open_store(tmp_path / "state", around_sync=lambda: passed.append(opened.get_raw(b"\x80")))
+    opened.write({b"\x80": b"a"}, sync=False)
+    opened.write({b"\x80": b"b"}, sync=True)
+    opened.close()
     assert passed == [b"a", b"b"]
 
 

@@ -16,7 +16,7 @@ from harness.net import Running, keys_of, make_homes, open_node, registration, r
 
 from consensus.records import VotedBlock
 from node.app import Node
-from node.journal import Batch, _read_segment, _record
+from node.journal import Batch, Stored, _read_segment, _record
 from state.codec import decode
 from state.errors import StoreError, StoreMismatch
 from state.keyspace import PARAMETERS_KEY
@@ -149,7 +149,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 # --- the journal
 
 
-JOURNAL_DAMAGES: dict[str, Callable[[Path], None]] = {
+JOURNAL_DAMAGES: dict[str, Callable[[Path], object]] = {
     "flipped at its head": lambda path: flip(path, 0.0),
     "flipped in the middle": lambda path: flip(path, 0.5),
     "flipped at its end": lambda path: flip(path, 1 - 1 / path.stat().st_size),
@@ -218,10 +218,7 @@ def test_a_rolled_back_store_whose_journal_names_other_blocks_is_refused(home: H
     """The directories of two networks' nodes, or of two lives of one, put together."""
     (segment,) = home.journal.glob("*.journal")
     payloads, _ = _read_segment(segment)
-    changed = [
-        type(payload)(payload.height, bytes(32)) if type(payload).__name__ == "Stored" else payload
-        for payload in payloads
-    ]
+    changed = [Stored(payload.height, bytes(32)) if isinstance(payload, Stored) else payload for payload in payloads]
     segment.write_bytes(b"".join(map(_record, changed)))
     with pytest.raises(StoreMismatch, match="not the one that the journal names"):
         home.open()

@@ -290,7 +290,7 @@ def test_an_undamaged_journal_put_back_votes_again(home: Home, capsys: pytest.Ca
 # --- everything else in a home
 
 
-OTHERS: dict[str, tuple[str, Callable[[Path], None], int, str]] = {
+OTHERS: dict[str, tuple[str, Callable[[Path], object], int, str]] = {
     "genesis flipped": ("genesis.json", lambda path: flip(path, 0.01), 2, "copy the network's own genesis"),
     "genesis cut": ("genesis.json", cut, 2, "copy the network's own genesis"),
     "genesis emptied": ("genesis.json", empty, 2, "copy the network's own genesis"),

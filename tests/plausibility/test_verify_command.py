@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -99,7 +100,7 @@ def test_broken_lines_are_counted_and_never_raise_energy(tmp_path: Path, line: s
     assert broken["accepted_wh"] <= honest["accepted_wh"]
 
 
-def lines_of(result: Result) -> dict[str, dict[str, object]]:
+def lines_of(result: Result) -> dict[str, dict[str, Any]]:
     assert result.exit_code == 0
     parsed = [json.loads(line) for line in result.stdout.splitlines()]
     return {line["day"]: line for line in parsed if "day" in line}

@@ -120,6 +120,7 @@ def test_statement_over_bundles_of_several_issues_among_other_transactions() -> 
     sources = []
 
     for point in (points[2], points[0]):
+        assert point is not None
         bundle = world.live()[point]
         assert isinstance(bundle, Bundle)
         issuance: Any = world.store.get(issuance_key(bundle.issuance))

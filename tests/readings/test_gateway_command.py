@@ -90,7 +90,7 @@ def test_a_second_gateway_on_the_same_log_is_refused(command: Command) -> None:
     listening(command.start())
     child = command.start()
     assert child.wait(20) == 2
-    assert "in use" in child.communicate()[1]
+    assert "another gateway holds" in child.communicate()[1]
 
 
 def test_a_taken_port_is_told(command: Command) -> None:

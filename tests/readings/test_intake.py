@@ -194,7 +194,7 @@ async def test_a_close_whose_readings_are_there_is_completed_at_the_start(plant:
     intake = plant.intake(rows)
     await give(intake, close)
     store = intake.store
-    put_head, store.put_head = store.put_head, _die  # type: ignore[method-assign]
+    put_head, store.put_head = store.put_head, _die  # type: ignore[method-assign, assignment]
     with pytest.raises(Crash):
         await give(intake, batch)
     assert put_head is not None
