@@ -50,6 +50,16 @@ class Proposed(Wire, frozen=True, tag="proposed"):
     proposer: U32
 
 
+class SchemeSet(Wire, frozen=True, tag="scheme_set"):
+    """A scheme was added (`new`), or what it will issue got other terms."""
+
+    scheme: U32
+    name: Code
+    unit: Code
+    face_value: U64
+    new: bool
+
+
 class Voted(Wire, frozen=True, tag="voted"):
     proposal: U32
     validator: U16
@@ -366,6 +376,7 @@ Event = (
     | RecoveryPending
     | RecoveryVetoed
     | Proposed
+    | SchemeSet
     | Voted
     | Enacted
     | ProposalRefused
@@ -457,5 +468,6 @@ U64_FIELDS = frozenset(
         "free_at",
         "until",
         "maximum",
+        "face_value",
     }
 )

@@ -64,6 +64,7 @@ class Judged:
     close: DayClose
     profile_hash: bytes
     verdict: DayVerdict
+    hours_wh: tuple[int, ...]
 
 
 @dataclass
@@ -210,6 +211,7 @@ class Judge:
             if day >= first_judged_day(record) and not self._released(snapshot, device, day, 0):
                 try:
                     verdict = await self._on_worker(self._verdicts.judge, record, signed)
+                    hours_wh = await self._on_worker(self._verdicts.hours, record, signed)
                 except ReadingRefusal as refusal:
                     self._ports.log("not_judged", device=device, day=day, code=refusal.code, why=str(refusal))
                     self._waiting[device] = _basis(record)
@@ -217,7 +219,7 @@ class Judge:
                 if _basis(self._device(device)) != _basis(record):
                     self.on_close(device)  # re-baselined meanwhile: begin again with the new record
                     return
-                self._judged[device, day, 0] = Judged(signed, record.profile_hash, verdict)
+                self._judged[device, day, 0] = Judged(signed, record.profile_hash, verdict, hours_wh)
                 self._attest(*self._ports.tip(), record, self._judged[device, day, 0])
             self._reached[device] = signed.close.last_seq
         # A new profile changes what is said of days that are not on the ledger yet.
@@ -226,7 +228,9 @@ class Judge:
     def _attest(self, snapshot: Snapshot, environment: BlockEnvironment, device: Device, judged: Judged) -> None:
         scheme = snapshot.get(scheme_key(device.scheme))
         assert isinstance(scheme, Scheme)
-        attestation = attestation_of(device, scheme, judged.close.close, judged.verdict, environment.epoch)
+        attestation = attestation_of(
+            device, scheme, judged.close.close, judged.verdict, judged.hours_wh, environment.epoch
+        )
         self._sign_and_send((device.id, attestation.day, 0), attestation, environment)
 
     def _attest_credits(self, snapshot: Snapshot, environment: BlockEnvironment) -> None:
