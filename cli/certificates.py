@@ -161,6 +161,8 @@ def transfer(
 @click.command(cls=Command)
 @choosing
 @click.option("--beneficiary", metavar="NAME", help="Who claims the use; you, if not given.")
+@click.option("--person", is_flag=True, help="The beneficiary is an individual: only a salted hash goes on the ledger.")
+@click.option("--public-name", is_flag=True, help="With --person: the name goes on the ledger after all.")
 @click.option("--beneficiary-id", default="", metavar="ID", help="Company number, LEI or the like.")
 @click.option("--location", default="", help="Where the energy was used.")
 @click.option("--country", metavar="CC", help="Country of the beneficiary, two letters.")
@@ -190,7 +192,7 @@ def retire(
     me = acting(session, key_name)
     chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
     require_single_use(chosen)
-    action = retirement(session, me, chosen, **_claim(me, claim))
+    action = retirement(session, me, chosen, **_claim(me, _private(session, claim)))
     note = "a retirement is final: nothing and nobody brings these certificates back"
     perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=[*numbers_of(chosen), note])
 
@@ -202,6 +204,22 @@ def _asking(me: Acting, to: int, chosen: "Chosen", until: int | None) -> "list[A
     require_single_use(chosen)
     last = until_default(until)
     return [HandOver(me.id, holding.outpoint, start, end, to, last, "") for holding, start, end in chosen]
+
+
+def _private(session: Session, given: dict[str, Any]) -> dict[str, Any]:
+    """An individual's name, number and place stay in this home, unless --public-name says otherwise."""
+    from node.personal import keep
+
+    person, public = given.pop("person"), given.pop("public_name")
+    if not person or public:
+        return given
+    if not given["beneficiary"]:
+        raise click.UsageError("Name the individual with --beneficiary.")
+    if given["beneficiary_id"] or given["location"]:
+        raise click.UsageError(
+            "An individual's number and place would go on the ledger: leave them out, or --public-name."
+        )
+    return {**given, "beneficiary": keep(session.home, given["beneficiary"])}
 
 
 def _claim(me: Acting, given: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ SECTIONS = {
         "meter": ("cli.devices:meter", "Credentials of readings: propose."),
         "proposal": (
             "cli.proposals:proposal",
-            "Accreditation: list, show, approve, refuse; role, gateway, profile, renew, recover, correct.",
+            "Accreditation: list, show, approve, refuse; role, gateway, profile, renew, recover, correct, scheme.",
         ),
         "validator": ("cli.validators:validator", "Validators: list, propose, approve, remove, rotate-key."),
         "certificate": ("cli.certificates:certificate", "Certificates: list, show, history, where."),

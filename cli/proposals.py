@@ -13,6 +13,7 @@ from cli.session import Session, with_session
 from cli.values import KEY, MOMENT
 
 if TYPE_CHECKING:
+    from state.records import Scheme
     from state.transaction import ProposalContent
 
 TERM_S = 5 * 365 * 86_400
@@ -109,6 +110,33 @@ def role(
     me = acting(session, key_name)
     subject = find_participant(session, who) if who else me.id
     propose_content(session, me, RoleContent(subject, role, until or _term()), no_wait, timeout_s)
+
+
+@proposal.command()
+@click.argument("number", type=click.IntRange(1))
+@click.option("--name", help="Word that commands use; of a new scheme.")
+@click.option(
+    "--unit", type=click.Choice(["MWh", "kWh", "Wh"]), help="What one certificate is called; of a new scheme."
+)
+@click.option("--face-value-wh", type=click.IntRange(1), help="Energy of one certificate; 1 = by the hour.")
+@click.option("--currency", help="In which it is traded; EUR, if not given.")
+@click.option("--basis", type=click.Choice(["issue", "production_end", "production_month_end"]), help="Of the terms.")
+@click.option("--trade-months", type=click.IntRange(1, 1_200), help="How long certificates can be traded.")
+@click.option("--retire-months", type=click.IntRange(1, 1_200), help="How long they can be retired.")
+@click.option("--tradable/--not-tradable", default=None, help="Whether certificates may change hands.")
+@click.option("--max-transfers", type=click.IntRange(0), help="How often; 0 = no limit.")
+@click.option(
+    "--late-days", type=click.IntRange(0), help="How long after production a day may be closed; 0 = no limit."
+)
+@sending
+@with_session
+def scheme(session: Session, /, number: int, key_name: str | None, no_wait: bool, timeout_s: int, **given: Any) -> None:
+    """Propose scheme NUMBER: a new kind of certificates, or other terms for what will be issued of a known one."""
+    from state.transaction import SchemeContent
+
+    me = acting(session, key_name)
+    known = next((item for item in session.client.get("/v1/schemes")["schemes"] if item["id"] == number), None)
+    propose_content(session, me, SchemeContent(_scheme(number, known, given)), no_wait, timeout_s)
 
 
 @proposal.command()
@@ -234,6 +262,40 @@ def renew(
 
     me = acting(session, key_name)
     propose_content(session, me, RenewContent(kind, subject, until), no_wait, timeout_s)
+
+
+def _scheme(number: int, known: dict[str, Any] | None, given: dict[str, Any]) -> "Scheme":
+    """The whole scheme: what was said, over what is known of it."""
+    from state.records import Expiry, Scheme
+
+    if known is None and not (given["name"] and given["unit"] and given["face_value_wh"]):
+        raise click.UsageError(f"There is no scheme {number} yet: a new one needs --name, --unit and --face-value-wh.")
+    base = known or {"expiry": {"basis": "issue", "trade_months": 12, "retire_months": 18}}
+    terms = base["expiry"]
+
+    def said(name: str, otherwise: Any) -> Any:
+        return otherwise if given[name] is None else given[name]
+
+    return Scheme(
+        id=number,
+        name=said("name", base.get("name")),
+        unit=said("unit", base.get("unit")),
+        face_value=int(said("face_value_wh", base.get("face_value"))),
+        serial_digits=base.get("serial_digits") or {"MWh": 9, "kWh": 12, "Wh": 15}[given["unit"]],
+        currency=said("currency", base.get("currency", "EUR")).upper(),
+        expiry=Expiry(
+            said("basis", terms["basis"]),
+            said("trade_months", terms["trade_months"]),
+            said("retire_months", terms["retire_months"]),
+        ),
+        tradable=said("tradable", base.get("tradable", True)),
+        max_transfers=said("max_transfers", base.get("max_transfers", 0)),
+        issue_rule="verified",
+        release_shares=(10_000, 0, 0),
+        late_days=said("late_days", base.get("late_days", 0)),
+        close_days=base.get("close_days", 0),
+        hold_days=0,
+    )
 
 
 def vote(

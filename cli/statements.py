@@ -78,7 +78,19 @@ def _exported(session: Session, identity: str, form: str, lang: str) -> bytes:
 
 def _statement(session: Session, identity: str) -> dict[str, Any]:
     found = session.client.get(f"/v1/statements/{_identity(identity)}")
+    _reveal(session, found)
     return {name: value for name, value in found.items() if name != "schema"}
+
+
+def _reveal(session: Session, found: dict[str, Any]) -> None:
+    """An individual's name that this home keeps stands in the holder's own statement, not on the ledger."""
+    from node.personal import revealed
+
+    facts = found["facts"]
+    facts["beneficiary"]["name"] = revealed(session.home, facts["beneficiary"]["name"])
+    facts["holder_name"] = revealed(session.home, facts["holder_name"])
+    if found["amendment"]:
+        found["amendment"]["beneficiary_name"] = revealed(session.home, found["amendment"]["beneficiary_name"])
 
 
 def _text(session: Session, found: dict[str, Any], lang: str) -> str:

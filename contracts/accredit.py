@@ -10,7 +10,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from contracts import correct, keys, membership
+from contracts import correct, keys, membership, schemes
 from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
@@ -68,6 +68,7 @@ from state.transaction import (
     RenewContent,
     RoleContent,
     RotateVoteKeyContent,
+    SchemeContent,
     ValidatorContent,
     Vote,
 )
@@ -113,6 +114,8 @@ def check_propose(context: Context, action: Propose) -> None:
             require_text("reason", content.reason)
         case CorrectContent():
             correct.check_content(context, content)
+        case SchemeContent():
+            schemes.check_content(context, content)
         case _:
             assert_never(content)
     _check_term(context, content)
@@ -127,7 +130,9 @@ def _check_role(context: Context, content: RoleContent) -> None:
 def _check_device(context: Context, content: DeviceContent, proposer: int) -> None:
     if content.owner != proposer:
         raise BadField(field="owner", why="a device is proposed by its owner")
-    context.record(scheme_key(content.scheme), Scheme, "scheme", content.scheme)
+    scheme = context.record(scheme_key(content.scheme), Scheme, "scheme", content.scheme)
+    if schemes.granular(scheme) and schemes.HOUR_S % max(1, content.facts.interval_s):
+        raise BadField(field="interval_s", why="a divisor of the hour, in a scheme that is issued by the hour")
     _check_facts(content.facts, context.environment.parameters.energy_codes)
     _check_place(content.facts)
     if content.facts.gsrn and context.overlay.get(gsrn_key(content.facts.gsrn)) is not None:
@@ -148,7 +153,7 @@ def _check_meter(context: Context, content: MeterContent, proposer: int) -> None
 
 def _check_term(context: Context, content: ProposalContent) -> None:
     """A first term lies ahead; a renewal may also end one (`until` 0); all end before calendars do."""
-    if isinstance(content, ProfileContent | RecoverContent | CorrectContent | membership.MemberContent):
+    if isinstance(content, ProfileContent | RecoverContent | CorrectContent | SchemeContent | membership.MemberContent):
         return
     if content.until > LAST_SECOND:
         raise BadField(field="until", why="after the year 9999")
@@ -283,6 +288,8 @@ def _subject(content: ProposalContent) -> tuple[str, int] | None:
             return "recover", content.participant
         case CorrectContent():
             return f"correct {content.day}", content.device
+        case SchemeContent():
+            return "scheme", content.scheme.id
         case DeviceContent() | GatewayContent():
             return None
         case _:
@@ -345,6 +352,8 @@ def _enact(context: Context, content: ProposalContent) -> int:
             return keys.enact(context, content)
         case CorrectContent():
             return correct.enact(context, content)
+        case SchemeContent():
+            return schemes.enact(context, content)
         case _:
             assert_never(content)
 
@@ -467,6 +476,9 @@ def describe_content(content: ProposalContent) -> str:
                 f"put day {content.day} of device {content.device} right: {content.release_wh / 1000:,.1f} kWh "
                 f"of {content.energy_wh / 1000:,.1f} kWh ({content.reason})"
             )
+        case SchemeContent():
+            scheme = content.scheme
+            return f"set scheme {scheme.id}: {scheme.name}, certificates of {scheme.face_value} Wh"
         case _:
             assert_never(content)
 

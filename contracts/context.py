@@ -99,6 +99,11 @@ class Context:
         self.movements.append(self._movement)
 
     @property
+    def moved(self) -> bool:
+        """Whether the movement that is told has begun."""
+        return self._movement is not None and bool(self._movement.spent or self._movement.created)
+
+    @property
     def action_index(self) -> int:
         assert self._movement is not None
         return self._movement.action_index

@@ -24,6 +24,7 @@ from contracts.calendar import month_of_day
 from contracts.context import Context
 from contracts.events import DayCorrected, DebtIncurred, DebtPaid, Withdrawn
 from contracts.register import require_text
+from contracts.schemes import granular
 from contracts.transfer import moved_bundle
 from state.attestation import ACCEPT, CORRECTION, REJECT, Attestation
 from state.errors import AlreadyIssued, BadField, BadRange, EnergyBound, NoDebt, Unknown, WrongCertificates
@@ -65,6 +66,9 @@ def check_content(context: Context, content: CorrectContent) -> None:
         raise AlreadyIssued(device=device.id, day=content.day, step=CORRECTION)
     if credit_of(context.overlay, device.id, content.day) is not None:
         raise BadField(field="day", why="an earlier correction of it is not yet issued")
+    scheme = context.record(scheme_key(device.scheme), Scheme, "scheme", device.scheme)
+    if granular(scheme) and content.release_wh > before:
+        raise BadField(field="release_wh", why="nobody says which hours it belongs to: hourly days go down only")
     require_text("reason", content.reason)
     if len(content.evidence_hash) not in (0, 32):
         raise BadField(field="evidence_hash", why="32 bytes, or empty where there is no evidence")

@@ -50,6 +50,16 @@ class Proposed(Wire, frozen=True, tag="proposed"):
     proposer: U32
 
 
+class SchemeSet(Wire, frozen=True, tag="scheme_set"):
+    """A scheme was added (`new`), or what it will issue got other terms."""
+
+    scheme: U32
+    name: Code
+    unit: Code
+    face_value: U64
+    new: bool
+
+
 class Voted(Wire, frozen=True, tag="voted"):
     proposal: U32
     validator: U16
@@ -367,6 +377,7 @@ Event = (
     | RecoveryPending
     | RecoveryVetoed
     | Proposed
+    | SchemeSet
     | Voted
     | Enacted
     | ProposalRefused
@@ -458,5 +469,6 @@ U64_FIELDS = frozenset(
         "free_at",
         "until",
         "maximum",
+        "face_value",
     }
 )

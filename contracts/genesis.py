@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from contracts.membership import MAX_VALIDATORS
 from contracts.register import require_country, require_key, require_text
+from contracts.schemes import MAX_DAYS, problem
 from state.block import VERSION, Header, tx_root, validators_hash
 from state.codec import Wire, decode, encode
 from state.crypto import H
@@ -31,8 +32,6 @@ from state.units import DAY_S
 FORMAT = 1
 MAX_BYTES = 1024 * 1024
 SHORTEST_EPOCH = 8  # blocks for each validator: everybody leads several times before the set may change
-MAX_DAYS = 36_525  # a hundred years
-MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 NO_PARENT = bytes(32)
 
 _Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -229,28 +228,9 @@ def _check_parameters(genesis: Genesis) -> None:
 
 
 def _check_scheme(scheme: GenesisScheme) -> None:
-    if scheme.face_value_wh < 1:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: face_value_wh must be positive")
-    if scheme.serial_digits not in (9, 12, 15):
-        raise GenesisInvalid(why=f"scheme {scheme.id}: serial_digits is 9, 12 or 15")
-    if scheme.expiry.basis not in ("issue", "production_end", "production_month_end"):
-        raise GenesisInvalid(why=f"scheme {scheme.id}: unknown expiry basis {scheme.expiry.basis}")
-    if not 0 < scheme.expiry.trade_months <= scheme.expiry.retire_months <= 1_200:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: 0 < trade_months <= retire_months <= 1200")
-    if sum(scheme.release_shares) != 10_000 or min(scheme.release_shares) < 0:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: release_shares are basis points that sum to 10000")
-    if not scheme.release_shares[0]:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: the first of release_shares is not 0")
-    if scheme.issue_rule != "verified":
-        raise GenesisInvalid(why=f"scheme {scheme.id}: the issue rule is 'verified'")
-    if scheme.hold_days:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: hold_days must be 0, this version has no objection window")
-    if max(scheme.late_days, scheme.close_days) > MAX_DAYS:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: at most {MAX_DAYS} late_days and close_days")
-    if scheme.face_value_wh * 10**scheme.serial_digits > MAX_DEVICE_WH:
-        raise GenesisInvalid(
-            why=f"scheme {scheme.id}: face_value_wh and serial_digits pass {MAX_DEVICE_WH} Wh a device"
-        )
+    why = problem(_scheme(scheme))
+    if why is not None:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: {why}")
 
 
 def _check_storable(genesis: Genesis) -> None:

@@ -16,6 +16,7 @@ from contracts.context import Context
 from contracts.correct import credit_of, credited, day_bound_wh, pay_debt
 from contracts.events import DayJudged, Issued
 from contracts.release import is_corrected, released_up_to, review_day, steps_before, steps_of
+from contracts.schemes import HOUR_S, granular, hourly, hours_problem
 from contracts.standing import carry_out
 from state.attestation import ACCEPT, CORRECTION, PROMPT, REJECT, Attestation, attestation_bytes
 from state.crypto import verify
@@ -74,7 +75,9 @@ def _check_facts(action: Issue, device: Device, scheme: Scheme) -> None:
 def _check_day(context: Context, attested: AttestedDay, device: Device, scheme: Scheme) -> None:
     attestation, environment = attested.attestation, context.environment
     day = attestation.day
-    wrong = _content_problem(attestation, device, environment.epoch)
+    wrong = _content_problem(attestation, device, environment.epoch) or hours_problem(
+        scheme, attestation.hours_wh, attestation.release_wh
+    )
     if wrong:
         raise BadField(field=f"attestation of day {day}", why=wrong)
     if attestation.step == CORRECTION:
@@ -243,12 +246,34 @@ def _put_release(context: Context, judged: Attestation) -> None:
 
 
 def _create_certificates(context: Context, action: Issue, device: Device, scheme: Scheme) -> None:
+    """One issuance, or in a granular scheme one for each hour with energy."""
     source = _source_days(action)
-    production_from = day_start(source[0].day)
-    production_to = day_start(source[-1].day + 1)
-    now = context.environment.time_s
-    trade_until, retire_until = _terms(scheme.expiry, now, production_to, action.month)
-    first, last = action.first_serial, action.first_serial + action.count - 1
+    first = action.first_serial
+    context.overlay.put(device_key(device.id), replace(device, next_serial=first + action.count))
+    for starts, ends, count in _intervals(action, scheme, source):
+        _create_issuance(context, action, device, scheme, source, (starts, ends), (first, first + count - 1))
+        first += count
+
+
+def _intervals(action: Issue, scheme: Scheme, source: list[Attestation]) -> list[tuple[int, int, int]]:
+    """(start, end, certificates) of each production interval, in the order of the serials."""
+    if not granular(scheme):
+        return [(day_start(source[0].day), day_start(source[-1].day + 1), action.count)]
+    hours = hourly([(judged.day, judged.hours_wh) for judged in source], action.netted_wh)
+    return [(start, start + HOUR_S, energy_wh) for start, energy_wh in hours]
+
+
+def _create_issuance(
+    context: Context,
+    action: Issue,
+    device: Device,
+    scheme: Scheme,
+    source: list[Attestation],
+    produced: tuple[int, int],
+    serials: tuple[int, int],
+) -> None:
+    now, (first, last) = context.environment.time_s, serials
+    trade_until, retire_until = _terms(scheme.expiry, now, produced[1], action.month)
     number = context.next_number("issuance")
     context.overlay.put(
         issuance_key(number),
@@ -259,8 +284,8 @@ def _create_certificates(context: Context, action: Issue, device: Device, scheme
             month=action.month,
             start=first,
             end=last,
-            production_from=production_from,
-            production_to=production_to,
+            production_from=produced[0],
+            production_to=produced[1],
             issued_at=now,
             trade_until=trade_until,
             retire_until=retire_until,
@@ -270,7 +295,8 @@ def _create_certificates(context: Context, action: Issue, device: Device, scheme
             txid=context.txid,
         ),
     )
-    context.overlay.put(device_key(device.id), replace(device, next_serial=last + 1))
+    if context.moved:  # a rule that shares out the hour before has had its movement
+        context.enter(context.action_index, "issue")
     point = context.create(Bundle(device.owner, number, device.id, first, last, trade_until, retire_until, 0))
     context.announce(Issued(number, device.id, scheme.id, action.month, first, last, device.owner))
     carry_out(context, point, device, scheme)

@@ -213,14 +213,14 @@ class Judge:
     async def _say_all(self, record: Device, signed: DayClose) -> bool:
         """What this close lets say, of its own day and of earlier ones; False where it has to be begun again."""
         device, newest = record.id, signed.close.day
-        shares = self._shares(record)
-        for close, step in self._verdicts.due(record, shares, signed):
+        scheme = self._scheme(record)
+        for close, step in self._verdicts.due(record, scheme.release_shares, signed):
             key = (device, close.close.day, step, 0)
             before = self._judged.get(key)
             if self._released(self._ports.tip()[0], *key) or (before is not None and before.basis == _basis(record)):
                 continue
             try:
-                said = await self._on_worker(self._verdicts.say, record, shares, close, step, newest)
+                said = await self._on_worker(self._verdicts.say, record, scheme, close, step, newest)
             except ReadingRefusal as refusal:
                 self._ports.log("not_judged", device=device, day=key[1], code=refusal.code, why=str(refusal))
                 self._waiting[device] = _basis(record)
@@ -237,10 +237,10 @@ class Judge:
                 )
         return True
 
-    def _shares(self, device: Device) -> tuple[int, ...]:
+    def _scheme(self, device: Device) -> Scheme:
         scheme = self._ports.tip()[0].get(scheme_key(device.scheme))
         assert isinstance(scheme, Scheme)
-        return scheme.release_shares
+        return scheme
 
     def _attest(self, environment: BlockEnvironment, device: Device, judged: Judged) -> None:
         self._sign_and_send(attestation_of(device, judged.said, environment.epoch), environment)
@@ -316,7 +316,7 @@ class Judge:
 
     def _is_next(self, snapshot: Snapshot, device: int, day: int, step: int) -> bool:
         record = self._device(device)
-        return record is not None and next_step(snapshot, self._shares(record), device, day) == step
+        return record is not None and next_step(snapshot, self._scheme(record).release_shares, device, day) == step
 
     # --- issuing
 

@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from contracts.issue import NO_INPUTS
 from contracts.release import released_up_to, steps_of
+from contracts.schemes import granular
 from node.baselines import Baselines, facts_of, readings_between
 from node.readings import ReadingStore
 from node.wire import Close, DayClose
 from state.attestation import PROMPT, STEP_DAYS, VERDICT_NAMES, Attestation
-from state.records import Device
+from state.records import Device, Scheme
 from state.units import DAY_S
 from verifier.device import DeviceFacts
 from verifier.finding import codes
@@ -50,6 +51,7 @@ class StepVerdict:
     reasons: tuple[str, ...]
     energy_wh: int
     release_wh: int
+    hours_wh: tuple[int, ...] = ()  # of what is released, where the scheme counts by the hour
 
 
 class Verdicts:
@@ -77,17 +79,16 @@ class Verdicts:
                     found.append((close, step))
         return found
 
-    def say(
-        self, device: Device, shares: tuple[int, ...], signed: DayClose, step: int, newest_day: int
-    ) -> StepVerdict | None:
+    def say(self, device: Device, scheme: Scheme, signed: DayClose, step: int, newest_day: int) -> StepVerdict | None:
         """What closes up to `newest_day` let say of a day at a step; None where it has to wait, or is at its end."""
-        close, facts = signed.close, facts_of(device)
+        close, facts, shares = signed.close, facts_of(device), scheme.release_shares
         steps = steps_of(shares)
         weighed, energy_wh = self._weigh(device, facts, signed)
         if weighed.verdict != "accept" or steps == (PROMPT,):
             release_wh = energy_wh if weighed.verdict == "accept" else 0
             reasons = codes(weighed.findings)
-            return None if step else StepVerdict(close, step, weighed.verdict, reasons, energy_wh, release_wh)
+            hours_wh = self._grid(facts, close).hours_wh if granular(scheme) and release_wh else ()
+            return None if step else StepVerdict(close, step, weighed.verdict, reasons, energy_wh, release_wh, hours_wh)
         if newest_day < close.day + STEP_DAYS[step]:
             return None
         outcome: Outcome = "accept"
@@ -174,4 +175,5 @@ def attestation_of(device: Device, said: StepVerdict, epoch: int) -> Attestation
         reasons=said.reasons,
         release_wh=said.release_wh,
         energy_wh=said.energy_wh,
+        hours_wh=said.hours_wh,
     )

@@ -32,6 +32,7 @@ class Attestation(Wire, frozen=True):
     reasons: Annotated[tuple[Code, ...], Meta(max_length=32)]  # sorted codes
     release_wh: U64
     energy_wh: U64
+    hours_wh: Annotated[tuple[U64, ...], Meta(max_length=24)] = ()  # the release by hour, in a granular scheme
 
 
 class SignedBy(Wire, frozen=True):

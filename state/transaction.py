@@ -11,7 +11,7 @@ from msgspec import Meta
 from state.attestation import Attestation, SignedBy
 from state.codec import Wire, decode, encode
 from state.crypto import H, signed_bytes
-from state.records import AuctionClass, DeviceFacts
+from state.records import AuctionClass, DeviceFacts, Scheme
 from state.units import (
     MAX_ACTIONS,
     MAX_SIGNERS,
@@ -147,6 +147,12 @@ class CorrectContent(Wire, frozen=True, tag="correct"):
     evidence_hash: OptionalKey
 
 
+class SchemeContent(Wire, frozen=True, tag="scheme"):
+    """A new kind of certificates, or other terms for what will be issued of a known one."""
+
+    scheme: Scheme
+
+
 class RenewContent(Wire, frozen=True, tag="renew"):
     """A new term for what was accredited: `kind` is role:NAME, device, meter or gateway; `until` 0 revokes."""
 
@@ -189,6 +195,7 @@ ProposalContent = (
     | RotateVoteKeyContent
     | RecoverContent
     | CorrectContent
+    | SchemeContent
 )
 
 

@@ -163,5 +163,5 @@ class Evidence:
     def _said(self, device: Device, scheme: Scheme, signed: DayClose, judged: Attestation) -> Attestation | None:
         """What this node would attest of a day at a step, from all the days that it holds."""
         newest_day = self._readings.head(device.id).held_day
-        said = self._verdicts.say(device, scheme.release_shares, signed, judged.step, newest_day)
+        said = self._verdicts.say(device, scheme, signed, judged.step, newest_day)
         return None if said is None else attestation_of(device, said, judged.epoch)

@@ -7,6 +7,7 @@ import msgspec
 from consensus.votes import Finalization, Quorum
 from contracts.events import EventRecord, event_dict
 from contracts.transition import describe
+from node.queries.access import shown as shown_to_all
 from node.queries.values import plain
 from state.block import Block, Header, header_hash
 from state.codec import Wire
@@ -180,7 +181,7 @@ def block_message(store: Store, height: int) -> dict[str, Any] | None:
         return None
     kept = _kept(store, height)
     shown = header_dict(kept.header, finalization_of(store, height))
-    return {
+    message = {
         "kind": "block",
         "height": height,
         "hash": shown["hash"],
@@ -193,6 +194,8 @@ def block_message(store: Store, height: int) -> dict[str, Any] | None:
         "transactions": kept.transactions,
         "events": [event_dict(event) for event in events_of(store, height)],
     }
+    public: dict[str, Any] = shown_to_all(message)  # a stream has no reader of its own
+    return public
 
 
 def last_signed(store: Store, validators: int) -> list[int]:

@@ -140,7 +140,7 @@ async def evidence(plant: Plant, days: int = 3) -> tuple[ReadingStore, Issue]:
     for day in range(FIRST_DAY + COMMISSIONING, FIRST_DAY + COMMISSIONING + days):
         signed = store.close_of(plant.device, day)
         assert signed is not None
-        said = Verdicts(store, Baselines(store)).say(record, scheme.release_shares, signed, PROMPT, day)
+        said = Verdicts(store, Baselines(store)).say(record, scheme, signed, PROMPT, day)
         assert said is not None
         judged = attestation_of(record, said, 0)
         fields = {name: getattr(judged, name) for name in judged.__struct_fields__}

@@ -141,6 +141,7 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         Attestation, epoch=st.just(0) | u64, device=u32, day=u32, step=u8, revision=u8, readings_root=digest,
         inputs_root=st.just(bytes(32)) | digest, profile_hash=maybe_key, verifier_version=u16, verdict=u8,
         reasons=st.lists(code, max_size=3).map(tuple), release_wh=u64, energy_wh=u64,
+        hours_wh=st.lists(u64, max_size=24).map(tuple),
     )  # fmt: skip
     signed = wire(SignedBy, validator=u16, signature=st.binary(min_size=64, max_size=64))
     day = wire(AttestedDay, attestation=attestation, signatures=st.lists(signed, max_size=4).map(tuple))
