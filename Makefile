@@ -5,6 +5,8 @@
 #   make test        the whole suite
 #   make check       format, lint, types, import contracts, docs, and that suite once
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
+#   make sim         simulated networks under faults, SEEDS=a:b; one JSON object at the end   TRACE=1 for one seed
+#   make mutants     the product with one rule left out, one at a time: what kills each        ONLY=name
 #   make docs        write the pages that are generated from the code
 #   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
@@ -27,7 +29,7 @@ WORKERS ?= 2
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check bench docs gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check bench sim mutants docs gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -55,6 +57,13 @@ check: $(DEV)
 
 bench: $(DEV)
 	@$(BIN)/python -m bench.throughput $(if $(filter 0,$(QUICK)),,--quick)
+
+SEEDS ?= 0:300
+sim: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m harness.sim.run $(SEEDS) $(if $(TRACE),--trace)
+
+mutants: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m harness.mutation.gate $(if $(ONLY),--only $(ONLY))
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py

@@ -90,7 +90,7 @@ def boundary_may_be_built_on(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(proposals.Proposals, "_follows", careless)
 
 
-@mutant("z", epoch_length=6, n=4, villains={}, changes=[("rotate", 0), ("rotate", 1), ("rotate", 2)])
+@mutant("z", epoch_length=6, n=4, liars=0, changes=[("rotate", 0), ("rotate", 1), ("rotate", 2)])
 def the_old_key_votes_on(patch: pytest.MonkeyPatch) -> None:
     """a node that rotated its key goes on with the seat of the first one"""
     patch.setattr(office.Office, "seat_of", lambda self, validators: self._seats[0])

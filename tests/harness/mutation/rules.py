@@ -139,7 +139,7 @@ def signer_counted_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(light, "check_quorum", lambda *_: None)
 
 
-@mutant("10", "tests/consensus_rules/test_restart.py", n=4, crash=0.012, live=True, villains={})
+@mutant("10", "tests/consensus_rules/test_restart.py", n=4, crash=0.012, live=True, liars=0)
 def own_votes_not_counted_again(patch: pytest.MonkeyPatch) -> None:
     """after a restart a node does not count its own votes"""
     patch.setattr(Engine, "_recount_own_votes", lambda self: None)
@@ -290,7 +290,7 @@ def chain_not_signed(patch: pytest.MonkeyPatch) -> None:
     _signs_less(patch, chain=True)
 
 
-@mutant("24", "tests/network/test_voting.py", n=4, villains={}, forgetful=1, epoch_length=6)
+@mutant("24", "tests/network/test_voting.py", n=4, liars=0, use="forgets", epoch_length=6)
 def amnesiac_votes_at_once(patch: pytest.MonkeyPatch) -> None:
     """a validator that lost its votes goes on voting"""
     whole = office.Engine.__init__

@@ -162,7 +162,8 @@ class Cluster:
         return self.now_ms > LONGEST_MS or (len(self.watch.chain) >= BLOCKS and self.people.finished)
 
     def _expected(self) -> list[SimNode]:
-        return [node for node in self.nodes if node.index not in self.options.frozen]
+        broken = {*self.options.frozen, self.options.slow}
+        return [node for node in self.nodes if node.index not in broken]
 
     def at(self, at_ms: int, happen: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (max(at_ms, self.now_ms), next(self._order), happen))
@@ -323,11 +324,12 @@ class Cluster:
         header, block_hash = effect.block.header, effect.block_hash
         self._audit.update(b"%d commit %d" % (node.index, header.height) + block_hash)
         self.say(f"{node.index} commits {header.height} {block_hash.hex()[:8]}")
+        self._see_stored(node)
         self._final(effect.block, block_hash)
         at = (effect.finalization.epoch, effect.finalization.view)
         if self._healed_at is not None and at > self._healed_at and node.index not in self.recovered:
             views = at[1] - (self._healed_at[1] if at[0] == self._healed_at[0] else 0)
-            if node.index in {n.index for n in self._expected()}:
+            if node in self._expected():
                 if node.term.index is not None:  # an observer asks for what has become final, and may ask late
                     self.max_views = max(self.max_views, views)
                     if views > self.options.f + 4:
