@@ -4,6 +4,11 @@
 again, and the last events.
 """
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from harness.sim.cluster import Cluster
 from harness.sim.conservation import Books
@@ -12,6 +17,8 @@ from harness.sim.run import play
 from harness.sim.villains import VILLAINS
 from harness.sim.watch import Violation, Watch
 
+ROOT = Path(__file__).resolve().parents[2]
+PATHS = (ROOT, ROOT / "tests")
 SEEDS = 300
 CHUNKS = 20
 KINDS = (
@@ -35,6 +42,18 @@ def test_one_seed_is_one_run(seed: int) -> None:
     print(f"seed {seed}: {first.events} events, audit hash {first.audit}")
     assert (first.audit, first.events, first.blocks) == (second.audit, second.events, second.blocks)
     assert first.events > 1_000
+
+
+def test_a_run_does_not_depend_on_the_hashes_of_a_process() -> None:
+    program = "from harness.sim.run import play; print(play(5, blocks=30).audit)"
+    found = set()
+    for hash_seed in ("0", "9"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(map(str, PATHS))}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        found.add(done.stdout)
+    assert len(found) == 1
 
 
 def test_other_seeds_are_other_runs() -> None:

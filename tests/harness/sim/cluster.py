@@ -55,6 +55,7 @@ class Cluster:
         self.options, self._trace = options, trace
         self.random = Random(options.seed ^ 0x5EED)
         self.now_ms = self.events = self.crashes = 0
+        self.places = 0  # where the node of `die_at` could have died
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self._audit = blake2b(digest_size=16)
@@ -159,7 +160,10 @@ class Cluster:
     def _over(self) -> bool:
         if self.options.live and (self._healed_at is None or len(self.recovered) < len(self._expected())):
             return False
-        return self.now_ms > LONGEST_MS or (len(self.watch.chain) >= BLOCKS and self.people.finished)
+        if self.now_ms > LONGEST_MS:
+            return True
+        blocks = self.options.blocks
+        return len(self.watch.chain) >= blocks and (self.people.finished or blocks < BLOCKS)
 
     def _expected(self) -> list[SimNode]:
         broken = {*self.options.frozen, self.options.slow}
@@ -214,6 +218,11 @@ class Cluster:
 
     def maybe_die(self, node: SimNode) -> None:
         """Counted down to the next death, so that a place where nobody dies costs a subtraction."""
+        if self.options.die_at is not None and self.options.die_at[0] == node.index:
+            self.places += 1
+            if self.places == self.options.die_at[1]:
+                self.say(f"{node.index} dies at place {self.places}")
+                raise Crashed
         self._until_death -= 1
         if self._until_death <= 0:
             self._until_death = self._draw_death()

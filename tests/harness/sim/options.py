@@ -65,6 +65,8 @@ class Options:
     changes: list[tuple[str, int]]  # what happens to the set of validators, in this order
     segment_bytes: int
     batched: bool  # all transactions come early, so that blocks are full and then the chain idles
+    die_at: tuple[int, int] | None = None  # a node, and which of its places to die at it dies at, once
+    blocks: int = BLOCKS  # a run covers; fewer than usual: then it does not wait for the stories to end
     timing: Timing = field(default_factory=lambda: Timing(500, 1_000, 200))
 
     @property
