@@ -1,7 +1,7 @@
 """One process dies once, at each place where something becomes durable, is sent or is stored, and starts again.
 
-Nobody may contradict itself, everybody finalises again in time, and all ledgers agree. The full form takes every place of
-every node: `WATTEST_EVERY_CRASH=1`, some thousand runs; here every hundredth of one of them.
+Nobody may contradict itself, everybody finalises again in time, and all ledgers agree. The full form takes every place
+of every node: `WATTEST_EVERY_CRASH=1`, some thousand runs; here every hundredth of one of them.
 """
 
 import os

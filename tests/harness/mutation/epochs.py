@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from harness.mutation import mutant
-from harness.mutation.rules import SCENARIOS
 
 from consensus import evidence, proposals
 from consensus.engine import Engine
@@ -57,7 +56,7 @@ def the_last_validator_leaves(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(membership, "_check_leave", careless)
 
 
-@mutant("w", "tests/consensus_rules/test_evidence.py", villain="nullify_spammer", n=4)
+@mutant("w", liars=1, villain="nullify_spammer", n=4)
 def lawful_votes_called_evidence(patch: pytest.MonkeyPatch) -> None:
     """NOTARIZE and NULLIFY of one view are taken for a double vote"""
 
@@ -69,13 +68,13 @@ def lawful_votes_called_evidence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("consensus.tally.contradict", contradict)
 
 
-@mutant("x", SCENARIOS, **EPOCHS)
+@mutant("x", **EPOCHS)
 def epochs_never_end(patch: pytest.MonkeyPatch) -> None:
     """the engine goes on above the epoch's last block"""
     patch.setattr(Engine, "ended", property(lambda self: False))
 
 
-@mutant("y", SCENARIOS, villain="invalid_proposer", **EPOCHS)
+@mutant("y", liars=1, villain="invalid_proposer", **EPOCHS)
 def boundary_may_be_built_on(patch: pytest.MonkeyPatch) -> None:
     """voters accept a block above the epoch's last one"""
     whole = proposals.Proposals._follows

@@ -73,13 +73,13 @@ def judge(name: str, limits: tuple[int, int, float, bool]) -> Verdict:
     began = time.monotonic()
     first, last, seconds, directed_first = limits
     seeds, how = 0, ""
-    if directed_first and mutant.directed:
+    if directed_first and mutant.tests:
         how = ask(mutant)
     killer = "directed" if how else ""
     if not how:
         seeds, how = hunt(mutant, first, last, seconds)
         killer = "simulator" if how else ""
-    if not how and mutant.directed and not directed_first:
+    if not how and mutant.tests and not directed_first:
         how = ask(mutant)
         killer = "directed" if how else ""
     return Verdict(name, killer, seeds, time.monotonic() - began, how)
@@ -108,7 +108,7 @@ def ask(mutant: Mutant) -> str:
     """The first test that fails under the mutant."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "harness.mutation.plugin", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, *mutant.directed],
+        [*command, *mutant.tests],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "WATTEST_MUTANT": mutant.name},
         capture_output=True,
