@@ -136,7 +136,7 @@ def test_an_equivocator_loses_its_seat() -> None:
 
 def test_a_validator_that_lost_its_votes_observes_and_comes_back() -> None:
     cluster = run(seed=902, use="forgets", epoch_length=6, changes=[])
-    node = cluster.nodes[cluster.options.forgetful or 0]
+    node = cluster.nodes[cluster.options.forgetful[0]]
     assert 2 <= node.term.seat.journal.header.valid_from_epoch <= node.epoch
     assert node.term.engine.standing().may_vote
 
@@ -147,3 +147,34 @@ def test_one_joins_one_leaves_and_two_rotate_while_others_crash() -> None:
     first, last = cluster.watch.sets[0], cluster.watch.sets[max(cluster.watch.sets)]
     assert cluster.watch.nodes_of(max(cluster.watch.sets)) == (1, 2, 3, 4, 5, 6)
     assert len({*first, *last}) == len(first) + 3, "one new member and two new keys"
+
+
+def test_more_than_f_that_lost_their_votes_stop_the_chain_and_never_fork_it() -> None:
+    """The way out is a new genesis from the last final state; a heuristic would be a fork."""
+    cluster = run(live=False, heal_ms=10**9, forgetful=(0, 1), epoch_length=6, changes=[])
+    assert 10 < len(cluster.watch.chain) < 100
+    assert cluster.now_ms > 200_000
+    assert not any(cluster.nodes[index].term.engine.standing().may_vote for index in (0, 1))
+
+
+@pytest.mark.parametrize("wrong_ms", [3_600_000, -3_600_000])
+def test_clock_of_one_is_an_hour_off(wrong_ms: int) -> None:
+    cluster = run(skew_ms={0: 0, 1: wrong_ms, 2: 100, 3: -100})
+    times = [cluster.executions.header(block_hash).timestamp_ms for block_hash in cluster.watch.chain.values()]
+    assert times == sorted(set(times))
+    assert times[-1] <= 1_700_000_000_000 + cluster.now_ms + 2_100, "no block is ahead of honest clocks"
+
+
+def test_checking_a_block_takes_longer_than_the_first_timer() -> None:
+    cluster = run(live=False, heal_ms=10**9, execution_ms=3_000)
+    assert len(cluster.watch.chain) > 10
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_so_few_validators_bear_no_fault_but_any_number_of_restarts(n: int) -> None:
+    assert run(n=n, crash=0.004).crashes > 0
+
+
+def test_set_grows_from_one_to_three() -> None:
+    cluster = run(n=1, epoch_length=5, changes=[("join", 1), ("join", 2)])
+    assert cluster.watch.nodes_of(max(cluster.watch.sets)) == (0, 1, 2)

@@ -130,8 +130,8 @@ class Cluster:
         self.at(3_000, self._remind)
         if options.live:
             self.at(options.heal_ms, self._heal)
-        if options.forgetful is not None:
-            self.at(options.heal_ms // 3 if options.live else 20_000, self._forget)
+        for index in options.forgetful:
+            self.at(options.heal_ms // 3 if options.live else 20_000, lambda i=index: self._forget(i))
         self._deadline_ms = options.heal_ms + (options.f + 1) * options.timing.longest_ms + 16 * options.timing.delta_ms
         try:
             while not self._over():
@@ -233,8 +233,8 @@ class Cluster:
         chance = self.options.crash
         return NEVER if not chance else 1 + int(log(1 - self.random.random()) / log(1 - chance))
 
-    def _forget(self) -> None:
-        node = self._by_index[self.options.forgetful]  # type: ignore[index]
+    def _forget(self, index: int) -> None:
+        node = self._by_index[index]
         self.say(f"{node.index} loses its journal")
         if node.engine is not None:
             node.crash()
@@ -266,7 +266,7 @@ class Cluster:
     def later(self, node: SimNode, at_ms: int, make: Callable[[int, int], inputs.Input]) -> None:
         """An input for this process, unless it dies before. Negative: soon, after a short execution."""
         incarnation = node.incarnation
-        due_ms = self.now_ms + int(self.random.random() * 20) if at_ms < 0 else at_ms
+        due_ms = self.now_ms + int(self.random.random() * self.options.execution_ms) if at_ms < 0 else at_ms
 
         def happen() -> None:
             if node.incarnation != incarnation:

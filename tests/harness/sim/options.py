@@ -59,12 +59,13 @@ class Options:
     frozen: list[int]  # stay down for ever when the rest is healed
     skew_ms: dict[int, int]
     clock_steps: list[tuple[int, int, int]]  # when, whose, to what
-    forgetful: int | None  # loses its votes once
+    forgetful: tuple[int, ...]  # lose their votes once
     slow: int | None  # its links take longer than any timer allows for, for ever
     epoch_length: int
     changes: list[tuple[str, int]]  # what happens to the set of validators, in this order
     segment_bytes: int
     batched: bool  # all transactions come early, so that blocks are full and then the chain idles
+    execution_ms: int = 20  # what checking or building a block takes at most
     die_at: tuple[int, int] | None = None  # a node, and which of its places to die at it dies at, once
     blocks: int = BLOCKS  # a run covers; fewer than usual: then it does not wait for the stories to end
     timing: Timing = field(default_factory=lambda: Timing(500, 1_000, 200))
@@ -116,7 +117,7 @@ class Options:
             frozen=spare if use == "frozen" else [],
             skew_ms={node: random.randrange(-400, 400) for node in range(everybody)},
             clock_steps=_draw_steps(random, n, last_ms),
-            forgetful=spare[0] if use == "forgets" and epoch_length else None,
+            forgetful=tuple(spare[:1]) if use == "forgets" and epoch_length else (),
             slow=spare[0] if use == "slow" else None,
             epoch_length=epoch_length,
             changes=changes,
