@@ -8,6 +8,8 @@
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
 #   make fuzz        mutated inputs to everything that reads bytes               INPUTS=1000000, SEED=n
 #   make vectors     write the test vectors of the protocol, tests/vectors/protocol
+#   make sim         simulated networks under faults, SEEDS=a:b; one JSON object at the end   TRACE=1 for one seed
+#   make mutants     the product with one rule left out, one at a time: what kills each        ONLY=name
 #   make docs        write the pages that are generated from the code
 #   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
@@ -30,7 +32,7 @@ WORKERS ?= 2
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check attack fuzz bench vectors docs gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check attack sim mutants fuzz bench vectors docs gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -68,6 +70,13 @@ bench: $(DEV)
 
 vectors: $(DEV)
 	@PYTHONPATH=.:tests $(BIN)/python tools/vectors.py
+
+SEEDS ?= 0:300
+sim: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m harness.sim.run $(SEEDS) $(if $(TRACE),--trace)
+
+mutants: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m harness.mutation.gate $(if $(ONLY),--only $(ONLY))
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py

@@ -493,11 +493,10 @@ class Engine:
             self._follower.ask_again()
 
     def _on_quorums(self, peer: Peer, message: Quorums) -> None:
-        before = self._view
         for quorum in message.quorums:
             self._learn(peer, quorum)
-        if len(message.quorums) == MAX_JUST and self._view > before:
-            self._out.send(GetQuorums(self._epoch, message.quorums[-1].view + 1), peer)  # there is a next page
+        if len(message.quorums) == MAX_JUST:
+            self._follower.ask_next_page(peer, message.quorums[-1].view + 1)
 
     def _on_status(self, peer: Peer, status: Status) -> None:
         """A claim, so it is only a reason to ask for quorums, which prove themselves."""

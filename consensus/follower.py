@@ -21,6 +21,7 @@ class Follower:
         self._out, self._clock = out, clock
         self._delta_ms = delta_ms
         self._quorums_due_ms = 0  # when quorums may be asked for again
+        self._page_view = 0  # from where on the last page of them was asked for
         self._requests: dict[GetBlock | GetBlocks, tuple[int, int]] = {}  # -> (attempts, when to try again)
 
     @property
@@ -116,9 +117,17 @@ class Follower:
         """Not more often than once in delta, or a stream of far votes would become a stream of questions."""
         if self._clock.now_ms >= self._quorums_due_ms:
             self._quorums_due_ms = self._clock.now_ms + self._delta_ms
+            self._page_view = final_view
             self._out.send(GetQuorums(self._out.epoch, final_view), peer)
         else:
             self._clock.wake_at(self._quorums_due_ms)
+
+    def ask_next_page(self, peer: Peer, from_view: int) -> None:
+        """A full answer has a next page, also when all of this one was known: the gap may lie higher. Each page lies
+        above the one before, so nobody leads us in circles."""
+        if from_view > self._page_view:
+            self._page_view = from_view
+            self._out.send(GetQuorums(self._out.epoch, from_view), peer)
 
     def serve(self, peer: Peer, block_hash: bytes) -> None:
         """A block that is not committed yet comes from memory, any other from the shell's disk."""

@@ -87,9 +87,13 @@ class HeldQuorums:
         return ((self.final,) if self.final else ()) + tuple(above[-(MAX_JUST - 1) :])
 
     def page(self, from_view: int) -> tuple[Quorum, ...]:
-        """The best Finalization and the oldest quorums from `from_view` up: the answer to GetQuorums."""
+        """The best Finalization and the oldest quorums from `from_view` up: the answer to GetQuorums.
+
+        MAX_JUST of them, if there are as many: that is how the other side knows of a next page.
+        """
         above = self._above(max(from_view, self.final_view + 1))
-        return ((self.final,) if self.final else ()) + tuple(above[: MAX_JUST - 1])
+        best = (self.final,) if self.final else ()
+        return best + tuple(above[: MAX_JUST - len(best)])
 
     def _above(self, from_view: int) -> list[Quorum]:
         return [self._held[key] for key in sorted(self._held) if key[0] >= from_view]

@@ -4,6 +4,7 @@ from harness.lone_engine import FINALIZE, NOTARIZE, NULLIFY, BuildBlock, CheckBl
 
 from consensus import inputs
 from consensus.effects import Commit, Fetch, Halt, SetTimer
+from consensus.held import HeldQuorums
 from consensus.inputs import VIEW
 from consensus.messages import (
     Again,
@@ -77,6 +78,29 @@ def test_answer_of_a_full_page_is_followed_by_the_next_question() -> None:
     alone = LoneEngine()
     alone.hear(Quorums(0, None, tuple(alone.nullification(view) for view in range(1, 65))), peer="2")
     assert GetQuorums(0, 65) in alone.said()
+
+
+def test_leader_that_missed_hundreds_of_nullifications_asks_for_page_after_page() -> None:
+    """An outage of two hundred views, entered at its end by one far quorum. What was already learnt of the pages does
+    not advance the view, and asking for the first page again and again would leave the gap open for ever."""
+    alone, other = LoneEngine(), HeldQuorums(None)
+    for view in range(1, 200):
+        other.add(alone.nullification(view))
+    alone.hear(QuorumMessage(alone.nullification(199)))
+    assert alone.view == 200
+    for _ in range(12):
+        questions = [message for message in alone.said() if isinstance(message, GetQuorums)]
+        if alone.wanted(BuildBlock) or not questions:
+            break
+        alone.hear(Quorums(0, None, other.page(questions[0].from_view)), peer="2")
+    assert alone.wanted(BuildBlock), "it never knew on what to build"
+
+
+def test_pages_that_lead_nowhere_are_not_asked_for_again_at_once() -> None:
+    alone = LoneEngine()
+    page = Quorums(0, None, tuple(alone.nullification(view) for view in range(1, 65)))
+    asked = [message for _ in range(5) for message in alone.hear(page, peer="2") and alone.said()]
+    assert sum(isinstance(message, GetQuorums) for message in asked) == 1
 
 
 def test_quorum_is_relayed_even_if_it_seems_redundant() -> None:

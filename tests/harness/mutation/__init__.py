@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+CORE = ("tests/consensus_rules", "tests/scenarios")  # seconds, and they know every clause of the engine
+
 Change = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -24,6 +26,11 @@ class Mutant:
     @property
     def name(self) -> str:
         return self.change.__name__
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Those that know the rule, the nearest first."""
+        return self.directed + (() if self.change.__module__.endswith("journal") else CORE)
 
     @property
     def about(self) -> str:

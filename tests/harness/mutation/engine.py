@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from harness.mutation import mutant
-from harness.mutation.rules import DENSE, SCENARIOS, _not_durable, _own
+from harness.mutation.rules import DENSE, _not_durable, _own
 
 from consensus import bodies, catchup, engine, light, proposals, votes
 from consensus.engine import Engine
@@ -32,25 +32,25 @@ def notarize_not_durable(patch: pytest.MonkeyPatch) -> None:
     _not_durable(patch, lambda record: _own(record, NOTARIZE))
 
 
-@mutant("C", n=4, villain="invalid_proposer")
+@mutant("C", n=4, liars=1, villain="invalid_proposer")
 def header_not_checked(patch: pytest.MonkeyPatch) -> None:
     """height, epoch, proposer, time and validators of a proposed header are believed"""
     patch.setattr(Proposals, "_follows", lambda self, header, parent, position: True)
 
 
-@mutant("D", SCENARIOS, n=4, villain="invalid_proposer")
+@mutant("D", n=4, liars=1, villain="invalid_proposer")
 def future_times_accepted(patch: pytest.MonkeyPatch) -> None:
     """a block may be hours ahead of every clock"""
     patch.setattr(proposals, "MAX_AHEAD_MS", 10**12)
 
 
-@mutant("E", n=4, villain="invalid_proposer")
+@mutant("E", n=4, liars=1, villain="invalid_proposer")
 def votes_without_executing(patch: pytest.MonkeyPatch) -> None:
     """a proposal is voted for before its execution was compared"""
     patch.setattr(Follower, "executed", lambda self, block_hash: True)
 
 
-@mutant("F", n=4, villain="impersonator")
+@mutant("F", n=4, liars=1, villain="impersonator")
 def quorum_signatures_not_checked(patch: pytest.MonkeyPatch) -> None:
     """a quorum is believed by its bitmap"""
 
@@ -60,7 +60,7 @@ def quorum_signatures_not_checked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(engine, "check_quorum", believing)
 
 
-@mutant("G", "tests/consensus_rules/test_votes.py", n=4, villain="impersonator")
+@mutant("G", n=4, liars=1, villain="impersonator")
 def small_quorums_accepted(patch: pytest.MonkeyPatch) -> None:
     """a quorum of any number of signatures is one"""
 
@@ -74,13 +74,13 @@ def small_quorums_accepted(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "check_quorum", believing)
 
 
-@mutant("H", n=4, villain="impersonator")
+@mutant("H", n=4, liars=1, villain="impersonator")
 def vote_signatures_not_checked(patch: pytest.MonkeyPatch) -> None:
     """a vote is believed by its signer index"""
     patch.setattr(engine, "vote_holds", lambda vote, validators, chain, verify: vote.signer < validators.n)
 
 
-@mutant("I", "tests/consensus_rules/test_views.py", SCENARIOS, n=4, villain="sign_everything", epoch_length=6)
+@mutant("I", n=4, liars=1, villain="sign_everything", epoch_length=6)
 def any_block_may_be_repeated(patch: pytest.MonkeyPatch) -> None:
     """a leader may propose any notarised block again, not only the epoch's last one"""
 
@@ -100,19 +100,19 @@ def builds_over_missing_nullifications(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(HeldQuorums, "open_parent", careless)
 
 
-@mutant("K", SCENARIOS, n=4, live=True, loss=0.25)
+@mutant("K", n=4, live=True, loss=0.25)
 def proposals_without_reasons(patch: pytest.MonkeyPatch) -> None:
     """a proposal does not show the quorums that allow its parent"""
     patch.setattr(HeldQuorums, "just", lambda self, parent_view, view: ())
 
 
-@mutant("L", SCENARIOS)
+@mutant("L")
 def reconnection_not_noticed(patch: pytest.MonkeyPatch) -> None:
     """a healed link is told nothing until the next timer"""
     patch.setattr(Engine, "_on_peer_up", lambda self, peer: None)
 
 
-@mutant("M", SCENARIOS)
+@mutant("M")
 def skips_without_a_quorum_seen(patch: pytest.MonkeyPatch) -> None:
     """a leader gets no time although nobody else was heard of either"""
     patch.setattr(
@@ -120,13 +120,13 @@ def skips_without_a_quorum_seen(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@mutant("N", "tests/consensus_rules/test_restart.py", "tests/consensus_rules/test_views.py", **DENSE)
+@mutant("N", **DENSE)
 def finalize_lost_with_a_kept_notarization(patch: pytest.MonkeyPatch) -> None:
     """after a restart no FINALIZE is made for a Notarization whose vote the crash took"""
     patch.setattr(HeldQuorums, "notarizations", lambda self: [])
 
 
-@mutant("O", "tests/consensus_rules/test_final_headers.py", "tests/consensus_rules/test_messages.py", SCENARIOS)
+@mutant("O")
 def batches_not_checked_as_a_chain(patch: pytest.MonkeyPatch) -> None:
     """blocks of a peer's batch need not follow each other"""
     from consensus import follower
@@ -139,7 +139,7 @@ def batches_not_checked_as_a_chain(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(follower, "check_blocks", believing)
 
 
-@mutant("P", "tests/scenarios/test_scenarios.py", "tests/consensus_rules/test_final_headers.py")
+@mutant("P")
 def batch_bodies_not_checked(patch: pytest.MonkeyPatch) -> None:
     """the transactions of a fetched block need not be those of its header"""
     patch.setattr(catchup, "tx_root", lambda transactions: _Any())
@@ -157,7 +157,7 @@ class _Any:
     __hash__ = None  # type: ignore[assignment]
 
 
-@mutant("Q", "tests/consensus_rules/test_final_headers.py", "tests/proofs/test_proof.py")
+@mutant("Q", "tests/proofs/test_proof.py")
 def finalizations_of_others_accepted(patch: pytest.MonkeyPatch) -> None:
     """a Finalization need not be of the block that it is shown for"""
     patch.setattr(
@@ -170,7 +170,7 @@ def finalizations_of_others_accepted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(catchup, "verify_finalization", light.verify_finalization)
 
 
-@mutant("R", "tests/network/test_network.py", n=4, loss=0.25, live=True, villain="silent")
+@mutant("R", "tests/network/test_network.py", n=4, loss=0.25, live=True, liars=1, villain="silent")
 def the_same_peer_is_asked_again(patch: pytest.MonkeyPatch) -> None:
     """a request that was not answered goes to the same peer for ever"""
     whole = sync.peer_to_ask
@@ -178,7 +178,7 @@ def the_same_peer_is_asked_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("node.runtime.peer_to_ask", lambda peers, height, attempt: whole(peers, 0, 0))
 
 
-@mutant("S", "tests/network/test_signer.py", equivalent="")
+@mutant("S", "tests/network/test_signer.py")
 def no_guard_on_the_key(patch: pytest.MonkeyPatch) -> None:
     """the vote key signs whatever it is given"""
 
@@ -188,19 +188,19 @@ def no_guard_on_the_key(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Signer, "sign_vote", signing)
 
 
-@mutant("T", n=4, villain="invalid_proposer")
+@mutant("T", n=4, liars=1, villain="invalid_proposer")
 def bodies_not_compared_with_headers(patch: pytest.MonkeyPatch) -> None:
     """a block's transactions need not be those of its header"""
     patch.setattr(bodies, "tx_root", lambda transactions: _Any())
 
 
-@mutant("U", SCENARIOS, n=4, villain="silent", loss=0.1, live=True)
+@mutant("U", n=4, liars=1, villain="silent", loss=0.1, live=True)
 def leaders_hold_back_for_ever(patch: pytest.MonkeyPatch) -> None:
     """a leader proposes once and not again when its proposal was lost"""
     patch.setattr(Engine, "_propose_again", lambda self, to: None)
 
 
-@mutant("V", "tests/consensus_rules/test_messages.py", SCENARIOS)
+@mutant("V")
 def proposals_of_anybody(patch: pytest.MonkeyPatch) -> None:
     """whoever signs a proposal is taken for the leader of its view"""
     whole = Engine._on_propose

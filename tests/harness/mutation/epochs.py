@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from harness.mutation import mutant
-from harness.mutation.rules import SCENARIOS
 
 from consensus import evidence, proposals
 from consensus.engine import Engine
@@ -57,7 +56,7 @@ def the_last_validator_leaves(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(membership, "_check_leave", careless)
 
 
-@mutant("w", "tests/consensus_rules/test_evidence.py", villain="nullify_spammer", n=4)
+@mutant("w", liars=1, villain="nullify_spammer", n=4)
 def lawful_votes_called_evidence(patch: pytest.MonkeyPatch) -> None:
     """NOTARIZE and NULLIFY of one view are taken for a double vote"""
 
@@ -69,13 +68,13 @@ def lawful_votes_called_evidence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("consensus.tally.contradict", contradict)
 
 
-@mutant("x", SCENARIOS, **EPOCHS)
+@mutant("x", **EPOCHS)
 def epochs_never_end(patch: pytest.MonkeyPatch) -> None:
     """the engine goes on above the epoch's last block"""
     patch.setattr(Engine, "ended", property(lambda self: False))
 
 
-@mutant("y", SCENARIOS, villain="invalid_proposer", **EPOCHS)
+@mutant("y", liars=1, villain="invalid_proposer", **EPOCHS)
 def boundary_may_be_built_on(patch: pytest.MonkeyPatch) -> None:
     """voters accept a block above the epoch's last one"""
     whole = proposals.Proposals._follows
@@ -90,7 +89,7 @@ def boundary_may_be_built_on(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(proposals.Proposals, "_follows", careless)
 
 
-@mutant("z", epoch_length=6, n=4, villains={}, changes=[("rotate", 0), ("rotate", 1), ("rotate", 2)])
+@mutant("z", epoch_length=6, n=4, liars=0, changes=[("rotate", 0), ("rotate", 1), ("rotate", 2)])
 def the_old_key_votes_on(patch: pytest.MonkeyPatch) -> None:
     """a node that rotated its key goes on with the seat of the first one"""
     patch.setattr(office.Office, "seat_of", lambda self, validators: self._seats[0])

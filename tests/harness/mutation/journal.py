@@ -81,7 +81,7 @@ def pruned_with_its_finalization(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(records, "prunable", everything)
 
 
-@mutant("h", epoch_length=6, n=4, villains={}, changes=[("rotate", 0), ("rotate", 1)], crash=0.012)
+@mutant("h", epoch_length=6, n=4, liars=0, changes=[("rotate", 0), ("rotate", 1)], crash=0.012)
 def boundary_not_handed_over(patch: pytest.MonkeyPatch) -> None:
     """the journal of the next key does not learn how the epoch ended"""
     patch.setattr(Office, "hand_over", lambda self, finalization: None)

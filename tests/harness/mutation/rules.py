@@ -22,7 +22,6 @@ from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote,
 from contracts import evidence as evidence_rules
 from node import journal, ledger, office
 
-SCENARIOS = "tests/scenarios/test_scenarios.py"
 DENSE = {"crash": 0.012, "n": 4, "live": True}
 
 
@@ -44,7 +43,7 @@ def quorum_of_2f_plus_1(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ValidatorSet, "__init__", smaller)
 
 
-@mutant("3", n=4, villain="sign_everything")
+@mutant("3", n=4, liars=1, villain="sign_everything")
 def parent_not_checked(patch: pytest.MonkeyPatch) -> None:
     """parent and nullifications of a proposal are not looked at"""
     patch.setattr(Proposals, "_parent_allowed", lambda self, position: True)
@@ -71,7 +70,7 @@ def nullify_not_durable(patch: pytest.MonkeyPatch) -> None:
     _not_durable(patch, lambda record: _own(record, NULLIFY))
 
 
-@mutant("6", "tests/consensus_rules/test_views.py", SCENARIOS, **DENSE)
+@mutant("6", **DENSE)
 def votes_below_final_view(patch: pytest.MonkeyPatch) -> None:
     """votes are made at and below the best Finalization, where the journal is pruned"""
     make = OwnVotes.make
@@ -94,7 +93,7 @@ def builds_again_after_restart(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_replay", forgetting)
 
 
-@mutant("8", villain="equivocator", n=4)
+@mutant("8", liars=1, villain="equivocator", n=4)
 def last_proposal_wins(patch: pytest.MonkeyPatch) -> None:
     """a second proposal of a view is voted for too"""
     patch.setitem(own_votes.FORBIDDEN_AFTER, NOTARIZE, (NULLIFY,))
@@ -139,7 +138,7 @@ def signer_counted_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(light, "check_quorum", lambda *_: None)
 
 
-@mutant("10", "tests/consensus_rules/test_restart.py", n=4, crash=0.012, live=True, villains={})
+@mutant("10", n=4, crash=0.012, live=True, liars=0)
 def own_votes_not_counted_again(patch: pytest.MonkeyPatch) -> None:
     """after a restart a node does not count its own votes"""
     patch.setattr(Engine, "_recount_own_votes", lambda self: None)
@@ -157,7 +156,7 @@ def own_votes_not_sent_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_send_again", only_quorums)
 
 
-@mutant("12", "tests/scenarios/test_scenarios.py", live=True, loss=0.25, n=4)
+@mutant("12", live=True, loss=0.25, n=4)
 def quorums_not_sent_again(patch: pytest.MonkeyPatch) -> None:
     """a timer sends votes again and no quorums"""
     whole = Engine._send_again
@@ -170,13 +169,13 @@ def quorums_not_sent_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_send_again", only_votes)
 
 
-@mutant("13", "tests/consensus_rules/test_restart.py", SCENARIOS, **DENSE)
+@mutant("13", **DENSE)
 def quorums_not_durable(patch: pytest.MonkeyPatch) -> None:
     """Notarizations and Nullifications are not kept in the journal"""
     _not_durable(patch, lambda record: isinstance(record, HeldQuorum) and record.quorum.kind != FINALIZE)
 
 
-@mutant("14", SCENARIOS)
+@mutant("14")
 def no_quorum_relay(patch: pytest.MonkeyPatch) -> None:
     """a quorum is kept and not passed on"""
     whole = Outbox.send
@@ -220,7 +219,7 @@ def view_advanced_by_timer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_on_timer", impatient)
 
 
-@mutant("17", "tests/consensus_rules/test_timers.py", n=4, loss=0.25, live=True, delay_ms=(1, 2_000))
+@mutant("17", n=4, loss=0.25, live=True, delay_ms=(1, 2_000))
 def backoff_without_cap(patch: pytest.MonkeyPatch) -> None:
     """timers grow without end"""
 
@@ -231,7 +230,7 @@ def backoff_without_cap(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Timing, "patience_ms", patience)
 
 
-@mutant("18", "tests/consensus_rules/test_timers.py", SCENARIOS)
+@mutant("18")
 def backoff_reset_by_notarization(patch: pytest.MonkeyPatch) -> None:
     """timers count views since the last Notarization and not since the last Finalization"""
 
@@ -242,25 +241,25 @@ def backoff_reset_by_notarization(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_patience_ms", patience)
 
 
-@mutant("19", "tests/consensus_rules/test_timers.py")
+@mutant("19")
 def no_backoff(patch: pytest.MonkeyPatch) -> None:
     """every view gets the same time"""
     patch.setattr(Timing, "patience_ms", lambda self, view, final_view: 4 * self.delta_ms)
 
 
-@mutant("20", "tests/scenarios/test_scenarios.py", "tests/consensus_rules/test_views.py", epoch_length=6, n=4)
+@mutant("20", epoch_length=6, n=4)
 def older_epochs_dropped(patch: pytest.MonkeyPatch) -> None:
     """who is in an older epoch gets no answer"""
     patch.setattr(Engine, "_same_epoch", lambda self, peer, message: engine.epoch_of(message) in (None, self._epoch))
 
 
-@mutant("21", SCENARIOS, "tests/consensus_rules/test_views.py", crash=0.004)
+@mutant("21", crash=0.004)
 def nullify_after_finalize(patch: pytest.MonkeyPatch) -> None:
     """a node votes to nullify a view that it voted to finalise"""
     patch.setitem(own_votes.FORBIDDEN_AFTER, NULLIFY, (NULLIFY,))
 
 
-@mutant("22", SCENARIOS, epoch_length=6, n=4, loss=0.25)
+@mutant("22", epoch_length=6, n=4, loss=0.25)
 def builds_on_the_boundary(patch: pytest.MonkeyPatch) -> None:
     """a block is built on the epoch's last one before that is final"""
     patch.setattr(leading.Leading, "again", lambda self, view: None)
@@ -278,19 +277,19 @@ def _signs_less(patch: pytest.MonkeyPatch, **blank: Any) -> None:
     patch.setattr(votes, "vote_bytes", less)
 
 
-@mutant("23a", "tests/consensus_rules/test_votes.py", epoch_length=6, villain="reconfigurer", n=4)
+@mutant("23a", epoch_length=6, liars=1, villain="reconfigurer", n=4)
 def epoch_not_signed(patch: pytest.MonkeyPatch) -> None:
     """a vote's signature does not cover its epoch"""
     _signs_less(patch, epoch=True)
 
 
-@mutant("23b", "tests/consensus_rules/test_votes.py")
+@mutant("23b")
 def chain_not_signed(patch: pytest.MonkeyPatch) -> None:
     """a vote's signature does not cover its chain"""
     _signs_less(patch, chain=True)
 
 
-@mutant("24", "tests/network/test_voting.py", n=4, villains={}, forgetful=1, epoch_length=6)
+@mutant("24", "tests/network/test_voting.py", n=4, liars=0, use="forgets", epoch_length=6)
 def amnesiac_votes_at_once(patch: pytest.MonkeyPatch) -> None:
     """a validator that lost its votes goes on voting"""
     whole = office.Engine.__init__
@@ -327,7 +326,7 @@ def committed_before_its_parent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(follower, "reversed", list, raising=False)
 
 
-@mutant("27", "tests/consensus_rules/test_votes.py", "tests/consensus_rules/test_views.py", SCENARIOS)
+@mutant("27")
 def no_vote_window(patch: pytest.MonkeyPatch) -> None:
     """votes of any view ahead are kept"""
     patch.setattr(engine, "VIEWS_AHEAD", 10**9)

@@ -55,6 +55,7 @@ class Cluster:
         self.options, self._trace = options, trace
         self.random = Random(options.seed ^ 0x5EED)
         self.now_ms = self.events = self.crashes = 0
+        self.places = 0  # where the node of `die_at` could have died
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self._audit = blake2b(digest_size=16)
@@ -129,8 +130,8 @@ class Cluster:
         self.at(3_000, self._remind)
         if options.live:
             self.at(options.heal_ms, self._heal)
-        if options.forgetful is not None:
-            self.at(options.heal_ms // 3 if options.live else 20_000, self._forget)
+        for index in options.forgetful:
+            self.at(options.heal_ms // 3 if options.live else 20_000, lambda i=index: self._forget(i))
         self._deadline_ms = options.heal_ms + (options.f + 1) * options.timing.longest_ms + 16 * options.timing.delta_ms
         try:
             while not self._over():
@@ -159,10 +160,14 @@ class Cluster:
     def _over(self) -> bool:
         if self.options.live and (self._healed_at is None or len(self.recovered) < len(self._expected())):
             return False
-        return self.now_ms > LONGEST_MS or (len(self.watch.chain) >= BLOCKS and self.people.finished)
+        if self.now_ms > LONGEST_MS:
+            return True
+        blocks = self.options.blocks
+        return len(self.watch.chain) >= blocks and (self.people.finished or blocks < BLOCKS)
 
     def _expected(self) -> list[SimNode]:
-        return [node for node in self.nodes if node.index not in self.options.frozen]
+        broken = {*self.options.frozen, self.options.slow}
+        return [node for node in self.nodes if node.index not in broken]
 
     def at(self, at_ms: int, happen: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (max(at_ms, self.now_ms), next(self._order), happen))
@@ -213,6 +218,11 @@ class Cluster:
 
     def maybe_die(self, node: SimNode) -> None:
         """Counted down to the next death, so that a place where nobody dies costs a subtraction."""
+        if self.options.die_at is not None and self.options.die_at[0] == node.index:
+            self.places += 1
+            if self.places == self.options.die_at[1]:
+                self.say(f"{node.index} dies at place {self.places}")
+                raise Crashed
         self._until_death -= 1
         if self._until_death <= 0:
             self._until_death = self._draw_death()
@@ -223,8 +233,8 @@ class Cluster:
         chance = self.options.crash
         return NEVER if not chance else 1 + int(log(1 - self.random.random()) / log(1 - chance))
 
-    def _forget(self) -> None:
-        node = self._by_index[self.options.forgetful]  # type: ignore[index]
+    def _forget(self, index: int) -> None:
+        node = self._by_index[index]
         self.say(f"{node.index} loses its journal")
         if node.engine is not None:
             node.crash()
@@ -256,7 +266,7 @@ class Cluster:
     def later(self, node: SimNode, at_ms: int, make: Callable[[int, int], inputs.Input]) -> None:
         """An input for this process, unless it dies before. Negative: soon, after a short execution."""
         incarnation = node.incarnation
-        due_ms = self.now_ms + int(self.random.random() * 20) if at_ms < 0 else at_ms
+        due_ms = self.now_ms + int(self.random.random() * self.options.execution_ms) if at_ms < 0 else at_ms
 
         def happen() -> None:
             if node.incarnation != incarnation:
@@ -323,11 +333,12 @@ class Cluster:
         header, block_hash = effect.block.header, effect.block_hash
         self._audit.update(b"%d commit %d" % (node.index, header.height) + block_hash)
         self.say(f"{node.index} commits {header.height} {block_hash.hex()[:8]}")
+        self._see_stored(node)
         self._final(effect.block, block_hash)
         at = (effect.finalization.epoch, effect.finalization.view)
         if self._healed_at is not None and at > self._healed_at and node.index not in self.recovered:
             views = at[1] - (self._healed_at[1] if at[0] == self._healed_at[0] else 0)
-            if node.index in {n.index for n in self._expected()}:
+            if node in self._expected():
                 if node.term.index is not None:  # an observer asks for what has become final, and may ask late
                     self.max_views = max(self.max_views, views)
                     if views > self.options.f + 4:

@@ -6,6 +6,7 @@ from random import Random
 from harness.sim.options import Cut, Link, Options
 
 HEALED_DELAY_MS = 400
+SLOW_MS = 1_000  # two to four times what the protocol calls delta
 
 
 class Network:
@@ -20,6 +21,8 @@ class Network:
         """Delays in ms, one for each copy that arrives."""
         options, random = self._options, self._random.random
         low, high = options.delay_ms
+        if options.slow is not None and options.slow in (source, target):
+            return (SLOW_MS + int(random() * SLOW_MS),)
         if self.healed:
             return (1 + int(random() * min(high, HEALED_DELAY_MS)),)
         if (source, target) in self._blocked or random() < options.loss:

@@ -109,7 +109,7 @@ class SimNode:
         try:
             self.ledger = self._open_ledger()
             seats = [self._seat(name) for name in self._keys]
-            self._begun = True
+            self._begun, self.forgets = True, False
             for seat in seats:
                 if rolled_back(self.ledger, seat.journal):  # type: ignore[arg-type]
                     replay(self.ledger, seat.journal)  # type: ignore[arg-type]
@@ -143,7 +143,6 @@ class SimNode:
             path.unlink()
         epoch = self.ledger.tip.header.epoch
         self._forget(epoch)
-        self.forgets = False
         return Journal.create(directory, self.ledger.chain, public, UNSETTLED, epoch, self.disk)
 
     def _forget(self, epoch: int) -> None:
@@ -180,7 +179,8 @@ class SimNode:
         if type(given) is inputs.MessageReceived and type(given.message) is Status:
             self._heard_status(given.peer, given.message)
         try:
-            self.perform(self.engine.step(given))
+            if self.engine is not None:
+                self.perform(self.engine.step(given))
         except Crashed:
             self.crash()
 

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from random import Random
+from typing import TypeVar
 
 from harness.sim.beginning import JOINERS
 
 from consensus.timers import Timing
 
-SIZES = (1, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 6, 7, 10)
+SIZES = (1, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 6, 7, 1, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 6, 7, 10)
 KINDS = (
     "sign_everything",
     "sign_everything",
@@ -27,6 +28,7 @@ BLOCKS = 100  # that a run covers, unless it ends by its time
 HOUR_MS = 3_600_000
 
 Link = tuple[int, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,15 @@ class Options:
     frozen: list[int]  # stay down for ever when the rest is healed
     skew_ms: dict[int, int]
     clock_steps: list[tuple[int, int, int]]  # when, whose, to what
-    forgetful: int | None  # loses its votes once
+    forgetful: tuple[int, ...]  # lose their votes once
+    slow: int | None  # its links take longer than any timer allows for, for ever
     epoch_length: int
     changes: list[tuple[str, int]]  # what happens to the set of validators, in this order
     segment_bytes: int
     batched: bool  # all transactions come early, so that blocks are full and then the chain idles
+    execution_ms: int = 20  # what checking or building a block takes at most
+    die_at: tuple[int, int] | None = None  # a node, and which of its places to die at it dies at, once
+    blocks: int = BLOCKS  # a run covers; fewer than usual: then it does not wait for the stories to end
     timing: Timing = field(default_factory=lambda: Timing(500, 1_000, 200))
 
     @property
@@ -75,20 +81,24 @@ class Options:
 
     @classmethod
     def draw(cls, seed: int, **fixed: object) -> "Options":
-        """`fixed` holds options that are not drawn; the others do not depend on them more than they must."""
+        """`fixed` are options that are not drawn; `villain` names what every liar does, `liars` how many there are,
+        `use` what the rest of the faulty nodes suffer (frozen, clock, slow, forgets, none)."""
         random = Random(seed)
-        n = int(fixed.pop("n", None) or random.choice(SIZES))  # type: ignore[call-overload]
+        n = _either(fixed, "n", random.choice(SIZES))
         f = (n - 1) // 3
-        live = random.random() < 0.6
+        live = _either(fixed, "live", random.random() < 0.6)
         dense = random.random() < 0.3
-        liars = random.sample(range(n), f if random.random() < 0.75 else 0)
-        kind = fixed.pop("villain", None)
-        villains = {liar: str(kind or random.choice(KINDS)) for liar in liars}
+        liars = random.sample(range(n), _either(fixed, "liars", f if random.random() < 0.75 else 0))
+        kinds = {liar: random.choice(KINDS) for liar in liars}
+        villain = fixed.pop("villain", None)
+        villains = {liar: str(villain or kind) for liar, kind in kinds.items()}
         honest = [node for node in range(n) if node not in villains]
         spare = random.sample(honest, f - len(liars))
-        use = random.choice(("frozen", "clock", "forgets", "none")) if spare else "none"
-        epoch_length = random.choice((0, 0, 6, 8, 12)) if n > 1 else random.choice((0, 5))
-        changes = _draw_changes(random, n, f if spare else len(liars)) if epoch_length else []
+        drawn_use = random.choice(("frozen", "clock", "slow", "forgets", "none")) if spare else "none"
+        use = _either(fixed, "use", drawn_use)
+        epoch_length = _either(fixed, "epoch_length", random.choice((0, 0, 6, 8, 12)))
+        drawn_changes = _draw_changes(random, n, f if spare else len(liars))
+        changes = _either(fixed, "changes", drawn_changes if epoch_length else [])
         everybody = n + sum(kind == "join" for kind, _ in changes)
         heal_ms = random.choice((8_000, 15_000, 25_000, 40_000)) if live else 10**9
         last_ms = min(heal_ms, 60_000)
@@ -107,7 +117,8 @@ class Options:
             frozen=spare if use == "frozen" else [],
             skew_ms={node: random.randrange(-400, 400) for node in range(everybody)},
             clock_steps=_draw_steps(random, n, last_ms),
-            forgetful=spare[0] if use == "forgets" and epoch_length else None,
+            forgetful=tuple(spare[:1]) if use == "forgets" and epoch_length else (),
+            slow=spare[0] if use == "slow" else None,
             epoch_length=epoch_length,
             changes=changes,
             segment_bytes=random.choice((6_000, 40_000, 400_000)),
@@ -120,6 +131,11 @@ class Options:
             assert hasattr(drawn, name), name
             setattr(drawn, name, value)
         return drawn
+
+
+def _either(fixed: dict[str, object], name: str, drawn: T) -> T:
+    """What was fixed, or what was drawn all the same."""
+    return fixed.pop(name, drawn)  # type: ignore[return-value]
 
 
 def _draw_cuts(random: Random, everybody: int, last_ms: int) -> list[Cut]:
