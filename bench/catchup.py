@@ -18,7 +18,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter, process_time, thread_time
 
 from nacl.bindings import crypto_sign_open
 
@@ -191,7 +191,7 @@ def snapshot(bundles: int) -> dict[str, object]:
             joining = asyncio.run(_join(config))
             wall, cpu = perf_counter() - wall, process_time() - cpu
             server.communicate("", timeout=30)
-            served = float((path / "state" / "cpu").read_text())
+            served = json.loads((path / "state" / "served.json").read_text())
         finally:
             server.kill()
             server.wait()
@@ -209,7 +209,7 @@ def snapshot(bundles: int) -> dict[str, object]:
         "entries": rows.entry_count,
         "snapshot_wall_s": round(wall, 2),
         "snapshot_client_cpu_s": round(cpu, 2),
-        "snapshot_server_cpu_s": round(served, 2),
+        **served,
         "open_cpu_s": round(opening, 2),
         "store_mb": round(size / 1e6, 1),
         **({"extrapolated_wall_s_1e6": round(wall * MILLION / bundles, 1)} if 10**5 <= bundles < MILLION else {}),
@@ -253,8 +253,17 @@ class _Server:
         """Nothing to forget."""
 
 
+async def _watch_turns(turns: list[float]) -> None:
+    """How long a vote would have waited for its turn of the loop, in CPU seconds: others use this machine too."""
+    while True:
+        began = thread_time()
+        await asyncio.sleep(0)
+        turns.append(thread_time() - began)
+        await asyncio.sleep(0.001)
+
+
 async def _serve(path: Path) -> None:
-    """The state in `path` for whoever asks, until stdin closes. Prints its address; its CPU seconds go into a file."""
+    """The state in `path` for whoever asks, until stdin closes. Prints its address; what it cost goes into a file."""
     genesis, chain = load_genesis()
     ledger = Ledger.open(open_store(path, create=False), genesis, chain, SignatureCache())
     log, clock = open_log(None), SystemClock()
@@ -264,9 +273,17 @@ async def _serve(path: Path) -> None:
     await peers.start()
     await offering.start()
     print(peers.listen_address, flush=True)
-    began = process_time()
+    began, turns = process_time(), [0.0]
+    watch = asyncio.create_task(_watch_turns(turns))
     await asyncio.to_thread(sys.stdin.read)
-    (path / "cpu").write_text(str(process_time() - began))
+    watch.cancel()
+    turns.sort()
+    served = {
+        "snapshot_server_cpu_s": round(process_time() - began, 2),
+        "server_turn_ms_p99": round(turns[len(turns) * 99 // 100] * 1e3, 1),
+        "server_turn_ms_max": round(turns[-1] * 1e3, 1),
+    }
+    (path / "served.json").write_text(json.dumps(served))
     await offering.stop()
     await peers.stop()
     ledger.close()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from cli.verify_statement import NotProven, verify_proof
 from consensus.evidence import make_evidence
+from consensus.light import Hop
 from consensus.messages import (
     Again,
     BlockBody,
@@ -59,17 +61,26 @@ from node.wire import (
     VALIDATOR,
     AttestationMsg,
     Consensus,
+    Entries,
+    Frame,
+    GetEntries,
+    GetHops,
     GetReadings,
+    GetSnapshot,
     Hello,
     HelloProof,
+    Hops,
+    NoBlocks,
+    NoSnapshot,
     Ping,
     Pong,
+    Snapshot,
     Transactions,
     decode_frame,
     encode_frame,
 )
 from state.attestation import ACCEPT, Attestation
-from state.block import decode_block, encode_block
+from state.block import decode_block, encode_block, header_hash
 from state.codec import decode, encode
 from state.crypto import sign, verify
 from state.errors import DecodeError
@@ -191,8 +202,26 @@ class Corpus:
             AttestationMsg(attestation, 1, bytes(64)),
             Ping(2**64 - 1),
             Pong(0),
+            *self.snapshots(),
         ]
         return [encode_frame(frame) for frame in (*frames, *map(Consensus, map(encode, self.messages())))]
+
+    def snapshots(self) -> list[Frame]:
+        alone = self.engine
+        first = alone.block(alone.genesis, 1).header
+        final = alone.quorum(FINALIZE, Position(0, 1, 0, header_hash(first)))
+        rows = tuple(islice(self.world.store.scan_raw(b"\x00", b"\x80"), 20))
+        keys, values = tuple(key for key, _ in rows), tuple(value for _, value in rows)
+        return [
+            GetSnapshot(7),
+            Snapshot(1, first, final, 20),
+            NoSnapshot("later"),
+            GetEntries(1, keys[3], 8),
+            Entries(1, keys[0], keys[1:], values[1:], True),
+            GetHops(0),
+            Hops(0, (Hop(first, final, (key_of("a"), key_of("b"))),)),
+            NoBlocks(70),
+        ]
 
     def journal(self) -> bytes:
         header = JournalHeader(1, 1, bytes(32), key_of("a"), 0, 0, 0, 0, bytes(32))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from consensus.light import Hop
 from consensus.messages import BlockBody, GetBlocks, QuorumMessage, Status, VoteMessage
 from consensus.votes import NULLIFY, Quorum, Vote
 from node.gossip import (
@@ -23,13 +24,21 @@ from node.wire import (
     VALIDATOR,
     AttestationMsg,
     Consensus,
+    Entries,
     Frame,
+    GetEntries,
+    GetHops,
     GetReadings,
+    GetSnapshot,
     Hello,
     HelloProof,
+    Hops,
+    NoBlocks,
+    NoSnapshot,
     Ping,
     Pong,
     Priority,
+    Snapshot,
     Transactions,
     decode_frame,
     encode_frame,
@@ -57,6 +66,14 @@ HELLO = Hello(1, bytes(32), VALIDATOR, bytes(32), bytes(32), bytes(8), "127.0.0.
         Transactions((b"a", b"b")),
         GetReadings(1, 2),
         AttestationMsg(ATTESTED, 2, bytes(64)),
+        GetSnapshot(7),
+        Snapshot(1, BLOCK.header, QUORUM, 2),
+        NoSnapshot("later"),
+        GetEntries(1, b"key", 8),
+        Entries(1, b"", (b"a", b"b"), (b"", b"value"), True),
+        GetHops(3),
+        Hops(3, (Hop(BLOCK.header, QUORUM, (bytes(32),)),)),
+        NoBlocks(70),
         Ping(1),
         Pong(1),
         Consensus(encode(VoteMessage(VOTE))),
@@ -149,3 +166,18 @@ def test_rejects_attestations_of_observers_and_of_nobody() -> None:
 def test_rejects_transactions_without_a_byte() -> None:
     with pytest.raises(Reject):
         check_frame(Transactions((b"", b"")), MEMBER, 4)
+
+
+@pytest.mark.parametrize("frame", [Snapshot(1, BLOCK.header, QUORUM, 2), NoSnapshot("none"), Hops(0, ()), NoBlocks(1)])
+def test_rejects_a_state_of_an_observer(frame: Frame) -> None:
+    check_frame(frame, MEMBER, 4)
+    with pytest.raises(Reject):
+        check_frame(frame, GUEST, 4)
+
+
+def test_rejects_entries_of_an_observer_and_keys_without_values() -> None:
+    check_frame(Entries(1, b"", (b"a",), (b"1",), True), MEMBER, 4)
+    with pytest.raises(Reject):
+        check_frame(Entries(1, b"", (b"a",), (b"1",), True), GUEST, 4)
+    with pytest.raises(Reject):
+        check_frame(Entries(1, b"", (b"a", b"b"), (b"1",), True), MEMBER, 4)

@@ -32,6 +32,7 @@ from node.wire import (
 )
 from state.crypto import sign
 from state.records import Validator
+from state.units import MAX_FRAME_BYTES
 
 CHAIN = b"\x0c" * 32
 
@@ -195,6 +196,36 @@ async def test_a_silent_peer_is_dropped(ring: Ring, monkeypatch: pytest.MonkeyPa
         await asyncio.sleep(0.3)
         assert validator.connected == []  # it only ever listened
         assert socket is not None
+
+
+async def test_a_frame_that_comes_byte_by_byte_without_end_ends_the_connection(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a whole frame breaks the silence: bytes that never make one are silence too."""
+    monkeypatch.setattr(module, "PING_S", 0.05)
+    validator = await ring.start(0)
+    async with dialled(validator) as socket:
+        assert socket is not None
+        await until(lambda: len(validator.connected) == 1)
+        connection = socket._response.connection
+        assert connection is not None
+        transport = connection.transport
+        assert transport is not None
+        transport.write(b"\x82\xff" + (MAX_FRAME_BYTES - 1).to_bytes(8, "big") + bytes(4))  # binary, masked by zeros
+        for _ in range(60):
+            transport.write(b"\x00")
+            await asyncio.sleep(0.01)
+        assert validator.connected == []
+
+
+async def test_a_frame_above_the_limit_ends_the_connection(ring: Ring) -> None:
+    validator = await ring.start(0)
+    async with dialled(validator) as socket:
+        assert socket is not None
+        await until(lambda: len(validator.connected) == 1)
+        await socket.send_bytes(bytes(MAX_FRAME_BYTES + 1))
+        await until(lambda: validator.connected == [])
+        assert heard(validator).frames == []
 
 
 async def test_a_peer_that_pings_stays(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,8 @@ async def test_a_killed_and_wiped_validator_is_back_while_transactions_flow(tmp_
         shutil.rmtree(homes[3] / "data")
         (homes[3] / "node.log").unlink()
         await nodes[0].height(nodes[0].node.ledger.tip.height + 3)
+        process = Process(homes[3], WATTEST_CRASH_AT="commit:1")
+        assert await asyncio.to_thread(process.wait) == 137  # right after the new state took its place
         process = Process(homes[3])
         try:
             await until(process, lambda: bool(process.finals()))

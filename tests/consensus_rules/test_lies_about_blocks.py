@@ -1,0 +1,60 @@
+"""One engine that is late: what it does with a batch of blocks that does not hold."""
+
+import pytest
+from harness.lone_engine import FINALIZE, LoneEngine
+
+from consensus.effects import Blame, Commit, Fetch
+from consensus.messages import BlockBody, Blocks, GetBlocks
+from state.block import Block
+
+LATE = 5
+
+
+@pytest.fixture
+def late() -> tuple[LoneEngine, list[Block]]:
+    """It knows that block 5 is final and has asked for the four below it."""
+    alone = LoneEngine()
+    blocks: list[Block] = []
+    for height in range(1, LATE + 1):
+        blocks.append(alone.block(blocks[-1].header if blocks else alone.genesis, height))
+    alone.hear_quorum(FINALIZE, alone.position(blocks[-1], LATE, LATE - 1))
+    alone.hear(BlockBody(blocks[-1]))
+    assert [fetch.request for fetch in alone.wanted(Fetch)] == [GetBlocks(1, LATE - 1)]
+    return alone, blocks
+
+
+def batch(alone: LoneEngine, blocks: list[Block]) -> Blocks:
+    final = alone.quorum(FINALIZE, alone.position(blocks[-1], LATE, LATE - 1))
+    return Blocks(tuple(blocks[:-1]), (blocks[-1].header,), final)
+
+
+def test_a_batch_that_holds_is_committed_with_what_was_there(late: tuple[LoneEngine, list[Block]]) -> None:
+    alone, blocks = late
+    alone.hear(batch(alone, blocks))
+    assert [commit.block for commit in alone.wanted(Commit)] == blocks
+    assert not alone.wanted(Blame)
+
+
+def test_a_lie_is_blamed_and_another_peer_asked_at_once(late: tuple[LoneEngine, list[Block]]) -> None:
+    alone, blocks = late
+    alone.hear(batch(alone, [blocks[0], *blocks[2:]]), "liar")
+    assert [blame.peer for blame in alone.wanted(Blame)] == ["liar"]
+    assert not alone.wanted(Commit)
+    assert [(fetch.request, fetch.attempt) for fetch in alone.wanted(Fetch)] == [(GetBlocks(1, LATE - 1), 1)]
+
+
+def test_silence_costs_two_delays_and_then_another_peer_is_asked(late: tuple[LoneEngine, list[Block]]) -> None:
+    alone, _ = late
+    alone.fire(99)
+    assert not alone.wanted(Fetch)
+    alone.pass_time(2 * 500)
+    alone.fire(99)  # any input: the follower looks at the time itself
+    assert [fetch.attempt for fetch in alone.wanted(Fetch)] == [1]
+
+
+def test_an_answer_that_comes_too_late_is_no_lie(late: tuple[LoneEngine, list[Block]]) -> None:
+    alone, blocks = late
+    alone.hear(batch(alone, blocks))
+    alone.hear(batch(alone, blocks), "slow")
+    assert not alone.wanted(Blame)
+    assert not alone.wanted(Commit)
