@@ -1,11 +1,12 @@
 # wattest: `make demo` shows it, `make test` checks it. Everything lives in .venv; nothing is installed elsewhere.
 #
 #   make setup       the set-up alone, into .venv, from a lock with hashes      USE_UV=0, WHEELHOUSE=dir, PYTHON=python3.12
-#   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir
+#   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir, LAN=1
 #   make test        the whole suite
 #   make check       format, lint, types, import contracts, docs, and that suite once
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
 #   make docs        write the pages that are generated from the code
+#   make browser     every page in a real Chromium, as a phone and as a desk sees it
 #   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
 #   make wheel       build dist/*.whl
@@ -27,7 +28,7 @@ WORKERS ?= 2
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check bench docs gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check bench docs browser gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -41,7 +42,7 @@ setup: $(DEV)
 	@echo "wattest is set up in .venv: make demo, make test, or .venv/bin/wattest --help" >&2
 
 demo: $(INSTALLED)
-	@$(BIN)/wattest demo $(if $(HEADLESS),--headless) $(if $(KEEP),--keep "$(KEEP)") $(if $(RESUME),--resume "$(RESUME)")
+	@$(BIN)/wattest demo $(if $(HEADLESS),--headless) $(if $(LAN),--lan) $(if $(KEEP),--keep "$(KEEP)") $(if $(RESUME),--resume "$(RESUME)")
 
 test: $(DEV)
 	@$(BIN)/python -m pytest -n $(WORKERS)
@@ -58,6 +59,9 @@ bench: $(DEV)
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py
+
+browser: $(DEV)
+	@WATTEST_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 gallery: $(DEV)
 	@$(BIN)/python -m tui.gallery docs/gallery

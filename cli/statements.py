@@ -84,7 +84,13 @@ def _text(session: Session, found: dict[str, Any], lang: str) -> str:
     from node.pages.statement import statement_text
     from node.texts import texts
 
-    return statement_text(texts(lang), found, _address(session, found))
+    return statement_text(texts(lang), found, _address(session, found), _others(session))
+
+
+def _others(session: Session) -> tuple[str, ...]:
+    """Where the network's nodes show the public pages, by its genesis."""
+    genesis = json.loads(session.client.get("/v1/genesis")["genesis"])
+    return tuple(url for url in genesis.get("public_urls", ()) if url != session.client.url)
 
 
 def _page(session: Session, found: dict[str, Any], lang: str) -> str:
@@ -102,6 +108,7 @@ def _page(session: Session, found: dict[str, Any], lang: str) -> str:
         path=f"/statement/{found['id']}",
         chosen=True,
         base=url,
+        others=_others(session),
     )
     return statement_page(frame, found, _address(session, found), verifier_sha256())
 

@@ -5,6 +5,7 @@ field. Pure: bytes in, state out.
 """
 
 import json
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -33,6 +34,7 @@ SHORTEST_EPOCH = 8  # blocks for each validator: everybody leads several times b
 MAX_DAYS = 36_525  # a hundred years
 MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 NO_PARENT = bytes(32)
+URL = re.compile(r"https?://[A-Za-z0-9.\-]{1,100}(:[0-9]{1,5})?(/[A-Za-z0-9._~\-]{1,40}){0,4}")
 
 _Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -114,6 +116,7 @@ class Genesis(_Strict, frozen=True):
     energy_codes: GenesisCodes
     roles: tuple[str, ...]
     validators: tuple[GenesisValidator, ...]
+    public_urls: Annotated[tuple[str, ...], Meta(max_length=16)] = ()  # where nodes show the public pages
 
 
 def parse_genesis(data: bytes) -> Genesis:
@@ -135,6 +138,7 @@ def parse_genesis(data: bytes) -> Genesis:
         _check_parameters(genesis)
         for scheme in genesis.schemes:
             _check_scheme(scheme)
+        _check_urls(genesis.public_urls)
         _check_storable(genesis)
     except Refusal as refusal:
         if isinstance(refusal, GenesisInvalid):
@@ -235,6 +239,14 @@ def _check_scheme(scheme: GenesisScheme) -> None:
         raise GenesisInvalid(
             why=f"scheme {scheme.id}: face_value_wh and serial_digits pass {MAX_DEVICE_WH} Wh a device"
         )
+
+
+def _check_urls(urls: tuple[str, ...]) -> None:
+    for url in urls:
+        if not URL.fullmatch(url):
+            raise GenesisInvalid(why=f"public_urls: {url[:60]!r} is no http(s) address without a slash at its end")
+    if len(set(urls)) != len(urls):
+        raise GenesisInvalid(why="public_urls names an address twice")
 
 
 def _check_storable(genesis: Genesis) -> None:

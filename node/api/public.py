@@ -160,6 +160,7 @@ def _frame(call: Call) -> Frame:
         path=request.rel_url.raw_path,
         query="&".join(f"{name}={quote(value)}" for name, value in request.query.items() if name != "lang"),
         chosen="lang" in call.given,
+        others=tuple(url for url in call.services.public_urls if url != call.services.public_url.rstrip("/")),
     )
 
 
