@@ -7,7 +7,7 @@
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
 #   make docs        write the pages that are generated from the code
 #   make browser     every page in a real Chromium, as a phone and as a desk sees it
-#   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
+#   make gallery     take the pictures of the dashboard and print a statement, docs/gallery
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
 #   make wheel       build dist/*.whl
 #   make wheelhouse  fetch all wheels for a machine without network              WHEELHOUSE=dir
@@ -65,6 +65,7 @@ browser: $(DEV)
 
 gallery: $(DEV)
 	@$(BIN)/python -m tui.gallery docs/gallery
+	@$(BIN)/python tools/statements.py
 
 # No index address is written into a lock, so that any mirror can serve it; the hashes say what it must serve.
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --only-binary :all: \

@@ -49,6 +49,13 @@ class GenesisExpiry(_Strict, frozen=True):
     retire_months: int
 
 
+class GenesisEmission(_Strict, frozen=True):
+    """Emissions of the electricity that a certificate's replaces, and who says so."""
+
+    g_per_kwh: Annotated[int, Meta(ge=0, le=5_000)]  # grams of CO2 equivalent
+    source: Annotated[str, Meta(min_length=1, max_length=160)]
+
+
 class GenesisScheme(_Strict, frozen=True):
     id: int
     name: str
@@ -64,6 +71,7 @@ class GenesisScheme(_Strict, frozen=True):
     late_days: int
     close_days: int
     hold_days: int
+    emission: GenesisEmission | None = None  # of no rule: statements say what was avoided where it is there
 
 
 class GenesisParameters(_Strict, frozen=True):
@@ -217,6 +225,8 @@ def _check_parameters(genesis: Genesis) -> None:
 
 
 def _check_scheme(scheme: GenesisScheme) -> None:
+    if scheme.emission is not None:
+        require_text("source of the emission factor", scheme.emission.source)
     if scheme.face_value_wh < 1:
         raise GenesisInvalid(why=f"scheme {scheme.id}: face_value_wh must be positive")
     if scheme.serial_digits not in (9, 12, 15):

@@ -4,6 +4,7 @@
     NodeUnreachable     nobody answers at the node's address, or not in this protocol
     TimedOut            the node answers, but what was waited for did not happen in time
     VerificationFailed  something was recomputed and differs
+    NoFont              a statement cannot be printed with the fonts of this machine
     RefusedByNode       a refusal as the node sent it: the ledger's code, sentence and numbers
 
 They stand alone so that a command can name them without loading sodium or a network stack.
@@ -37,6 +38,11 @@ class TimedOut(WattestError):
 class VerificationFailed(WattestError):
     code = "verification_failed"
     sentence = "Verification failed: {why}."
+
+
+class NoFont(WattestError):
+    code = "no_font"
+    sentence = "No font of this machine has the characters {missing}; name a font file that has them."
 
 
 class RefusedByNode(Refusal):

@@ -19,6 +19,7 @@ from node.metrics import Metrics
 from node.peers import Traffic
 from node.queries.chain import block_message
 from node.queries.ranges import Ranges
+from node.queries.statements import emissions_of
 from node.version import VERSION
 
 
@@ -66,6 +67,7 @@ class Serving:
             version=VERSION,
             public_url=node.config.text("node.public_url") or _url(self._pages or (self._host, self._port)),
             public_urls=node.genesis.public_urls,
+            emissions=emissions_of(node.genesis),
             feed=self._feed,
             metrics=self._metrics,
             ranges=self._ranges,

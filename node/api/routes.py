@@ -115,7 +115,8 @@ PROPOSAL_FIELDS = names(
     "id proposer content proposed_at proposed_height lapses_height approvals refusals status enacted_id"
 )
 STATEMENT_FIELDS = names(
-    "id status holder holder_name txid action_index statement_hash quantity retired_at height time_ms facts"
+    "id status holder holder_name txid action_index statement_hash quantity retired_at code emissions height time_ms "
+    "facts"
 )
 
 ROUTES: tuple[Route, ...] = (

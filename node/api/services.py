@@ -10,6 +10,7 @@ from node.api.limits import PROFILES, Limits
 from node.feed import Feed
 from node.metrics import Metrics
 from node.queries.ranges import Ranges
+from node.queries.statements import Emissions
 from node.wire import Close
 from state.errors import WattestError
 from state.store import Store
@@ -102,6 +103,7 @@ class Services:
     readings_of_day: Callable[[int, int], Sequence[str]]
     profile: Callable[[int, int, int], Awaitable[dict[str, Any]]]
     public_urls: tuple[str, ...] = ()  # of the network's nodes, from its genesis: another answers when one is gone
+    emissions: Emissions = field(default_factory=dict)
     ranges: Ranges = field(default_factory=Ranges)  # told of every final block
     limits: Limits = PROFILES["default"]
     readiness: Readiness = field(default_factory=Readiness)

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 from unicodedata import east_asian_width
 
-from node.pages.figures import day, days, energy, moment, power
+from node.pages.figures import day, days, energy, moment, power, tonnes
 from node.pages.html import Frame, Safe, code, fill, grouped, joined, page, pairs, paragraph, path_of, qr
 from node.pages.words import purpose, reason, source
 from node.texts import Texts
@@ -85,6 +85,21 @@ def _claim(t: Texts, shown: dict[str, Any], facts: dict[str, Any]) -> tuple[Line
         Line(t("Jurisdiction"), facts["jurisdiction"]),
         Line(t("Energy"), energy(t, facts["total_wh"])),
         Line(t("Retired by"), facts["holder_name"]),
+        *_avoided(t, shown["emissions"]),
+    )
+
+
+def _avoided(t: Texts, emissions: dict[str, Any] | None) -> tuple[Line, ...]:
+    """Where the network's genesis names the emissions of the electricity that this one replaces."""
+    if emissions is None:
+        return ()
+    factors = {(factor["g_per_kwh"], factor["source"]) for factor in emissions["factors"]}
+    named = "; ".join(
+        t("{grams} g of CO2e per kWh ({source})", grams=g, source=source) for g, source in sorted(factors)
+    )
+    return (
+        Line(t("Emissions avoided"), t("{amount} t of CO2e", amount=tonnes(t, emissions["avoided_g"]))),
+        Line(t("Emission factor"), named),
     )
 
 
@@ -119,6 +134,7 @@ def _irec(bundle: dict[str, Any]) -> tuple[str, str]:
 
 def _record(t: Texts, shown: dict[str, Any], facts: dict[str, Any], others: Sequence[str]) -> tuple[Line, ...]:
     return (
+        Line(t("Identification code"), shown["code"], exact=True),
         Line(t("Statement"), shown["id"], exact=True),
         Line(t("Retired (ledger time)"), moment(t, shown["retired_at"])),
         Line(t("Block"), str(shown["height"]), f"/block/{shown['height']}", exact=True),
