@@ -1,7 +1,7 @@
 # wattest: `make demo` shows it, `make test` checks it. Everything lives in .venv; nothing is installed elsewhere.
 #
 #   make setup       the set-up alone, into .venv, from a lock with hashes      USE_UV=0, WHEELHOUSE=dir, PYTHON=python3.12
-#   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir
+#   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir, LAN=1
 #   make test        the whole suite
 #   make check       format, lint, types, import contracts, docs, and that suite once
 #   make attack      attack a running network of four in every way we know       SHORT=1 for fewer of each
@@ -11,7 +11,8 @@
 #   make sim         simulated networks under faults, SEEDS=a:b; one JSON object at the end   TRACE=1 for one seed
 #   make mutants     the product with one rule left out, one at a time: what kills each        ONLY=name
 #   make docs        write the pages that are generated from the code
-#   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
+#   make browser     every page in a real Chromium, as a phone and as a desk sees it
+#   make gallery     take the pictures of the dashboard and print a statement, docs/gallery
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
 #   make wheel       build dist/*.whl
 #   make wheelhouse  fetch all wheels for a machine without network              WHEELHOUSE=dir
@@ -32,7 +33,7 @@ WORKERS ?= 2
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check attack sim mutants fuzz bench vectors docs gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check attack sim mutants fuzz bench vectors docs browser gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,7 +47,7 @@ setup: $(DEV)
 	@echo "wattest is set up in .venv: make demo, make test, or .venv/bin/wattest --help" >&2
 
 demo: $(INSTALLED)
-	@$(BIN)/wattest demo $(if $(HEADLESS),--headless) $(if $(KEEP),--keep "$(KEEP)") $(if $(RESUME),--resume "$(RESUME)")
+	@$(BIN)/wattest demo $(if $(HEADLESS),--headless) $(if $(LAN),--lan) $(if $(KEEP),--keep "$(KEEP)") $(if $(RESUME),--resume "$(RESUME)")
 
 test: $(DEV)
 	@$(BIN)/python -m pytest -n $(WORKERS)
@@ -81,8 +82,12 @@ mutants: $(DEV)
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py
 
+browser: $(DEV)
+	@WATTEST_BROWSER=1 $(BIN)/python -m pytest tests/browser
+
 gallery: $(DEV)
 	@$(BIN)/python -m tui.gallery docs/gallery
+	@$(BIN)/python tools/statements.py
 
 # No index address is written into a lock, so that any mirror can serve it; the hashes say what it must serve.
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --only-binary :all: \

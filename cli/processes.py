@@ -39,6 +39,7 @@ class Processes:
     def __init__(self, stop_s: float = 10.0) -> None:
         self.stop_s = stop_s
         self.running: dict[Path, subprocess.Popen[bytes]] = {}
+        self.environment: dict[Path, dict[str, str]] = {}  # what a home's process is told beside its settings
         self.on_hangup: Callable[[], None] = lambda: (
             None
         )  # what is left to do, without a word, when the terminal is gone
@@ -75,7 +76,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": path, **self.environment.get(home, {})},
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )

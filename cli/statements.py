@@ -13,9 +13,10 @@ from cli.people import acting, find_participant
 from cli.sending import perform
 from cli.session import Session, with_session
 
-FORMATS = ("proof", "text", "html", "json")
-SUFFIXES = {"proof": "proof", "text": "txt", "html": "html", "json": "json"}
+FORMATS = ("proof", "text", "html", "pdf", "json")
+SUFFIXES = {"proof": "proof", "text": "txt", "html": "html", "pdf": "pdf", "json": "json"}
 LANGUAGES = ("en", "ru", "zh")
+FONT = click.Path(exists=True, dir_okay=False, path_type=Path)
 STATEMENT_ID = re.compile(r"[0-9a-f]{32}")
 
 language = click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the words.")
@@ -52,25 +53,37 @@ def show_(session: Session, identity: str, lang: str) -> None:
 @click.argument("identity", metavar="ID")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="proof", show_default=True)
 @click.option("--out", metavar="FILE", help="statement.proof, .txt, .html or .json, if not given.")
+@click.option(
+    "--font",
+    "fonts",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="For a PDF: a font file to look into first.",
+)
 @language
 @with_session
-def export(session: Session, identity: str, form: str, out: str | None, lang: str) -> None:
-    """Write a statement to a file: the proof that verifies offline, for ever; or its words as text, page or JSON."""
+def export(session: Session, identity: str, form: str, out: str | None, fonts: tuple[Path, ...], lang: str) -> None:
+    """Write a statement to a file: the proof that verifies offline, for ever; or its words as text, page, PDF or JSON.
+
+    A PDF needs the extra `pdf`, and fonts of this machine that have its characters.
+    """
     file = Path(out or f"statement.{SUFFIXES[form]}")
-    data = _exported(session, identity, form, lang)
+    data = _exported(session, identity, form, lang, fonts)
     file.write_bytes(data)
     hint = f"; check it with: wattest statement verify {file}" if form == "proof" else ""
     written = {"file": str(file), "format": form, "bytes": len(data)}
     session.answer("proof/1", written, f"{len(data)} bytes written to {file}{hint}")
 
 
-def _exported(session: Session, identity: str, form: str, lang: str) -> bytes:
+def _exported(session: Session, identity: str, form: str, lang: str, fonts: tuple[Path, ...]) -> bytes:
     if form == "proof":
         return session.client.get_bytes(f"/v1/statements/{_identity(identity)}/proof")
     found = _statement(session, identity)
     match form:
         case "json":
             return (json.dumps({"schema": "statement/1", **found}, ensure_ascii=False, indent=1) + "\n").encode()
+        case "pdf":
+            return _printed(session, found, lang, fonts)
         case "html":
             return _page(session, found, lang).encode()
     return (_text(session, found, lang) + "\n").encode()
@@ -97,7 +110,13 @@ def _text(session: Session, found: dict[str, Any], lang: str) -> str:
     from node.pages.statement import statement_text
     from node.texts import texts
 
-    return statement_text(texts(lang), found, _address(session, found))
+    return statement_text(texts(lang), found, _address(session, found), _others(session))
+
+
+def _others(session: Session) -> tuple[str, ...]:
+    """Where the network's nodes show the public pages, by its genesis."""
+    genesis = json.loads(session.client.get("/v1/genesis")["genesis"])
+    return tuple(url for url in genesis.get("public_urls", ()) if url != session.client.url)
 
 
 def _page(session: Session, found: dict[str, Any], lang: str) -> str:
@@ -115,8 +134,21 @@ def _page(session: Session, found: dict[str, Any], lang: str) -> str:
         path=f"/statement/{found['id']}",
         chosen=True,
         base=url,
+        others=_others(session),
     )
     return statement_page(frame, found, _address(session, found), verifier_sha256())
+
+
+def _printed(session: Session, found: dict[str, Any], lang: str, fonts: tuple[Path, ...]) -> bytes:
+    from node.texts import texts
+
+    try:
+        from node.pages.pdf import statement_pdf
+    except ImportError:
+        raise click.UsageError(
+            "A PDF needs fpdf2: install the extra `pdf` (pip install 'wattest[pdf]'), or export --format html."
+        ) from None
+    return statement_pdf(texts(lang), found, _address(session, found), _others(session), fonts)
 
 
 def _address(session: Session, found: dict[str, Any]) -> str:
@@ -190,6 +222,11 @@ def _trusted_genesis(session: Session, name: str | None) -> bytes | None:
 
 
 def _identity(text: str) -> str:
+    """A statement's id, or the one in its identification code."""
+    if "-" in text:
+        from state.statement_code import parse_code
+
+        return parse_code(text.strip().upper()).identity.hex()
     if not STATEMENT_ID.fullmatch(text.lower()):
         raise click.UsageError(f"{text!r} is no statement: 32 hexadecimal digits, as `wattest retire` answers.")
     return text.lower()

@@ -10,6 +10,7 @@ import json
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,9 +239,24 @@ def _write_home(home: Path, genesis: bytes, settings: Mapping[str, str | int]) -
     (home / "config.toml").write_text(render_config(settings), "utf-8")
 
 
-def free_port() -> int:
-    """One free port of the loopback."""
-    return _ports(1, None)[0]
+def free_port(host: str = LOOPBACK, wanted: int = 0) -> int:
+    """`wanted` where it is free at this address of the machine, else any other."""
+    for port in (wanted, 0):
+        with socket.socket() as listener, suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            return int(listener.getsockname()[1])
+    raise click.UsageError(f"No port of {host} can be used.")
+
+
+def machine_address() -> str:
+    """The address of this machine in its local network; UsageError where it has none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # an address of documentation: only the route to it is looked up
+        address = str(probe.getsockname()[0])
+        if not address.startswith("127."):
+            return address
+    raise click.UsageError("This machine has no address in a local network; connect it to one first.")
 
 
 def _ports(count: int, base: int | None) -> list[int]:

@@ -5,6 +5,7 @@ field. Pure: bytes in, state out.
 """
 
 import json
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -33,6 +34,7 @@ FORMAT = 1
 MAX_BYTES = 1024 * 1024
 SHORTEST_EPOCH = 8  # blocks for each validator: everybody leads several times before the set may change
 NO_PARENT = bytes(32)
+URL = re.compile(r"https?://[A-Za-z0-9.\-]{1,100}(:[0-9]{1,5})?(/[A-Za-z0-9._~\-]{1,40}){0,4}")
 
 _Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -45,6 +47,13 @@ class GenesisExpiry(_Strict, frozen=True):
     basis: str
     trade_months: int
     retire_months: int
+
+
+class GenesisEmission(_Strict, frozen=True):
+    """Emissions of the electricity that a certificate's replaces, and who says so."""
+
+    g_per_kwh: Annotated[int, Meta(ge=0, le=5_000)]  # grams of CO2 equivalent
+    source: Annotated[str, Meta(min_length=1, max_length=160)]
 
 
 class GenesisScheme(_Strict, frozen=True):
@@ -62,6 +71,7 @@ class GenesisScheme(_Strict, frozen=True):
     late_days: int
     close_days: int
     hold_days: int
+    emission: GenesisEmission | None = None  # of no rule: statements say what was avoided where it is there
 
 
 class GenesisParameters(_Strict, frozen=True):
@@ -123,6 +133,7 @@ class Genesis(_Strict, frozen=True):
     energy_codes: GenesisCodes
     roles: tuple[str, ...]
     validators: tuple[GenesisValidator, ...]
+    public_urls: Annotated[tuple[str, ...], Meta(max_length=16)] = ()  # where nodes show the public pages
 
 
 def parse_genesis(data: bytes) -> Genesis:
@@ -144,6 +155,7 @@ def parse_genesis(data: bytes) -> Genesis:
         _check_parameters(genesis)
         for scheme in genesis.schemes:
             _check_scheme(scheme)
+        _check_urls(genesis.public_urls)
         _check_storable(genesis)
     except Refusal as refusal:
         if isinstance(refusal, GenesisInvalid):
@@ -228,9 +240,19 @@ def _check_parameters(genesis: Genesis) -> None:
 
 
 def _check_scheme(scheme: GenesisScheme) -> None:
+    if scheme.emission is not None:
+        require_text("source of the emission factor", scheme.emission.source)
     why = problem(_scheme(scheme))
     if why is not None:
         raise GenesisInvalid(why=f"scheme {scheme.id}: {why}")
+
+
+def _check_urls(urls: tuple[str, ...]) -> None:
+    for url in urls:
+        if not URL.fullmatch(url):
+            raise GenesisInvalid(why=f"public_urls: {url[:60]!r} is no http(s) address without a slash at its end")
+    if len(set(urls)) != len(urls):
+        raise GenesisInvalid(why="public_urls names an address twice")
 
 
 def _check_storable(genesis: Genesis) -> None:

@@ -1,7 +1,7 @@
 """Settings of a home: flag, then `WATTEST_*` variable, then `config.toml`, then the default; each with its origin.
 
-    HOME/config.toml   [node]    p2p_listen api_listen public_url peers sync catch_up keep_blocks verify_threads
-                                 reserve_mib profile keyring
+    HOME/config.toml   [node]    p2p_listen api_listen pages_listen public_url peers sync catch_up keep_blocks
+                                 verify_threads reserve_mib profile keyring
                        [client]  node chain_id keyring key
 
 Every key `[section] name` has the variable `WATTEST_NAME` (node) or `WATTEST_CLIENT_NAME`; unknown keys are refused,
@@ -47,6 +47,10 @@ def _listen(value: str) -> Value:
     return value
 
 
+def _listen_or_not(value: str) -> Value:
+    return _listen(value) if value else value
+
+
 def _threads(value: str) -> Value:
     number = int(value)
     if not 0 <= number <= 64:
@@ -87,6 +91,7 @@ def _peers(value: str) -> Value:
 SETTINGS: Mapping[str, Setting] = {
     "node.p2p_listen": Setting("127.0.0.1:27656", _listen, "address and port for other nodes; port 0 picks a free one"),
     "node.api_listen": Setting("127.0.0.1:27680", _listen, "address and port of the HTTP API"),
+    "node.pages_listen": Setting("", _listen_or_not, "address and port for the pages alone; empty = on api_listen"),
     "node.public_url": Setting("", _text, "where the public reaches the API; printed in QR codes"),
     "node.peers": Setting((), _peers, "INDEX@HOST:PORT: reach a validator elsewhere than its record says"),
     "node.sync": Setting(

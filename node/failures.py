@@ -5,6 +5,7 @@
     TimedOut            the node answers, but what was waited for did not happen in time
     VerificationFailed  something was recomputed and differs
     WrongNetwork        the node serves another network than the one that was named
+    NoFont              a statement cannot be printed with the fonts of this machine
     RefusedByNode       a refusal as the node sent it: the ledger's code, sentence and numbers
 
 They stand alone so that a command can name them without loading sodium or a network stack.
@@ -51,6 +52,11 @@ class WrongNetwork(Refusal):
 
     code = "wrong_network"
     sentence = "The node at {url} serves network {found}, but the one named here is {named}: see `wattest config show`."
+
+
+class NoFont(WattestError):
+    code = "no_font"
+    sentence = "No font of this machine has the characters {missing}; name a font file that has them."
 
 
 class RefusedByNode(Refusal):

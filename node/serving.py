@@ -6,7 +6,9 @@ from functools import partial
 
 from aiohttp import web
 
+from node.api.calls import Route
 from node.api.limits import PROFILES
+from node.api.routes import PAGES, ROUTES
 from node.api.server import serve
 from node.api.services import Live, Peer, Services, Standing
 from node.app import Node
@@ -17,6 +19,7 @@ from node.metrics import Metrics
 from node.peers import Traffic
 from node.queries.chain import block_message
 from node.queries.ranges import Ranges
+from node.queries.statements import emissions_of
 from node.version import VERSION
 
 
@@ -30,21 +33,29 @@ class Serving:
         self._feed = Feed(partial(block_message, node.ledger.store))
         self._metrics = Metrics(node.chain, len(node.ledger.validators))
         self._ranges = Ranges()
-        self._runner: web.AppRunner | None = None
+        self._pages = config_address(node.config.text("node.pages_listen"))
+        self._runners: list[web.AppRunner] = []
         node.runtime.watchers += [self._metrics, self._feed, self._ranges]
 
     async def start(self) -> None:
+        services = self._services()
+        await self._listen(services, "api", (self._host, self._port), ROUTES)
+        if self._pages is not None:
+            await self._listen(services, "pages", self._pages, PAGES)
+
+    async def _listen(self, services: Services, what: str, address: tuple[str, int], routes: tuple[Route, ...]) -> None:
+        host, port = address
         try:
-            self._runner = await serve(self._services(), self._host, self._port)
+            self._runners.append(await serve(services, host, port, routes))
         except OSError as error:
-            address = f"{self._host}:{self._port}"
             raise ConfigError(
-                why=f"the API cannot listen at {address} ({error.strerror}): stop what is there, or set node.api_listen"
+                why=f"nothing can listen at {host}:{port} ({error.strerror}): stop what is there, or set "
+                f"node.{what}_listen"
             ) from None
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        for runner in self._runners:
+            await runner.cleanup()
 
     def _services(self) -> Services:
         node, metering = self._node, self._metering
@@ -54,7 +65,9 @@ class Serving:
             genesis=canonical_json(node.config.genesis.read_bytes()),
             node_index=lambda: node.index,
             version=VERSION,
-            public_url=node.config.text("node.public_url") or f"http://{self._host}:{self._port}",
+            public_url=node.config.text("node.public_url") or _url(self._pages or (self._host, self._port)),
+            public_urls=node.genesis.public_urls,
+            emissions=emissions_of(node.genesis),
             feed=self._feed,
             metrics=self._metrics,
             ranges=self._ranges,
@@ -106,6 +119,15 @@ class Serving:
 
     def _readings_of_day(self, device: int, day: int) -> Sequence[str]:
         return self._metering.store.day(device, day)
+
+
+def config_address(text: str) -> tuple[str, int] | None:
+    return parse_address(text) if text else None
+
+
+def _url(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def canonical_json(genesis: bytes) -> bytes:

@@ -204,6 +204,11 @@ class BadNumber(FormRefusal):
         return cls(number=number, why=cls.faults[fault].format(**numbers), fault=fault, **numbers)
 
 
+class BadStatementCode(FormRefusal):
+    code = "bad_statement_code"
+    sentence = "{code} is not the code of a statement: {why}."
+
+
 class RangesDiffer(FormRefusal):
     code = "ranges_differ"
     sentence = "The certificates do not match: {why}."

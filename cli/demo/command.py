@@ -29,11 +29,13 @@ LEAVE_S = 4  # for the act that is under way; then its processes go, whatever it
 @click.command(cls=Command)
 @click.option("--headless", is_flag=True, envvar="HEADLESS", help="No screen, full speed, one JSON line at the end.")
 @click.option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Make the homes in DIR and leave them.")
+@click.option("--lan", is_flag=True, envvar="LAN", help="Show the pages, and only them, at this machine's address.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the homes of a --keep.")
-def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
+def demo(headless: bool, keep: Path | None, lan: bool, resume: Path | None) -> None:
     """Four validators, three real plants and one that cheats, from the first reading to a retired certificate."""
     from cli.demo.play import Performance
     from cli.processes import Processes
+    from cli.testnet import machine_address
 
     if not headless:
         require_screen("without one the demo runs with --headless (make demo HEADLESS=1)")
@@ -46,7 +48,7 @@ def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
     if keep and keep.exists() and any(keep.iterdir()):
         raise click.UsageError(f"{keep} is not empty; go on with it by --resume {keep}, or name another folder.")
     directory = resume or keep or Path(tempfile.mkdtemp(prefix="wattest-demo-"))
-    performance = Performance(directory.resolve(), _printer())
+    performance = Performance(directory.resolve(), _printer(), machine_address() if lan else "")
     complete = False
     try:
         with Processes() as processes:

@@ -32,6 +32,7 @@ from state.units import DAY_S
 
 VALIDATORS = 4
 STORY = "story.json"  # in the directory of a kept run: which device each unit is
+PAGES_PORT = 27_690  # of the pages in the local network, where it is free
 READY_S = 60.0
 ENOUGH_S = 90.0  # until enough certificates exist for a market
 JUDGED_S = 90.0  # until every closed day has its verdict on the ledger
@@ -50,6 +51,7 @@ class Performance:
 
     directory: Path
     caption: Caption
+    lan: str = ""  # address of this machine at which phones may open the pages; empty = on the loopback only
     started: float = field(default_factory=time.monotonic)
     units: list[Unit] = field(default_factory=demo_units)
     outcome: Outcome = field(default_factory=Outcome)
@@ -113,13 +115,25 @@ class Performance:
     def start_network(self, processes: Processes) -> None:
         network = read_testnet(self.directory)
         urls = [node["api"] for node in network["nodes"]]
-        for node in network["nodes"]:
-            processes.start_node(self.directory / node["home"])
+        homes = [self.directory / node["home"] for node in network["nodes"]]
+        pages = self._open_pages(processes, homes) if self.lan else ""
+        for home in homes:
+            processes.start_node(home)
         for url in urls:
             processes.wait_ready(NodeClient(url), READY_S)
         names = [*(member.key for member in CAST), GATEWAY_KEY]
         self.stage = open_stage(self.directory, urls, bytes.fromhex(network["chain_id"]), names)
         self.caption(f"{len(urls)} validators run and agree on blocks")
+        if pages:
+            self.caption(f"the pages, and nothing else, for every phone in this network: {pages}/")
+
+    def _open_pages(self, processes: Processes, homes: list[Path]) -> str:
+        """The first node shows its pages at the machine's address; QR codes of all nodes lead there. Their URL."""
+        address = f"{self.lan}:{free_port(self.lan, PAGES_PORT)}"
+        for home in homes:
+            processes.environment[home] = {"WATTEST_PUBLIC_URL": f"http://{address}"}
+        processes.environment[homes[0]]["WATTEST_PAGES_LISTEN"] = address
+        return f"http://{address}"
 
     def start_gateway(self, processes: Processes) -> str:
         """The gateway as its operator starts it; its URL."""

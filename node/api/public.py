@@ -47,7 +47,7 @@ async def statement(call: Call) -> Answer:
     """A retirement statement for everybody: the page that its QR code leads to."""
     frame = _frame(call)
     try:
-        shown = statements.statement_dict(call.store, call["id"])
+        shown = statements.statement_dict(call.store, call["id"], call.services.emissions)
     except WattestError as error:
         return refused(call, error, frame.t("No such statement"))
     prefix = call.services.chain.hex()[:CHAIN_PREFIX_DIGITS]
@@ -94,7 +94,11 @@ async def search(call: Call) -> Answer:
     """Leads from what was typed (`q`) to what it names; without it, a form and all ranges that fit its filters."""
     if "q" not in call.given:
         return await _search_page(call)
-    frame, target = _frame(call), find(call.store, call["q"].strip())
+    frame = _frame(call)
+    try:
+        target = find(call.store, call["q"].strip())
+    except WattestError as error:
+        return refused(call, error, frame.t("No such statement"))
     if target is None:
         message = frame.t("Nothing here is called «{name}». Numbers, ids and hashes must be complete.", name=call["q"])
         return _html(call, render.refusal(frame, frame.t("Nothing found"), message), status=404)
@@ -127,8 +131,10 @@ def _download(data: bytes, name: str, media: str) -> web.Response:
 
 
 def find(store: Store, text: str) -> str | None:
-    """The path for a certificate number, statement, transaction, block hash, height or device number."""
+    """The path for a certificate number, statement (code or id), transaction, block or plant."""
     upper, lower = text.upper(), text.lower()
+    if re.fullmatch(r"[A-Z]{3}-[A-Z0-9]+-T[A-Z0-9-]{30,80}", upper, re.ASCII):
+        return f"/statement/{statements.identity_of_code(store, upper).hex()}"
     if re.fullmatch(r"[A-Z]{3}-[A-Z0-9/-]{20,60}", upper, re.ASCII):
         return f"/certificate/{quote(upper)}"
     if re.fullmatch(r"[0-9a-f]{32}", lower, re.ASCII):
@@ -160,6 +166,7 @@ def _frame(call: Call) -> Frame:
         path=request.rel_url.raw_path,
         query="&".join(f"{name}={quote(value)}" for name, value in request.query.items() if name != "lang"),
         chosen="lang" in call.given,
+        others=tuple(url for url in call.services.public_urls if url != call.services.public_url.rstrip("/")),
     )
 
 

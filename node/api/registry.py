@@ -115,7 +115,7 @@ async def live_statements(call: Call) -> Answer:
 
 async def statement(call: Call) -> Answer:
     """One retirement statement with every fact that its hash on chain vouches for."""
-    return statements.statement_dict(call.store, call["id"])
+    return statements.statement_dict(call.store, call["id"], call.services.emissions)
 
 
 async def proof(call: Call) -> Answer:

@@ -75,6 +75,19 @@ CLOSE = Body(
     '{"close": [device, day, last_seq, count, head_hash, readings_root], "signature": hex, "key": hex}',
 )
 
+# What the listener of the public pages answers beside the pages: what they load, and what they offer for download.
+BESIDE_PAGES = frozenset(
+    {
+        "/verify_statement.py",
+        "/genesis.json",
+        "/v1/openapi.json",
+        "/v1/status",
+        "/v1/supply",
+        "/v1/search/export",
+        "/v1/statements/{id}/proof",
+    }
+)
+
 BLOCK_FIELDS = names(
     "version epoch height parent_hash timestamp_ms proposer tx_root state_root validators_hash next_validators_hash "
     "hash view signers transactions bytes"
@@ -104,7 +117,8 @@ PROPOSAL_FIELDS = names(
     "id proposer content proposed_at proposed_height lapses_height approvals refusals status enacted_id"
 )
 STATEMENT_FIELDS = names(
-    "id status holder holder_name txid action_index statement_hash quantity retired_at height time_ms facts amendment"
+    "id status holder holder_name txid action_index statement_hash quantity retired_at code emissions height time_ms "
+    "facts amendment"
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -335,3 +349,5 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/readings", readings.post_readings, "accepted/1", ("accepted", "duplicates"), body=READINGS),
     Route("POST", "/v1/days", readings.post_day, "accepted/1", ("accepted", "duplicates"), body=CLOSE),
 )
+
+PAGES = tuple(route for route in ROUTES if route.produces == HTML or route.path in BESIDE_PAGES)

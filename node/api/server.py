@@ -34,7 +34,7 @@ LISTENING: dict[str, Any] = {
 HARD_BODY_LIMIT = 5 * 1024 * 1024  # above every route's own limit, in case one forgot
 
 
-def make_app(services: Services) -> web.Application:
+def make_app(services: Services, routes: tuple[Route, ...] = ROUTES) -> web.Application:
     app = web.Application(middlewares=[guard], client_max_size=HARD_BODY_LIMIT)
     app[SERVICES] = services
     app[THROTTLE] = Throttle(services.limits, services.monotonic)
@@ -43,16 +43,16 @@ def make_app(services: Services) -> web.Application:
     app[SUPPLY] = Supply()
     app[CHAINS] = Chains()
     app[SEARCHES] = Searches(services.ranges)
-    for route in ROUTES:
+    for route in routes:
         app.router.add_route(route.method, router_path(route), _answer(route))
     app.on_shutdown.append(_close_streams)
     return app
 
 
-async def serve(services: Services, host: str, port: int) -> web.AppRunner:
+async def serve(services: Services, host: str, port: int, routes: tuple[Route, ...] = ROUTES) -> web.AppRunner:
     """Listen at host:port until the returned runner's `cleanup()`; OSError if the port is taken."""
     runner = web.AppRunner(
-        make_app(services),
+        make_app(services, routes),
         shutdown_timeout=2,
         **LISTENING,
     )

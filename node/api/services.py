@@ -10,6 +10,7 @@ from node.api.limits import PROFILES, Limits
 from node.feed import Feed
 from node.metrics import Metrics
 from node.queries.ranges import Ranges
+from node.queries.statements import Emissions
 from node.wire import Close
 from state.errors import WattestError
 from state.store import Store
@@ -94,7 +95,7 @@ class Services:
     genesis: bytes  # the canonical JSON whose hash is `chain`
     node_index: Callable[[], int | None]  # None = an observer
     version: str
-    public_url: str
+    public_url: str  # where the public reaches this node
     feed: Feed
     metrics: Metrics
     live: Callable[[], Live]
@@ -104,6 +105,8 @@ class Services:
     take_close: Callable[[Close, bytes, bytes], Awaitable[bool]]
     readings_of_day: Callable[[int, int], Sequence[str]]
     profile: Callable[[int, int, int], Awaitable[dict[str, Any]]]
+    public_urls: tuple[str, ...] = ()  # of the network's nodes, from its genesis: another answers when one is gone
+    emissions: Emissions = field(default_factory=dict)
     ranges: Ranges = field(default_factory=Ranges)  # told of every final block
     limits: Limits = PROFILES["default"]
     readiness: Readiness = field(default_factory=Readiness)

@@ -77,6 +77,10 @@ def money(t: Texts, micro: int | str, currency: str) -> str:
     return f"{_decimal(t, int(micro), MICRO, 6, least=2)} {currency}"
 
 
+def tonnes(t: Texts, grams: int | str) -> str:
+    return _decimal(t, int(grams), 10**6, 6)
+
+
 def _decimal(t: Texts, amount: int, size: int, digits: int, least: int = 0) -> str:
     whole, rest = divmod(amount, size)
     decimals = f"{rest * 10**digits // size:0{digits}d}".rstrip("0").ljust(least, "0")

@@ -37,6 +37,7 @@ class Frame:
     query: str = ""  # what else stands in its address
     chosen: bool = False  # by ?lang=, so that links carry it on
     base: str = ""  # before every link, where the page is read outside of its node
+    others: tuple[str, ...] = ()  # public addresses of the network's other nodes
 
     def href(self, path: str) -> str:
         """An address on this node, escaped for an attribute; the language goes with it where somebody chose one."""
@@ -72,11 +73,23 @@ def page(frame: Frame, title: str, body: Safe, script: Safe | None = None) -> st
         home=Safe(frame.href("/")),
         base=frame.base,
         languages=_switch(frame),
+        others=_others(frame),
         network=frame.network,
         chain=frame.chain[:16],
         body=body,
         script=script or Safe(""),
     )
+
+
+def _others(frame: Frame) -> Safe:
+    """The same page where other nodes show it: for when this one is gone, and for who would rather ask another."""
+    if not frame.others:
+        return Safe("")
+    more = f"?{frame.query}" if frame.query else ""
+    links = " ".join(
+        f'<a href="{escape(other + frame.path + more)}">{escape(other.split("://")[1])}</a>' for other in frame.others
+    )
+    return Safe(f"<p>{escape(frame.t('The same page on other nodes:'))} {links}</p>")
 
 
 def _switch(frame: Frame) -> Safe:

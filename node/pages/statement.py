@@ -5,12 +5,13 @@ leads to, the text that a terminal shows and the file that is sent by mail canno
 it: it vouches for the facts on the ledger, in any language.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 from unicodedata import east_asian_width
 
-from node.pages.figures import day, days, energy, moment, power
+from node.pages.figures import day, days, energy, moment, power, tonnes
 from node.pages.html import Frame, Safe, code, fill, grouped, joined, page, pairs, paragraph, path_of, qr
 from node.pages.words import purpose, reason, source
 from node.texts import Texts
@@ -43,8 +44,11 @@ class Sheet:
     sections: tuple[Section, ...]
 
 
-def sheet(t: Texts, shown: dict[str, Any]) -> Sheet:
-    """The statement of `node.queries.statements.statement_dict` in words. Lines without a value are left out."""
+def sheet(t: Texts, shown: dict[str, Any], others: Sequence[str] = ()) -> Sheet:
+    """The statement of `node.queries.statements.statement_dict` in words. Lines without a value are left out.
+
+    `others` are public addresses of the network's nodes: a printed statement is still there when one of them is gone.
+    """
     facts = shown["facts"]
     name = facts["beneficiary"]["name"]
     amount = energy(t, facts["total_wh"])
@@ -61,7 +65,7 @@ def sheet(t: Texts, shown: dict[str, Any]) -> Sheet:
             _section(t("The claim"), *_claim(t, shown, facts)),
             *((_section(t("Amended"), *_amendment(t, shown["amendment"])),) if shown.get("amendment") else ()),
             *(_section(bundle["facts"]["name"], *_bundle(t, bundle)) for bundle in facts["bundles"]),
-            _section(t("On the ledger"), *_record(t, shown, facts)),
+            _section(t("On the ledger"), *_record(t, shown, facts, others)),
         ),
     )
 
@@ -82,6 +86,21 @@ def _claim(t: Texts, shown: dict[str, Any], facts: dict[str, Any]) -> tuple[Line
         Line(t("Jurisdiction"), facts["jurisdiction"]),
         Line(t("Energy"), energy(t, facts["total_wh"])),
         Line(t("Retired by"), facts["holder_name"]),
+        *_avoided(t, shown["emissions"]),
+    )
+
+
+def _avoided(t: Texts, emissions: dict[str, Any] | None) -> tuple[Line, ...]:
+    """Where the network's genesis names the emissions of the electricity that this one replaces."""
+    if emissions is None:
+        return ()
+    factors = {(factor["g_per_kwh"], factor["source"]) for factor in emissions["factors"]}
+    named = "; ".join(
+        t("{grams} g of CO2e per kWh ({source})", grams=g, source=source) for g, source in sorted(factors)
+    )
+    return (
+        Line(t("Emissions avoided"), t("{amount} t of CO2e", amount=tonnes(t, emissions["avoided_g"]))),
+        Line(t("Emission factor"), named),
     )
 
 
@@ -124,14 +143,16 @@ def _irec(bundle: dict[str, Any]) -> tuple[str, str]:
     return codes.get("irec_fuel", ""), codes.get("irec_technology", "")
 
 
-def _record(t: Texts, shown: dict[str, Any], facts: dict[str, Any]) -> tuple[Line, ...]:
+def _record(t: Texts, shown: dict[str, Any], facts: dict[str, Any], others: Sequence[str]) -> tuple[Line, ...]:
     return (
+        Line(t("Identification code"), shown["code"], exact=True),
         Line(t("Statement"), shown["id"], exact=True),
         Line(t("Retired (ledger time)"), moment(t, shown["retired_at"])),
         Line(t("Block"), str(shown["height"]), f"/block/{shown['height']}", exact=True),
         Line(t("Transaction"), shown["txid"], f"/tx/{shown['txid']}", exact=True),
         Line(t("Statement hash"), shown["statement_hash"], exact=True),
         Line(t("Chain"), facts["chain"], exact=True),
+        Line(t("Also shown by"), " ".join(f"{url}/statement/{shown['id']}" for url in others), exact=True),
     )
 
 
@@ -141,7 +162,7 @@ def _record(t: Texts, shown: dict[str, Any], facts: dict[str, Any]) -> tuple[Lin
 def statement(frame: Frame, shown: dict[str, Any], url: str, sha256: str, foreign: bool = False) -> str:
     """The page of a statement; `url` is what its QR code says, `sha256` the hash of the verifier that is served."""
     t = frame.t
-    told = sheet(t, shown)
+    told = sheet(t, shown, frame.others)
     warning = t("This link was made for another network: its chain is not the one of this node.")
     return page(
         frame,
@@ -179,9 +200,9 @@ def _html_value(frame: Frame, line: Line) -> str:
 # --- plain text
 
 
-def statement_text(t: Texts, shown: dict[str, Any], url: str = "") -> str:
+def statement_text(t: Texts, shown: dict[str, Any], url: str = "", others: Sequence[str] = ()) -> str:
     """The statement for a terminal or a mail; labels are as wide as they look, CJK characters two columns."""
-    told = sheet(t, shown)
+    told = sheet(t, shown, others)
     width = max(_columns(line.label) for section in told.sections for line in section.lines)
     lines = [told.title, told.headline, told.sentence]
     for section in told.sections:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from contracts.amend import amendment_of
+from contracts.genesis import Genesis
 from contracts.statement import StatementFacts, statement_facts, statement_hash
 from node.queries.certificates import issuance_of, name_of
 from node.queries.chain import find_transaction, meta_of, parameters_of
@@ -13,8 +14,11 @@ from state.errors import StoreMismatch, Unknown
 from state.keyspace import Space, device_key, participant_key, scheme_key, statement_key
 from state.numbering import CertificateNumber, format_number
 from state.records import Device, Issuance, Participant, Scheme, Statement
+from state.statement_code import StatementCode, format_code, parse_code, require_same, statement_code
 from state.store import Store
 from state.transaction import Retire
+
+Emissions = dict[int, tuple[int, str]]  # by scheme: g of CO2e per kWh, source
 
 
 def statement_of(store: Store, identity: bytes) -> Statement:
@@ -49,7 +53,40 @@ def _source(store: Store, number: int) -> tuple[Issuance, Device, Scheme]:
 # --- JSON
 
 
-def statement_dict(store: Store, identity: bytes) -> dict[str, Any]:
+def emissions_of(genesis: Genesis) -> Emissions:
+    """Grams of CO2 equivalent that a kWh of a scheme avoids, and who says so, where its genesis has it."""
+    return {
+        scheme.id: (scheme.emission.g_per_kwh, scheme.emission.source)
+        for scheme in genesis.schemes
+        if scheme.emission is not None
+    }
+
+
+def code_of(facts: StatementFacts, identity: bytes) -> StatementCode:
+    origins = [(bundle.facts.zone, bundle.facts.country, bundle.facts.technology) for bundle in facts.bundles]
+    return statement_code(facts.registry_code, origins, facts.jurisdiction, identity)
+
+
+def identity_of_code(store: Store, text: str) -> bytes:
+    """The statement that a typed code names; BadStatementCode where it is mistyped or says something else of it."""
+    typed = parse_code(text)
+    require_same(typed, code_of(facts_of(store, statement_of(store, typed.identity)), typed.identity))
+    return typed.identity
+
+
+def _avoided(store: Store, facts: StatementFacts, emissions: Emissions) -> dict[str, Any] | None:
+    """What using this energy instead of the grid's avoided, rounded down; None where no scheme of it says so."""
+    factors, milligrams = [], 0
+    for bundle in facts.bundles:
+        known = emissions.get(issuance_of(store, bundle.issuance).scheme)
+        if known is not None:
+            energy = (bundle.end - bundle.start + 1) * bundle.face_value
+            milligrams += energy * known[0]  # Wh times g per kWh
+            factors.append({"energy_wh": str(energy), "g_per_kwh": known[0], "source": known[1]})
+    return {"avoided_g": str(milligrams // 1_000), "factors": factors} if factors else None
+
+
+def statement_dict(store: Store, identity: bytes, emissions: Emissions | None = None) -> dict[str, Any]:
     """The whole statement, with the numbers as people read them."""
     statement = statement_of(store, identity)
     facts = facts_of(store, statement)
@@ -71,6 +108,8 @@ def statement_dict(store: Store, identity: bytes) -> dict[str, Any]:
         )
     return {
         **_head(store, statement),
+        "code": format_code(code_of(facts, identity)),
+        "emissions": _avoided(store, facts, emissions or {}),
         "height": block.header.height,
         "time_ms": block.header.timestamp_ms,
         "facts": shown,

@@ -2,6 +2,7 @@
 
 import html
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,45 @@ def test_file_is_named_after_its_form(act, identity: str, tmp_path: Path, monkey
         "statement.proof",
         "statement.txt",
     ]
+
+
+# --- on paper
+
+
+def test_pdf_is_the_same_twice_and_says_what_the_page_says(act, identity: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("fpdf")
+    for name in ("one.pdf", "two.pdf"):
+        ran = act("statement", "export", identity, "--format", "pdf", "--lang", "ru", "--out", tmp_path / name)
+        if "[no_font]" in ran.err:
+            pytest.skip("this machine has no font with Cyrillic letters")
+        assert ran.code == 0, ran.err
+    assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
+    assert (tmp_path / "one.pdf").read_bytes().startswith(b"%PDF-1.")
+
+
+def test_characters_that_no_font_has_are_named(act, identity: str, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("fpdf")
+    monkeypatch.setattr("node.pages.fonts.PLACES", ())
+    ran = act("statement", "export", identity, "--format", "pdf", "--lang", "zh", "--out", tmp_path / "x.pdf")
+    assert ran.code == 2
+    assert "[no_font]" in ran.err
+    assert not (tmp_path / "x.pdf").exists()
+    (tmp_path / "no.ttf").write_bytes(b"no font")
+    ran = act("statement", "export", identity, "--format", "pdf", "--font", tmp_path / "no.ttf")
+    assert "is no font" in ran.err
+
+
+def test_without_fpdf2_a_pdf_says_what_to_install(act, identity: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    monkeypatch.delitem(sys.modules, "node.pages.pdf", raising=False)
+    ran = act("statement", "export", identity, "--format", "pdf")
+    assert ran.code == 2
+    assert "wattest[pdf]" in ran.err
+
+
+def test_statement_is_named_by_its_code_too(act, identity: str) -> None:  # type: ignore[no-untyped-def]
+    code = act("statement", "show", identity, "--json").json["code"]
+    assert act("statement", "show", code.lower(), "--json").json["id"] == identity
+    ran = act("statement", "show", code[:-1] + ("1" if code[-1] == "0" else "0"))
+    assert ran.code == 1
+    assert "[bad_statement_code]" in ran.err

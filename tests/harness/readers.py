@@ -51,7 +51,7 @@ from node.keystore import generate_key, open_key_file, parse_key_file, save_key
 from node.listening import OwnKeyWatch
 from node.log import open_log
 from node.peers import HandshakeFailed, Peers
-from node.proof import Hop, StatementProof, build_proof, hops_to
+from node.proof import StatementProof, build_proof, hops_to
 from node.spool import _framed, read_records
 from node.transport import NodeKey, certificate_key, transcript
 from node.voting import parse_votes

@@ -47,3 +47,11 @@ def test_refuses_a_file_that_says_nothing_useful(tmp_path: Path, text: str, why:
     (tmp_path / "config.toml").write_text(text)
     with pytest.raises(ConfigError, match=why):
         load_config(tmp_path, environment={})
+
+
+def test_pages_have_no_listener_of_their_own_unless_one_is_set(tmp_path: Path) -> None:
+    assert load_config(tmp_path, environment={}).text("node.pages_listen") == ""
+    told = load_config(tmp_path, environment={"WATTEST_PAGES_LISTEN": "192.0.2.7:27690"})
+    assert told.text("node.pages_listen") == "192.0.2.7:27690"
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        load_config(tmp_path, environment={"WATTEST_PAGES_LISTEN": "27690"})

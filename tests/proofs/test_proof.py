@@ -3,6 +3,7 @@
 import json
 import random
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -472,6 +473,21 @@ def test_refuses_validators_that_the_boundary_does_not_name(world: FinalizedWorl
     other = replace(hop, next_vote_keys=(H("test/seed", b"x"),))
     with pytest.raises(NotProven, match="next validators"):
         verify_proof(in_epoch_one(world, honest, boundary, other))
+
+
+def test_hop_over_four_validators_is_small(world: FinalizedWorld) -> None:
+    _, hop = boundary_hop(world, world.set.vote_keys)
+    assert len(encode(hop)) <= 600
+
+
+def test_proof_in_the_gallery_holds_and_its_changed_copy_does_not() -> None:
+    gallery = Path(__file__).resolve().parents[2] / "docs" / "gallery"
+    genesis = (gallery / "statement.genesis.json").read_bytes()
+    proven = verify_proof((gallery / "statement.proof").read_bytes(), genesis)
+    assert proven["statement_id"] in (gallery / "statement.verified.txt").read_text()
+    with pytest.raises(NotProven) as refused:
+        verify_proof((gallery / "statement.changed.proof").read_bytes(), genesis)
+    assert str(refused.value) in (gallery / "statement.refused.txt").read_text()
 
 
 def test_refuses_an_epoch_that_no_hop_leads_to(world: FinalizedWorld, honest: bytes) -> None:
