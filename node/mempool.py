@@ -16,7 +16,6 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from heapq import heappop, heappush
 from time import perf_counter
 
 import msgspec
@@ -43,6 +42,7 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_PER_SIGNER = 64
 VERIFY_CHUNK = 64  # about 3.5 ms: one task per signature would lose half to the executor, more would starve the loop
 SLICE_S = 0.004  # work between two chances for votes and requests to be served
+REMEMBERED_FINAL = 20_000  # some seconds at full speed: by then the gossip of a transaction has come too
 REMEMBERED = 10_000  # refusals of dropped transactions, for who asks what became of them
 
 Admitted = DecodedTx | WattestError
@@ -65,8 +65,9 @@ class Mempool:
         self._by_conflict: dict[bytes, bytes] = {}  # conflict key -> txid
         self._created: dict[bytes, Entry] = {}
         self._signers: Counter[bytes] = Counter()
-        self._expiries: list[tuple[int, bytes]] = []
+        self._by_expiry: dict[int, set[bytes]] = {}  # expiry height -> txids
         self._refused: OrderedDict[bytes, WattestError] = OrderedDict()
+        self._final: OrderedDict[bytes, bytes] = OrderedDict()  # of the newest blocks: `DecodedTx.key` -> txid
         self._pool = ThreadPoolExecutor(verify_threads, "verify") if verify_threads else None
         self.bytes = 0
         self._settlements = Settlements(tip)
@@ -108,11 +109,10 @@ class Mempool:
         """Everything that is cheap, before a signature is looked at."""
         try:
             key = cache_key(raw)
-            known = self._signatures.get(key)
-            decoded = known or decode_signed(raw, key)
+            if key in self._final:  # its block was faster than its gossip
+                raise Duplicate(txid=self._final[key].hex(), where="final")
+            decoded = self._signatures.get(key) or decode_signed(raw, key)
             self._screen(decoded)
-            if known is not None and self._tip.is_final(decoded.txid):  # its block was faster than its gossip
-                raise Duplicate(txid=decoded.txid.hex(), where="final")
         except WattestError as refusal:
             return refusal
         return decoded
@@ -123,7 +123,7 @@ class Mempool:
         if len(self._waiting) >= MAX_TRANSACTIONS or self.bytes + len(decoded.raw) > MAX_BYTES:
             raise MempoolFull(count=len(self._waiting))
         for signer in decoded.transaction.body.signers:
-            if self._signers[signer] >= MAX_PER_SIGNER:
+            if self._signers.get(signer, 0) >= MAX_PER_SIGNER:
                 raise LimitReached(limit=MAX_PER_SIGNER, what=f"waiting transactions of signer {signer.hex()[:16]}")
 
     def _enter(self, decoded: DecodedTx, local: bool, trial: Trial) -> None:
@@ -146,7 +146,7 @@ class Mempool:
         self._created.update(creates)
         for signer in decoded.transaction.body.signers:
             self._signers[signer] += 1
-        heappush(self._expiries, (decoded.transaction.body.expiry_height, decoded.txid))
+        self._by_expiry.setdefault(decoded.transaction.body.expiry_height, set()).add(decoded.txid)
         self.bytes += len(decoded.raw)
         self._refused.pop(decoded.txid, None)
 
@@ -231,15 +231,19 @@ class Mempool:
         self._settlements.forget()
         spent: list[bytes] = []
         for decoded in transactions:
+            self._final[decoded.key] = decoded.txid
+            self._signatures.drop(decoded)
             waiting = self._remove(decoded.txid)
             spent += waiting.keys if waiting is not None else conflict_keys(decoded.transaction)
         for key in spent:
             loser = self._by_conflict.get(key)
             if loser is not None:
                 self._drop(loser, Conflict(what=_in_words(key)))
-        while self._expiries and self._expiries[0][0] <= height:
-            expiry_height, txid = heappop(self._expiries)
-            self._drop(txid, Expired(expiry_height=expiry_height, height=height + 1))
+        while len(self._final) > REMEMBERED_FINAL:
+            self._final.popitem(last=False)
+        for expiry_height in [each for each in self._by_expiry if each <= height]:
+            for txid in list(self._by_expiry.get(expiry_height, ())):
+                self._drop(txid, Expired(expiry_height=expiry_height, height=height + 1))
 
     def _drop(self, txid: bytes, refusal: WattestError) -> None:
         """Remove a transaction and what would spend its outputs."""
@@ -262,10 +266,15 @@ class Mempool:
             del self._by_conflict[key]
         for key, _ in waiting.creates:
             self._created.pop(key, None)
-        for signer in waiting.decoded.transaction.body.signers:
+        body = waiting.decoded.transaction.body
+        for signer in body.signers:
             self._signers[signer] -= 1
             if not self._signers[signer]:
                 del self._signers[signer]
+        expiring = self._by_expiry[body.expiry_height]
+        expiring.discard(txid)
+        if not expiring:
+            del self._by_expiry[body.expiry_height]
         self.bytes -= len(waiting.decoded.raw)
         return waiting
 

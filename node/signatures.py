@@ -2,7 +2,8 @@
 
 Filled when the mempool admits a transaction and asked again when a block brings it, so that the critical path from
 proposal to vote holds no verification of what is already known. The key covers the signatures: the same body under a
-bad signature is another key. The decoded transaction is kept beside it and need not be decoded again.
+bad signature is another key. The decoded transaction is kept beside it and need not be decoded again. It goes when its
+block is final.
 """
 
 from collections import OrderedDict
@@ -37,6 +38,11 @@ class SignatureCache:
         while len(self._good) > self._limit or self._bytes > self._limit_bytes:
             _, oldest = self._good.popitem(last=False)
             self._bytes -= len(oldest.raw)
+
+    def drop(self, decoded: DecodedTx) -> None:
+        """It is final, and no block will bring it again: what lies here for nothing makes the rest slower to reach."""
+        if self._good.pop(decoded.key, None) is not None:
+            self._bytes -= len(decoded.raw)
 
     def __len__(self) -> int:
         return len(self._good)

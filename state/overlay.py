@@ -110,11 +110,11 @@ class Overlay:
     # --- the whole block
 
     def difference(self) -> list[tuple[bytes, Entry | None, Entry | None]]:
-        """(key, before, after) of every entry that really changed against the base, in the order of the keys."""
+        """(key, before, after) of every entry that really changed against the base."""
         found = []
         below, changes, new = self.base.get, self.changes, self._new
-        for key in sorted(changes):
-            before, after = None if key in new else below(key), changes[key]
+        for key, after in changes.items():
+            before = None if key in new else below(key)
             if before is not after and before != after:
                 found.append((key, before, after))
         return found

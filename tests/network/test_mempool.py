@@ -316,6 +316,24 @@ async def test_refuses_an_expired_transaction_and_drops_a_waiting_one(scene: Sce
     await scene.refused(sent, Expired)
 
 
+async def test_nothing_is_kept_of_what_left_but_its_name(scene: Scene) -> None:
+    """A pool that has taken many and given all of them away is as small as a new one."""
+    first = scene.transfer("owner", "trader", scene.bundle)
+    second = scene.transfer("trader", "owner", outpoint(first.txid, 0))
+    await scene.admit(first, second, scene.deposit("r"))
+    scene.finalise(first)
+    rival = scene.transfer("trader", "trader", outpoint(first.txid, 0))
+    scene.finalise(rival)
+    scene.world.height += 99
+    scene.finalise()
+    pool = scene.pool
+    assert len(pool) == pool.bytes == 0
+    for held in (pool._by_conflict, pool._created, pool._signers, pool._by_expiry):
+        assert not held
+    assert scene.pool._signatures.get(first.key) is None
+    assert "final" in str(await scene.refused(first, Duplicate))
+
+
 async def test_refuses_an_expiry_far_ahead(scene: Scene) -> None:
     sent = scene.deposit("r")
     scene.world.height = -20_000  # as if the ledger were that far behind
