@@ -364,7 +364,6 @@ def load_keys(config: Config, passphrase: Callable[[Path], bytes | None] = lambd
     if NODE_KEY not in opened:
         raise KeystoreError(why=f"{config.keys} holds no key named {NODE_KEY}; `wattest init` makes one")
 
-
     def later(held: Collection[bytes]) -> bytes | None:
         path = key_path(config.keys, NEXT_VOTE_KEY)
         if not path.exists():

@@ -1,9 +1,9 @@
 """Which of this node's vote keys is in office, the journal of each, and the engine of the epoch.
 
 A node holds one vote key, or two while it changes them: the old one votes until the epoch ends that decided the
-rotation, the new one from the next block on. The new one may come while the node runs (`add`). Each key has a journal of its own, begun before the key is first in
-office (`node/voting.py`). A node none of whose keys is in office observes: it follows and commits, before it has joined
-and after it has left.
+rotation, the new one from the next block on. The new one may come while the node runs (`add`). Each key has a journal
+of its own, begun before the key is first in office (`node/voting.py`). A node none of whose keys is in office observes:
+it follows and commits, before it has joined and after it has left.
 """
 
 from collections.abc import Callable, Sequence

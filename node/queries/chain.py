@@ -7,6 +7,7 @@ import msgspec
 from consensus.votes import Finalization, Quorum
 from contracts.events import EventRecord, event_dict
 from contracts.transition import describe
+from node.queries.seats import names_in
 from node.queries.values import plain
 from state.block import Block, Header, header_hash
 from state.codec import Wire
@@ -156,6 +157,7 @@ def block_message(store: Store, height: int) -> dict[str, Any] | None:
         "time_ms": block.header.timestamp_ms,
         "proposer": block.header.proposer,
         "epoch": block.header.epoch,
+        "validators": names_in(store, block.header.epoch),
         "view": shown["view"],
         "signers": shown["signers"],
         "state_root": block.header.state_root.hex(),

@@ -1,4 +1,4 @@
-"""A key that votes on both sides of a partition: its votes meet when the partition is over, and then they are evidence."""
+"""A key that votes on both sides of a partition: its votes meet when it is over, and then they are evidence."""
 
 import pytest
 from harness.lone_engine import FINALIZE, NOTARIZE, NULLIFY, LoneEngine
@@ -119,5 +119,3 @@ def test_the_memory_of_ended_views_is_bounded() -> None:
         memory.remember(node.quorum(FINALIZE, far(view)))
     assert memory.against(gave_up(node, 1)) is None
     assert memory.against(gave_up(node, 2)) is not None
-
-

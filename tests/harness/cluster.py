@@ -88,9 +88,7 @@ class Cluster:
 
     # --- processes
 
-    def start(
-        self, *machines: int, under: Collection[str] = (), program: str = "cli.main", **environment: str
-    ) -> None:
+    def start(self, *machines: int, under: Collection[str] = (), program: str = "cli.main", **environment: str) -> None:
         self.heights()
         for machine in machines:
             self._starts[machine] = self.tails[machine].starts
@@ -168,7 +166,9 @@ class Cluster:
             count = min(64, top - self._compared)
             chains = []
             for machine in running:
-                blocks = self.clients[machine].get("/v1/blocks", **{"from": self._compared + 1, "count": count})["blocks"]
+                blocks = self.clients[machine].get("/v1/blocks", **{"from": self._compared + 1, "count": count})[
+                    "blocks"
+                ]
                 chains.append([block["hash"] for block in blocks][:count])
             assert all(len(chain) == count for chain in chains), [len(chain) for chain in chains]
             found += sum(len(set(hashes)) > 1 for hashes in zip(*chains, strict=True))
@@ -188,7 +188,6 @@ class Cluster:
     def ledger(self, machine: int) -> Ledger:
         genesis, chain = read_genesis(self.homes[machine] / "genesis.json")
         return Ledger.open(open_store(self.homes[machine] / "data" / "state", create=False), genesis, chain)
-
 
 
 def _api_of(home: Path) -> str:

@@ -35,7 +35,7 @@ class Links:
         self._thread.start()
 
     def address(self, machine: int, validator: int) -> str:
-        return "127.0.0.1:%d" % self._listeners[machine, validator].getsockname()[1]
+        return f"127.0.0.1:{self._listeners[machine, validator].getsockname()[1]}"
 
     # --- faults
 

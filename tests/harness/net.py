@@ -56,9 +56,7 @@ def make_homes(directory: Path, count: int, **parameters: int) -> list[Path]:
     ]
 
 
-def make_home(
-    home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: NodeKeys, **node_settings: Value
-) -> Path:
+def make_home(home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: NodeKeys, **node_settings: Value) -> Path:
     home.mkdir(parents=True)
     (home / "genesis.json").write_text(json.dumps(genesis))
     settings: dict[str, Value] = {"node.p2p_listen": f"127.0.0.1:{p2p}", "node.api_listen": f"127.0.0.1:{api}"}

@@ -95,7 +95,12 @@ class Tally:
 
 
 def run_network(
-    directory: Path, validators: int, faults: Sequence[str], dice: random.Random, tally: Tally, hold: tuple[float, float]
+    directory: Path,
+    validators: int,
+    faults: Sequence[str],
+    dice: random.Random,
+    tally: Tally,
+    hold: tuple[float, float],
 ) -> None:
     """One network from its genesis through all of `faults` to its end."""
     cluster = Cluster(directory, validators)
@@ -125,9 +130,7 @@ def run_network(
         give_back(cluster.homes[-1] / "data")
 
 
-def _round(
-    cluster: Cluster, traffic: Traffic, name: str, dice: random.Random, hold: tuple[float, float]
-) -> Result:
+def _round(cluster: Cluster, traffic: Traffic, name: str, dice: random.Random, hold: tuple[float, float]) -> Result:
     before = max(cluster.heights())
     fault = FAULTS[name](cluster, dice)
     struck = next(fault)
@@ -182,7 +185,9 @@ def possible(names: Sequence[str]) -> list[str]:
     return allowed
 
 
-def plan(rounds: int, validators: Sequence[int], names: Sequence[str], dice: random.Random) -> list[tuple[int, list[str]]]:
+def plan(
+    rounds: int, validators: Sequence[int], names: Sequence[str], dice: random.Random
+) -> list[tuple[int, list[str]]]:
     """Networks, each with its rounds: every fault equally often, in an order of chance."""
     every = [names[number % len(names)] for number in range(rounds)]
     dice.shuffle(every)
@@ -194,7 +199,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--validators", default="4,7", help="sizes of the networks in turn")
-    parser.add_argument("--clones", type=int, default=0, help="rounds with a cloned vote key, each a network of its own")
+    parser.add_argument(
+        "--clones", type=int, default=0, help="rounds with a cloned vote key, each a network of its own"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", default=",".join(FAULTS))
     parser.add_argument("--keep", type=Path, help="leave the homes there")

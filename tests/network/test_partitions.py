@@ -1,14 +1,10 @@
 """Real processes whose links are cut: a few rounds of what `make partitions` does a hundred times."""
 
 import random
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from harness.cloning import OWN_KEY_ELSEWHERE, clone_round
-from harness.cluster import Cluster, gate_s
-from harness.links import Links
 from network.rounds import Tally, run_network
 
 QUICK_S = (2.0, 3.5)

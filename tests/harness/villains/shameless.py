@@ -1,6 +1,6 @@
 """A whole node, `wattest node start`, that goes on although it sees its own key vote elsewhere: what a thief would run.
 
-    python -m harness.villains.shameless --home HOME node start
+python -m harness.villains.shameless --home HOME node start
 """
 
 import sys
