@@ -205,6 +205,8 @@ class Node:
         quorum = ValidatorSet(tuple(validator.vote_key for validator in validators)).quorum
         amnesia = Amnesia(index, len(validators), quorum, self.journal.header.epoch)
         self.runtime.amnesia = amnesia
+        if self.journal.header.valid_from_epoch != UNSETTLED:
+            return  # it was told already, and hears only whether it may vote sooner
         self.why_silent = explain(self.journal, self.ledger.parameters.epoch_length, amnesia.needed)
         self.log.error("votes_unknown", why=self.why_silent)
 
@@ -264,12 +266,13 @@ class Node:
 
     def _watch_own_key(self) -> None:
         """A moved validator listens for votes of its key before it makes any; one that forgot them asks."""
+        self.runtime.amnesia = None
         if self.index is None or self.signer is None:
             return
         if self.listening:
             votes = [record.vote for record in self.term.seat.records if isinstance(record, OwnVote)]
             self.runtime.own_key = OwnKeyWatch(self.chain, self.signer.public, self.index, votes, verify)
-        if self.journal.header.valid_from_epoch == UNSETTLED:
+        if self.journal.header.valid_from_epoch > self.ledger.epoch:
             self._ask_when_to_vote(self.index)
 
     def _overridden(self) -> dict[bytes, str]:
