@@ -5,6 +5,7 @@
 #   make test        the whole suite
 #   make check       format, lint, types, import contracts, docs, and that suite once
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
+#   make partitions  cut links, kill and starve real nodes                        ROUNDS=100, CLONES=4, SEED=1, VALIDATORS=4,7
 #   make docs        write the pages that are generated from the code
 #   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
@@ -24,10 +25,11 @@ LOCKED := tools/setup requirements/uv.txt pyproject.toml
 # The demo needs the running lock alone. Where the development lock is installed it serves as well, and stays.
 INSTALLED := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
 WORKERS ?= 2
+VALIDATORS ?= 4,7
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check bench docs gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check bench partitions docs gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -55,6 +57,10 @@ check: $(DEV)
 
 bench: $(DEV)
 	@$(BIN)/python -m bench.throughput $(if $(filter 0,$(QUICK)),,--quick)
+
+partitions: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m network.rounds --rounds $(or $(ROUNDS),10) --clones $(or $(CLONES),0) \
+		--seed $(or $(SEED),1) --validators $(VALIDATORS)
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py
