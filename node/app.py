@@ -246,6 +246,7 @@ class Node:
         """The last block of an epoch is stored: another engine, perhaps with another key, or none."""
         before, self.term = self.term, self.office.term(self.listening)
         self._watch_own_key()
+        self.log = self.runtime.log = self.log.bind(node="observer" if self.index is None else self.index)
         self.log.info("epoch", epoch=self.ledger.epoch, seat_before=before.index, seat=self.index)
         if self.index is None and any(v.node_key == self.peers.key.public for v in self.ledger.validators):
             self.log.error("vote_key_missing", why="the validator of this node key votes with a key that is not here")
