@@ -10,6 +10,7 @@
 #   make vectors     write the test vectors of the protocol, tests/vectors/protocol
 #   make sim         simulated networks under faults, SEEDS=a:b; one JSON object at the end   TRACE=1 for one seed
 #   make mutants     the product with one rule left out, one at a time: what kills each        ONLY=name
+#   make partitions  cut links, kill and starve real nodes                        ROUNDS=100, CLONES=4, SEED=1, VALIDATORS=4,7
 #   make docs        write the pages that are generated from the code
 #   make browser     every page in a real Chromium, as a phone and as a desk sees it
 #   make gallery     take the pictures of the dashboard and print a statement, docs/gallery
@@ -30,10 +31,12 @@ LOCKED := tools/setup requirements/uv.txt pyproject.toml
 # The demo needs the running lock alone. Where the development lock is installed it serves as well, and stays.
 INSTALLED := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
 WORKERS ?= 2
+VALIDATORS ?= 4,7
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check attack sim mutants fuzz bench vectors docs browser gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check attack sim mutants partitions fuzz bench vectors docs browser gallery lock wheel
+.PHONY: wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -78,6 +81,10 @@ sim: $(DEV)
 
 mutants: $(DEV)
 	@PYTHONPATH=.:tests $(BIN)/python -m harness.mutation.gate $(if $(ONLY),--only $(ONLY))
+
+partitions: $(DEV)
+	@PYTHONPATH=.:tests $(BIN)/python -m network.rounds --rounds $(or $(ROUNDS),10) --clones $(or $(CLONES),0) \
+		--seed $(or $(SEED),1) --validators $(VALIDATORS)
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py

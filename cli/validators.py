@@ -113,8 +113,9 @@ def remove(session: Session, who: str, key_name: str | None, no_wait: bool, time
 def rotate_key(session: Session, keyring: str | None, key_name: str | None, no_wait: bool, timeout_s: int) -> None:
     """Make a new vote key in the home of the node, and propose to vote with it from the next epoch on.
 
-    The key is stored as `vote-next` beside `vote`; run again, it proposes the same key again. Restart the node before
-    the epoch ends in which the proposal is enacted: it votes with the old key until then, and with the new one after.
+    The key is stored as `vote-next` beside `vote`, under the same passphrase; run again, it proposes the same key
+    again. The node takes it up by itself: it votes with the old key until the epoch ends in which the change is made,
+    and with the new one after.
     """
     from node.config import load_config
     from node.keystore import generate_key
@@ -126,7 +127,9 @@ def rotate_key(session: Session, keyring: str | None, key_name: str | None, no_w
         chain = session.named_chain()
         _store(session, NEXT_VOTE_KEY, generate_key("vote", chain.hex() if chain else ""), keyring)
         begin_next_votes(load_config(session.home))
-        session.say(f"The new key {NEXT_VOTE_KEY} lies in {session.keys}. Restart the node, so that it knows both.")
+        session.say(
+            f"The new key {NEXT_VOTE_KEY} lies in {session.keys}. The node takes it up by itself; give it the same passphrase."
+        )
     public = session.key_file(NEXT_VOTE_KEY).pubkey
     if any(item["vote_key"] == public for item in session.client.get("/v1/validators")["validators"]):
         raise click.UsageError(

@@ -419,6 +419,8 @@ class Engine:
         vote = message.vote
         if vote.view > self._view + VIEWS_AHEAD:
             self._follower.ask_quorums(peer, self._held.final_view)
+        if vote.view <= self._held.final_view:
+            self._on_late_vote(peer, vote)
         if not self._in_window(vote.view):
             return
         if vote.kind != NOTARIZE or vote.signer != self._leader(vote.view):

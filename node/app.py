@@ -244,6 +244,8 @@ class Node:
         quorum = ValidatorSet(tuple(validator.vote_key for validator in validators)).quorum
         amnesia = Amnesia(index, len(validators), quorum, self.journal.header.epoch)
         self.runtime.amnesia = amnesia
+        if self.journal.header.valid_from_epoch != UNSETTLED:
+            return  # it was told already, and hears only whether it may vote sooner
         what, remedy = votes_unknown(
             self.journal.lost,
             self.journal.set_aside,
@@ -297,6 +299,7 @@ class Node:
         """The last block of an epoch is stored: another engine, perhaps with another key, or none."""
         before, self.term = self.term, self.office.term(self.listening)
         self._watch_own_key()
+        self.log = self.runtime.log = self.log.bind(node="observer" if self.index is None else self.index)
         self.log.info("epoch", epoch=self.ledger.epoch, seat_before=before.index, seat=self.index)
         if self.index is None and any(v.node_key == self.peers.key.public for v in self.ledger.validators):
             why = "the validator of this node key votes with a key that this node did not hold when it was started"
@@ -319,12 +322,13 @@ class Node:
 
     def _watch_own_key(self) -> None:
         """A moved validator listens for votes of its key before it makes any; one that forgot them asks."""
+        self.runtime.amnesia = None
         if self.index is None or self.signer is None:
             return
         if self.listening:
             votes = [record.vote for record in self.term.seat.records if isinstance(record, OwnVote)]
             self.runtime.own_key = OwnKeyWatch(self.chain, self.signer.public, self.index, votes, verify)
-        if self.journal.header.valid_from_epoch == UNSETTLED:
+        if self.journal.header.valid_from_epoch > self.ledger.epoch:
             self._ask_when_to_vote(self.index)
 
     def _overridden(self) -> dict[bytes, str]:

@@ -160,7 +160,7 @@ class Runtime:
         self.byzantine: set[int] = set()
         self.accuse: Callable[[Evidence], None] = lambda evidence: None  # brings it onto the ledger
         self.own_key: OwnKeyWatch | None = None  # while a moved validator listens before it votes
-        self.amnesia: Amnesia | None = None  # while a validator that forgot its votes asks when it may vote again
+        self.amnesia: Amnesia | None = None  # while a validator that forgot its votes may not vote yet
         peers.listener = self
         peers.final_height = lambda: ledger.tip.height
         mempool.on_admitted = self._admitted
@@ -534,13 +534,13 @@ class Runtime:
             self._inbox.put_nowait(NodeHalted(EXIT_OWN_KEY_ELSEWHERE, why))
 
     def _learn_epoch(self, sender: Sender, epoch: int) -> None:
-        """Settle when a validator without its votes may vote: two epochs above what enough others say."""
+        """Settle when a validator without its votes may vote: two epochs above what enough others say. While it has
+        not voted yet, others may still bring that down."""
         if self.amnesia is None or sender.index is None:
             return
         settled = self.amnesia.heard(sender.index, epoch)
-        if settled is None:
+        if settled is None or settled >= self._journal.header.valid_from_epoch:
             return
-        self.amnesia = None
         tip, survivors = self.ledger.tip, [encoded for _, encoded in self._live_records]
         try:
             self._journal.rotate(tip.header.epoch, tip.height, tip.view, tip.hash, survivors, settled)

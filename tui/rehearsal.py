@@ -265,6 +265,7 @@ class _Player:
             "time_ms": self._time_ms(),
             "proposer": proposer,
             "epoch": 0,
+            "validators": [f"Validator {index}" for index in range(VALIDATORS)],
             "view": self._height,
             "signers": [index for index in range(VALIDATORS) if index != self._down],
             "state_root": f"{self._random.getrandbits(256):064x}",

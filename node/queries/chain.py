@@ -8,6 +8,7 @@ from consensus.votes import Finalization, Quorum
 from contracts.events import EventRecord, event_dict
 from contracts.transition import describe
 from node.queries.access import shown as shown_to_all
+from node.queries.seats import names_in
 from node.queries.values import plain
 from state.block import Block, Header, header_hash
 from state.codec import Wire
@@ -188,6 +189,7 @@ def block_message(store: Store, height: int) -> dict[str, Any] | None:
         "time_ms": kept.header.timestamp_ms,
         "proposer": kept.header.proposer,
         "epoch": kept.header.epoch,
+        "validators": names_in(store, kept.header.epoch),
         "view": shown["view"],
         "signers": shown["signers"],
         "state_root": kept.header.state_root.hex(),

@@ -14,6 +14,7 @@ from contracts.calendar import date_of_day
 from contracts.events import Delivered
 from node.queries.certificates import certificate_dict
 from node.queries.chain import events_of, finalization_of, find_transaction, tip_height, validators_of
+from node.queries.seats import names_in
 from node.queries.values import plain
 from state.attestation import VERDICT_NAMES
 from state.errors import StoreMismatch, Unknown
@@ -49,8 +50,8 @@ def trace_dict(store: Store, text: str) -> dict[str, Any]:
 
 
 def _birth(store: Store, step: Step, issue: Issue) -> list[Step]:
-    names = [validator.name for validator in validators_of(store)]
-    days = [_day(names, attested) for attested in issue.days]
+    offices = {epoch: names_in(store, epoch) for epoch in {attested.attestation.epoch for attested in issue.days}}
+    days = [_day(offices[attested.attestation.epoch], attested) for attested in issue.days]
     accepted = [day for day in days if int(day["release_wh"])]
     return [
         {"act": "generated", "days": accepted, "energy_wh": str(sum(int(day["energy_wh"]) for day in accepted))},
@@ -61,7 +62,7 @@ def _birth(store: Store, step: Step, issue: Issue) -> list[Step]:
             "verifier_version": issue.days[0].attestation.verifier_version,
             "profile_hash": issue.days[0].attestation.profile_hash.hex(),
         },
-        {"act": "attested", **_place(step), "signers": _in_order(names, days), "final_by": _finalizers(store, step)},
+        {"act": "attested", **_place(step), "signers": _in_order(days), "final_by": _finalizers(store, step)},
         {
             "act": "issued",
             **_place(step),
@@ -89,18 +90,18 @@ def _day(names: list[str], attested: Any) -> dict[str, Any]:
     }
 
 
-def _in_order(names: list[str], days: Iterable[dict[str, Any]]) -> list[str]:
+def _in_order(days: Iterable[dict[str, Any]]) -> list[str]:
     """Who signed every one of the days, in the order of the validators."""
-    signed = [set(day["signers"]) for day in days]
-    return [name for name in names if all(name in day for day in signed)]
+    first, *others = [day["signers"] for day in days]
+    return [name for name in first if all(name in day for day in others)]
 
 
 def _finalizers(store: Store, step: Step) -> list[str]:
     """Names of the validators whose votes made the step's block final: its own Finalization or the next one above."""
-    names = [validator.name for validator in validators_of(store)]
     for height in range(step["height"], min(tip_height(store), step["height"] + LOOK_AHEAD) + 1):
         found = finalization_of(store, height)
         if found is not None:
+            names = names_in(store, found.epoch)
             return [names[index] for index in found.signers if index < len(names)]
     return []
 

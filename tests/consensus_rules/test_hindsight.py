@@ -1,4 +1,4 @@
-"""A key that votes on both sides of a partition: its votes meet when that is over, and then they are evidence."""
+"""A key that votes on both sides of a partition: its votes meet when it is over, and then they are evidence."""
 
 import pytest
 from harness.lone_engine import FINALIZE, NOTARIZE, NULLIFY, LoneEngine
@@ -68,6 +68,15 @@ def test_a_late_vote_against_the_quorum_of_its_view_is_evidence(seen: int) -> No
     assert [effect.evidence for effect in node.wanted(EvidenceFound)] == [make_evidence(here, there)]
     node.hear(VoteMessage(there))
     assert not node.said(), "told once"
+
+
+def test_a_late_second_proposal_is_evidence_against_its_leader() -> None:
+    node = LoneEngine(me=0)
+    node.hear_quorum(NOTARIZE, far(1))
+    node.hear_quorum(FINALIZE, far(40))
+    node.hear_proposal(node.block(node.genesis, 1), 1)
+    (found,) = node.wanted(EvidenceFound)
+    assert (found.evidence.first.kind, found.evidence.first.signer) == (NOTARIZE, 1)
 
 
 def test_a_quorum_against_what_its_signer_said_here_is_evidence_at_once() -> None:

@@ -46,7 +46,12 @@ class Cloned:
 
 
 def clone_round(
-    directory: Path, count: int, dice: random.Random, hold_s: float = HOLD_S, length: int = EPOCH_LENGTH
+    directory: Path,
+    count: int,
+    dice: random.Random,
+    hold_s: float = HOLD_S,
+    length: int = EPOCH_LENGTH,
+    idle_ms: int = 1_000,
 ) -> Cloned:
     """A network in which the key of one validator also runs as machine `count`, on the other side of a split.
 
@@ -54,7 +59,7 @@ def clone_round(
     before the split.
     """
     victim = dice.randrange(count)
-    cluster = Cluster(directory, count, length, clone=victim)
+    cluster = Cluster(directory, count, length, victim, idle_ms)
     clone = count
     cluster.start(*range(count))
     try:
@@ -68,6 +73,8 @@ def clone_round(
         cluster.start(clone, program=SHAMELESS)
         if early:
             cluster.await_heights(max(cluster.heights()), [clone], SEEN_S)
+            while max(cluster.heights()) % length > length // 2:  # all of it is to happen within one epoch
+                time.sleep(0.1)
             cluster.links.cut(split)
         else:
             cluster.await_heights(0, [clone], SEEN_S)

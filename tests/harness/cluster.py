@@ -60,10 +60,12 @@ class Tail:
 class Cluster:
     """`count` validators, and as machine `count`, where asked, a second one with the keys of validator `clone`."""
 
-    def __init__(self, directory: Path, count: int, epoch_length: int = 64, clone: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, count: int, epoch_length: int = 64, clone: int | None = None, idle_ms: int = 1_000
+    ) -> None:
         self.count, self.clone = count, clone
         ports = free_ports(2 * count + 2)
-        genesis = json.loads(genesis_json(count, **TIMING, epoch_length=epoch_length))
+        genesis = json.loads(genesis_json(count, **{**TIMING, "idle_interval_ms": idle_ms}, epoch_length=epoch_length))
         genesis["timestamp_ms"] = int(time.time() * 1000) - 1_000
         for index, validator in enumerate(genesis["validators"]):
             validator["address"] = f"127.0.0.1:{ports[2 * index]}"

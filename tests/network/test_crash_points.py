@@ -14,23 +14,27 @@ from typing import Any
 import pytest
 from harness.live import LiveWorld, live_story
 from harness.net import Process, Running, keys_of, make_homes, open_node
+from harness.world import seed_of
 
+from consensus.evidence import make_evidence
 from consensus.messages import ConsensusMessage, Propose, VoteMessage
-from consensus.votes import FINALIZE, NULLIFY, Vote
+from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Vote, make_vote
+from contracts import transition
 from node import faults
 from node.genesis import read_genesis
 from node.gossip import Sender
 from node.ledger import Ledger
 from node.wire import Consensus, Frame
-from state.codec import decode
+from state.codec import decode, encode
+from state.crypto import sign
 from state.store import open_store
+from state.transaction import Evidence
 
 BLOCKS = int(os.environ.get("WATTEST_CRASH_BLOCKS", "4"))
 STEPS = int(os.environ.get("WATTEST_CRASH_STEPS", "3"))
 KINDS = ("persist", "send", "commit")
 CRASHING = 3  # the validator that dies; the others live in this process
-NATIVE = {"Register", "Propose", "Vote", "Deposit", "Payout", "Issue", "OpenAuction", "PlaceOffer", "PlaceBid"}
-NATIVE |= {"Cancel", "Settle", "Transfer", "Retire"}
+NATIVE = {kind.__name__ for kind in transition.KINDS}
 
 
 class Counting(faults.CrashSeam):
@@ -75,11 +79,11 @@ async def test_a_validator_dies_at_every_kind_of_point_and_never_contradicts_its
 ) -> None:
     seam = Counting()
     monkeypatch.setattr(faults, "_seam", seam)
-    homes = make_homes(tmp_path, 4, idle_interval_ms=300)
+    homes = make_homes(tmp_path, 4, idle_interval_ms=200, epoch_length=5_000)
     nodes = [Running(open_node(home, keys_of(index))) for index, home in enumerate(homes[:CRASHING])]
     witnesses = [Witness(running) for running in nodes]
     world = LiveWorld(nodes[0].node, asyncio.get_running_loop())
-    story = asyncio.create_task(asyncio.to_thread(live_story, world))
+    story = asyncio.create_task(asyncio.to_thread(_everything, world))
     try:
         points = await _points(nodes[0], seam)
         died: list[str] = []
@@ -103,6 +107,17 @@ async def test_a_validator_dies_at_every_kind_of_point_and_never_contradicts_its
             if not running.task.done():
                 await running.stop()
     _same_state(homes)
+
+
+def _everything(world: LiveWorld) -> None:
+    """The story of a certificate, and evidence against a validator, which takes effect when the epoch ends."""
+    live_story(world)
+    votes = [
+        make_vote(world.chain, NOTARIZE, Position(0, 9_000, 0, block), 0, lambda data: sign(seed_of("vote_key0"), data))
+        for block in (b"\1" * 32, b"\2" * 32)
+    ]
+    proof = make_evidence(*votes)
+    world.do(Evidence(0, 0, encode(proof.first), encode(proof.second)))
 
 
 async def _points(running: Running, seam: Counting) -> list[str]:

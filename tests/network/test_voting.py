@@ -13,7 +13,7 @@ from harness.world import seed_of
 from cli.main import run
 from consensus.messages import Status
 from consensus.votes import Vote
-from node.amnesia import Amnesia
+from node.amnesia import LAST_EPOCH, Amnesia
 from node.app import Node, run_node
 from node.config import Config, load_config
 from node.genesis import read_genesis
@@ -58,6 +58,29 @@ def test_votes_two_epochs_above_the_highest_of_enough_others() -> None:
     assert amnesia.needed == 5
     assert [amnesia.heard(validator, epoch) for validator, epoch in ((1, 4), (2, 9), (3, 4), (4, 4))] == [None] * 4
     assert amnesia.heard(5, 4) == 11
+
+
+def test_a_liar_delays_nobody_where_one_validator_more_than_needed_was_heard() -> None:
+    amnesia = Amnesia(0, 7, 5, 3)
+    told = [amnesia.heard(validator, epoch) for validator, epoch in ((1, 2**64 - 1), (2, 4), (3, 5), (4, 4), (5, 4))]
+    assert told == [None] * 4 + [LAST_EPOCH]
+    assert amnesia.heard(6, 4) == 7, "the lowest five say 5 at most"
+    assert amnesia.heard(1, 2**64 - 1) == 7
+
+
+def test_a_low_lie_makes_nobody_vote_earlier_than_an_honest_report_allows() -> None:
+    amnesia = Amnesia(0, 7, 5, 0)
+    for validator, epoch in ((1, 0), (2, 8), (3, 8), (4, 8), (5, 8)):
+        settled = amnesia.heard(validator, epoch)
+    assert settled == 10
+    assert amnesia.heard(6, 0) == 10
+
+
+def test_where_all_others_are_needed_one_liar_can_make_it_wait_and_nothing_breaks() -> None:
+    amnesia = Amnesia(0, 4, 3, 0)
+    told = [amnesia.heard(validator, epoch) for validator, epoch in ((1, 2**64 - 1), (2, 1), (3, 1))]
+    assert told == [None, None, LAST_EPOCH]
+    assert LAST_EPOCH < UNSETTLED
 
 
 def test_its_own_word_and_the_same_one_twice_do_not_count() -> None:
@@ -131,7 +154,7 @@ async def test_a_validator_without_its_journal_follows_and_never_votes_in_the_sa
         await nodes[3].height(stood + 5)
         assert node.engine.standing().own_votes == ()
         assert not votes
-        assert node.runtime.amnesia is None, "the others said in which epoch they are"
+        assert node.journal.header.valid_from_epoch != UNSETTLED, "the others said in which epoch they are"
         assert node.journal.header.valid_from_epoch == 2
     assert not may_vote(homes[3], 3)
     again = open_node(homes[3], keys_of(3))

@@ -27,6 +27,7 @@ def block(height: int, *events: dict[str, Any], **changes: Any) -> dict[str, Any
         "time_ms": 1_795_350_000_000 + height * 1_000,
         "proposer": height % 4,
         "epoch": 0,
+        "validators": [f"Validator {index}" for index in range(4)],
         "view": height,
         "signers": [0, 1, 2, 3],
         "state_root": f"{height:064x}",
@@ -55,6 +56,26 @@ def test_nodes_at_the_same_height_with_the_same_root_are_equal() -> None:
     assert network.roots == EQUAL
     assert [row.alive for row in network.validators] == [True] * 4
     assert network.down == 0
+
+
+def test_blocks_and_marks_keep_their_validators_when_the_indexes_move() -> None:
+    model = played(
+        [*story(), block(500), block(501, epoch=1, validators=["Validator 1", "Validator 2"], signers=[0, 1])]
+    )
+    network = model.snapshot().network
+    assert [seen.proposer for seen in network.blocks[:2]] == ["Validator 2", "Validator 0"]
+    marks = {row.name: row.marks[-2:] for row in network.validators}
+    assert marks["Validator 2"] == ("signed", "proposed")
+    assert marks["Validator 3"] == ("signed", "absent")
+
+
+def test_a_node_that_left_no_longer_stands_for_whoever_has_its_index_now() -> None:
+    model = played(story())
+    statuses = model.chain.statuses
+    left = dict(statuses[2] or {}, node_index=None)
+    model.chain.apply_status(2, left)
+    assert 2 not in model.chain.seats
+    assert next(row for row in model.snapshot().network.validators if row.index == 2).peers is None
 
 
 def test_roots_are_compared_height_by_height() -> None:

@@ -36,13 +36,13 @@ PLURALS = {"delivery": "deliveries", "expiry": "expiries", "auction closed": "au
 
 @dataclass(frozen=True)
 class Final:
-    """One block as the feed told it."""
+    """One block as the feed told it. Validators by name: their indexes change with the epochs."""
 
     height: int
     hash: str
-    proposer: int
+    proposer: str
     time_ms: int
-    signers: frozenset[int]
+    signers: frozenset[str]
     state_root: str
     transactions: int
     what: str
@@ -77,6 +77,8 @@ class Chain:
         self.validators = status["validators"]
         if status.get("node_index") is not None:
             self.seats[node] = status["node_index"]
+        else:
+            self.seats.pop(node, None)  # it has left, and its index is another's now
         newest = (status.get("epoch", 0), status.get("view", 0))
         if newest > (self.epoch, self.view) or self.leader is None:
             self.apply_view(*newest, status.get("leader"))
@@ -94,13 +96,14 @@ class Chain:
         if self.height < 0:
             self.first = height
         self.height, self.time_ms = height, int(message["time_ms"])
+        seats = message["validators"]
         self.blocks.append(
             Final(
                 height=height,
                 hash=message["hash"],
-                proposer=int(message["proposer"]),
+                proposer=seats[int(message["proposer"])],
                 time_ms=self.time_ms,
-                signers=frozenset(message["signers"]),
+                signers=frozenset(seats[signer] for signer in message["signers"]),
                 state_root=message["state_root"],
                 transactions=int(message["transactions"]),
                 what=summary(message["events"]),
@@ -148,17 +151,18 @@ class Chain:
         node = next((node for node, seat in self.seats.items() if seat == index), None)
         status = self.statuses.get(node) if node is not None else None
         strange = status is not None and status["chain_id"] != self.chain_id
-        marks = tuple(_mark(block, index) for block in list(self.blocks)[-MARKS:])
+        name = str(told["name"])
+        marks = tuple(_mark(block, name) for block in list(self.blocks)[-MARKS:])
         own = status if not strange else None
         return ValidatorPicture(
             index=index,
-            name=str(told["name"]),
+            name=name,
             alive=self._alive(index, node),
             leads=index == self.leader,
             height=int(own["height"]) if own else told.get("height"),
             state_root=str(own["state_root"]) if own else "",
             marks=marks,
-            last_signed=max((b.height for b in self.blocks if index in b.signers), default=told["last_signed_height"]),
+            last_signed=max((b.height for b in self.blocks if name in b.signers), default=told["last_signed_height"]),
             peers=int(own["peers"]) if own else None,
             waiting=int(own["mempool"]) if own else None,
             syncing=bool(own and own["syncing"]),
@@ -180,7 +184,7 @@ class Chain:
         return BlockPicture(
             height=block.height,
             hash=block.hash,
-            proposer=self.validator_name(block.proposer),
+            proposer=block.proposer,
             transactions=block.transactions,
             time_ms=block.time_ms,
             signers=len(block.signers),
@@ -188,10 +192,10 @@ class Chain:
         )
 
 
-def _mark(block: Final, index: int) -> str:
-    if block.proposer == index:
+def _mark(block: Final, name: str) -> str:
+    if block.proposer == name:
         return "proposed"
-    return "signed" if index in block.signers else "absent"
+    return "signed" if name in block.signers else "absent"
 
 
 def summary(events: list[dict[str, Any]]) -> str:

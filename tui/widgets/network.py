@@ -63,7 +63,7 @@ class NetworkPanel(Panel):
         known = [found for found in picture.validators if found.waiting is not None]
         parts = [
             roots.get(picture.roots, ("state roots unknown", WARN)),
-            (f"   view {picture.view}: ", QUIET),
+            (f"   epoch {picture.epoch}, view {picture.view}: ", QUIET),
             (f"{picture.leader} leads", "$text-accent"),
         ]
         if known:
