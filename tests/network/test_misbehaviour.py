@@ -88,10 +88,6 @@ def _listens(node: Running) -> bool:
     return hasattr(node.node.peers, "_runner") and bool(node.node.peers._runner.addresses)
 
 
-def forged(validators: int, bitmap: bytes, signatures: int) -> QuorumMessage:
-    return QuorumMessage(Quorum(NULLIFY, 0, 1, 0, bytes(32), bitmap, (bytes(64),) * signatures))
-
-
 SPOILT = {
     "a frame over the limit": bytes(MAX_FRAME_BYTES + 1),
     "an unknown kind": encode(["teleport", 1]),
@@ -112,26 +108,44 @@ async def test_bans_the_sender_of_what_is_no_frame(tmp_path: Path, name: str) ->
         assert watched.node.peers.refused["blamed"] >= 1
 
 
+# bitmap, and whose signatures stand beside it; each signature is right
 QUORUMS = {
-    "a signature counted twice": forged(4, b"\x03", 3),
-    "fewer signatures than signers": forged(4, b"\x07", 2),
-    "a signer beyond the set": forged(4, b"\x13", 3),
-    "a bitmap that is too wide": forged(4, b"\x07\x00", 3),
-    "fewer than a quorum": forged(4, b"\x03", 2),
-    "signatures of nobody": forged(4, b"\x07", 3),
+    "a signature counted twice": (b"\x06", (1, 2, 2)),
+    "one signer under two bits": (b"\x0e", (1, 2, 2)),
+    "fewer signatures than signers": (b"\x0e", (1, 2)),
+    "more signatures than signers": (b"\x0e", (1, 2, 3, 3)),
+    "a signer beyond the set": (b"\x1e", (1, 2, 3, 3)),
+    "a bitmap that is too wide": (b"\x0e\x00", (1, 2, 3)),
+    "no bitmap": (b"", (1, 2, 3)),
+    "fewer than a quorum": (b"\x06", (1, 2)),
+    "another order": (b"\x0e", (2, 1, 3)),
 }
+
+
+def quorum_of(watched: Watched, bitmap: bytes, signers: tuple[int, ...]) -> QuorumMessage:
+    """A Nullification of view 1."""
+    votes = [watched.vote(NULLIFY, nullified(0, 1), signer) for signer in signers]
+    return QuorumMessage(Quorum(NULLIFY, 0, 1, 0, bytes(32), bitmap, tuple(vote.signature for vote in votes)))
 
 
 @pytest.mark.parametrize("name", QUORUMS)
 async def test_blames_the_sender_of_a_quorum_that_does_not_hold(tmp_path: Path, name: str) -> None:
     async with alone(tmp_path) as (watched, liar):
-        await liar.say(QUORUMS[name])
+        spoilt = quorum_of(watched, *QUORUMS[name])
+        await liar.say(spoilt)
         await watched.until(lambda: watched.points(LIAR) > 0)
         assert LIAR in watched.connected(), "one lie is not enough for a ban"
         for _ in range(2):
-            await liar.say(QUORUMS[name])
+            await liar.say(spoilt)
         assert await liar.closed()
         assert watched.node.engine.standing().view == 1
+
+
+async def test_takes_a_quorum_that_holds_from_anybody(tmp_path: Path) -> None:
+    async with alone(tmp_path) as (watched, liar):
+        await liar.say(quorum_of(watched, b"\x0e", (1, 2, 3)))
+        await watched.until(lambda: watched.node.engine.standing().view == 2)
+        assert watched.points(LIAR) == 0
 
 
 async def test_blames_the_sender_of_a_vote_or_evidence_that_is_forged(tmp_path: Path) -> None:
