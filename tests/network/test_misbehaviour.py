@@ -4,6 +4,7 @@ One real node, validator 0 of four. Validator 1 misbehaves, validator 2 is hones
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from consensus.messages import (
     VoteMessage,
 )
 from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote, make_vote, nullified
-from node.gossip import VALIDATOR_RATES, Ignore, Rate, Sender
+from node.gossip import BYTE_RATES, VALIDATOR_RATES, Ignore, Rate, Sender
 from node.runtime import MAX_ADMISSIONS_EACH
 from node.wire import VALIDATOR, Consensus, Transactions, encode_frame, node_id
 from state.codec import encode
@@ -207,6 +208,21 @@ async def test_a_flood_of_messages_is_held_back_and_costs_the_others_nothing(
         honest = [c for c in watched.node.peers.connected if c.sender.index == HONEST]
         silent = honest[0].silent_ticks
         assert silent <= 2, "its pings are answered and read meanwhile"
+
+
+async def test_more_bytes_than_the_rate_are_read_later_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BYTE_RATES, VALIDATOR, Rate(4_000, 2_000))  # type: ignore[arg-type]
+    async with alone(tmp_path) as (watched, liar):
+        began = time.monotonic()
+        for _ in range(100):
+            await liar.say(Status(0, 1, 0, bytes(32)))
+        await liar.say(VoteMessage(watched.vote(NULLIFY, nullified(0, 1))))
+        await watched.until(lambda: watched.node.engine._tally.first(NULLIFY, 1, LIAR) is not None)
+        assert time.monotonic() - began > 0.5, "100 frames of some 70 bytes"
+        assert watched.node.peers.refused["held_back"] > 3
+        assert watched.points(LIAR) == 0
 
 
 async def test_a_flood_of_transactions_leaves_room_for_others(tmp_path: Path) -> None:
