@@ -70,6 +70,7 @@ vectors: $(DEV)
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py
+	@$(BIN)/python tools/layouts.py
 
 gallery: $(DEV)
 	@$(BIN)/python -m tui.gallery docs/gallery
