@@ -88,6 +88,7 @@ partitions: $(DEV)
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py
+	@$(BIN)/python tools/layouts.py
 
 browser: $(DEV)
 	@WATTEST_BROWSER=1 $(BIN)/python -m pytest tests/browser

@@ -25,6 +25,7 @@ from consensus.messages import (
 )
 from node.wire import (
     OBSERVER,
+    VALIDATOR,
     AttestationMsg,
     Consensus,
     DayClose,
@@ -182,11 +183,22 @@ OBSERVER_RATES: Mapping[type, Rate] = {
 }
 
 
+# Bytes a second and at once, whatever the kind: decoding the largest frame takes some ten milliseconds of the loop. Two
+# full blocks a second with all their transactions are 8 MiB from each validator.
+BYTE_RATES: Mapping[int, Rate] = {
+    VALIDATOR: Rate(32 * 1024 * 1024, 128 * 1024 * 1024),
+    OBSERVER: Rate(2 * 1024 * 1024, 16 * 1024 * 1024),
+}
+LONGEST_PAUSE_MS = 1_000  # between two frames, or the peer would be taken for silent
+
+
 class Buckets:
     """Token buckets of one connection, one per kind of frame. Tokens are thousandths, time is monotonic ms."""
 
     def __init__(self, role: int, now_ms: int) -> None:
         self._rates = OBSERVER_RATES if role == OBSERVER else VALIDATOR_RATES
+        self._bytes = BYTE_RATES[role]
+        self._byte_tokens = (self._bytes.burst, now_ms)
         self._tokens = {kind: (rate.burst * 1_000, now_ms) for kind, rate in self._rates.items()}
 
     def take(self, kind: type, now_ms: int) -> None:
@@ -200,6 +212,13 @@ class Buckets:
             self._tokens[kind] = (tokens, now_ms)
             raise Ignore(f"{kind.__name__} frames come faster than {rate.per_second} a second")
         self._tokens[kind] = (tokens - 1_000, now_ms)
+
+    def pause_ms(self, size: int, now_ms: int) -> int:
+        """How long to read nothing more of the connection after a frame of `size` bytes: TCP holds the sender back."""
+        tokens, at_ms = self._byte_tokens
+        tokens = min(self._bytes.burst, tokens + (now_ms - at_ms) * self._bytes.per_second // 1_000) - size
+        self._byte_tokens = (tokens, now_ms)
+        return min(LONGEST_PAUSE_MS, max(0, -tokens * 1_000 // self._bytes.per_second))
 
 
 class Conduct:

@@ -84,8 +84,8 @@ class Metrics:
         self.peer_refused = self._counters(
             "wattest_p2p_refused",
             "Not taken of other nodes: handshake (refused), blamed (a frame or message that no honest node sends), "
-            "banned (with too much of it), ignored (too fast, or nobody has room for it), dropped (to a peer that "
-            "reads too slowly)",
+            "banned (with too much of it), ignored (too fast, or nobody has room for it), held_back (more bytes than "
+            "its rate, read later), dropped (to a peer that reads too slowly)",
             "reason",
         )
 

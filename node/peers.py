@@ -521,6 +521,10 @@ class Peers:
                 self._log.debug("frame_ignored", peer=connection.sender.name, why=str(ignored))
                 self.refused["ignored"] += 1
                 await asyncio.sleep(PAUSE_S[connection.sender.role])
+            pause_ms = buckets.pause_ms(len(message.data), now_ms)
+            if pause_ms:
+                self.refused["held_back"] += 1
+                await asyncio.sleep(pause_ms / 1_000)
 
     def _deliver(self, connection: Connection, frame: Frame, now_ms: int) -> None:
         if isinstance(frame, Ping):

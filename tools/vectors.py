@@ -44,12 +44,12 @@ from contracts.settle import build_settle
 from contracts.statement import recomputed_facts, statement_hash
 from contracts.transition import DecodedTx
 from node.intake import CLOSE_TAG, READINGS_TAG
-from node.proof import Hop, hops_to, prove
+from node.proof import Hop, StatementProof, build_proof, hops_to, prove
 from node.transport import HELLO_TAG, NodeKey, transcript
 from node.wire import OBSERVER, PROTOCOL, VALIDATOR, Consensus, Hello, HelloProof, encode_frame, node_id
 from state import attestation, transaction
 from state.block import Block, header_hash
-from state.codec import Wire, encode
+from state.codec import Wire, decode, encode
 from state.crypto import H, public_key, sign, signed_bytes
 from state.lthash import LtHash
 from state.merkle import leaf_hash, merkle_path, merkle_root
@@ -374,15 +374,17 @@ def statements(story: Story) -> Case:
     facts = recomputed_facts(context, action)
     digest = statement_hash(facts)
     assert digest == action.statement_hash
+    proof = decode(StatementProof, build_proof(world.store, world.genesis_text, digest[:16]))
+    assert proof.retire == proven
     return {
         "facts": hashed("every fact of a retirement statement", "wattest/stmt", facts, digest),
         "statement_id": shown(digest[:16]),
-        "proven": {
-            "what": "the retire transaction: path to tx_root, headers to the first Finalization, that Finalization",
+        "validators": [shown(key) for key in story.validators.vote_keys],
+        "proof": {
+            "what": "the proof file: retire and issue, each with path to tx_root, headers to a Finalization, and that",
             "chain": shown(story.chain),
-            "value": shown(proven),
-            "bytes": shown(encode(proven)),
-            "validators": [shown(key) for key in story.validators.vote_keys],
+            "value": shown(proof),
+            "bytes": shown(encode(proof)),
         },
     }
 

@@ -7,7 +7,9 @@ Mallory is registered like anybody; the plant owner, the trader and the consumer
 import json
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +25,7 @@ from node.client import NodeClient
 from node.failures import RefusedByNode
 from node.journal import Journal
 from node.transport import NodeKey
+from node.wire import Readings
 from state.codec import encode
 from state.outputs import Bundle
 from state.store import open_store
@@ -42,6 +45,7 @@ class Field:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.lawful_batch: Readings | None = None  # what the meter itself sent, for those who send it again
         ports = free_ports(2 * VALIDATORS)
         self.genesis = json.loads(genesis_json(VALIDATORS, epoch_length=EPOCH_LENGTH, **TIMES))
         self.genesis["timestamp_ms"] = int(time.time() * 1_000) - BACK_MS
@@ -192,8 +196,16 @@ class Field:
         raw = transaction if isinstance(transaction, bytes) else transaction.raw
         return code_of(self.clients[index], "/v1/transactions", raw, "application/msgpack")
 
-    def status(self, index: int, txid: bytes) -> str:
-        return str(self.clients[index].transaction(txid.hex())["status"])
+    def post_at_once(self, *transactions: DecodedTx) -> list[str]:
+        """Each to a node of its own, all at the same moment; the codes in their order."""
+        barrier = Barrier(len(transactions))
+
+        def post(index: int) -> str:
+            barrier.wait()
+            return self.post(index, transactions[index])
+
+        with ThreadPoolExecutor(len(transactions)) as threads:
+            return list(threads.map(post, range(len(transactions))))
 
     def settled(self, txid: bytes, within_s: float = 20.0) -> str:
         """`final`, or the code with which every node dropped a transaction that had once been accepted."""

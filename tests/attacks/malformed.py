@@ -22,7 +22,8 @@ QUORUM = Quorum(NULLIFY, 0, 1, 0, bytes(32), b"\x0f", (bytes(64),) * 4)
 @attack("malformed frames", "no MessagePack, another spelling, unknown kind, over 4 MiB, text, votes by an observer")
 def frames(field: Field, attempt: Attempt) -> None:
     ping = encode_frame(Ping(7))
-    spoilt = {
+    spoilt: dict[str, bytes | str] = {
+        "text": "ping",
         "no MessagePack": b"\xc1",
         "another spelling": b"\xdc\x00" + ping[:1] + ping[1:],
         "cut short": ping[:-1],
@@ -41,7 +42,7 @@ def frames(field: Field, attempt: Attempt) -> None:
             attempt.expect(f"node {index}", code, "banned")
 
 
-async def _until_banned(field: Field, index: int, data: bytes) -> str:
+async def _until_banned(field: Field, index: int, data: bytes | str) -> str:
     """What becomes of a stranger who says this again and again, and then wants to come back."""
     seed = seed_of(f"stranger {index} {hash(data)}")
     async with Intruder(field.address(index), field.node_key(index), field.chain, seed) as stranger:

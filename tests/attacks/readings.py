@@ -74,6 +74,7 @@ def post_close(field: Field, index: int, signed: DayClose) -> str:
 )
 def replayed(field: Field, attempt: Attempt) -> None:
     batch = field.lawful_batch
+    assert batch is not None
     before = held(field, 0)
     for index in field.running:
         code, answer = post(field, index, batch)

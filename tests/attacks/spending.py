@@ -20,7 +20,7 @@ def double_spend(field: Field, attempt: Attempt) -> None:
         field.transaction(to(field, "mallory", field.mallorys, receiver, 9, 12), by=("mallory",))
         for receiver in ("trader", "mallory")
     ]
-    answers = [field.post(index, transaction) for index, transaction in enumerate(transactions)]
+    answers = field.post_at_once(*transactions)
     ends = [field.settled(tx.txid) for tx, answer in zip(transactions, answers, strict=True) if answer == "accepted"]
     if ends.count("final") != 1:
         attempt.succeeded.append(f"{ends.count('final')} of two spends of one output became final")
@@ -36,7 +36,7 @@ def double_spend(field: Field, attempt: Attempt) -> None:
     attempt.movers |= {field.id("mallory"), field.id("trader")}
 
 
-@attack("replay of a final transaction", "the same bytes again; the same action under a new salt; a new signature")
+@attack("replay of a final transaction", "the same bytes again through every node; the same action under a new salt")
 def replay(field: Field, attempt: Attempt) -> None:
     for index in field.running:
         attempt.expect(f"node {index}", field.post(index, field.final), "duplicate")
@@ -86,12 +86,15 @@ def retired(field: Field, attempt: Attempt) -> None:
     attempt.expect("node 2", field.post(2, field.transaction(*twice, by=("consumer",))), "retired")
 
 
-@attack("conflicting bids", "the same money bid in two auctions through two nodes, and twice within one transaction")
+@attack(
+    "conflicting bids",
+    "the same money bid twice through two nodes at the same moment, and twice within one transaction",
+)
 def conflicting_bids(field: Field, attempt: Attempt) -> None:
     first, _ = field.money
     bids = [PlaceBid(field.later, field.id("mallory"), 10, limit, (first,)) for limit in (MICRO, 2 * MICRO)]
     transactions = [field.transaction(bid, by=("mallory",)) for bid in bids]
-    answers = [field.post(index, transaction) for index, transaction in enumerate(transactions)]
+    answers = field.post_at_once(*transactions)
     ends = [
         field.settled(transaction.txid) if answer == "accepted" else answer
         for transaction, answer in zip(transactions, answers, strict=True)

@@ -111,10 +111,13 @@ class Intruder:
             elif isinstance(frame, Consensus) and self._heard is not None:
                 self._heard(decode(ConsensusMessage, frame.payload))  # type: ignore[arg-type]
 
-    async def send(self, data: bytes | Frame) -> None:
-        """Bytes as they are, or a lawful frame. What the node has closed takes nothing more, in silence."""
+    async def send(self, data: bytes | str | Frame) -> None:
+        """Bytes or a text as they are, or a lawful frame. What the node has closed takes nothing more, in silence."""
         with suppress(ConnectionError, aiohttp.ClientError):
-            await self.socket.send_bytes(data if isinstance(data, bytes) else encode_frame(data))
+            if isinstance(data, str):
+                await self.socket.send_str(data)
+            else:
+                await self.socket.send_bytes(data if isinstance(data, bytes) else encode_frame(data))
 
     async def say(self, message: ConsensusMessage) -> None:
         await self.send(Consensus(encode(message)))

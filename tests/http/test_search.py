@@ -73,7 +73,7 @@ def test_no_cell_is_a_formula_in_a_spreadsheet() -> None:
 
 
 async def test_refuses_more_exports_than_the_node_can_carry(client: TestClient) -> None:
-    searches = client.server.app[SEARCHES]  # type: ignore[union-attr]
+    searches = client.server.app[SEARCHES]  # type: ignore[attr-defined]
     searches.exports = EXPORTS
     response = await client.get("/v1/search/export?format=csv")
     assert (response.status, (await response.json())["code"]) == (429, "overloaded")

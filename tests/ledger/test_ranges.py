@@ -11,7 +11,7 @@ from node.queries.search import Filter, Orders, find, page, places
 from node.runtime import FinalBlock
 from state.history import where
 from state.keyspace import device_key
-from state.records import Device
+from state.records import Device, Issuance
 
 
 def told(town: BusyTown, ranges: Ranges) -> None:
@@ -75,7 +75,8 @@ def test_rows_are_what_the_history_says_of_every_certificate() -> None:
             assert (found.start, found.end, found.holder, found.status) == (start, end, holder, STATUSES[status])  # type: ignore[call-overload]
             assert bool(statement) == (found.status == "retired")
             born = town.store.get(subject.issuance_key(issuance))  # type: ignore[arg-type]
-            assert born.start <= start <= end <= born.end  # type: ignore[union-attr]
+            assert isinstance(born, Issuance)
+            assert born.start <= int(start) <= int(end) <= born.end  # type: ignore[call-overload]
 
 
 def test_blocks_that_nobody_told_of_are_found_by_reading_again() -> None:

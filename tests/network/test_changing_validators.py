@@ -157,7 +157,8 @@ async def test_operators_change_a_running_network_by_commands_and_nobody_notices
     consortium: Consortium, tmp_path: Path
 ) -> None:
     keys = NodeKeys(seed_of("onlooker"))
-    home = make_home(tmp_path / "onlooker", consortium.genesis, *free_ports(2), keys)
+    p2p, api = free_ports(2)
+    home = make_home(tmp_path / "onlooker", consortium.genesis, p2p, api, keys)
     onlooker = Running(open_node(home, keys))
     people: People | None = None
     try:

@@ -7,7 +7,10 @@ from consensus.messages import BlockBody, GetBlocks, QuorumMessage, Status, Vote
 from consensus.votes import NULLIFY, Quorum, Vote
 from node.gossip import (
     BAN_AT,
+    BYTE_RATES,
     HALF_LIFE_MS,
+    LONGEST_PAUSE_MS,
+    MAX_REMEMBERED,
     OBSERVER_RATES,
     VALIDATOR_RATES,
     Buckets,
@@ -118,6 +121,16 @@ def test_a_frame_faster_than_its_rate_is_ignored_until_tokens_come_back() -> Non
         buckets.take(Transactions, 1000 // rate.per_second)
 
 
+def test_bytes_beyond_the_burst_are_paid_for_by_waiting() -> None:
+    rate = BYTE_RATES[OBSERVER]
+    buckets = Buckets(OBSERVER, 0)
+    assert buckets.pause_ms(rate.burst, 0) == 0
+    assert buckets.pause_ms(rate.per_second // 4, 0) == 250
+    assert buckets.pause_ms(0, 250) == 0
+    assert buckets.pause_ms(rate.burst, 250) == LONGEST_PAUSE_MS, "never so long that the peer is taken for silent"
+    assert Buckets(VALIDATOR, 0).pause_ms(rate.burst, 0) == 0
+
+
 def test_every_kind_of_frame_has_a_rate() -> None:
     kinds = set(Frame.__args__) - {Hello, HelloProof}
     assert set(VALIDATOR_RATES) == set(OBSERVER_RATES) == kinds
@@ -132,6 +145,15 @@ def test_points_fade_and_a_ban_ends() -> None:
     assert conduct.banned("aa", HALF_LIFE_MS)
     assert not conduct.banned("aa", HALF_LIFE_MS + HALF_LIFE_MS // 10)
     assert conduct.points("aa", 20 * HALF_LIFE_MS) == 0
+
+
+def test_only_so_many_strangers_are_remembered() -> None:
+    conduct = Conduct()
+    for number in range(MAX_REMEMBERED + 10):
+        conduct.blame(f"stranger {number}", BAN_AT, number)
+    assert len(conduct._points) == len(conduct._banned) == MAX_REMEMBERED
+    assert not conduct.banned("stranger 0", MAX_REMEMBERED + 10)
+    assert conduct.banned(f"stranger {MAX_REMEMBERED + 9}", MAX_REMEMBERED + 10)
 
 
 # --- refusals

@@ -4,6 +4,7 @@ One real node, validator 0 of four. Validator 1 misbehaves, validator 2 is hones
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from consensus.messages import (
     VoteMessage,
 )
 from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote, make_vote, nullified
-from node.gossip import VALIDATOR_RATES, Ignore, Rate, Sender
+from node.gossip import BYTE_RATES, VALIDATOR_RATES, Ignore, Rate, Sender
 from node.runtime import MAX_ADMISSIONS_EACH
 from node.wire import VALIDATOR, Consensus, Transactions, encode_frame, node_id
 from state.codec import encode
@@ -88,10 +89,6 @@ def _listens(node: Running) -> bool:
     return hasattr(node.node.peers, "_runner") and bool(node.node.peers._runner.addresses)
 
 
-def forged(validators: int, bitmap: bytes, signatures: int) -> QuorumMessage:
-    return QuorumMessage(Quorum(NULLIFY, 0, 1, 0, bytes(32), bitmap, (bytes(64),) * signatures))
-
-
 SPOILT = {
     "a frame over the limit": bytes(MAX_FRAME_BYTES + 1),
     "an unknown kind": encode(["teleport", 1]),
@@ -112,26 +109,44 @@ async def test_bans_the_sender_of_what_is_no_frame(tmp_path: Path, name: str) ->
         assert watched.node.peers.refused["blamed"] >= 1
 
 
+# bitmap, and whose signatures stand beside it; each signature is right
 QUORUMS = {
-    "a signature counted twice": forged(4, b"\x03", 3),
-    "fewer signatures than signers": forged(4, b"\x07", 2),
-    "a signer beyond the set": forged(4, b"\x13", 3),
-    "a bitmap that is too wide": forged(4, b"\x07\x00", 3),
-    "fewer than a quorum": forged(4, b"\x03", 2),
-    "signatures of nobody": forged(4, b"\x07", 3),
+    "a signature counted twice": (b"\x06", (1, 2, 2)),
+    "one signer under two bits": (b"\x0e", (1, 2, 2)),
+    "fewer signatures than signers": (b"\x0e", (1, 2)),
+    "more signatures than signers": (b"\x0e", (1, 2, 3, 3)),
+    "a signer beyond the set": (b"\x1e", (1, 2, 3, 3)),
+    "a bitmap that is too wide": (b"\x0e\x00", (1, 2, 3)),
+    "no bitmap": (b"", (1, 2, 3)),
+    "fewer than a quorum": (b"\x06", (1, 2)),
+    "another order": (b"\x0e", (2, 1, 3)),
 }
+
+
+def quorum_of(watched: Watched, bitmap: bytes, signers: tuple[int, ...]) -> QuorumMessage:
+    """A Nullification of view 1."""
+    votes = [watched.vote(NULLIFY, nullified(0, 1), signer) for signer in signers]
+    return QuorumMessage(Quorum(NULLIFY, 0, 1, 0, bytes(32), bitmap, tuple(vote.signature for vote in votes)))
 
 
 @pytest.mark.parametrize("name", QUORUMS)
 async def test_blames_the_sender_of_a_quorum_that_does_not_hold(tmp_path: Path, name: str) -> None:
     async with alone(tmp_path) as (watched, liar):
-        await liar.say(QUORUMS[name])
+        spoilt = quorum_of(watched, *QUORUMS[name])
+        await liar.say(spoilt)
         await watched.until(lambda: watched.points(LIAR) > 0)
         assert LIAR in watched.connected(), "one lie is not enough for a ban"
         for _ in range(2):
-            await liar.say(QUORUMS[name])
+            await liar.say(spoilt)
         assert await liar.closed()
         assert watched.node.engine.standing().view == 1
+
+
+async def test_takes_a_quorum_that_holds_from_anybody(tmp_path: Path) -> None:
+    async with alone(tmp_path) as (watched, liar):
+        await liar.say(quorum_of(watched, b"\x0e", (1, 2, 3)))
+        await watched.until(lambda: watched.node.engine.standing().view == 2)
+        assert watched.points(LIAR) == 0
 
 
 async def test_blames_the_sender_of_a_vote_or_evidence_that_is_forged(tmp_path: Path) -> None:
@@ -193,6 +208,21 @@ async def test_a_flood_of_messages_is_held_back_and_costs_the_others_nothing(
         honest = [c for c in watched.node.peers.connected if c.sender.index == HONEST]
         silent = honest[0].silent_ticks
         assert silent <= 2, "its pings are answered and read meanwhile"
+
+
+async def test_more_bytes_than_the_rate_are_read_later_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BYTE_RATES, VALIDATOR, Rate(4_000, 2_000))  # type: ignore[arg-type]
+    async with alone(tmp_path) as (watched, liar):
+        began = time.monotonic()
+        for _ in range(100):
+            await liar.say(Status(0, 1, 0, bytes(32)))
+        await liar.say(VoteMessage(watched.vote(NULLIFY, nullified(0, 1))))
+        await watched.until(lambda: watched.node.engine._tally.first(NULLIFY, 1, LIAR) is not None)
+        assert time.monotonic() - began > 0.5, "100 frames of some 70 bytes"
+        assert watched.node.peers.refused["held_back"] > 3
+        assert watched.points(LIAR) == 0
 
 
 async def test_a_flood_of_transactions_leaves_room_for_others(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from harness.world import DAY, MONTH, World, genesis_json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.events import DayJudged
+from contracts.events import DayJudged, Event
 from contracts.release import STEPS, next_step, released_up_to, steps_of
 from state.attestation import ACCEPT, D30, D90, HOLD, PROMPT, REJECT
 from state.errors import AlreadyIssued, EnergyBound, GenesisInvalid, StepOrder
@@ -26,7 +26,7 @@ def world() -> World:
     return made
 
 
-def step(world: World, number: int, release_wh: int, verdict: int = ACCEPT, **changes: object) -> list[object]:
+def step(world: World, number: int, release_wh: int, verdict: int = ACCEPT, **changes: object) -> list[Event]:
     attested = world.attested(1, DAY, ENERGY_WH, verdict, step=number, release_wh=release_wh, **changes)
     return world.do(world.issue_action(1, (attested,)))
 

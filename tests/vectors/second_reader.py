@@ -265,7 +265,8 @@ def check_state_root(read: Reader, case: Case) -> None:
     total = Sum()
     for step in case["steps"]:
         sign = 1 if "add" in step else -1
-        total.change(*plain(step.get("add") or step.get("remove")), sign)
+        key, value = plain(step.get("add") or step.get("remove"))
+        total.change(key, value, sign)
         read.equal("root", plain(step["root"]), total.root())
     whole = Sum()
     for key, value in plain(case["genesis"]["entries"]):
@@ -301,27 +302,43 @@ def check_attestations(read: Reader, cases: list[Case]) -> None:
 def check_statements(read: Reader, case: Case) -> None:
     digest = hash_case(read, case["facts"])
     read.equal("statement id", plain(case["statement_id"]), digest[:16])
-    proven = case["proven"]
-    value = proven["value"]
-    read.equal("proven: bytes", plain(proven["bytes"]), packed(value))
+    proof, keys = case["proof"], plain(case["validators"])
+    value, chain = proof["value"], plain(proof["chain"])
+    read.equal("proof file", plain(proof["bytes"]), packed(value))
+    read.equal("kind and version", (value["tag"], value["version"]), ("statement_proof", 1))
+    read.equal("chain", chain, hashed("wattest/genesis", plain(value["genesis"])))
+    validators = json.loads(plain(value["genesis"]))["validators"]
+    read.equal("validators", [key.hex() for key in keys], [each["vote_key"] for each in validators])
+    read.equal("facts in the file", value["facts"], case["facts"]["value"])
+    body = proven(read, "retire", value["retire"], chain, keys)
+    read.equal("statement in the action", body[2][0][-1], digest)
+    named = [plain(bundle["issue_txid"]) for bundle in value["facts"]["bundles"]]
+    for txid, issue in zip(dict.fromkeys(named), value["issues"], strict=True):
+        body = proven(read, "issue", issue, chain, keys)
+        read.equal("issue", txid, hashed("wattest/tx", msgpack.packb(body)))
+
+
+def proven(read: Reader, what: str, value: Case, chain: bytes, keys: Sequence[bytes]) -> list[Any]:
+    """The body of a transaction whose block is final."""
     raw = plain(value["transaction"])
     root, sides = sha256(b"\x00" + raw).digest(), value["sides"]
     for level, sibling in enumerate(plain(value["path"])):
         pair = sibling + root if sides >> level & 1 else root + sibling
         root = sha256(b"\x01" + pair).digest()
-    read.equal("tx_root", plain(value["headers"][0]["tx_root"]), root)
+    read.equal(f"{what}: tx_root", plain(value["headers"][0]["tx_root"]), root)
     for header, following in zip(value["headers"], value["headers"][1:], strict=False):
-        read.equal("parent_hash", plain(following["parent_hash"]), hashed("wattest/header", packed(header)))
+        read.equal(f"{what}: parent", plain(following["parent_hash"]), hashed("wattest/header", packed(header)))
     last = hashed("wattest/header", packed(value["headers"][-1]))
-    read.equal("final block", plain(value["finalization"]["block_hash"]), last)
-    read.equal("kind", value["finalization"]["kind"], FINALIZE)
-    chain, keys = plain(proven["chain"]), plain(proven["validators"])
-    read.equal(
-        "validators", plain(value["headers"][0]["validators_hash"]), hashed("wattest/valset", msgpack.packb(keys))
-    )
-    quorum_holds(read, "finalization", chain, keys, value["finalization"])
-    (body, _) = msgpack.unpackb(raw)
-    read.equal("statement in the action", body[2][0][-1], digest)
+    read.equal(f"{what}: final block", plain(value["finalization"]["block_hash"]), last)
+    read.equal(f"{what}: kind", value["finalization"]["kind"], FINALIZE)
+    of_keys = hashed("wattest/valset", msgpack.packb(keys))
+    read.equal(f"{what}: validators", plain(value["headers"][0]["validators_hash"]), of_keys)
+    quorum_holds(read, f"{what}: Finalization", chain, keys, value["finalization"])
+    body, signatures = msgpack.unpackb(raw)
+    message = message_of("wattest/tx", chain, msgpack.packb(body))
+    for key, signature in zip(body[1], signatures, strict=True):
+        read.holds(what, key, message, signature)
+    return list(body)
 
 
 def check_auctions(read: Reader, case: Case) -> None:

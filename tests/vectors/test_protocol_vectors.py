@@ -35,6 +35,12 @@ def test_vectors_on_disk_are_those_that_the_code_makes() -> None:
         assert kept[name] == text, f"{name} differs: `make vectors` writes it; is the change meant to be one of format?"
 
 
+def test_the_protocol_page_shows_the_layouts_of_the_code() -> None:
+    layouts = loaded(ROOT / "tools" / "layouts.py")
+    page = (ROOT / "docs" / "PROTOCOL.md").read_text()
+    assert layouts.BEGIN + layouts.layouts() + layouts.END in page, "run `make docs`"
+
+
 def test_a_second_reader_finds_them_right() -> None:
     compared = reader.check(HERE / "protocol")
     print(compared)

@@ -132,8 +132,9 @@ def batches_not_checked_as_a_chain(patch: pytest.MonkeyPatch) -> None:
     from consensus import follower
     from state.block import header_hash
 
-    def believing(batch: Any, committed: Header, *rest: Any) -> tuple[bytes, ...]:
-        light.verify_finalization(batch.blocks[-1].header, batch.finalization, *rest, batch.headers)
+    def believing(batch: Any, committed: Header, validators: Any, chain: bytes, verify: Any) -> tuple[bytes, ...]:
+        last = batch.blocks[-1].header
+        light.verify_finalization(last, batch.finalization, validators, chain, verify, batch.headers)
         return tuple(header_hash(block.header) for block in batch.blocks)
 
     patch.setattr(follower, "check_blocks", believing)

@@ -7,7 +7,7 @@ from harness.sim.ledger import Flat
 from contracts.context import BlockOutput
 from contracts.transition import DecodedTx
 from state.keyspace import Space, space_end
-from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, quantity
+from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, Pending, Security, quantity
 from state.transaction import Deposit, Issue, Payout, Retire
 
 
@@ -63,11 +63,11 @@ def _money(output: Output) -> int:
     match output:
         case Funds(amount=amount):
             return amount
-        case Bid(funds=funds):
+        case Bid(funds=funds) | Security(funds=funds):
             return funds.amount
         case Delivery(payment=payment):
             return payment.amount
-        case Bundle() | Offer():
+        case Bundle() | Offer() | Pending():
             return 0
 
 
@@ -75,7 +75,7 @@ def _certificates(output: Output) -> int:
     match output:
         case Bundle():
             return quantity(output)
-        case Offer(lot=lot) | Delivery(lot=lot):
+        case Offer(lot=lot) | Delivery(lot=lot) | Pending(lot=lot):
             return quantity(lot)
-        case Funds() | Bid():
+        case Funds() | Bid() | Security():
             return 0

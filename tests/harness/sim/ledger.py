@@ -64,13 +64,13 @@ class Executions(Ledger):
     def view(self, block_hash: bytes) -> Snapshot:
         return self._flats[block_hash]
 
-    def check(self, block: Block) -> bytes:
+    def check(self, block: Block, certified: bool = False) -> bytes:
         """As in `Ledger`; an invalid block is invalid for everybody, so that too is found out once."""
         block_hash = header_hash(block.header)
         if block_hash in self._invalid:
             raise BlockInvalid(why=self._invalid[block_hash])
         try:
-            return super().check(block)
+            return super().check(block, certified)
         except BlockInvalid as refusal:
             self._invalid[block_hash] = str(refusal)
             raise

@@ -331,7 +331,7 @@ class SimNode:
 
     def _prune(self, finalization: Quorum, height: int) -> None:
         epoch, view = finalization.epoch, finalization.view
-        self._live = [kept for kept in self._live if not prunable(kept[0], epoch, view)]
+        self._live: list[tuple[JournalRecord, bytes]] = [kept for kept in self._live if not prunable(kept[0], epoch, view)]
         signer = self._term.seat.signer
         if signer is not None:
             signer.forget_below(epoch, view)

@@ -5,7 +5,7 @@ from typing import Any
 from harness.sim.villains.speaker import Villain, quorums_in, votes_in
 
 from consensus.messages import ConsensusMessage
-from consensus.votes import NULLIFY, nullified
+from consensus.votes import NULLIFY, Quorum, Vote, nullified
 
 
 class NullifySpammer(Villain):
@@ -14,7 +14,8 @@ class NullifySpammer(Villain):
         self._done: set[tuple[int, int]] = set()
 
     def receive(self, source: int, message: ConsensusMessage) -> None:
-        for spoken in (*votes_in(message), *quorums_in(message)):
+        heard: list[Vote | Quorum] = [*votes_in(message), *quorums_in(message)]
+        for spoken in heard:
             for ahead in (0, 1, 2, 3):
                 self._spam(spoken.epoch, spoken.view + ahead)
 
