@@ -29,8 +29,9 @@ class Mutant:
 
     @property
     def tests(self) -> tuple[str, ...]:
-        """Those that know the rule, the nearest first."""
-        return self.directed + (() if self.change.__module__.endswith("journal") else CORE)
+        """Those that know the rule, whole networks of processes last."""
+        tests = self.directed + (() if self.change.__module__.endswith("journal") else CORE)
+        return tuple(sorted(tests, key=lambda test: test.startswith("tests/network") and "journal" not in test))
 
     @property
     def about(self) -> str:

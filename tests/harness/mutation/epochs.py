@@ -1,5 +1,6 @@
 """Our own mutants of the rules by which validators change, and of the evidence against them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,7 +44,13 @@ def next_set_not_committed(patch: pytest.MonkeyPatch) -> None:
 @mutant("u", VALIDATORS)
 def old_keys_come_back(patch: pytest.MonkeyPatch) -> None:
     """a vote key that was in office before may return, its votes forgotten"""
-    patch.setattr(membership, "retired_key", lambda key: b"\x7f" + key)
+    whole = membership._require_fresh_vote_key
+
+    def careless(context: Any, key: bytes, changes: Any) -> None:
+        blind = SimpleNamespace(get=lambda _: None)
+        whole(SimpleNamespace(environment=context.environment, overlay=blind), key, changes)  # type: ignore[arg-type]
+
+    patch.setattr(membership, "_require_fresh_vote_key", careless)
 
 
 @mutant("v", VALIDATORS)
@@ -74,7 +81,7 @@ def epochs_never_end(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "ended", property(lambda self: False))
 
 
-@mutant("y", liars=1, villain="invalid_proposer", **EPOCHS)
+@mutant("y", liars=1, villain="sign_everything", **EPOCHS)
 def boundary_may_be_built_on(patch: pytest.MonkeyPatch) -> None:
     """voters accept a block above the epoch's last one"""
     whole = proposals.Proposals._follows
@@ -89,7 +96,7 @@ def boundary_may_be_built_on(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(proposals.Proposals, "_follows", careless)
 
 
-@mutant("z", epoch_length=6, n=4, liars=0, changes=[("rotate", 0), ("rotate", 1), ("rotate", 2)])
+@mutant("z", epoch_length=6, n=4, liars=0, live=True, changes=[("rotate", 0), ("rotate", 1), ("rotate", 2)])
 def the_old_key_votes_on(patch: pytest.MonkeyPatch) -> None:
     """a node that rotated its key goes on with the seat of the first one"""
     patch.setattr(office.Office, "seat_of", lambda self, validators: self._seats[0])

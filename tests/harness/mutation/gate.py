@@ -5,6 +5,7 @@
     python -m harness.mutation.gate --directed-first      quicker: the simulator gets what no test knows
     python -m harness.mutation.gate --seeds 9000000:9002000
 
+What has no options to hunt it with is a rule that faults hardly ever touch: there the tests that know it come first.
 A mutant is killed when a seed of the range fails, or a directed test does. What survives everything must be called
 equivalent, with the argument in its entry, or the gate fails.
 """
@@ -73,13 +74,13 @@ def judge(name: str, limits: tuple[int, int, float, bool]) -> Verdict:
     began = time.monotonic()
     first, last, seconds, directed_first = limits
     seeds, how = 0, ""
-    if directed_first and mutant.tests:
+    if directed_first or not mutant.hunt:  # without options to look at it is a rare rule, with a story of its own
         how = ask(mutant)
     killer = "directed" if how else ""
     if not how:
         seeds, how = hunt(mutant, first, last, seconds)
         killer = "simulator" if how else ""
-    if not how and mutant.tests and not directed_first:
+    if not how and not directed_first and mutant.hunt:
         how = ask(mutant)
         killer = "directed" if how else ""
     return Verdict(name, killer, seeds, time.monotonic() - began, how)

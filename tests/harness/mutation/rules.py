@@ -25,7 +25,7 @@ from node import journal, ledger, office
 DENSE = {"crash": 0.012, "n": 4, "live": True}
 
 
-@mutant("1")
+@mutant("1", n=4)
 def finalize_after_nullify(patch: pytest.MonkeyPatch) -> None:
     """a node votes to finalise a view that it voted to nullify"""
     patch.setitem(own_votes.FORBIDDEN_AFTER, FINALIZE, (FINALIZE,))

@@ -23,7 +23,7 @@ from harness.sim.keys import signatures
 from harness.sim.ledger import CutRows, Executions, NodeLedger, OwnLedger, SharedLedger
 from harness.sim.network import Network
 from harness.sim.node import Crashed, Settings, SimNode
-from harness.sim.options import BLOCKS, LONGEST_MS, Options
+from harness.sim.options import BLOCKS, HONEST_SKEW_MS, LONGEST_MS, Options
 from harness.sim.people import People
 from harness.sim.trace import words
 from harness.sim.villains import make_villain
@@ -32,15 +32,18 @@ from harness.world import START_S
 
 from consensus import effects, inputs
 from consensus.messages import ConsensusMessage, Propose, VoteMessage
+from consensus.proposals import MAX_AHEAD_MS
 from contracts.context import BlockOutput
 from contracts.transition import DecodedTx
 from node.gossip import priority_of
 from node.journal import UNSETTLED
+from node.ledger import Executed
 from node.signatures import SignatureCache
 from node.signer import ConflictingVote
 from node.wire import Priority
-from state.block import Block, header_hash
+from state.block import Block, Header, header_hash, validators_hash
 from state.codec import decode, encode
+from state.epochs import ends_epoch
 from state.errors import VoteStateLost
 from state.transaction import Evidence as ShowEvidence
 
@@ -64,7 +67,7 @@ class Cluster:
         self._until_death = self._draw_death()
         self._healed_at: tuple[int, int] | None = None  # top epoch and view when the faults ended
         self.recovered: dict[int, int] = {}  # node -> when it had finalised a new block after the faults
-        self.max_views = 0
+        self.max_views = self._last_final_ms = 0
         self._accused: set[tuple[int, int]] = set()  # (epoch, signer)
 
     # --- running
@@ -132,7 +135,8 @@ class Cluster:
             self.at(options.heal_ms, self._heal)
         for index in options.forgetful:
             self.at(options.heal_ms // 3 if options.live else 20_000, lambda i=index: self._forget(i))
-        self._deadline_ms = options.heal_ms + (options.f + 1) * options.timing.longest_ms + 16 * options.timing.delta_ms
+        self._gate_ms = (options.f + 1) * options.timing.longest_ms + 16 * options.timing.delta_ms
+        self._deadline_ms = options.heal_ms + self._gate_ms
         try:
             while not self._over():
                 self._pass(EVENTS)
@@ -161,6 +165,8 @@ class Cluster:
         if self.options.live and (self._healed_at is None or len(self.recovered) < len(self._expected())):
             return False
         if self.now_ms > LONGEST_MS:
+            if self.options.live and self.now_ms - self._last_final_ms > self._gate_ms:
+                raise Violation(STALL, f"nothing was finalised since {self._last_final_ms} ms")
             return True
         blocks = self.options.blocks
         return len(self.watch.chain) >= blocks and (self.people.finished or blocks < BLOCKS)
@@ -358,10 +364,21 @@ class Cluster:
             return
         executions.check(block)  # nodes with ledgers of their own have not done it for us
         executed, state = executions.executed(block_hash), executions.view(block_hash)
+        self._last_final_ms = self.now_ms
+        self._require_lawful(header, executed)
         self.books.enter(header.height, state, executed.transactions, executed.output)  # type: ignore[arg-type]
         environment = executions.environment(block_hash, header.timestamp_ms + 1)
         txids = {decoded.txid for decoded in executed.transactions}
         self.people.final(header.height, state, header.timestamp_ms, txids, environment)  # type: ignore[arg-type]
+
+    def _require_lawful(self, header: Header, executed: Executed) -> None:
+        """What a quorum of honest clocks and the rules of the state allow, whatever nodes agreed on."""
+        if header.timestamp_ms > START_MS + self.now_ms + MAX_AHEAD_MS + HONEST_SKEW_MS:
+            raise Violation(SAFETY, f"block {header.height} is ahead of every honest clock")
+        if ends_epoch(header.height, self.options.epoch_length):
+            keys = tuple(validator.vote_key for validator in executed.validators)
+            if header.next_validators_hash != validators_hash(keys):
+                raise Violation(SAFETY, f"boundary block {header.height} names another set than its state has")
 
     def accuse(self, node: SimNode, found: effects.EvidenceFound) -> None:
         """Shown on the ledger, once for each validator and epoch."""

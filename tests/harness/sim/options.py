@@ -26,6 +26,7 @@ KINDS = (
 LONGEST_MS = 200_000  # of a run
 BLOCKS = 100  # that a run covers, unless it ends by its time
 HOUR_MS = 3_600_000
+HONEST_SKEW_MS = 400  # between a clock that is right and the time
 
 Link = tuple[int, int]
 T = TypeVar("T")
@@ -115,7 +116,7 @@ class Options:
             cuts=_draw_cuts(random, everybody, last_ms),
             heal_ms=heal_ms,
             frozen=spare if use == "frozen" else [],
-            skew_ms={node: random.randrange(-400, 400) for node in range(everybody)},
+            skew_ms={node: random.randrange(-HONEST_SKEW_MS, HONEST_SKEW_MS) for node in range(everybody)},
             clock_steps=_draw_steps(random, n, last_ms),
             forgetful=tuple(spare[:1]) if use == "forgets" and epoch_length else (),
             slow=spare[0] if use == "slow" else None,
@@ -156,7 +157,10 @@ def _draw_steps(random: Random, n: int, last_ms: int) -> list[tuple[int, int, in
     """Clocks that are set, a little, as a time daemon does."""
     if random.random() < 0.5:
         return []
-    return [(random.randrange(last_ms), random.randrange(n), random.randrange(-400, 400)) for _ in range(4)]
+    return [
+        (random.randrange(last_ms), random.randrange(n), random.randrange(-HONEST_SKEW_MS, HONEST_SKEW_MS))
+        for _ in range(4)
+    ]
 
 
 def _draw_changes(random: Random, n: int, faulty: int) -> list[tuple[str, int]]:
