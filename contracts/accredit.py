@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from contracts import correct, keys, membership, schemes
 from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
+from contracts.countries import require_country
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
-from contracts.register import require_country, require_key, require_line, require_text
+from contracts.register import require_key, require_line, require_text
 from state.codec import decode, encode
 from state.errors import (
     AlreadyExists,
@@ -79,6 +80,7 @@ LAPSE_EPOCHS = 2
 LAPSE_BLOCKS_WITHOUT_EPOCHS = 17_280  # two epochs of the default length, where a network has one epoch for ever
 MAX_INTERVAL_S = 3_600
 MAX_CAPACITY_W = 10**12  # forty times the largest power station, so that no account of energy leaves a u64
+GSRN_DIGITS = 18
 UNKNOWN_UDEG = 2**31
 
 
@@ -134,6 +136,7 @@ def _check_device(context: Context, content: DeviceContent, proposer: int) -> No
     if schemes.granular(scheme) and schemes.HOUR_S % max(1, content.facts.interval_s):
         raise BadField(field="interval_s", why="a divisor of the hour, in a scheme that is issued by the hour")
     _check_facts(content.facts, context.environment.parameters.energy_codes)
+    _check_gsrn(content.facts.gsrn, scheme)
     _check_place(content.facts)
     if content.facts.gsrn and context.overlay.get(gsrn_key(content.facts.gsrn)) is not None:
         raise AlreadyExists(what="a device with the GSRN", id=content.facts.gsrn)
@@ -406,14 +409,19 @@ def _check_facts(facts: DeviceFacts, codes: tuple[EnergyCode, ...]) -> None:
         raise BadField(field="technology", why=f"{facts.technology} is not an energy code of this network")
     if not any(facts.fuel in code.fuels for code in matching):
         raise BadField(field="fuel", why=f"{facts.fuel} does not go with {facts.technology} (EECS pair check)")
-    if facts.gsrn and not gsrn_holds(facts.gsrn):
-        raise BadField(field="gsrn", why="18 digits with a GS1 check digit")
     if not 60 <= facts.interval_s <= MAX_INTERVAL_S or DAY_S % facts.interval_s:
         raise BadField(field="interval_s", why="60 to 3600 seconds, a divisor of the day")
     if not 0 < facts.capacity_w <= MAX_CAPACITY_W:
         raise BadField(field="capacity_w", why=f"1 to {MAX_CAPACITY_W} W")
     if facts.channels > 7:
         raise BadField(field="channels", why="unknown bits")
+
+
+def _check_gsrn(gsrn: str, scheme: Scheme) -> None:
+    if gsrn and not (len(gsrn) == GSRN_DIGITS and gsrn.isascii() and gsrn.isdigit()):
+        raise BadField(field="gsrn", why="18 digits")
+    if gsrn and scheme.gsrn_check and not gsrn_holds(gsrn):
+        raise BadField(field="gsrn", why="18 digits with a GS1 check digit")
 
 
 def _check_place(facts: DeviceFacts) -> None:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from contracts.countries import require_country
 from contracts.membership import MAX_VALIDATORS
-from contracts.register import require_country, require_key, require_text
+from contracts.register import require_key, require_text
 from contracts.schemes import MAX_DAYS, problem
 from state.block import VERSION, Header, tx_root, validators_hash
 from state.codec import Wire, decode, encode
@@ -71,6 +72,7 @@ class GenesisScheme(_Strict, frozen=True):
     late_days: int
     close_days: int
     hold_days: int
+    gsrn_check: bool = True  # false: 18 digits are enough, as some registries give them out
     emission: GenesisEmission | None = None  # of no rule: statements say what was avoided where it is there
 
 
@@ -339,6 +341,7 @@ def _scheme(given: GenesisScheme) -> Scheme:
         late_days=given.late_days,
         close_days=given.close_days,
         hold_days=given.hold_days,
+        gsrn_check=given.gsrn_check,
     )
 
 

@@ -6,6 +6,7 @@ Requirements (WISHES 1.6): possession of the key, a name, a country. Trading nee
 from unicodedata import ucd_3_2_0 as unicode_3_2
 
 from contracts.context import Context
+from contracts.countries import require_country
 from contracts.events import Registered
 from state.crypto import require_valid_point
 from state.errors import AlreadyExists, BadField, CryptoError, MissingSignature
@@ -70,8 +71,3 @@ def require_line(field: str, text: str) -> None:
 
 def _printable(character: str) -> bool:
     return character == " " or unicode_3_2.category(character)[0] not in "CZ"
-
-
-def require_country(field: str, code: str) -> None:
-    if not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
-        raise BadField(field=field, why="must be two capital letters (ISO 3166-1 alpha-2)")

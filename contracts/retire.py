@@ -5,8 +5,9 @@ There is no way back. The statement that the holder may show is fixed by its has
 
 from contracts.calendar import LAST_SECOND
 from contracts.context import Context
+from contracts.countries import require_country, require_jurisdiction
 from contracts.events import Retired
-from contracts.register import require_country, require_line, require_text
+from contracts.register import require_line, require_text
 from contracts.statement import recomputed_facts, statement_hash, statement_id
 from contracts.transfer import moved_bundle, require_inside
 from state.errors import AlreadyExists, BadField, Spent, StatementDiffers
@@ -79,10 +80,10 @@ def _check_claim(action: Retire) -> None:
     for field, text in (
         ("beneficiary id", beneficiary.id),
         ("beneficiary location", beneficiary.location),
-        ("jurisdiction", action.jurisdiction),
         ("note", action.note),
     ):
         require_line(field, text)
+    require_jurisdiction("jurisdiction", action.jurisdiction)
     if beneficiary.country:
         require_country("beneficiary country", beneficiary.country)
     if action.purpose not in PURPOSES:

@@ -193,6 +193,7 @@ class BadNumber(FormRefusal):
         "zero": "serials are counted from 1",
         "reversed": "its range is reversed or has a single number",
         "unfit": "its parts do not fit the format",
+        "two_issues": "its range ends beyond {last}, the last certificate of its issue; a range lies in one issue",
         "other_registry": "the registry code is {right}, not {written}",
         "other_country": "the country is {right}, not {written}",
         "other_month": "the production month is {right}, not {written}",

@@ -169,6 +169,7 @@ class Scheme(Wire, frozen=True, tag="scheme"):
     late_days: U32
     close_days: U32
     hold_days: U32
+    gsrn_check: bool = True  # false where a country gives GSRNs out whose check digit does not hold
 
 
 class AuctionClass(Wire, frozen=True):

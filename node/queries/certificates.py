@@ -9,7 +9,7 @@ from node.queries.energytag import energytag_dict
 from node.queries.foreign_codes import codes_dict
 from node.queries.pages import Page, bounds, take
 from node.queries.values import plain
-from state.errors import StoreMismatch, Unknown
+from state.errors import BadNumber, StoreMismatch, Unknown
 from state.history import STATUS_LIVE, Step, Whereabouts, carried_range, history, holdings, lot_of, where
 from state.kept import base_of
 from state.keyspace import Entry, Space, device_key, issuance_key, number_key, output_key, participant_key, scheme_key
@@ -69,6 +69,8 @@ def certificate_dict(store: Store, text: str) -> dict[str, Any]:
     issuance = _issuance(store, number, steps)
     right = number_of(store, issuance, number.start, number.start)
     require_decoration(number, right.registry, right.country, right.month, right.serial_digits)
+    if number.end > issuance.end:
+        raise BadNumber.of(text, "two_issues", last=issuance.end)
     device = store.get(device_key(number.device))
     assert isinstance(device, Device)
     claim = _claim_of(store, steps[-1], number.start) if found.status == "retired" else None

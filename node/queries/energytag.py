@@ -118,8 +118,15 @@ FIELDS = (
     Field("connected_grid_identification", lambda answer: answer["facts"]["zone"] or None),
     Field("issue_market_zone", lambda answer: answer["facts"]["zone"] or None),
     Field("issuing_body", _at("registry")),
+    Field("legal_status", _constant(None)),
     Field("issuance_purpose", _constant("Disclosure")),
     Field("support_received", lambda answer: answer["facts"]["support"] or None),
+    Field("quality_scheme_reference", _constant(None)),
+    Field("dissemination_level", _constant(None)),
+    # storage, reserved
+    Field("is_storage", _constant(False)),
+    Field("storage_id", _constant(None)),
+    Field("sdr_allocation_id", _constant(None)),
 )
 
 

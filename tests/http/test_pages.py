@@ -13,6 +13,7 @@ from harness.served import Served
 from node.api.server import make_app
 from node.pages.figures import energy, moment, money
 from node.texts import texts
+from state.numbering import CertificateNumber, format_number
 from state.outputs import Bundle
 from state.transaction import Beneficiary, Cancel
 
@@ -95,6 +96,21 @@ async def test_range_of_certificates_has_a_page_too(client: TestClient) -> None:
     assert "offered for sale, retired, valid" in text
     assert "went different ways" in text
     assert all(status in text for status in ("offered for sale", "retired", "valid"))
+
+
+async def test_range_over_two_issues_is_refused_in_words() -> None:
+    world = FinalizedWorld()
+    world.register("owner")
+    world.device("owner")
+    for day in (16_162, 16_163):
+        world.issue(1, 2_000_000, day=day)
+    text = format_number(CertificateNumber("WAT", "FR", 1, 201_404, 1, 3, 9))
+    async with TestClient(TestServer(make_app(Served(world).services))) as client:
+        page = await client.get(f"/certificate/{text}")
+        answer = await client.get(f"/v1/certificates/{text}")
+        assert (page.status, answer.status) == (400, 400)
+        assert "ends beyond 2, the last certificate of its issue" in await page.text()
+        assert (await answer.json())["code"] == "bad_number"
 
 
 SEARCHES = [

@@ -2,7 +2,7 @@
 
 import pytest
 from harness.town import Town
-from harness.world import FAR, WIND, World, key_of
+from harness.world import FAR, WIND, World, genesis_json, key_of
 from msgspec.structs import replace
 
 from contracts.accredit import LAPSE_BLOCKS_WITHOUT_EPOCHS, MAX_OPEN_PROPOSALS, gsrn_holds
@@ -322,6 +322,15 @@ def test_refuses_facts_that_are_wrong(world: World, field: str, value: object) -
         BadField, Propose(world.people["plant"], DeviceContent(world.people["plant"], 1, facts, FAR)), by=("plant",)
     )
     assert refused.params["field"] == field
+
+
+def test_scheme_may_take_gsrns_whose_check_digit_does_not_hold() -> None:
+    """Energinet's published sample of a GSRN fails the check of GS1."""
+    loose = World(genesis=genesis_json(scheme={"gsrn_check": False}))
+    plant = loose.register("plant")
+    loose.accredit(DeviceContent(plant, 1, replace(WIND, gsrn="571313130083535430"), FAR), by="plant")
+    content = DeviceContent(plant, 1, replace(WIND, gsrn="57131313008353543"), FAR)
+    assert loose.refuses(BadField, Propose(plant, content), by=("plant",)).params["field"] == "gsrn"
 
 
 def test_gsrn_check_digits() -> None:

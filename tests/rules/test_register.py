@@ -65,8 +65,8 @@ def test_refuses_a_name_that_is_not_one_printable_line(world: World, name: str) 
     assert refused.params["field"] == "name"
 
 
-@pytest.mark.parametrize("country", ["", "F", "FRA", "fr", "F1", "ФР"])
-def test_refuses_a_country_that_is_not_two_capital_letters(world: World, country: str) -> None:
+@pytest.mark.parametrize("country", ["", "F", "FRA", "fr", "F1", "ФР", "ZZ", "UK", "EU", "XX"])
+def test_refuses_what_is_no_country_of_iso_3166(world: World, country: str) -> None:
     assert world.refuses(BadField, Register(key_of("a"), "a", country, b""), by=("a",)).params["field"] == "country"
 
 

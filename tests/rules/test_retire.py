@@ -178,6 +178,12 @@ def test_refuses_an_unknown_holder(town: Town) -> None:
         ("note", "two\nlines"),
         ("note", "\u202eevil"),
         ("jurisdiction", "F\tR"),
+        ("jurisdiction", "ZZ"),
+        ("jurisdiction", "France"),
+        ("jurisdiction", "FR-"),
+        ("jurisdiction", "FR-GRAND"),
+        ("jurisdiction", "fr-ges"),
+        ("jurisdiction", "FR 54000"),
         ("consumption_from", START_S + 86_401),
         ("consumption_to", 2**63),
         ("beneficiary", Beneficiary("", "", "", "FR")),
@@ -190,6 +196,11 @@ def test_refuses_an_unknown_holder(town: Town) -> None:
 def test_refuses_a_claim_that_a_reader_could_not_read(town: Town, field: str, value: object) -> None:
     action = replace(town.retire_action("plant", town.lot, 1, 10), **{field: value})
     town.refuses(BadField, rehashed(town, action), by=("plant",))
+
+
+@pytest.mark.parametrize("text", ["", "FR", "FR-GES", "FR-54", "FR-GES 54000", "GB-ENG SW1A 1AA", "XK"])
+def test_a_claim_names_a_jurisdiction_as_far_as_it_is_known(town: Town, text: str) -> None:
+    assert town.do(town.retire_action("plant", town.lot, 1, 10, jurisdiction=text), by=("plant",))
 
 
 def test_a_beneficiary_needs_only_a_name(town: Town) -> None:

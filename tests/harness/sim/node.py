@@ -331,7 +331,8 @@ class SimNode:
 
     def _prune(self, finalization: Quorum, height: int) -> None:
         epoch, view = finalization.epoch, finalization.view
-        self._live: list[tuple[JournalRecord, bytes]] = [kept for kept in self._live if not prunable(kept[0], epoch, view)]
+        live: list[tuple[JournalRecord, bytes]] = [kept for kept in self._live if not prunable(kept[0], epoch, view)]
+        self._live = live
         signer = self._term.seat.signer
         if signer is not None:
             signer.forget_below(epoch, view)

@@ -1,0 +1,36 @@
+"""Countries and places as registries write them: ISO 3166-1 alpha-2, and `CC[-SUB[ POSTAL]]` after ISO 3166-2.
+
+A typed constant, not a lookup: every validator must say the same of a code, in every version of every library. XK is of
+the user-assigned codes, and what everybody writes for Kosovo. Subdivisions are checked by their form only: the lists of
+them change several times a year.
+"""
+
+import re
+
+from state.errors import BadField
+
+LISTED = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
+CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO
+FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE
+JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO
+MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW
+PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM
+TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+XK
+"""
+COUNTRIES = frozenset(LISTED.split())
+
+JURISDICTION = re.compile(r"([A-Z]{2})(-[A-Z0-9]{1,3}( [A-Z0-9][A-Z0-9 -]{0,8})?)?")
+
+
+def require_country(field: str, code: str) -> None:
+    if code not in COUNTRIES:
+        raise BadField(field=field, why="must be a country of ISO 3166-1 in two capital letters")
+
+
+def require_jurisdiction(field: str, text: str) -> None:
+    """Empty, or a country, its subdivision and a postal code as far as they are known."""
+    match = JURISDICTION.fullmatch(text)
+    if text and (match is None or match[1] not in COUNTRIES):
+        raise BadField(field=field, why="must be CC, CC-SUB or CC-SUB POSTAL (ISO 3166-2), such as FR-GES")
