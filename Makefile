@@ -5,6 +5,7 @@
 #   make test        the whole suite
 #   make check       format, lint, types, import contracts, docs, and that suite once
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
+#   make stories     random stories of the ledger against a plain model             STORIES=10000
 #   make docs        write the pages that are generated from the code
 #   make gallery     take the pictures of the dashboard, docs/gallery/*.svg
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
@@ -27,7 +28,7 @@ WORKERS ?= 2
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check bench docs gallery lock wheel wheelhouse clean
+.PHONY: help setup demo test check bench stories docs gallery lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -55,6 +56,9 @@ check: $(DEV)
 
 bench: $(DEV)
 	@$(BIN)/python -m bench.throughput $(if $(filter 0,$(QUICK)),,--quick)
+
+stories: $(DEV)
+	@WATTEST_STORIES=$(or $(STORIES),10000) $(BIN)/python -m pytest --timeout=0 -q tests/properties/test_conservation.py
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py

@@ -41,6 +41,10 @@ SECTIONS = {
         "batch": ("cli.batch:batch", "Many transfers from a list, with a result for each."),
         "retire": ("cli.certificates:retire", "End certificates with a claim, for ever."),
         "statement": ("cli.statements:statement", "Retirement statements: show, verify, export, amend."),
+        "consumption": (
+            "cli.consumption:consumption",
+            "Consumption by the hour: propose, list, report, match, retire.",
+        ),
         "audit": ("cli.audit:audit", "Add the books up again: energy against certificates, plant by plant."),
         "reading": ("cli.readings:reading", "Meter readings: post, replay."),
         "verify": ("cli.verify:verify", "Does the weather allow this energy? Verdicts of a file of readings."),
