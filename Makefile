@@ -11,6 +11,7 @@
 #   make sim         simulated networks under faults, SEEDS=a:b; one JSON object at the end   TRACE=1 for one seed
 #   make mutants     the product with one rule left out, one at a time: what kills each        ONLY=name
 #   make partitions  cut links, kill and starve real nodes                        ROUNDS=100, CLONES=4, SEED=1, VALIDATORS=4,7
+#   make stories     random stories of the ledger against a plain model             STORIES=10000
 #   make docs        write the pages that are generated from the code
 #   make browser     every page in a real Chromium, as a phone and as a desk sees it
 #   make gallery     take the pictures of the dashboard and print a statement, docs/gallery
@@ -35,8 +36,8 @@ VALIDATORS ?= 4,7
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check attack sim mutants partitions fuzz bench vectors docs browser gallery lock wheel
-.PHONY: wheelhouse clean
+.PHONY: help setup demo test check attack sim mutants partitions fuzz stories bench vectors docs browser gallery
+.PHONY: lock wheel wheelhouse clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -85,6 +86,9 @@ mutants: $(DEV)
 partitions: $(DEV)
 	@PYTHONPATH=.:tests $(BIN)/python -m network.rounds --rounds $(or $(ROUNDS),10) --clones $(or $(CLONES),0) \
 		--seed $(or $(SEED),1) --validators $(VALIDATORS)
+
+stories: $(DEV)
+	@WATTEST_STORIES=$(or $(STORIES),10000) $(BIN)/python -m pytest --timeout=0 -q tests/properties/test_conservation.py
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py

@@ -42,6 +42,10 @@ SECTIONS = {
         "retire": ("cli.certificates:retire", "End certificates with a claim, for ever."),
         "statement": ("cli.statements:statement", "Retirement statements: show, verify, export, amend."),
         "chain": ("cli.chain:chain", "The whole chain as one file: export."),
+        "consumption": (
+            "cli.consumption:consumption",
+            "Consumption by the hour: propose, list, report, match, retire.",
+        ),
         "audit": ("cli.audit:audit", "Derive a whole chain again: blocks, votes, states, energy, certificates, money."),
         "reading": ("cli.readings:reading", "Meter readings: post, replay."),
         "verify": ("cli.verify:verify", "Does the weather allow this energy? Verdicts of a file of readings."),

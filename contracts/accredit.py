@@ -10,7 +10,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from contracts import correct, keys, membership, schemes
+from contracts import consumption, correct, keys, membership, schemes
 from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.countries import require_country
@@ -29,6 +29,7 @@ from state.errors import (
 )
 from state.keyspace import (
     accredited_key,
+    consumption_meter_key,
     device_key,
     former_key,
     gateway_key,
@@ -42,6 +43,7 @@ from state.keyspace import (
     validator_key,
 )
 from state.records import (
+    ConsumptionMeter,
     Counter,
     Device,
     DeviceFacts,
@@ -57,6 +59,7 @@ from state.records import (
     Validator,
 )
 from state.transaction import (
+    ConsumptionMeterContent,
     CorrectContent,
     DeviceContent,
     GatewayContent,
@@ -118,6 +121,8 @@ def check_propose(context: Context, action: Propose) -> None:
             correct.check_content(context, content)
         case SchemeContent():
             schemes.check_content(context, content)
+        case ConsumptionMeterContent():
+            consumption.check_content(context, content, action.proposer)
         case _:
             assert_never(content)
     _check_term(context, content)
@@ -293,7 +298,7 @@ def _subject(content: ProposalContent) -> tuple[str, int] | None:
             return f"correct {content.day}", content.device
         case SchemeContent():
             return "scheme", content.scheme.id
-        case DeviceContent() | GatewayContent():
+        case DeviceContent() | GatewayContent() | ConsumptionMeterContent():
             return None
         case _:
             assert_never(content)
@@ -357,6 +362,8 @@ def _enact(context: Context, content: ProposalContent) -> int:
             return correct.enact(context, content)
         case SchemeContent():
             return schemes.enact(context, content)
+        case ConsumptionMeterContent():
+            return consumption.enact(context, content)
         case _:
             assert_never(content)
 
@@ -372,10 +379,12 @@ def _renew(context: Context, content: RenewContent) -> int:
             overlay.put(meter_key(meter.device), replace(meter, until=content.until))
         case Gateway() as gateway:
             overlay.put(gateway_key(gateway.id), replace(gateway, until=content.until))
+        case ConsumptionMeter() as meter:
+            overlay.put(consumption_meter_key(meter.id), replace(meter, until=content.until))
     return content.subject
 
 
-def _renewed(context: Context, content: RenewContent) -> RoleGrant | Device | Meter | Gateway:
+def _renewed(context: Context, content: RenewContent) -> RoleGrant | Device | Meter | Gateway | ConsumptionMeter:
     """The accreditation that a renewal names; Unknown if there is none."""
     kind, subject = content.kind, content.subject
     if kind.startswith("role:"):
@@ -387,7 +396,9 @@ def _renewed(context: Context, content: RenewContent) -> RoleGrant | Device | Me
             return context.record(meter_key(subject), Meter, kind, subject)
         case "gateway":
             return context.record(gateway_key(subject), Gateway, kind, subject)
-    raise BadField(field="kind", why="role:NAME, device, meter or gateway")
+        case "consumption_meter":
+            return context.record(consumption_meter_key(subject), ConsumptionMeter, kind, subject)
+    raise BadField(field="kind", why="role:NAME, device, meter, gateway or consumption_meter")
 
 
 def _require_owner(context: Context, device: int, proposer: int) -> None:
@@ -487,6 +498,8 @@ def describe_content(content: ProposalContent) -> str:
         case SchemeContent():
             scheme = content.scheme
             return f"set scheme {scheme.id}: {scheme.name}, certificates of {scheme.face_value} Wh"
+        case ConsumptionMeterContent():
+            return f"accredit consumption meter {content.name} of participant {content.owner}"
         case _:
             assert_never(content)
 

@@ -150,6 +150,15 @@ class AppealAnswered(Wire, frozen=True, tag="appeal_answered"):
     late: bool
 
 
+class Consumed(Wire, frozen=True, tag="consumed"):
+    """A consumption meter reported a day; the hours are not told to everybody."""
+
+    meter: U32
+    day: U32
+    owner: U32
+    readings_root: Hash
+
+
 class Issued(Wire, frozen=True, tag="issued"):
     issuance: U64
     device: U32
@@ -388,6 +397,7 @@ Event = (
     | DayJudged
     | Appealed
     | AppealAnswered
+    | Consumed
     | Issued
     | Transferred
     | Paid

@@ -20,6 +20,7 @@ from contracts import (
     appeal,
     auction,
     bid,
+    consumption,
     correct,
     deposit,
     evidence,
@@ -52,6 +53,7 @@ from state.keyspace import (
     amendment_key,
     appeal_key,
     auction_key,
+    consumption_key,
     equivocation_key,
     former_key,
     key_owner_key,
@@ -90,6 +92,7 @@ from state.transaction import (
     RecoverContent,
     RecoverKey,
     Register,
+    ReportConsumption,
     Retire,
     RotateCredential,
     RotateKey,
@@ -149,6 +152,7 @@ KINDS: dict[type[Action], Kind] = {
     Withdraw: Kind("withdraw", correct.check_withdraw, correct.apply_withdraw, correct.describe_withdraw),
     Pledge: Kind("pledge", security.check_pledge, security.apply_pledge, security.describe_pledge),
     Unpledge: Kind("unpledge", security.check_unpledge, security.apply_unpledge, security.describe_unpledge),
+    ReportConsumption: Kind("report_consumption", consumption.check, consumption.apply, consumption.describe),
     RotateKey: Kind("rotate_key", keys.check_rotate, keys.apply_rotate, keys.describe_rotate),
     NameRecovery: Kind("name_recovery", keys.check_name, keys.apply_name, keys.describe_name),
     RecoverKey: Kind("recover_key", keys.check_recover, keys.apply_recover, keys.describe_recover),
@@ -391,6 +395,8 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.add(output_key(action.outpoint))
             case Withdraw():
                 keys.update(output_key(taken.outpoint) for taken in action.ranges)
+            case ReportConsumption():
+                keys.add(consumption_key(action.meter, action.day))
             case Amend():
                 keys.add(amendment_key(action.statement))
             case EndStanding():

@@ -54,6 +54,8 @@ class Space(IntEnum):
     PRICE = 0x33
     AMENDMENT = 0x34
     STANDING = 0x35
+    CONSUMPTION_METER = 0x36
+    CONSUMPTION = 0x37
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -112,6 +114,8 @@ _CREDIT = bytes((Space.CREDIT,))
 _SECURITY = bytes((Space.SECURITY,))
 _PRICE = bytes((Space.PRICE,))
 _AMENDMENT = bytes((Space.AMENDMENT,))
+_CONSUMPTION_METER = bytes((Space.CONSUMPTION_METER,))
+_CONSUMPTION = bytes((Space.CONSUMPTION,))
 _STANDING = bytes((Space.STANDING,))
 _APPEAL = bytes((Space.APPEAL,))
 _RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
@@ -234,6 +238,14 @@ def amendment_key(statement: bytes) -> bytes:
 
 def standing_key(device: int, number: int) -> bytes:
     return _STANDING + device.to_bytes(4, "big") + number.to_bytes(4, "big")
+
+
+def consumption_meter_key(meter: int) -> bytes:
+    return _CONSUMPTION_METER + meter.to_bytes(4, "big")
+
+
+def consumption_key(meter: int, day: int) -> bytes:
+    return _CONSUMPTION + meter.to_bytes(4, "big") + day.to_bytes(4, "big")
 
 
 def statement_key(statement: bytes) -> bytes:

@@ -340,6 +340,29 @@ class Appeal(Wire, frozen=True, tag="appeal"):
     answer_txid: OptionalKey
 
 
+class ConsumptionMeter(Wire, frozen=True, tag="consumption_meter"):
+    """An accredited meter of what somebody uses. Its key signs a report for each day."""
+
+    id: U32
+    owner: U32
+    key: Key
+    name: Name
+    country: Code
+    zone: Code
+    until: U64
+
+
+class Consumption(Wire, frozen=True, tag="consumption"):
+    """What a meter measured on a UTC day, hour by hour."""
+
+    meter: U32
+    day: U32
+    owner: U32
+    hours_wh: Annotated[tuple[U64, ...], Meta(max_length=24)]
+    readings_root: Hash
+    txid: Hash
+
+
 class Proposal(Wire, frozen=True, tag="proposal"):
     """Something that q governance keys must approve. `content` is the encoded ProposalContent of the action."""
 
@@ -471,6 +494,8 @@ Record = (
     | Credit
     | Amendment
     | Standing
+    | ConsumptionMeter
+    | Consumption
     | Proposal
     | OpenProposals
     | Statement

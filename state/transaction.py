@@ -153,6 +153,15 @@ class SchemeContent(Wire, frozen=True, tag="scheme"):
     scheme: Scheme
 
 
+class ConsumptionMeterContent(Wire, frozen=True, tag="consumption_meter"):
+    owner: U32
+    key: Key
+    name: Name
+    country: Code
+    zone: Code
+    until: U64
+
+
 class RenewContent(Wire, frozen=True, tag="renew"):
     """A new term for what was accredited: `kind` is role:NAME, device, meter or gateway; `until` 0 revokes."""
 
@@ -196,6 +205,7 @@ ProposalContent = (
     | RecoverContent
     | CorrectContent
     | SchemeContent
+    | ConsumptionMeterContent
 )
 
 
@@ -455,6 +465,16 @@ class Unpledge(Wire, frozen=True, tag="unpledge"):
     outpoint: Outpoint
 
 
+class ReportConsumption(Wire, frozen=True, tag="report_consumption"):
+    """What an accredited meter measured on a UTC day: a machine action, the meter's signature is inside."""
+
+    meter: U32
+    day: U32
+    hours_wh: Annotated[tuple[U64, ...], Meta(max_length=24)]
+    readings_root: Hash
+    signature: Signature
+
+
 # --- market
 
 
@@ -534,6 +554,7 @@ Action = (
     | Withdraw
     | Pledge
     | Unpledge
+    | ReportConsumption
 )
 
 

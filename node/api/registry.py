@@ -1,12 +1,14 @@
 """Handlers of the registry: participants, devices, certificates, proposals, statements."""
 
+import asyncio
+
 from aiohttp import web
 
 from node.api.calls import Answer, Call
 from node.api.parameters import write_cursor
 from node.api.refusals import BadParameter
 from node.proof import build_proof
-from node.queries import certificates, registry, statements
+from node.queries import certificates, consumption, registry, statements
 from node.queries.pages import Page
 
 LAST_DAY = 2**32 - 1
@@ -81,6 +83,24 @@ async def profile(call: Call) -> Answer:
     if call["from"] >= call["to"]:
         raise BadParameter(name="from", why="the window ends before it begins")
     return {"device": call["id"], **await call.services.profile(call["id"], call["from"], call["to"])}
+
+
+async def consumption_meters(call: Call) -> Answer:
+    """Accredited meters of consumption."""
+    return paged("meters", consumption.meters_page(call.store, *call.page))
+
+
+async def consumption_days(call: Call) -> Answer:
+    """What a consumption meter reported; the hours are for its owner, auditors and the authority."""
+    first, last = call["from"], call["to"]
+    return {"meter": call["id"], "days": consumption.reports(call.store, call["id"], first, last)}
+
+
+async def consumption_match(call: Call) -> Answer:
+    """Hours of a meter against certificates of the same hour: retired by its owner, and held by it."""
+    if call["to"] < call["from"]:
+        raise BadParameter(name="to", why="it is before the first day")
+    return await asyncio.to_thread(consumption.match_dict, call.store, call["id"], call["from"], call["to"])
 
 
 async def certificate(call: Call) -> Answer:

@@ -64,6 +64,7 @@ BY_ID = (Parameter("id", ID, "sequence number given by the ledger"),)
 BY_NUMBER = (Parameter("number", TEXT, "certificate number, one or a range, with its check digits"),)
 BY_STATEMENT = (Parameter("id", STATEMENT_ID, "first 16 bytes of the statement hash"),)
 LANG = (Parameter("lang", LANGUAGE, "language of the page; without it, what Accept-Language prefers"),)
+DAYS = (Parameter("from", DAY, "first day", required=True), Parameter("to", DAY, "last day", required=True))
 VERBOSE = (Parameter("verbose", FLAG, "one line per check"),)
 
 TRANSACTION = Body((MSGPACK, JSON), 2 * MAX_TX_BYTES + 64, 'signed bytes, or {"transaction": hex}')
@@ -299,6 +300,32 @@ ROUTES: tuple[Route, ...] = (
             Parameter("from", SECONDS, "start of the window, s", required=True),
             Parameter("to", SECONDS, "end of the window, exclusive, s", required=True),
         ),
+    ),
+    Route(
+        "GET",
+        "/v1/consumption",
+        registry.consumption_meters,
+        "consumption_meters/1",
+        ("meters", "cursor"),
+        query=PAGED,
+    ),
+    Route(
+        "GET",
+        "/v1/consumption/{id}",
+        registry.consumption_days,
+        "consumption_days/1",
+        ("meter", "days"),
+        where=BY_ID,
+        query=DAYS,
+    ),
+    Route(
+        "GET",
+        "/v1/consumption/{id}/match",
+        registry.consumption_match,
+        "consumption_match/1",
+        ("meter", "owner", "hours", "total", "to_retire"),
+        where=BY_ID,
+        query=DAYS,
     ),
     Route(
         "GET",

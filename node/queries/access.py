@@ -38,6 +38,8 @@ class Restricted:
     why: str
 
 
+HOURS = "what somebody used, hour by hour, tells when people are at home"
+
 RESTRICTED = (
     Restricted(
         ("deposited", "deposit"),
@@ -53,19 +55,15 @@ RESTRICTED = (
         Sight.AUDITOR,
         "the bank's reference may name a person or an account",
     ),
-    Restricted(
-        ("consumption", "consumed"),
-        "hours_wh",
-        ("owner",),
-        Sight.AUDITOR,
-        "what somebody used, hour by hour, tells when people are at home",
+    Restricted(("consumption",), "hours_wh", ("owner",), Sight.AUDITOR, HOURS),
+    Restricted(("report_consumption",), "hours_wh", (), Sight.AUDITOR, HOURS),
+    *(
+        Restricted(("match_hour", "match_total"), field, ("owner",), Sight.AUDITOR, HOURS)
+        for field in ("consumed_wh", "matched_wh", "unmatched_wh", "surplus_wh", "matched_hours", "consumed_hours")
     ),
-    Restricted(
-        ("match_hour",),
-        "consumed_wh",
-        ("owner",),
-        Sight.AUDITOR,
-        "what somebody used, hour by hour, tells when people are at home",
+    *(
+        Restricted(("to_retire",), field, ("owner",), Sight.AUDITOR, HOURS)
+        for field in ("hour", "number", "outpoint", "quantity")
     ),
 )
 

@@ -3,7 +3,7 @@
 import json
 
 from harness.chain import LedgerWorld
-from harness.world import DAY, genesis_json
+from harness.world import DAY, FAR, genesis_json, key_of
 
 from consensus.validators import ValidatorSet
 from consensus.votes import FINALIZE, Position, Quorum, make_quorum, make_vote
@@ -15,7 +15,7 @@ from state.codec import encode
 from state.crypto import sign
 from state.outputs import Bundle
 from state.store import Store
-from state.transaction import FileAppeal
+from state.transaction import ConsumptionMeterContent, FileAppeal
 from state.units import MICRO
 
 
@@ -82,6 +82,10 @@ def lively_world(**parameters: int) -> FinalizedWorld:
     world.do(world.retire_action("owner", bundle, 2, 2), by=("owner",))
     world.do(world.issue_action(1, (world.attested(1, DAY + 9, 5_000, verdict=HOLD),)))
     world.do(FileAppeal(world.people["owner"], 1, DAY + 9, 0, 0, "ice on the blades", b""), by=("owner",))
+    world.accredit(
+        ConsumptionMeterContent(world.people["owner"], key_of("flat"), "Flat 3", "FR", "FR", FAR), by="owner"
+    )
+    world.do(world.consumption(1, DAY, tuple(range(100, 124)), "flat"))
     auction = world.auction(seconds=3_600)
     world.offer("owner", auction, world.outputs_of("owner", Bundle)[0], 1, 1, 40 * MICRO)
     world.bid("trader", auction, 1, 30 * MICRO, world.fund("trader", 1_000))

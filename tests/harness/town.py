@@ -11,6 +11,7 @@ from state.transaction import (
     AnswerAppeal,
     AnswerHandover,
     Cancel,
+    ConsumptionMeterContent,
     Deposit,
     EndStanding,
     FileAppeal,
@@ -134,6 +135,7 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     town.do(FileAppeal(plant, town.device_id, DAY + 21, 0, 0, "icing", b""), by=("plant",))
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
     answer = AnswerAppeal(town.id("authority"), town.device_id, DAY + 21, 0, 0, True, "seen", b"")
+    town.accredit(ConsumptionMeterContent(trader, key_of("flat"), "Flat 3", "FR", "FR", FAR), by="trader")
     town.register("debtor")
     faulty = town.device("debtor")
     town.issue(faulty, 3_000_000, day=DAY + 5)
@@ -164,6 +166,7 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
         "answer_handover": (("trader",), (AnswerHandover(trader, pending, True),)),
         "set_standing": (("plant",), (SetStanding(plant, town.device_id, bank, 5_000, 10, FAR),)),
         "end_standing": (("trader",), (EndStanding(trader, town.device_id, 1),)),
+        "report_consumption": ((), (town.consumption(1, DAY, tuple(range(24)), "flat"),)),
         "withdraw": ((), (town.withdrawal(faulty),)),
         "pledge": (("plant",), (Pledge(plant, town.device_id, "EUR", 10 * MICRO, (cash,)),)),
         "unpledge": (("plant",), (Unpledge(plant, town.device_id, pledged),)),

@@ -10,6 +10,7 @@ from typing import Self
 
 from contracts.accounts import book
 from contracts.calendar import month_of_day
+from contracts.consumption import report_bytes
 from contracts.context import BlockEnvironment, BlockOutput
 from contracts.correct import credit_of, credited, withdrawal
 from contracts.events import Event
@@ -74,6 +75,7 @@ from state.transaction import (
     ProposalContent,
     Propose,
     Register,
+    ReportConsumption,
     Retire,
     RetiredRange,
     RoleContent,
@@ -401,6 +403,11 @@ class World:
         quorum = range(self.environment().quorum)
         signatures = tuple(SignedBy(index, sign(self.vote_seed(index), message)) for index in quorum)
         return self.issue_action(device, (AttestedDay(attestation, signatures),), month_of_day(day))
+
+    def consumption(self, meter: int, day: int, hours_wh: tuple[int, ...], key: str) -> ReportConsumption:
+        """A day of a consumption meter, signed by the key of that name."""
+        signature = sign(self.seed(key), report_bytes(self.chain, meter, day, hours_wh, bytes(32)))
+        return ReportConsumption(meter, day, hours_wh, bytes(32), signature)
 
     def retire_action(self, holder: str, outpoint: Outpoint, start: int, end: int, **changes: object) -> Retire:
         bundle = self.state.get(output_key(outpoint))

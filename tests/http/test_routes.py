@@ -32,6 +32,8 @@ def examples(served: Served) -> dict[str, str]:
         "/v1/participants/{id}/outputs": "/v1/participants/7/outputs",
         "/v1/devices/{id}": "/v1/devices/1",
         "/v1/devices/{id}/days": "/v1/devices/1/days",
+        "/v1/consumption/{id}": "/v1/consumption/1?from=2014-04-01&to=2014-04-03",
+        "/v1/consumption/{id}/match": "/v1/consumption/1/match?from=2014-04-01&to=2014-04-03",
         "/v1/devices/{id}/appeals": "/v1/devices/1/appeals",
         "/v1/devices/{id}/readings": "/v1/devices/1/readings?day=2014-04-02",
         "/v1/devices/{id}/profile": "/v1/devices/1/profile?from=1388534400&to=1396310400",

@@ -55,6 +55,7 @@ from state.transaction import (
     RecoverKey,
     Register,
     RenewContent,
+    ReportConsumption,
     Retire,
     RetiredRange,
     RoleContent,
@@ -197,6 +198,10 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         wire(SetStanding, owner=person, device=u32, to=person, share=u16, maximum=u64, until=u64),
         wire(EndStanding, participant=person, device=u32, number=u32),
         wire(Withdraw, device=u32, ranges=few(wire(WithdrawnRange, outpoint=point, start=u64, end=u64))),
+        wire(
+            ReportConsumption, meter=u32, day=u32, hours_wh=st.lists(u64, max_size=24).map(tuple), readings_root=digest,
+            signature=st.binary(min_size=64, max_size=64),
+        ),
         wire(Pledge, owner=person, device=u32, currency=code, amount=u64, inputs=points),
         wire(Unpledge, owner=person, device=u32, outpoint=point),
         wire(Settle, auction=u32, prices=few(u64, 2), result_root=digest),
