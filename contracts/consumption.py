@@ -7,9 +7,10 @@ raw readings stay with their owner, and the report carries their root. Hours in 
 
 from contracts.calendar import LAST_SECOND, day_start
 from contracts.context import Context
+from contracts.countries import require_country
 from contracts.events import Consumed
 from contracts.keys import require_fresh
-from contracts.register import require_country, require_line, require_text
+from contracts.register import require_line, require_text
 from contracts.schemes import HOURS
 from state.crypto import signed_bytes, verify
 from state.errors import AlreadyExists, BadField, BadSignature, TermOver

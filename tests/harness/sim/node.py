@@ -331,8 +331,7 @@ class SimNode:
 
     def _prune(self, finalization: Quorum, height: int) -> None:
         epoch, view = finalization.epoch, finalization.view
-        live: list[tuple[JournalRecord, bytes]] = [kept for kept in self._live if not prunable(kept[0], epoch, view)]
-        self._live = live
+        self._live = [kept for kept in self._live if not prunable(kept[0], epoch, view)]
         signer = self._term.seat.signer
         if signer is not None:
             signer.forget_below(epoch, view)
@@ -346,7 +345,7 @@ class SimNode:
 
     def _begin_term(self, kept: bool = False) -> None:
         if not kept:
-            self._live = [(record, encode(record)) for record in self._term.seat.records]
+            self._live: list[tuple[JournalRecord, bytes]] = [(one, encode(one)) for one in self._term.seat.records]
         self.timers.clear()
         self.engine = self._term.engine
         self._begins, self._told_work = True, False
