@@ -68,6 +68,7 @@ class Settings:
 
 
 class SimNode:
+    _live: list[tuple[JournalRecord, bytes]]  # what the journal must keep
     sends_before_sync = False  # the mutant of the driver rule
 
     def __init__(
@@ -345,7 +346,7 @@ class SimNode:
 
     def _begin_term(self, kept: bool = False) -> None:
         if not kept:
-            self._live: list[tuple[JournalRecord, bytes]] = [(one, encode(one)) for one in self._term.seat.records]
+            self._live = [(one, encode(one)) for one in self._term.seat.records]
         self.timers.clear()
         self.engine = self._term.engine
         self._begins, self._told_work = True, False
