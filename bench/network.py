@@ -59,6 +59,7 @@ class Phase:
     generator_cpu_s: float
     syncs: int  # of stores and journals, all four nodes
     answers: Counter[str]
+    resident_mib: int  # of the largest node, at the end
 
     @property
     def tx_per_s(self) -> float:
@@ -68,6 +69,11 @@ class Phase:
     def tx_per_cpu_s(self) -> float:
         """Per CPU second of the whole network: each transaction is checked by all of its validators."""
         return self.transactions / self.node_cpu_s
+
+    @property
+    def node_us_per_tx(self) -> float:
+        """CPU microseconds that one node spends for one transaction."""
+        return self.node_cpu_s / self.transactions / VALIDATORS * 1e6
 
     @property
     def cores_used(self) -> float:
@@ -168,6 +174,7 @@ class Network:
             generator_cpu_s=own_cpu,
             syncs=syncs,
             answers=answers,
+            resident_mib=max(_resident_kib(pid) for pid in self._pids) // 1024,
         )
 
     def _wait_final(self, first_height: int, expected: int) -> dict[int, float]:
@@ -299,6 +306,11 @@ class Generator(threading.Thread):
             pass
         except Exception as failure:  # it is the main thread's to say so
             self.failure = failure
+
+
+def _resident_kib(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
 def final_blocks(log: Path, first_height: int) -> dict[int, tuple[float, int]]:

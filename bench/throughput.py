@@ -145,9 +145,21 @@ def figures(
             2,
         ),
         "network_tx": sum(phase.transactions for phase in singles),
-        "network_seconds": [round(phase.seconds, 2) for phase in singles],
-        "moves_10_seconds": [round(phase.seconds, 2) for phase in tens],
+        "bursts": [burst(phase) for pair in zip(singles, tens, strict=True) for phase in pair],
         "generator_cpu_s": round(sum(phase.generator_cpu_s for phase in (*singles, *tens)), 2),
+    }
+
+
+def burst(phase: Phase) -> dict[str, object]:
+    """One burst of load, so that a reader sees whether the network tires in a long run."""
+    return {
+        "transactions": phase.transactions,
+        "seconds": round(phase.seconds, 2),
+        "tx_per_s": round(phase.tx_per_s),
+        "node_us_per_tx": round(phase.node_us_per_tx, 1),
+        "cores_used": round(phase.cores_used, 2),
+        "blocks": phase.blocks,
+        "resident_mib": phase.resident_mib,
     }
 
 

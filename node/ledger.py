@@ -188,6 +188,11 @@ class Ledger:
         data = self.store.get_raw(block_key(height))
         return None if data is None else _stored_block(height, data)
 
+    def header_at(self, height: int) -> Header | None:
+        """The header of a final height, which outlasts its body; None above the tip and before a snapshot."""
+        kept = kept_header(self.store, height)
+        return None if kept is None else kept.header
+
     def finalization_at(self, height: int) -> bytes | None:
         """The votes that made that very height final; None where only a later block's did, and for the genesis."""
         return self.store.get_raw(finalization_key(height)) or None

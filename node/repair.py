@@ -15,7 +15,6 @@ from node.ledger import Ledger
 from state.block import Block, header_hash
 from state.codec import decode, encode
 from state.errors import DecodeError, StoreMismatch
-from state.kept import kept_header
 
 
 def rolled_back(ledger: Ledger, journal: Journal) -> bool:
@@ -25,8 +24,8 @@ def rolled_back(ledger: Ledger, journal: Journal) -> bool:
         return True
     if stored.height < ledger.base.history_from - 1:
         return False  # a snapshot took the place of what the journal speaks of
-    kept = kept_header(ledger.store, stored.height)
-    if stored.height and (kept is None or header_hash(kept.header) != stored.hash):
+    kept = ledger.header_at(stored.height)
+    if stored.height and (kept is None or header_hash(kept) != stored.hash):
         raise StoreMismatch(why=f"its block {stored.height} is not the one that the journal names")
     return False
 

@@ -14,7 +14,6 @@ from node.ledger import Ledger
 from state.block import Block, Header
 from state.codec import decode
 from state.epochs import epoch_of, last_height
-from state.kept import kept_header
 from state.units import MAX_BLOCK_BYTES, MAX_FRAME_BYTES
 
 # The largest block may still join an answer that has not reached this; headers and the Finalization need 400 kB.
@@ -44,10 +43,10 @@ def blocks_from(ledger: Ledger, from_height: int, count: int) -> Blocks | None:
         if finalization is not None:
             return Blocks(tuple(blocks), tuple(headers), decode(Quorum, finalization))
         height += 1
-        kept = kept_header(ledger.store, height)
-        if kept is None:
+        header = ledger.header_at(height)
+        if header is None:
             return None  # the tip's own Finalization is on its way
-        headers.append(kept.header)
+        headers.append(header)
     return None
 
 

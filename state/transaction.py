@@ -153,7 +153,7 @@ class SchemeContent(Wire, frozen=True, tag="scheme"):
     scheme: Scheme
 
 
-class ConsumptionMeterContent(Wire, frozen=True, tag="consumption_meter"):
+class ConsumptionMeterContent(Wire, frozen=True, tag="consumer_meter"):
     owner: U32
     key: Key
     name: Name

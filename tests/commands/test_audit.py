@@ -128,7 +128,7 @@ def test_running_node_is_left_alone(wattest, home: Path) -> None:  # type: ignor
     ran = wattest("audit", "--data", home)
     store.close()
     assert ran.code == 2
-    assert "in use by another process" in ran.err
+    assert "another process holds" in ran.err
 
 
 def test_exported_data_is_the_chain_that_the_node_serves(wattest, home: Path, chain: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from contracts.context import BlockEnvironment
 from contracts.transition import DecodedTx
-from node import trial as module
+from node import mempool as module
+from node import trial
 from node.mempool import VERIFY_CHUNK, Admitted, Mempool
 from node.signatures import SignatureCache
 from state.codec import encode
@@ -393,8 +394,8 @@ async def test_a_wrong_settlement_is_refused_without_another_clearing(monkeypatc
     auction, _, _ = town.trade()
     closed = town.close(auction)
     pool, counted = Mempool(WorldTip(town), SignatureCache()), []  # type: ignore[var-annotated]
-    computed = module.build_settle
-    monkeypatch.setattr(module, "build_settle", lambda *given: counted.append(given) or computed(*given))
+    computed = trial.build_settle
+    monkeypatch.setattr(trial, "build_settle", lambda *given: counted.append(given) or computed(*given))
     right = computed(town.state, closed)
     wrong = [replace(right, prices=(price,)) for price in range(100)]
     results = await pool.admit([town.transaction(each).raw for each in wrong])

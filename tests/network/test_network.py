@@ -15,6 +15,7 @@ from consensus.votes import FINALIZE, NOTARIZE, Quorum, Vote
 from contracts.transition import DecodedTx
 from node.app import NodeKeys
 from node.config import ConfigError, load_config
+from node.failures import KeyFileUnusable
 from node.gossip import Sender
 from node.runtime import FinalBlock, NodeHalted
 from node.voting import begin_votes
@@ -292,4 +293,4 @@ async def test_refuses_keys_that_the_records_do_not_name(tmp_path: Path) -> None
     home = make_homes(tmp_path, 1)[0]
     await refused(home, NodeKeys(keys_of(0).node, seed_of("stranger")), ConfigError, "no validator's")
     await refused(home, NodeKeys(seed_of("stranger"), keys_of(0).vote), ConfigError, "not the one in the record")
-    await refused(home, NodeKeys(keys_of(0).node), ConfigError, "vote key is missing")
+    await refused(home, NodeKeys(keys_of(0).node), KeyFileUnusable, "vote.json is missing")

@@ -48,7 +48,7 @@ def test_refuses_a_report_that_another_key_signed_or_somebody_changed(town: Town
 
 def test_refuses_an_unknown_meter_and_one_whose_term_is_over(town: Town) -> None:
     town.refuses(Unknown, town.consumption(2, DAY, HOURS, "flat"))
-    town.accredit(RenewContent("consumption_meter", 1, 0), by="consumer")
+    town.accredit(RenewContent("consumer_meter", 1, 0), by="consumer")
     town.refuses(TermOver, town.consumption(1, DAY, HOURS, "flat"))
 
 

@@ -129,6 +129,9 @@ class SharedLedger:
     def block_at(self, height: int) -> Block | None:
         return self._blocks[height] if height <= self.tip.height else None
 
+    def header_at(self, height: int) -> Header | None:
+        return self._headers[height] if height <= self.tip.height else None
+
     def finalization_at(self, height: int) -> bytes | None:
         return self._finalizations[height] or None
 

@@ -27,7 +27,7 @@ from node.amnesia import Amnesia
 from node.journal import UNSETTLED, Journal
 from node.office import Office, Seat, Term, _recovered
 from node.repair import replay, rolled_back
-from node.sync import blocks_from, boundary_of, peer_to_ask
+from node.sync import Source, blocks_from, boundary_of, peer_to_ask
 from node.voting import _check_not_older
 from state.block import Block
 from state.codec import encode
@@ -274,7 +274,7 @@ class SimNode:
         found = [held_by[validator.vote_key] for validator in self.ledger.validators]
         others = [str(index) for index in found if index != self.index]
         wanted = request.from_height if isinstance(request, GetBlocks) else 0
-        peer = peer_to_ask([(name, self._claimed.get(name, 0)) for name in others], wanted, attempt)
+        peer = peer_to_ask([Source(name, self._claimed.get(name, 0)) for name in others], wanted, attempt)
         if peer is not None:
             self._send(request, peer)
 
