@@ -10,8 +10,8 @@ from harness.net import free_ports
 from harness.world import seed_of
 
 from attacks.book import Attempt, attack
-from attacks.field import EPOCH_LENGTH, Field
-from consensus.messages import ConsensusMessage, Full, Propose, QuorumMessage, VoteMessage
+from attacks.field import Field
+from consensus.messages import ConsensusMessage, Evidence, Full, Propose, QuorumMessage, VoteMessage
 from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, make_vote, nullified
 from node.config import render_config
 from node.wire import VALIDATOR
@@ -58,7 +58,7 @@ def _ends(field: Field, homes: dict[str, Path]) -> dict[str, int]:
 def equivocation(field: Field, attempt: Attempt) -> None:
     field.stop(field.homes[VILLAIN])
     began = asyncio.run(_equivocate(field))
-    shown = _evidence_height(field)
+    shown = _evidence_height(field, began)
     if shown is None:
         attempt.succeeded.append("no evidence against validator 3 came onto the chain")
         return
@@ -71,7 +71,7 @@ def equivocation(field: Field, attempt: Attempt) -> None:
         attempt.expect(f"node {index}", "leaves the set" if leaves else "stays", "leaves the set")
 
 
-def _evidence_height(field: Field) -> int | None:
+def _evidence_height(field: Field, began: int) -> int | None:
     """The height of the block that holds the evidence, once every node has it."""
     deadline = time.monotonic() + FOUND_S
     while time.monotonic() < deadline:
@@ -79,7 +79,7 @@ def _evidence_height(field: Field) -> int | None:
         if all(client.get("/v1/validators")["waiting"] for client in clients):
             client = clients[0]
             tip = int(client.status()["height"])
-            for low in range(max(1, tip - EPOCH_LENGTH), tip + 1, 64):
+            for low in range(max(1, began - EVIDENCE_BLOCKS), tip + 1, 64):
                 for block in client.get("/v1/blocks", **{"from": low}, count=min(64, tip - low + 1))["blocks"]:
                     for txid in block["transactions"]:
                         events = client.transaction(txid)["events"]
@@ -90,12 +90,12 @@ def _evidence_height(field: Field) -> int | None:
 
 
 async def _equivocate(field: Field) -> int:
-    """Lie until the first node has seen it; the height at which the first lie was told."""
+    """Lie until a node says that it has seen it; the height at which the last lie was told."""
     villain = Villain(field)
     async with villain.at(0) as one, villain.at(1) as two, villain.at(2) as three:
         villain.peers = [one, two, three]
         async with asyncio.timeout(FOUND_S):
-            while villain.lies < 4:
+            while not villain.found:
                 await villain.answer(await villain.heard.get())
     return villain.began
 
@@ -107,7 +107,8 @@ class Villain:
         self._field = field
         self.heard: asyncio.Queue[ConsensusMessage] = asyncio.Queue()
         self.peers: list[Intruder] = []
-        self.lies = self.began = 0
+        self.found = False
+        self.began = 0
         self._headers: dict[bytes, Header] = {}
         self._seen: set[int] = set()  # views lied about
 
@@ -125,12 +126,16 @@ class Villain:
                     await self._vote_for_both(vote.position)
             case QuorumMessage(quorum=quorum) if quorum.kind == NOTARIZE and (quorum.view + 1) % 4 == VILLAIN:
                 await self._propose_two(quorum)
+            case Evidence():
+                self.found = True
 
     async def _vote_for_both(self, position: Position) -> None:
         self._lied(position.view, self._headers[position.block_hash].height)
         other = position._replace(block_hash=bytes(31) + b"\x01")
         await self._split(self._vote(NOTARIZE, position), self._vote(NOTARIZE, other))
         await self._split(self._vote(FINALIZE, position), self._vote(NULLIFY, nullified(0, position.view)))
+        soon = [Position(0, position.view + 1, position.view, bytes(31) + bytes([mark])) for mark in (2, 3)]
+        await self._split(*(self._vote(NOTARIZE, each) for each in soon))  # early enough, however slow this machine
 
     async def _propose_two(self, quorum: Quorum) -> None:
         """Two lawful empty blocks, a millisecond apart."""
@@ -170,5 +175,4 @@ class Villain:
 
     def _lied(self, view: int, height: int) -> None:
         self._seen.add(view)
-        self.began = self.began or height
-        self.lies += 1
+        self.began = height
