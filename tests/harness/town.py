@@ -106,7 +106,6 @@ class Town(World):
 def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ...]]]:
     """One valid transaction of every kind of action that somebody signs, and of both machine actions."""
     plant, trader, bank, exchange = (town.id(name) for name in ("plant", "trader", "bank", "exchange"))
-    auction, offer, _ = town.trade()
     lot = town.issue(town.device_id, 4_000_000, day=DAY + 1)
     other = town.issue(town.device_id, 4_000_000, day=DAY + 2)
     third = town.issue(town.device_id, 4_000_000, day=DAY + 3)
@@ -115,7 +114,6 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     assert third is not None
     money, more = town.fund("trader", 100), town.fund("trader", 100)
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
-    lot_class = town.state.get(b"\x1a" + auction.to_bytes(4, "big")).lot_class  # type: ignore[union-attr]
     start = town.bundle(other).start
     safe = key_of("safe")
     for name in ("rotator", "careful", "lost", "loser"):
@@ -160,6 +158,8 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     pledged = town.outputs_of("plant", Security)[0]
     first, last = town.bundle(plot).start, town.bundle(plot).end
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
+    auction, offer, _ = town.trade()  # last: it closes by the clock of the blocks
+    lot_class = town.state.get(b"\x1a" + auction.to_bytes(4, "big")).lot_class  # type: ignore[union-attr]
     return {
         "amend": (("plant",), (Amend(plant, statement, "Bakery Dupont & fils", "Nancy", ""),)),
         "hand_over": (("plant",), (HandOver(plant, plot, first, last, trader, until, ""),)),
