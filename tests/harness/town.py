@@ -82,9 +82,9 @@ class Town(World):
         self.do(Deposit(self.id("bank"), self.id(name), "EUR", amount, f"t{self.salt}"), by=("bank",))
         return self.outputs[-1].movements[-1].created[0][0]
 
-    def trade(self, *, limit: int = 5 * MICRO, money: int = 100) -> tuple[int, Outpoint, Outpoint]:
+    def trade(self, *, limit: int = 5 * MICRO, money: int = 100, seconds: int = 60) -> tuple[int, Outpoint, Outpoint]:
         """An auction with the whole lot offered at 2 EUR and one bid for four: (auction, offer, bid)."""
-        auction = self.auction()
+        auction = self.auction(seconds=seconds)
         self.offer("plant", auction, self.lot, 1, 10, 2 * MICRO)
         offer = self.outputs[-1].movements[-1].created[-1][0]
         self.bid("trader", auction, 4, limit, self.fund("trader", money))
@@ -106,7 +106,7 @@ class Town(World):
 def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ...]]]:
     """One valid transaction of every kind of action that somebody signs, and of both machine actions."""
     plant, trader, bank, exchange = (town.id(name) for name in ("plant", "trader", "bank", "exchange"))
-    auction, offer, _ = town.trade()
+    auction, offer, _ = town.trade(seconds=600)
     lot = town.issue(town.device_id, 4_000_000, day=DAY + 1)
     other = town.issue(town.device_id, 4_000_000, day=DAY + 2)
     third = town.issue(town.device_id, 4_000_000, day=DAY + 3)
