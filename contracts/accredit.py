@@ -396,9 +396,9 @@ def _renewed(context: Context, content: RenewContent) -> RoleGrant | Device | Me
             return context.record(meter_key(subject), Meter, kind, subject)
         case "gateway":
             return context.record(gateway_key(subject), Gateway, kind, subject)
-        case "consumer_meter":
+        case "usage_meter":
             return context.record(consumption_meter_key(subject), ConsumptionMeter, kind, subject)
-    raise BadField(field="kind", why="role:NAME, device, meter, gateway or consumer_meter")
+    raise BadField(field="kind", why="role:NAME, device, meter, gateway or usage_meter")
 
 
 def _require_owner(context: Context, device: int, proposer: int) -> None:

@@ -340,7 +340,7 @@ class Appeal(Wire, frozen=True, tag="appeal"):
     answer_txid: OptionalKey
 
 
-class ConsumptionMeter(Wire, frozen=True, tag="consumer_meter"):
+class ConsumptionMeter(Wire, frozen=True, tag="consumption_meter"):
     """An accredited meter of what somebody uses. Its key signs a report for each day."""
 
     id: U32

@@ -153,7 +153,9 @@ class SchemeContent(Wire, frozen=True, tag="scheme"):
     scheme: Scheme
 
 
-class ConsumptionMeterContent(Wire, frozen=True, tag="consumer_meter"):
+class ConsumptionMeterContent(Wire, frozen=True, tag="usage_meter"):
+    """A meter of what its owner uses; the tag fits the code that events tell a proposal by."""
+
     owner: U32
     key: Key
     name: Name

@@ -58,8 +58,9 @@ class NoTerminal(io.StringIO):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_no_command_line_ends_in_a_traceback(act, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:  # type: ignore[no-untyped-def]
+def test_no_command_line_ends_in_a_traceback(act, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int) -> None:  # type: ignore[no-untyped-def]
     print(f"seed {seed}")
+    monkeypatch.chdir(tmp_path)  # some of the words are names of files to write
     chance = random.Random(seed)
     monkeypatch.setattr("sys.stdin", NoTerminal("junk"))
     for name, command in COMMANDS.items():

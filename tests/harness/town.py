@@ -82,9 +82,9 @@ class Town(World):
         self.do(Deposit(self.id("bank"), self.id(name), "EUR", amount, f"t{self.salt}"), by=("bank",))
         return self.outputs[-1].movements[-1].created[0][0]
 
-    def trade(self, *, limit: int = 5 * MICRO, money: int = 100) -> tuple[int, Outpoint, Outpoint]:
+    def trade(self, *, limit: int = 5 * MICRO, money: int = 100, seconds: int = 60) -> tuple[int, Outpoint, Outpoint]:
         """An auction with the whole lot offered at 2 EUR and one bid for four: (auction, offer, bid)."""
-        auction = self.auction()
+        auction = self.auction(seconds=seconds)
         self.offer("plant", auction, self.lot, 1, 10, 2 * MICRO)
         offer = self.outputs[-1].movements[-1].created[-1][0]
         self.bid("trader", auction, 4, limit, self.fund("trader", money))
@@ -106,6 +106,7 @@ class Town(World):
 def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ...]]]:
     """One valid transaction of every kind of action that somebody signs, and of both machine actions."""
     plant, trader, bank, exchange = (town.id(name) for name in ("plant", "trader", "bank", "exchange"))
+    auction, offer, _ = town.trade(seconds=600)
     lot = town.issue(town.device_id, 4_000_000, day=DAY + 1)
     other = town.issue(town.device_id, 4_000_000, day=DAY + 2)
     third = town.issue(town.device_id, 4_000_000, day=DAY + 3)
@@ -114,6 +115,7 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     assert third is not None
     money, more = town.fund("trader", 100), town.fund("trader", 100)
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
+    lot_class = town.state.get(b"\x1a" + auction.to_bytes(4, "big")).lot_class  # type: ignore[union-attr]
     start = town.bundle(other).start
     safe = key_of("safe")
     for name in ("rotator", "careful", "lost", "loser"):
@@ -158,8 +160,6 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     pledged = town.outputs_of("plant", Security)[0]
     first, last = town.bundle(plot).start, town.bundle(plot).end
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
-    auction, offer, _ = town.trade()  # last: it closes by the clock of the blocks
-    lot_class = town.state.get(b"\x1a" + auction.to_bytes(4, "big")).lot_class  # type: ignore[union-attr]
     return {
         "amend": (("plant",), (Amend(plant, statement, "Bakery Dupont & fils", "Nancy", ""),)),
         "hand_over": (("plant",), (HandOver(plant, plot, first, last, trader, until, ""),)),

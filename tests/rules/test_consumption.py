@@ -3,7 +3,7 @@
 import pytest
 from harness.town import Town
 from harness.world import DAY, FAR, START_S, key_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -48,7 +48,7 @@ def test_refuses_a_report_that_another_key_signed_or_somebody_changed(town: Town
 
 def test_refuses_an_unknown_meter_and_one_whose_term_is_over(town: Town) -> None:
     town.refuses(Unknown, town.consumption(2, DAY, HOURS, "flat"))
-    town.accredit(RenewContent("consumer_meter", 1, 0), by="consumer")
+    town.accredit(RenewContent("usage_meter", 1, 0), by="consumer")
     town.refuses(TermOver, town.consumption(1, DAY, HOURS, "flat"))
 
 
@@ -89,6 +89,7 @@ def lots_of(drawn: list[tuple[int, int, int]]) -> list[Lot]:
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(HOUR, st.integers(0, 60)), max_size=6), LOTS, st.randoms(use_true_random=False))
 def test_hours_are_matched_exactly_and_the_same_in_any_order(consumed, drawn, random) -> None:  # type: ignore[no-untyped-def]
     lots = lots_of(drawn)
