@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
     complete = False
     try:
         with Processes() as processes:
+            if not (keep or resume):
+                processes.on_hangup = partial(shutil.rmtree, directory, ignore_errors=True)
             try:
                 play = _headless if headless else _on_screen
                 complete = play(performance, processes, bool(resume))
