@@ -53,6 +53,25 @@ def free_reserve(session: Session) -> None:
     session.answer("reserve_freed/1", {"freed_bytes": freed}, text)
 
 
+@node.command()
+@with_session
+def salvage(session: Session) -> None:
+    """Rebuild the damaged state of --home from its own blocks.
+
+    For a network whose only validator is this one, or whose others lack the blocks too; elsewhere move data/state away
+    and let the node fetch it. The node must be stopped. The damaged folder is kept.
+    """
+    from node.config import load_config
+    from node.salvage import salvage
+
+    found = salvage(load_config(session.home))
+    text = (
+        f"The blocks up to {found.height} were executed again; the damaged state is kept in {found.kept}. "
+        "Start the node: its journal leads on from there."
+    )
+    session.answer("salvaged/1", {"height": found.height, "kept": str(found.kept)}, text)
+
+
 @node.command("begin-votes")
 @with_session
 def begin_votes(session: Session) -> None:

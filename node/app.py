@@ -27,7 +27,7 @@ from consensus.validators import ValidatorSet
 from consensus.votes import Quorum
 from contracts.context import BlockEnvironment
 from node.amnesia import Amnesia
-from node.config import CERTIFIED, SNAPSHOT, Config, ConfigError, load_config, parse_address
+from node.config import CERTIFIED, SNAPSHOT, Config, ConfigError, KeyNotNamed, load_config, parse_address
 from node.failures import KeyFileUnusable, KeystoreError
 from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
@@ -449,13 +449,13 @@ def _index_of(signers: list[Signer], ledger: Ledger) -> int | None:
     held = [signer.public for signer in signers]
     found = [validator.index for validator in ledger.validators if validator.vote_key in held]
     if signers and not found and not ledger.parameters.epoch_length:
-        raise ConfigError(why=f"the vote key {held[0].hex()[:16]} is no validator's of this genesis")
+        raise KeyNotNamed(why=f"the vote key {held[0].hex()[:16]} is no validator's of this genesis")
     return found[0] if found else None
 
 
 def _check_node_key(index: int | None, key: NodeKey, validators: tuple[Validator, ...]) -> None:
     if index is not None and validators[index].node_key != key.public:
-        raise ConfigError(why=f"the node key {key.public.hex()[:16]} is not the one in the record of validator {index}")
+        raise KeyNotNamed(why=f"the node key {key.public.hex()[:16]} is not the one in the record of validator {index}")
     if index is None and any(validator.node_key == key.public for validator in validators):
         raise KeyFileUnusable(
             why="keys/vote.json is missing, and the node key is a validator's; an observer has its own"

@@ -31,6 +31,10 @@ class ConfigError(WattestError):
     sentence = "The configuration is not usable: {why}."
 
 
+class KeyNotNamed(ConfigError):
+    """A key of the home that the ledger of its genesis does not name for this node."""
+
+
 @dataclass(frozen=True)
 class Setting:
     default: Value

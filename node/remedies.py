@@ -11,16 +11,18 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.config import Config, ConfigError
+from node.config import Config, ConfigError, KeyNotNamed
 from node.failures import KeyFileUnusable, WrongPassphrase
 from node.genesis import read_genesis
 from node.journal import FIRST_SEGMENT
+from node.salvage import free_name
 from state.errors import (
     DiskFailed,
     ExecutionDiffers,
     GenesisInvalid,
     HomeInUse,
     OtherNetwork,
+    RolledBack,
     StoreError,
     StoreMismatch,
     VotesElsewhere,
@@ -65,6 +67,12 @@ def remedy_of(error: WattestError, config: Config) -> Remedy | None:
                 f"run the validator where its votes went; or bring them back: {_wattest(config, 'import-votes FILE')}",
                 "remove keys/vote.moved by hand: the validator would vote at two places",
             )
+        case RolledBack():
+            return Remedy(
+                f"look for the folder that held the later blocks (data/state-damaged-N), put it back as data/state and "
+                f"run {_wattest(config, 'salvage')} && {_start(config)}. {_copy_back(config.data / 'state')}",
+                KEEP_THE_JOURNAL,
+            )
         case StoreMismatch():
             return _damaged(config.data / Path(str(error.params.get("path", "state"))).name, config)
         case DiskFailed() | StoreError():
@@ -89,7 +97,12 @@ def remedy_of(error: WattestError, config: Config) -> Remedy | None:
                 "directory of 0700",
                 "make a new vote or node key under the same name: the ledger names the old one and knows no other",
             )
-        case ConfigError():
+        case KeyNotNamed():
+            return Remedy(
+                f"bring {config.keys} and {config.genesis} of one network together: from your backup, or the home that "
+                "these keys belong to with --home"
+            )
+        case ConfigError() if "config.toml" in str(error):
             return Remedy(
                 f"mend it by {_base(config)} config set NAME VALUE, or put {config.home / 'config.toml'} back from "
                 "your backup"
@@ -110,10 +123,16 @@ def _damaged(path: Path, config: Config) -> Remedy:
     if (config.data / "journal" / FIRST_SEGMENT).exists():
         return Remedy(f"{aside} -- the journal reaches back to block 1, the node executes it again", KEEP_THE_JOURNAL)
     return Remedy(
-        f"put back a copy of {path} that was made while the node was stopped, and of nothing else: the journal leads "
-        "on from there. Without one nobody has the blocks: no other validator exists, and the way out is a new genesis "
-        "(docs/GOVERNANCE.md). Keep the damaged folder",
+        f"{_wattest(config, 'salvage')} && {_start(config)} -- every block that can still be read is executed again, "
+        f"and the journal leads on. {_copy_back(path)}",
         KEEP_THE_JOURNAL,
+    )
+
+
+def _copy_back(path: Path) -> str:
+    return (
+        f"Where that is not enough, put back a copy of {path} that was made while the node was stopped, and of nothing "
+        "else. Without one nobody has the blocks, and the way out is a new genesis (docs/GOVERNANCE.md)"
     )
 
 
@@ -184,15 +203,8 @@ def _is_alone(config: Config) -> bool:
     return len(genesis.validators) == 1
 
 
-def _free_name(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}-damaged-{number}")).exists():
-        number += 1
-    return aside
-
-
 def _aside(path: Path) -> str:
-    return f"mv {shlex.quote(str(path))} {shlex.quote(str(_free_name(path)))}"
+    return f"mv {shlex.quote(str(path))} {shlex.quote(str(free_name(path)))}"
 
 
 def _base(config: Config) -> str:

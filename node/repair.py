@@ -14,7 +14,7 @@ from node.journal import Journal
 from node.ledger import Ledger
 from state.block import Block, header_hash
 from state.codec import decode, encode
-from state.errors import DecodeError, StoreMismatch
+from state.errors import DecodeError, RolledBack, StoreMismatch
 
 
 def rolled_back(ledger: Ledger, journal: Journal) -> bool:
@@ -48,11 +48,11 @@ def replay(ledger: Ledger, journal: Journal) -> int:
 
 
 def require_peers(ledger: Ledger, journal: Journal) -> None:
-    """StoreMismatch where blocks are still missing and there is nobody else to have them."""
+    """RolledBack where blocks are still missing and there is nobody else to have them."""
     if ledger.tip.height < journal.stored.height and len(ledger.validators) == 1:
-        raise StoreMismatch(
-            why=f"it was rolled back from block {journal.stored.height} to {ledger.tip.height}, its journal does not "
-            "reach back so far, and no other validator holds the blocks between; restore both from one copy"
+        raise RolledBack(
+            why=f"data/state went back from block {journal.stored.height} to {ledger.tip.height}, the journal does not "
+            "reach back so far, and no other validator holds the blocks between"
         )
 
 

@@ -79,6 +79,11 @@ class OtherNetwork(StoreMismatch):
     sentence = "The stored data belong to another genesis: {why}."
 
 
+class RolledBack(StoreMismatch):
+    code = "rolled_back"
+    sentence = "The stored data are older than the journal of this node: {why}."
+
+
 class ExecutionDiffers(WattestError):
     code = "execution_differs"
     sentence = "Final block {height} {block} gives another result here: {why}."

@@ -214,6 +214,14 @@ def open_store(path: Path, create: bool = True, around_sync: Callable[[], None] 
 _entry_decoder: msgspec.msgpack.Decoder[Entry] = msgspec.msgpack.Decoder(Entry)
 
 
+def repair_folder(path: Path) -> None:
+    """Let LevelDB make what it can of a damaged folder. It cannot tell what the parts held that it sets aside."""
+    try:
+        plyvel.repair_db(str(path), paranoid_checks=False)
+    except (plyvel.Error, OSError) as error:
+        raise _why_unusable(path, error) from None
+
+
 def encode_entry(entry: Entry) -> bytes:
     return encode(entry)
 

@@ -4,6 +4,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from consensus.records import JournalRecord, VotedBlock
+from node.journal import Batch, _read_segment, _record
+from state.codec import decode
+
 
 def flip(path: Path, share: float = 0.5) -> None:
     data = bytearray(path.read_bytes())
@@ -43,3 +47,21 @@ LEVELDB: dict[str, Callable[[Path], None]] = {
     "all of it deleted": lambda folder: shutil.rmtree(folder),
 }
 SILENT = {"log cut", "log deleted", "log torn", "all of it deleted"}  # LevelDB itself opens these
+
+
+def forget_blocks(journal: Path) -> None:
+    """A journal as of a node that was late for every block: votes and quorums, no bodies."""
+    (segment,) = journal.glob("*.journal")
+    payloads, _ = _read_segment(segment)
+    kept = [
+        Batch(tuple(r for r in p.records if not isinstance(_journal_record(r), VotedBlock)))
+        if isinstance(p, Batch)
+        else p
+        for p in payloads
+    ]
+    segment.write_bytes(b"".join(map(_record, kept)))
+    (journal / "closed").unlink(missing_ok=True)
+
+
+def _journal_record(record: bytes) -> object:
+    return decode(JournalRecord, record)  # type: ignore[arg-type]

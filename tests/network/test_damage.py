@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness.damage import LEVELDB, SILENT, cut, flip, newest
+from harness.damage import LEVELDB, SILENT, cut, flip, forget_blocks, newest
 from harness.net import Running, keys_of, make_homes, open_node, registration, running
 
-from consensus.records import VotedBlock
 from node.app import Node
-from node.journal import Batch, Stored, _read_segment, _record
-from state.codec import decode
+from node.journal import Stored, _read_segment, _record
 from state.errors import StoreError, StoreMismatch
 from state.keyspace import PARAMETERS_KEY
 
@@ -208,7 +206,7 @@ def test_a_damaged_journal_is_kept_beside_the_new_one(home: Home) -> None:
 
 
 def test_a_lone_validator_whose_journal_lacks_the_blocks_says_that_nobody_has_them(home: Home) -> None:
-    _forget_blocks(home.journal)
+    forget_blocks(home.journal)
     shutil.rmtree(home.state)
     with pytest.raises(StoreMismatch, match="no other validator"):
         home.open()
@@ -245,7 +243,7 @@ async def test_what_the_journal_lacks_is_fetched_from_peers_before_anything_is_s
             await node.height(8)
         await nodes[3].stop()
         stood = nodes[3].node.ledger.tip.height
-        _forget_blocks(homes[3] / "data" / "journal")
+        forget_blocks(homes[3] / "data" / "journal")
         shutil.rmtree(homes[3] / "data" / "state")
         again = open_node(homes[3], keys_of(3))
         assert again.ledger.tip.height == 0
@@ -260,23 +258,3 @@ async def test_what_the_journal_lacks_is_fetched_from_peers_before_anything_is_s
         assert [again.ledger.block_at(h) for h in range(stood + 1)] == [
             nodes[0].node.ledger.block_at(h) for h in range(stood + 1)
         ]
-
-
-def _forget_blocks(journal: Path) -> None:
-    """A journal as of a node that was late for every block: votes and quorums, no bodies."""
-    (segment,) = journal.glob("*.journal")
-    payloads, _ = _read_segment(segment)
-    kept = [
-        Batch(tuple(r for r in p.records if not isinstance(_journal_record(r), VotedBlock)))
-        if isinstance(p, Batch)
-        else p
-        for p in payloads
-    ]
-    segment.write_bytes(b"".join(map(_record, kept)))
-    (journal / "closed").unlink(missing_ok=True)
-
-
-def _journal_record(record: bytes) -> object:
-    from consensus.records import JournalRecord
-
-    return decode(JournalRecord, record)  # type: ignore[arg-type]

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from harness.damage import LEVELDB, SILENT, cut, empty, flip, newest
+from harness.damage import LEVELDB, SILENT, cut, empty, flip, forget_blocks, newest
 from harness.metering import DAY, Meter
 from harness.net import Running, keys_of, make_homes, open_node, signed
 from harness.world import FAR, ROOT, WIND, key_of, seed_of
 
+from cli.main import run as main
 from node.app import Node, Part, run_node
 from node.config import load_config
 from node.metering import Metering
@@ -211,6 +212,38 @@ def test_a_damaged_state_is_told_and_what_is_told_helps(
     assert "never: delete, empty or put back an older data/journal" in started.said
     follow(started.said)
     assert whole(home, start(home, capsys))
+
+
+@pytest.mark.parametrize("name", sorted(LEVELDB.keys() - SILENT))
+def test_a_lone_validator_whose_journal_lacks_the_blocks_salvages_them_from_the_damaged_state(
+    home: Home, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    forget_blocks(home.data / "journal")
+    LEVELDB[name](home.data / "state")
+    assert start(home, capsys).code == 71
+    damaged = {path.name: path.read_bytes() for path in (home.data / "state").iterdir()}
+    assert main(["--home", str(home.path), "node", "salvage"]) == 0
+    kept = home.data / "state-damaged-1"
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == damaged
+    assert not list(home.data.glob("state-[cn]*"))
+    started = start(home, capsys)
+    if name.startswith("table"):  # what lay in the table is gone for good: told, and never half of it served
+        assert started.code == 0 or (
+            "no other validator holds the blocks" in started.said and "salvage" in started.said
+        )
+        assert whole(home, started) == (started.code == 0)
+    else:
+        assert whole(home, started)
+
+
+def test_refuses_to_salvage_where_a_node_runs_or_nothing_is(home: Home) -> None:
+    node = open_node(home.path, keys_of(0))
+    try:
+        assert main(["--home", str(home.path), "node", "salvage"]) == 2
+    finally:
+        node.close()
+    shutil.rmtree(home.data / "state")
+    assert main(["--home", str(home.path), "node", "salvage"]) == 70
 
 
 # --- the readings
@@ -414,6 +447,7 @@ def test_a_lone_validator_whose_journal_is_young_is_told_to_put_a_copy_back(home
     newest(home.data / "journal", "*.journal").rename(home.data / "journal" / "0000000009.journal")
     remedy = remedy_of(StoreMismatch(why=""), load_config(home.path, environment={}))
     assert remedy is not None
+    assert f"wattest --home {home.path} node salvage" in remedy.do
     assert "put back a copy of" in remedy.do
     assert "and of nothing else" in remedy.do
 
