@@ -38,7 +38,7 @@ def dying(node: int, place: int) -> Cluster:
 @pytest.mark.timeout(0 if FULL else 120)
 @pytest.mark.parametrize("node", range(5) if FULL else [0])
 def test_a_process_may_die_anywhere(node: int) -> None:
-    places = dying(node, 0).places
+    places = dying(node, 0).deaths.places
     assert places > 300
     for place in range(1 + node, places, STRIDE):
         print(f"node {node} dies at place {place} of {places}")

@@ -13,11 +13,12 @@ FASTEST = (
     "builds_again_after_restart",
     "nullify_not_durable",
     "signer_counted_twice",
-    "header_not_checked",
+    "quorum_of_2f_plus_1",
 )
 LIMIT = 40  # seeds that a mutant may live through
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", FASTEST)
 def test_the_simulator_notices(name: str) -> None:
     first = int(SEEDS.split(":")[0])

@@ -69,7 +69,7 @@ def test_all_recovery() -> None:
     """Nobody hears anybody for half a minute."""
     everybody = {0, 1, 2, 3}
     cluster = run(cuts=[Cut(2_000, 32_000, links(everybody, everybody))], heal_ms=32_000)
-    assert max(cluster.recovered.values()) > 32_000
+    assert max(cluster.finality.recovered.values()) > 32_000
 
 
 @pytest.mark.parametrize(("one", "other"), [({0, 1}, {2, 3}), ({0, 1, 2}, {3})], ids=["2-2", "3-1"])
@@ -94,7 +94,7 @@ def test_slow_and_lossy_links() -> None:
 def test_survives_burst() -> None:
     """All work comes at once, then nothing."""
     cluster = run(batched=True)
-    assert sum(cluster.books.kinds.values()) > 150
+    assert sum(cluster.finality.books.kinds.values()) > 150
 
 
 def test_hailstorm() -> None:
@@ -129,7 +129,7 @@ def test_one_of_four_lies(villain: str) -> None:
 def test_an_equivocator_loses_its_seat() -> None:
     """Evidence of two votes goes onto the ledger, and the next set of validators is without it."""
     cluster = run(seed=903, liars=1, villain="equivocator", epoch_length=12, changes=[])
-    assert cluster.books.kinds["evidence"] >= 1
+    assert cluster.finality.books.kinds["evidence"] >= 1
     liar = next(iter(cluster.villains))
     assert liar not in cluster.watch.nodes_of(max(cluster.watch.sets))
 

@@ -75,7 +75,11 @@ def test_every_size_and_villain_is_drawn() -> None:
 def test_a_quiet_run_covers_a_hundred_blocks_and_ten_transactions_of_every_kind(seed: int) -> None:
     cluster = Cluster(Options.draw(seed, n=4, live=True)).run()
     assert len(cluster.watch.chain) >= BLOCKS or cluster.now_ms > LONGEST_MS
-    assert {kind: cluster.books.kinds.get(kind, 0) for kind in KINDS if cluster.books.kinds.get(kind, 0) < 10} == {}
+    assert {
+        kind: cluster.finality.books.kinds.get(kind, 0)
+        for kind in KINDS
+        if cluster.finality.books.kinds.get(kind, 0) < 10
+    } == {}
 
 
 # --- the watchers themselves

@@ -13,44 +13,37 @@ import tempfile
 from collections.abc import Callable
 from hashlib import blake2b
 from itertools import count
-from math import log
 from pathlib import Path
 from random import Random
 
 from harness.sim.beginning import beginning, vote_key_name
-from harness.sim.conservation import Books
+from harness.sim.deaths import NEVER, Deaths
+from harness.sim.finality import START_MS, Finality
 from harness.sim.keys import signatures
 from harness.sim.ledger import CutRows, Executions, NodeLedger, OwnLedger, SharedLedger
 from harness.sim.network import Network
-from harness.sim.node import Crashed, Settings, SimNode
-from harness.sim.options import BLOCKS, HONEST_SKEW_MS, LONGEST_MS, Options
+from harness.sim.node import Settings, SimNode
+from harness.sim.options import BLOCKS, LONGEST_MS, Options
 from harness.sim.people import People
 from harness.sim.trace import words
 from harness.sim.villains import make_villain
-from harness.sim.watch import SAFETY, STALL, VOTES, Violation, Watch
-from harness.world import START_S
+from harness.sim.watch import SAFETY, VOTES, Violation, Watch
 
 from consensus import effects, inputs
 from consensus.messages import ConsensusMessage, Propose, VoteMessage
-from consensus.proposals import MAX_AHEAD_MS
 from contracts.context import BlockOutput
 from contracts.transition import DecodedTx
 from node.gossip import priority_of
 from node.journal import UNSETTLED
-from node.ledger import Executed
 from node.signatures import SignatureCache
 from node.signer import ConflictingVote
 from node.wire import Priority
-from state.block import Block, Header, header_hash, validators_hash
 from state.codec import decode, encode
-from state.epochs import ends_epoch
 from state.errors import VoteStateLost
 from state.transaction import Evidence as ShowEvidence
 
-START_MS = START_S * 1000
 MEMORY = Path("/dev/shm")
 EVENTS = 32  # between two looks whether the run is over
-NEVER = 10**12
 
 
 class Cluster:
@@ -58,16 +51,12 @@ class Cluster:
         self.options, self._trace = options, trace
         self.random = Random(options.seed ^ 0x5EED)
         self.now_ms = self.events = self.crashes = 0
-        self.places = 0  # where the node of `die_at` could have died
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self._audit = blake2b(digest_size=16)
         self.network = Network(options, Random(options.seed ^ 0x4E7))
         self.watch = Watch(options.everybody)
-        self._until_death = self._draw_death()
-        self._healed_at: tuple[int, int] | None = None  # top epoch and view when the faults ended
-        self.recovered: dict[int, int] = {}  # node -> when it had finalised a new block after the faults
-        self.max_views = self._last_final_ms = 0
+        self.deaths = Deaths(options, self.random)
         self._accused: set[tuple[int, int]] = set()  # (epoch, signer)
 
     # --- running
@@ -91,10 +80,10 @@ class Cluster:
         options = self.options
         first = beginning(options.n, options.epoch_length, options.whole)
         self.executions = Executions(first)
-        self.books = Books(self.executions.view(self.executions.tip.hash))  # type: ignore[arg-type]
         self._beginning, self._cache = first, SignatureCache()
         self.settings = Settings(options.timing, options.whole, options.segment_bytes, options.everybody)
         self.people = People(first.world, self.random, self._submit, options.changes, options.batched)
+        self.finality = Finality(options, self.executions, self.watch, self.people)
         rotating = {node for kind, node in options.changes if kind == "rotate"}
         self.villains = {i: make_villain(kind, i, self) for i, kind in sorted(options.villains.items())}
         self.nodes = [
@@ -135,8 +124,7 @@ class Cluster:
             self.at(options.heal_ms, self._heal)
         for index in options.forgetful:
             self.at(options.heal_ms // 3 if options.live else 20_000, lambda i=index: self._forget(i))
-        self._gate_ms = (options.f + 1) * options.timing.longest_ms + 16 * options.timing.delta_ms
-        self._deadline_ms = options.heal_ms + self._gate_ms
+        self._deadline_ms = options.heal_ms + self.finality.gate_ms
         try:
             while not self._over():
                 self._pass(EVENTS)
@@ -151,22 +139,16 @@ class Cluster:
         for _ in range(events):
             self.now_ms, _, happen = heapq.heappop(heap)
             if self.now_ms > self._deadline_ms:
-                self._require_recovery()
+                self.finality.require_recovery(self._expected(), self._deadline_ms)
                 self._deadline_ms = NEVER
             happen()
         self.events += events
 
-    def _require_recovery(self) -> None:
-        late = [node.index for node in self._expected() if node.index not in self.recovered]
-        if late:
-            raise Violation(STALL, f"nodes {late} finalised nothing new until {self._deadline_ms} ms")
-
     def _over(self) -> bool:
-        if self.options.live and (self._healed_at is None or len(self.recovered) < len(self._expected())):
+        if self.options.live and len(self.finality.recovered) < len(self._expected()):
             return False
         if self.now_ms > LONGEST_MS:
-            if self.options.live and self.now_ms - self._last_final_ms > self._gate_ms:
-                raise Violation(STALL, f"nothing was finalised since {self._last_final_ms} ms")
+            self.finality.require_progress(self.now_ms)
             return True
         blocks = self.options.blocks
         return len(self.watch.chain) >= blocks and (self.people.finished or blocks < BLOCKS)
@@ -194,7 +176,7 @@ class Cluster:
         if node.engine is None:
             self._plan_restart(node)
             return
-        self._see_stored(node)
+        self.finality.stored(node.ledger, self.now_ms)
         for other in range(self.options.everybody):
             if other != node.index:
                 self._connected(node.index, other)
@@ -223,21 +205,7 @@ class Cluster:
             raise Violation(SAFETY, f"honest node {node.index} halted: {node.halted.why}")
 
     def maybe_die(self, node: SimNode) -> None:
-        """Counted down to the next death, so that a place where nobody dies costs a subtraction."""
-        if self.options.die_at is not None and self.options.die_at[0] == node.index:
-            self.places += 1
-            if self.places == self.options.die_at[1]:
-                self.say(f"{node.index} dies at place {self.places}")
-                raise Crashed
-        self._until_death -= 1
-        if self._until_death <= 0:
-            self._until_death = self._draw_death()
-            if not self.network.healed:
-                raise Crashed
-
-    def _draw_death(self) -> int:
-        chance = self.options.crash
-        return NEVER if not chance else 1 + int(log(1 - self.random.random()) / log(1 - chance))
+        self.deaths.reach(node.index, not self.network.healed)
 
     def _forget(self, index: int) -> None:
         node = self._by_index[index]
@@ -245,13 +213,13 @@ class Cluster:
         if node.engine is not None:
             node.crash()
             self._plan_restart(node)
-        node.forgets = True
+        node.home.forgets = True
 
     # --- faults end
 
     def _heal(self) -> None:
         self.network.healed = True
-        self._healed_at = self.watch.top
+        self.finality.heal()
         self.say(f"healed at epoch and view {self.watch.top}")
         for node in self.nodes:
             if node.index in self.options.frozen:
@@ -339,46 +307,7 @@ class Cluster:
         header, block_hash = effect.block.header, effect.block_hash
         self._audit.update(b"%d commit %d" % (node.index, header.height) + block_hash)
         self.say(f"{node.index} commits {header.height} {block_hash.hex()[:8]}")
-        self._see_stored(node)
-        self._final(effect.block, block_hash)
-        at = (effect.finalization.epoch, effect.finalization.view)
-        if self._healed_at is not None and at > self._healed_at and node.index not in self.recovered:
-            views = at[1] - (self._healed_at[1] if at[0] == self._healed_at[0] else 0)
-            if node in self._expected():
-                if node.term.index is not None:  # an observer asks for what has become final, and may ask late
-                    self.max_views = max(self.max_views, views)
-                    if views > self.options.f + 4:
-                        raise Violation(STALL, f"node {node.index} needed {views} views to finalise again")
-                self.recovered[node.index] = self.now_ms
-
-    def _see_stored(self, node: SimNode) -> None:
-        """A process may die between storing a block and saying so."""
-        for height in range(len(self.watch.chain) + 1, node.ledger.tip.height + 1):
-            block = node.ledger.block_at(height)
-            assert block is not None
-            self._final(block, header_hash(block.header))
-
-    def _final(self, block: Block, block_hash: bytes) -> None:
-        header, executions = block.header, self.executions
-        if not self.watch.final(header.height, block_hash):
-            return
-        executions.check(block)  # nodes with ledgers of their own have not done it for us
-        executed, state = executions.executed(block_hash), executions.view(block_hash)
-        self._last_final_ms = self.now_ms
-        self._require_lawful(header, executed)
-        self.books.enter(header.height, state, executed.transactions, executed.output)  # type: ignore[arg-type]
-        environment = executions.environment(block_hash, header.timestamp_ms + 1)
-        txids = {decoded.txid for decoded in executed.transactions}
-        self.people.final(header.height, state, header.timestamp_ms, txids, environment)  # type: ignore[arg-type]
-
-    def _require_lawful(self, header: Header, executed: Executed) -> None:
-        """What a quorum of honest clocks and the rules of the state allow, whatever nodes agreed on."""
-        if header.timestamp_ms > START_MS + self.now_ms + MAX_AHEAD_MS + HONEST_SKEW_MS:
-            raise Violation(SAFETY, f"block {header.height} is ahead of every honest clock")
-        if ends_epoch(header.height, self.options.epoch_length):
-            keys = tuple(validator.vote_key for validator in executed.validators)
-            if header.next_validators_hash != validators_hash(keys):
-                raise Violation(SAFETY, f"boundary block {header.height} names another set than its state has")
+        self.finality.committed(node, effect, node in self._expected(), self.now_ms)
 
     def accuse(self, node: SimNode, found: effects.EvidenceFound) -> None:
         """Shown on the ledger, once for each validator and epoch."""

@@ -11,34 +11,29 @@ from random import Random
 from typing import Protocol
 
 from harness.sim.beginning import holders
+from harness.sim.deaths import Crashed
 from harness.sim.disk import FakeDisk
-from harness.sim.keys import key_of, node_signer
+from harness.sim.home import Home
 from harness.sim.ledger import NodeLedger
 
 from consensus import effects, inputs
 from consensus.engine import Engine
 from consensus.messages import BlockBody, ConsensusMessage, GetBlock, GetBlocks, GetQuorums, Status
-from consensus.records import JournalRecord, OwnVote, prunable
+from consensus.records import JournalRecord, prunable
 from consensus.timers import Timing
 from consensus.votes import Quorum
 from contracts.context import BlockOutput
 from contracts.transition import DecodedTx
-from node.amnesia import Amnesia
-from node.journal import UNSETTLED, Journal
-from node.office import Office, Seat, Term, _recovered
+from node.journal import Journal
+from node.office import Office, Term
 from node.repair import replay, rolled_back
 from node.sync import Source, blocks_from, boundary_of, peer_to_ask
-from node.voting import _check_not_older
 from state.block import Block
 from state.codec import encode
 from state.epochs import ends_epoch
 from state.errors import BlockInvalid
 
 BLOCK_TRANSACTIONS = 24
-
-
-class Crashed(Exception):
-    """The process died in the middle of what it did."""
 
 
 class Surroundings(Protocol):
@@ -82,19 +77,15 @@ class SimNode:
     ) -> None:
         """`vote_keys`: names of the keys it holds, each with a journal. `open_ledger` gives what opens its ledger."""
         self.index, self.world, self.settings = index, world, settings
-        self._keys = vote_keys
         self._open_ledger = open_ledger(self.maybe_die)
-        directory = world.first_directory / (name or f"node{index}")
-        self.disk = FakeDisk(directory, self, Random(world.random.random()))
+        disk = FakeDisk(world.first_directory / (name or f"node{index}"), self, Random(world.random.random()))
+        self.home = Home(disk, vote_keys, settings.everybody, settings.real_signatures)
         self.incarnation = 0
         self.engine: Engine | None = None
         self.halted: effects.Halt | None = None
         self.epoch = 0  # that it serves
         self.mempool: dict[bytes, DecodedTx] = {}
         self.timers: dict[str, int] = {}
-        self._begun = False  # its journals were created
-        self._amnesia: Amnesia | None = None
-        self.forgets = False  # its journals are gone when it starts next
 
     # --- the process
 
@@ -109,8 +100,7 @@ class SimNode:
         self._told_work = self._begins = False
         try:
             self.ledger = self._open_ledger()
-            seats = [self._seat(name) for name in self._keys]
-            self._begun, self.forgets = True, False
+            seats = self.home.open(self.ledger)
             for seat in seats:
                 if rolled_back(self.ledger, seat.journal):  # type: ignore[arg-type]
                     replay(self.ledger, seat.journal)  # type: ignore[arg-type]
@@ -121,48 +111,13 @@ class SimNode:
         except Crashed:
             self.crash()
 
-    def _seat(self, name: str) -> Seat:
-        signer = node_signer(name, self.settings.real_signatures)
-        ledger, directory = self.ledger, self.disk.directory / name.replace(" ", "-")
-        if not self._begun and not Journal.exists(directory):
-            journal = Journal.create(directory, ledger.chain, signer.public, disk=self.disk)
-        elif self.forgets:
-            journal = self._begin_again(directory, signer.public)
-        else:
-            journal = Journal.open(directory, ledger.chain, signer.public, self.disk)
-            if any(validator.vote_key == signer.public for validator in ledger.validators):
-                _check_not_older(journal, (ledger.tip.header.epoch, ledger.tip.view, ledger.tip.height))
-            if journal.header.valid_from_epoch == UNSETTLED:
-                self._forget(max(journal.header.epoch, ledger.epoch))
-        seat = Seat(signer, journal, _recovered(journal))
-        signer.remember(record.vote for record in seat.records if isinstance(record, OwnVote))
-        return seat
-
-    def _begin_again(self, directory: Path, public: bytes) -> Journal:
-        """All votes are lost: from when on may it vote? (consensus.md section 7.4)"""
-        for path in sorted(directory.glob("*")):
-            path.unlink()
-        epoch = self.ledger.tip.header.epoch
-        self._forget(epoch)
-        return Journal.create(directory, self.ledger.chain, public, UNSETTLED, epoch, self.disk)
-
-    def _forget(self, epoch: int) -> None:
-        validators = self.ledger.validators
-        mine = next((v.index for v in validators if v.vote_key in self.public_keys), -1)
-        n = len(validators)
-        self._amnesia = Amnesia(mine, n, n - (n - 1) // 3, epoch)
-
-    @property
-    def public_keys(self) -> tuple[bytes, ...]:
-        return tuple(key_of(name) for name in self._keys)
-
     def crash(self) -> None:
         """The power goes: what was not synced may be gone, and so is everything in memory."""
         self.engine = None
         self.incarnation += 1
         if hasattr(self, "_office"):
             self._office.close()
-        self.disk.power_cut()
+        self.home.disk.power_cut()
 
     def stop(self) -> None:
         """An orderly end."""
@@ -187,15 +142,8 @@ class SimNode:
 
     def _heard_status(self, peer: str, status: Status) -> None:
         self._claimed[peer] = status.height
-        if self._amnesia is None:
-            return
-        sender = next(
-            (v.index for v in self.ledger.validators if holders(self.settings.everybody).get(v.vote_key) == int(peer)),
-            None,
-        )
-        settled = None if sender is None else self._amnesia.heard(sender, status.epoch)
+        settled = self.home.heard(self.ledger, int(peer), status)
         if settled is not None:
-            self._amnesia = None
             tip, survivors = self.ledger.tip, [encoded for _, encoded in self._live]
             try:
                 self._journal.rotate(tip.header.epoch, tip.height, tip.view, tip.hash, survivors, settled)

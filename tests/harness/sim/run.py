@@ -50,13 +50,13 @@ def play(seed: int, explained: bool = True, **fixed: object) -> Result:
         return Result(seed, kind, explain(cluster, failure, fixed) if explained else line)
     return Result(
         seed,
-        views=cluster.max_views,
+        views=cluster.finality.max_views,
         blocks=len(cluster.watch.chain),
         events=cluster.events,
         crashes=cluster.crashes,
         epochs=max(cluster.watch.sets),
         audit=cluster.audit_hash,
-        kinds=cluster.books.kinds,
+        kinds=cluster.finality.books.kinds,
     )
 
 
