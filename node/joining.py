@@ -54,6 +54,8 @@ GAP = 10_000  # a state that is behind by fewer blocks follows them, and keeps i
 ANSWER_S = 10.0  # for each answer: half a MiB in ten seconds is the slowest peer that is of use
 LOOK_S = 20.0  # a node that has a state does not wait longer for somebody to offer a newer one
 AGAIN_S = 1.0
+BACK_S = 10.0  # a peer whose connection ended may be back by then, and goes on where it was
+RESUMES = 3  # in a row without a chunk between
 LEAST_BYTES = 256 * 1024  # a chunk that is not the last is at least half full, or trickling would be an attack
 LEAST_ENTRIES = MAX_CHUNK_ENTRIES // 2
 QUEUE = 64
@@ -63,6 +65,10 @@ Answer = TypeVar("Answer", Snapshot, Entries, Hops)
 
 class PeerFailed(Exception):
     """This peer is of no use now; nothing is held against it."""
+
+
+class ConnectionEnded(PeerFailed):
+    """It may come back."""
 
 
 @dataclass(frozen=True)
@@ -218,12 +224,20 @@ class Joining:
 
     async def _fetch(self, source: str, offer: Snapshot, staging: Staging) -> None:
         self._show(stage="fetching", of_entries=offer.entries)
-        after, expected = b"", 0
+        after, expected, resumes = b"", 0, 0
         while True:
-            if expected == 0:
-                self._send(source, GetEntries(offer.number, after, MAX_CHUNKS))
-                expected = MAX_CHUNKS
-            chunk = await self._answer(Entries)
+            try:
+                if expected == 0:
+                    self._send(source, GetEntries(offer.number, after, MAX_CHUNKS))
+                    expected = MAX_CHUNKS
+                chunk = await self._answer(Entries)
+            except ConnectionEnded:
+                resumes, expected = resumes + 1, 0
+                if resumes > RESUMES:
+                    raise
+                await self._back(source)
+                continue
+            resumes = 0
             if chunk is None:
                 raise PeerFailed("it let its snapshot go")
             self._check(chunk, offer, after, staging)
@@ -235,6 +249,15 @@ class Joining:
             after = chunk.keys[-1]
         if staging.entries != offer.entries:
             raise ConsensusRefusal(why=f"it sent {staging.entries} entries of {offer.entries}")
+
+    async def _back(self, source: str) -> None:
+        """Wait until the peer is connected again. It keeps its snapshot for a while, and no other has the same."""
+        self._log.info("snapshot_interrupted", peer=source, entries=self.progress.entries)
+        async with asyncio.timeout(BACK_S):
+            while source not in [connection.sender.name for connection in self.peers.connected_validators]:
+                self._arrived.clear()
+                await self._arrived.wait()
+        self._answers = asyncio.Queue(QUEUE)
 
     def _check(self, chunk: Entries, offer: Snapshot, after: bytes, staging: Staging) -> None:
         if chunk.number != offer.number or chunk.after != after:
@@ -273,7 +296,7 @@ class Joining:
             while True:
                 frame = await self._answers.get()
                 if frame is None:
-                    raise PeerFailed("its connection ended")
+                    raise ConnectionEnded("its connection ended")
                 if isinstance(frame, NoSnapshot):
                     if frame.why == "later":
                         raise PeerFailed("it has none to offer now")
@@ -283,7 +306,7 @@ class Joining:
 
     def _send(self, source: str, question: Frame) -> None:
         if not self.peers.send(source, encode_frame(question), Priority.QUORUMS, asks=True):
-            raise PeerFailed("it is not connected")
+            raise ConnectionEnded("it is not connected")
 
     # --- Listener
 
@@ -301,6 +324,7 @@ class Joining:
 
     def peer_up(self, sender: Sender) -> None:
         self._none.discard(sender.name)
+        self._arrived.set()
 
     def peer_down(self, sender: Sender) -> None:
         if sender.name == self._source and not self._answers.full():

@@ -127,6 +127,12 @@ class Town:
             return False
         return True
 
+    def drop(self, offerer: Offerer) -> None:
+        """The connection ends, and the peer dials again at once."""
+        assert self.joining is not None
+        self.joining.peer_down(offerer.sender)
+        self.joining.peer_up(offerer.sender)
+
     def blame(self, name: str, points: int, why: str) -> None:
         self.banned += [(each.sender.index, why) for each in self.offerers if each.sender.name == name]
 

@@ -15,6 +15,7 @@ from node.queries.chain import block_at, events_of, find_transaction, header_at
 from node.queries.statements import statement_dict
 from node.queries.supply import Supply
 from node.queries.trace import trace_dict
+from node.wire import Entries, Frame
 from state.errors import NotHeld, Unknown
 from state.history import holdings, where
 from state.keyspace import Space, space_end
@@ -224,6 +225,38 @@ async def test_who_is_of_no_use_loses_its_turn(home: Path, world: FinalizedWorld
     assert town.banned == []
     assert town.asked == [0, 1]
     assert said in (home / "node.log").read_text()
+    ledger_of(home, world).close()
+
+
+async def test_a_peer_whose_connection_ends_goes_on_where_it_was(home: Path, world: FinalizedWorld) -> None:
+    ends = iter((False, True, False, True, True))
+
+    def interrupted(frame: Frame) -> list[Frame]:
+        if isinstance(frame, Entries) and next(ends, False):
+            town.drop(offerer)
+            return []
+        return [frame]
+
+    offerer = Offerer(0, world, interrupted)
+    town = Town([offerer])
+    assert await join(home, town)
+    assert (town.asked, town.banned) == ([0], [])
+    ledger = ledger_of(home, world)
+    assert rows_of(ledger.store) == rows_of(world.store)
+    ledger.close()
+
+
+async def test_a_peer_whose_connection_ends_again_and_again_loses_its_turn(home: Path, world: FinalizedWorld) -> None:
+    def cut_off(frame: Frame) -> list[Frame]:
+        if isinstance(frame, Entries):
+            town.drop(offerer)
+            return []
+        return [frame]
+
+    offerer = Offerer(0, world, cut_off)
+    town = Town([offerer, Offerer(1, world)])
+    assert await join(home, town)
+    assert town.asked == [0, 1]
     ledger_of(home, world).close()
 
 

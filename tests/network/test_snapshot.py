@@ -110,7 +110,7 @@ async def flow(node: Node) -> None:
         await asyncio.sleep(0.3)
 
 
-async def until(process: Process, condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
+async def until(process: Process, condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             assert process.alive, (process.home / "stderr").read_text()
@@ -133,22 +133,19 @@ async def test_a_killed_and_wiped_validator_is_back_while_transactions_flow(tmp_
         assert await asyncio.to_thread(process.wait) == 137  # right after the new state took its place
         process = Process(homes[3])
         try:
-            await until(process, lambda: bool(process.finals()))
-            (installed,) = (each["height"] for each in process.logged() if each["event"] == "snapshot_installed")
-            target = max(installed, nodes[0].node.ledger.tip.height) + 3
+            target = nodes[0].node.ledger.tip.height + 3
             await until(process, lambda: process.height() >= target)
             flowing.cancel()
             assert await asyncio.to_thread(process.terminate) == 0
         finally:
             flowing.cancel()
             process.kill()
-        assert process.finals()[0]["height"] == installed + 1, "what came after, it executed itself"
         assert sum(entry["transactions"] for entry in process.finals()) > 0
         genesis, chain = read_genesis(homes[3] / "genesis.json")
         ledger = Ledger.open(open_store(homes[3] / "data" / "state", create=False), genesis, chain)
+        assert process.finals()[0]["height"] == ledger.base.history_from > 1, "what came after, it executed itself"
         await nodes[0].height(ledger.tip.height)
-        assert ledger.tip.header == header_at(nodes[0].node.ledger.store, ledger.tip.height), (
-            "and the state is the same"
-        )
+        same = header_at(nodes[0].node.ledger.store, ledger.tip.height)
+        assert ledger.tip.header == same, "and the state is the same"
         ledger.audit()
         ledger.close()
