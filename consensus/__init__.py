@@ -32,8 +32,8 @@ try_notarize  Again whenever something missing arrives: parent allowed; block an
             Then NOTARIZE. Invalid: vote to nullify at once. Only validity is asked, never doubt about readings.
 on_vote     Verify and count the first vote of each (kind, view, signer), from the best Finalization up to two views
             ahead. What contradicts it is evidence and not counted. A NULLIFY vote of the view's own leader ends the
-            waiting. q equal votes are a quorum. A vote at or below the best Finalization counts for nothing, but against
-            a remembered quorum of its view it may be evidence.
+            waiting. q equal votes are a quorum. A vote at or below the best Finalization counts for nothing, but
+            against a remembered quorum of its view it may be evidence.
 on_quorum   The first of its kind and view: keep, relay once, go on to the next view. A Notarization is answered with
             FINALIZE, even if the block is unknown here, unless this node voted to nullify the view; it is left either
             way. What a signer said here before, against the quorum, is evidence. A Finalization raises final_view and

@@ -71,7 +71,7 @@ class NodeKeys:
     node: bytes = field(repr=False)
     vote: bytes | None = field(repr=False, default=None)
     next_vote: bytes | None = field(repr=False, default=None)
-    later: Callable[[Collection[bytes]], bytes | None] = field(repr=False, default=lambda held: None)
+    later: Callable[[Collection[bytes]], bytes | None] = field(repr=False, compare=False, default=lambda held: None)
 
 
 class Part(Protocol):
