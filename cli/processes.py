@@ -1,7 +1,8 @@
 """Child processes of `testnet start` and the demo: started, watched, and all gone when their parent is.
 
 Children stand outside the terminal's process group, so that Ctrl-C reaches the parent alone, which stops them by pid in
-order. Should the parent itself be killed, the kernel ends them (PR_SET_PDEATHSIG).
+order. Should the parent itself be killed, the kernel ends them (PR_SET_PDEATHSIG). A closed terminal (SIGHUP) stops
+them too, and then the parent at once: nobody is left to be told, and a screen would wait for ever for its terminal.
 """
 
 import ctypes
@@ -38,12 +39,16 @@ class Processes:
     def __init__(self, stop_s: float = 10.0) -> None:
         self.stop_s = stop_s
         self.running: dict[Path, subprocess.Popen[bytes]] = {}
+        self.on_hangup: Callable[[], None] = lambda: (
+            None
+        )  # what is left to do, without a word, when the terminal is gone
         self._former: dict[int, object] = {}
         self._leaving = False
 
     def __enter__(self) -> "Processes":
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell starts `… &` with SIGINT ignored
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts `… &` with SIGINT ignored
             self._former[number] = signal.signal(number, _interrupt)
+        self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
         return self
 
     def __exit__(
@@ -125,6 +130,11 @@ class Processes:
         children = list(self.running.values())
         self.running.clear()
         _stop(children, self.stop_s)
+
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:
+        self.stop_all()
+        self.on_hangup()
+        os._exit(128 + number)
 
 
 def _stop(children: list[subprocess.Popen[bytes]], seconds: float) -> None:

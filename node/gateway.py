@@ -4,15 +4,17 @@
     POST /flush[?unit=ID]     close the open day of one unit or all, where no next day will
     GET  /status              where each unit's chain stands, what waits, and what a validator refused
 
-An answer of 200 means that the post is on this gateway's disk. From there it goes to a validator in signed batches, is
-sent again until a validator has acknowledged it, and only then forgotten. When too much waits, the sender is told to
-come again (503), never to believe that something was taken which was not.
+An answer of 200 means that the post is on this gateway's disk. It says how many readings were held already, came after
+a later one of their day, or give a time a second value; all but the first are kept (decision 0022). From there they go
+to a validator in signed batches, are sent again until a validator has acknowledged them, and only then forgotten. When
+too much waits, the sender is told to come again (503), never to believe that something was taken which was not.
 """
 
 import asyncio
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from aiohttp import web
 from node.chaining import MAX_BATCH_READINGS
 from node.intake import CLOSE_TAG, READINGS_TAG
 from node.spool import Spool
-from node.unit import Closed, Record, Sent, Signed, Unit, UnitSetting
+from node.unit import Closed, Place, Record, Sent, Signed, Unit, UnitSetting
 from state.codec import decode, encode
 from state.crypto import public_key, sign, signed_bytes
 from state.errors import (
@@ -119,8 +121,8 @@ class Gateway:
 
     # --- raw posts
 
-    async def post(self, body: bytes) -> tuple[int, int]:
-        """(accepted, duplicates) after they are durable; all of an array or nothing."""
+    async def post(self, body: bytes) -> Counter[Place]:
+        """How the posted readings stood to what came before, after they are durable; all of an array or nothing."""
         posted = [(self._unit(seed.id), seed.reading) for seed in parse_posts(body)]
         now_s = self._clock()
         for unit in {id(unit): unit for unit, _ in posted}.values():
@@ -129,15 +131,14 @@ class Gateway:
                 raise SpoolFull(unit=unit.name, waiting=unit.waiting)
             unit.require_acceptable(own, now_s)
         records: list[Record] = []
-        accepted = 0
+        places: Counter[Place] = Counter()
         for unit, reading in posted:
-            made = unit.take(reading)
-            accepted += bool(made)
-            for record in made:
+            places[unit.place(reading)] += 1
+            for record in unit.take(reading):
                 unit.apply(record)
-            records += made
+                records.append(record)
         await self._keep(records)
-        return accepted, len(posted) - accepted
+        return places
 
     async def flush(self, name: str | None = None) -> int:
         """Close the open day of one unit, or of all; how many were closed."""
@@ -286,8 +287,16 @@ def parse_posts(body: bytes) -> list[SeedReading]:
 
 def gateway_app(gateway: Gateway) -> web.Application:
     async def post(request: web.Request) -> web.Response:
-        accepted, duplicates = await gateway.post(await read_body(request, MAX_BODY_BYTES))
-        return web.json_response({"schema": "gateway_accepted/1", "accepted": accepted, "duplicates": duplicates})
+        places = await gateway.post(await read_body(request, MAX_BODY_BYTES))
+        return web.json_response(
+            {
+                "schema": "gateway_accepted/1",
+                "accepted": places.total() - places["repeated"],
+                "duplicates": places["repeated"],
+                "out_of_order": places["out_of_order"],
+                "second_values": places["second_value"],
+            }
+        )
 
     async def flush(request: web.Request) -> web.Response:
         closed = await gateway.flush(request.query.get("unit"))

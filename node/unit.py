@@ -20,6 +20,8 @@ from verifier.reading import NO_PREVIOUS, Reading, SignedReading, format_signed,
 FUTURE_S = 60  # stricter than a validator's own bound, so that what is signed here is not refused there
 SHORTEST_S, LONGEST_S = 60, 3_600  # intervals that can be learnt from a stream
 
+Place = Literal["next", "out_of_order", "second_value", "repeated"]
+
 CHANNELS = {"wind": "wind_mm_s", "temperature": "temperature_centi_c", "insolation": "insolation_mwh_m2"}
 
 
@@ -113,11 +115,21 @@ class Unit:
             self._require_declared(reading)
             day, is_open = of_day, True
 
+    def place(self, reading: Reading) -> Place:
+        """Where an acceptable post stands to what came before it. Within the open day nothing depends on the order of
+        arrival: the day is judged by time, and of several values for one time the smallest counts (decision 0022)."""
+        held = self._today.get(reading.timestamp, ()) if self.at.open else ()
+        if reading in held:
+            return "repeated"
+        if held:
+            return "second_value"
+        return "out_of_order" if self.at.seq and reading.timestamp < self.at.time_s else "next"
+
     def take(self, reading: Reading) -> list[Record]:
         """The records that an acceptable post makes: none for a repeated one, a close before the first of a day."""
-        day = reading.timestamp // DAY_S
-        if self.at.open and day == self.at.day and reading in self._today.get(reading.timestamp, ()):
+        if self.place(reading) == "repeated":
             return []
+        day = reading.timestamp // DAY_S
         records: list[Record] = []
         if self.at.open and day > self.at.day:
             records.append(self._close())

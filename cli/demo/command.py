@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,8 @@ def demo(headless: bool, keep: Path | None, resume: Path | None) -> None:
     complete = False
     try:
         with Processes() as processes:
+            if not (keep or resume):
+                processes.on_hangup = partial(shutil.rmtree, directory, ignore_errors=True)
             if headless:
                 complete = _headless(performance, processes, bool(resume))
             else:

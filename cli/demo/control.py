@@ -49,7 +49,7 @@ class DemoControl:
         streams = self.performance.streams
         line = self._lines[int(time.monotonic() / LINE_S) % len(self._lines)]
         if streams is None:
-            return replace(self._state, second_terminal=line, pace="no stream yet")
+            return replace(self._state, second_terminal=line, pace="commissioning")
         return replace(
             self._state,
             second_terminal=line,

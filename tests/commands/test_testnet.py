@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -144,3 +145,27 @@ def test_one_validator_runs_and_leaves_nothing_behind(wattest, tmp_path: Path) -
     address = running["nodes"][0]["api"].removeprefix("http://").split(":")
     with socket.socket() as probe:
         assert probe.connect_ex((address[0], int(address[1]))) != 0, "no port is left behind"
+
+
+def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Textual alone would wait for ever for a terminal that takes no output any more."""
+    script = (
+        "import subprocess, sys\n"
+        "from pathlib import Path\n"
+        "from cli.processes import Processes\n"
+        "from tui.app import run_dashboard\n"
+        "with Processes() as processes:\n"
+        "    child = subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
+        "    processes.running[Path()] = child\n"
+        f"    processes.on_hangup = lambda: Path({str(tmp_path / 'left')!r}).write_text(str(child.returncode))\n"
+        "    run_dashboard(['http://127.0.0.1:9'])\n"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-c", script], {**os.environ, "PYTHONPATH": str(ROOT)})
+    seen = b""
+    while b"Network" not in seen:  # the screen is drawn
+        seen += os.read(terminal, 65_536)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + signal.SIGHUP
+    assert (tmp_path / "left").read_text() == str(-signal.SIGTERM)

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import random
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,15 +17,17 @@ from aiohttp.test_utils import TestClient, TestServer
 from harness.metering import DAY, NOW_S, Plant, record_of
 from harness.shared import shared_folder
 from harness.validator import ReadingsApi
-from harness.world import seed_of
+from harness.world import WIND, seed_of
 
 import node.gateway as gateway_module
-from node.gateway import Gateway, Units, gateway_app, open_spool, read_units
+from node.gateway import Gateway, Units, gateway_app, open_spool, parse_posts, read_units
 from node.intake import Intake
 from node.spool import Spool
 from node.unit import UnitSetting
 from state.errors import DecodeError, StoreError
 from state.units import DAY_S
+from verifier.device import facts_of_record
+from verifier.intake import read_day
 from verifier.reading import parse_signed
 
 SEED = {"timestamp": DAY * DAY_S, "id": 3, "pwr_avg": 514.24, "wind_spd": 6.87, "t": 4.3, "insolation": None}
@@ -147,6 +151,46 @@ async def test_two_values_for_one_time_both_reach_the_verifier_and_count_once_in
         await site.settled()
     registers = [parse_signed(text.encode()).register_wh for text in site.held()]
     assert registers == [100_000, 100_000, 110_000]
+
+
+async def test_the_answer_names_what_came_out_of_order_or_for_a_second_time(site: Site) -> None:
+    async with site.running():
+        answer = await site.post(at(4), at(2), at(2), at(4, 300), at(5))
+        assert answer == {
+            "schema": "gateway_accepted/1",
+            "accepted": 4,
+            "duplicates": 1,
+            "out_of_order": 1,
+            "second_values": 1,
+        }
+        again = await site.post(at(4), at(2), at(2), at(4, 300), at(5))
+        assert (again["accepted"], again["duplicates"]) == (0, 5)
+        await site.settled()
+    assert len(site.held()) == 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_day_is_judged_alike_in_any_order_of_arrival(site: Site, seed: int) -> None:
+    """Decision 0022: a doubled hour with other values, as in unit 3's own record, and every post said again."""
+    posts = [at(slot, 500 + slot) for slot in range(144)] + [at(slot, 400) for slot in range(12, 18)]
+    shuffled = posts * 2
+    random.Random(seed).shuffle(shuffled)
+    async with site.running():
+        places: Counter[str] = Counter()
+        for post in shuffled:
+            places.update({name: count for name, count in (await site.post(post)).items() if name != "schema"})
+        await site.post(at(144))
+        await _until(lambda: site.intake.store.head(site.plant.device).held_days == 1)
+    assert (places["accepted"], places["duplicates"], places["second_values"]) == (150, 150, 6)
+    readings = [parse_signed(text.encode()).reading for text in site.held()]
+    assert len(readings) == 150  # nothing is lost
+    facts = facts_of_record(WIND)
+    arrived = read_day(facts, DAY, readings)
+    in_order = read_day(facts, DAY, [parse_posts(json.dumps(post).encode())[0].reading for post in posts])
+    assert arrived.power_w.tolist() == in_order.power_w.tolist()
+    assert arrived.power_w[12:18].tolist() == [400_000] * 6
+    assert arrived.energy_wh == in_order.energy_wh
+    assert arrived.notes == in_order.notes == ("conflict",)
 
 
 async def test_the_first_reading_of_the_next_day_closes_the_day(site: Site) -> None:

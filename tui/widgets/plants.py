@@ -159,7 +159,7 @@ def _plant(plant: PlantPicture, width: int, each: int, marked: DayPicture | None
         cell(_curve(plant.powers, curve), curve, "$text-primary", right=True),
         cell(f"{plant.readings:,}", COUNT, right=True),
     )
-    origin = f"recorded {plant.recorded}" if plant.recorded else "live"
+    origin = f"recorded {plant.recorded}" if plant.recorded else "live" if plant.timestamp else ""
     label = cell("  " + ", ".join(part for part in (plant.technology, origin) if part), NAME, QUIET)
     if each >= 4:
         months = month_lines(plant.days, each - 2, marked)
