@@ -114,7 +114,10 @@ def run_network(
         traffic = Traffic(cluster)
         for name in faults:
             tally.results.append(_round(cluster, traffic, name, dice, hold))
-            tally.forks += cluster.forks()
+            forks = cluster.forks()
+            tally.forks += forks
+            if forks:
+                print(f"FORK at {forks} heights", flush=True)
             time.sleep(CALM_S)
         traffic.stop()
         top = max(cluster.heights())
