@@ -128,8 +128,8 @@ def rotate_key(session: Session, keyring: str | None, key_name: str | None, no_w
         _store(session, NEXT_VOTE_KEY, generate_key("vote", chain.hex() if chain else ""), keyring)
         begin_next_votes(load_config(session.home))
         session.say(
-            f"The new key {NEXT_VOTE_KEY} lies in {session.keys}. The node takes it up by itself; give it the same "
-            "passphrase."
+            f"The new key {NEXT_VOTE_KEY} lies in {session.keys}. The running node takes it up by itself, if its "
+            "passphrase is that of the old one."
         )
     public = session.key_file(NEXT_VOTE_KEY).pubkey
     if any(item["vote_key"] == public for item in session.client.get("/v1/validators")["validators"]):

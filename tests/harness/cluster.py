@@ -12,11 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.links import Links
+from harness.namespaces import Namespaces
 from harness.net import Process, free_ports, keys_of, make_home
 from harness.world import genesis_json
 
 from node.client import NodeClient
-from node.config import load_config
+from node.config import Value, load_config
 from node.genesis import read_genesis
 from node.ledger import Ledger
 from state.block import Block
@@ -24,7 +25,7 @@ from state.store import open_store
 
 TIMING = {"idle_interval_ms": 1_000, "min_interval_ms": 100, "delta_ms": 500}
 POLL_S = 0.05
-READY_S = 120.0  # on a machine that many share
+READY_S = 300.0  # on a machine that many share
 
 
 def gate_s(validators: int, delta_ms: int = 500, idle_interval_ms: int = 1_000) -> float:
@@ -61,24 +62,35 @@ class Cluster:
     """`count` validators, and as machine `count`, where asked, a second one with the keys of validator `clone`."""
 
     def __init__(
-        self, directory: Path, count: int, epoch_length: int = 64, clone: int | None = None, idle_ms: int = 1_000
+        self,
+        directory: Path,
+        count: int,
+        epoch_length: int = 64,
+        clone: int | None = None,
+        idle_ms: int = 1_000,
+        netns: bool = False,
     ) -> None:
         self.count, self.clone = count, clone
         ports = free_ports(2 * count + 2)
         genesis = json.loads(genesis_json(count, **{**TIMING, "idle_interval_ms": idle_ms}, epoch_length=epoch_length))
         genesis["timestamp_ms"] = int(time.time() * 1000) - 1_000
-        for index, validator in enumerate(genesis["validators"]):
-            validator["address"] = f"127.0.0.1:{ports[2 * index]}"
         machines = count if clone is None else count + 1
-        self.links = Links(machines, ports[: 2 * count : 2])
+        self.links = Namespaces(machines) if netns else Links(machines, ports[: 2 * count : 2])
+        for index, validator in enumerate(genesis["validators"]):
+            validator["address"] = f"{self.links.host(index)}:{ports[2 * index]}"
         self.homes: list[Path] = []
         for machine in range(machines):
             owner = machine if machine < count else clone
             assert owner is not None
-            peers = tuple(f"{b}@{self.links.address(machine, b)}" for b in range(count) if b not in (machine, owner))
+            others = [b for b in range(count) if b not in (machine, owner)]
+            settings: dict[str, Value] = {"profile": "bench"}
+            if isinstance(self.links, Links):
+                settings["peers"] = tuple(f"{b}@{self.links.address(machine, b)}" for b in others)
             home = directory / f"node{machine}"
             p2p, api = ports[2 * machine : 2 * machine + 2]
-            make_home(home, genesis, p2p, api, keys_of(owner), peers=peers, profile="bench")
+            for name, port in (("p2p_listen", p2p), ("api_listen", api)):
+                settings[name] = f"{self.links.host(machine)}:{port}"
+            make_home(home, genesis, p2p, api, keys_of(owner), **settings)
             self.homes.append(home)
         self.nodes: dict[int, Process] = {}
         self.paused: set[int] = set()
@@ -94,7 +106,9 @@ class Cluster:
         self.heights()
         for machine in machines:
             self._starts[machine] = self.tails[machine].starts
-            self.nodes[machine] = Process(self.homes[machine], under=tuple(under), whole=program, **environment)
+            self.nodes[machine] = Process(
+                self.homes[machine], under=(*self.links.under(machine), *under), whole=program, **environment
+            )
 
     def kill(self, *machines: int) -> None:
         for machine in machines:

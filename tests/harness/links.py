@@ -34,6 +34,13 @@ class Links:
         self._pumps: set[asyncio.Task[None]] = set()
         self._thread.start()
 
+    def host(self, machine: int) -> str:
+        return "127.0.0.1"
+
+    def under(self, machine: int) -> tuple[str, ...]:
+        """The command that a machine's process runs under: none."""
+        return ()
+
     def address(self, machine: int, validator: int) -> str:
         return f"127.0.0.1:{self._listeners[machine, validator].getsockname()[1]}"
 
@@ -50,10 +57,7 @@ class Links:
         self._cut, self._delays = frozenset(), {}
 
     def split(self, *groups: Iterable[int]) -> list[Direction]:
-        """The directions between machines of different groups; who is in none is alone."""
-        of = {machine: number for number, group in enumerate(groups) for machine in group}
-        everybody = range(self.machines)
-        return [(a, b) for a in everybody for b in everybody if a != b and of.get(a, ~a) != of.get(b, ~b)]
+        return split(self.machines, *groups)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -124,3 +128,9 @@ class Links:
         while direction in self._cut:
             await asyncio.sleep(pause_s)
             pause_s *= 2
+
+
+def split(machines: int, *groups: Iterable[int]) -> list[Direction]:
+    """The directions between machines of different groups; who is in none is alone."""
+    of = {machine: number for number, group in enumerate(groups) for machine in group}
+    return [(a, b) for a in range(machines) for b in range(machines) if a != b and of.get(a, ~a) != of.get(b, ~b)]

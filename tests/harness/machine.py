@@ -31,6 +31,14 @@ def may_mount() -> bool:
 
 
 @cache
+def may_split() -> bool:
+    """Whether network namespaces can be made, joined and cut."""
+    name = f"wtprobe{os.getpid()}"
+    make = f"ip netns add {name} && ip -n {name} rule add from 10.0.0.1 pref 10 blackhole && echo done"
+    return _said(["sh", "-c", f"{make}; ip netns del {name}"]) == "done\n"
+
+
+@cache
 def may_trace() -> bool:
     """Whether strace may make a system call fail."""
     probe = """

@@ -1,6 +1,6 @@
 """Rounds of real faults against real processes: strike a running network, hold, heal, and take the time.
 
-    PYTHONPATH=.:tests python -m network.rounds --rounds 100 [--validators 4,7] [--seed 1] [--faults halves,one_way]
+    PYTHONPATH=.:tests python -m network.rounds --rounds 100 [--validators 4,7] [--seed 1] [--netns]
 
 A line for each round, one JSON object at the end, exit code 0 only without a fork, a lost transaction, a stall or a
 round above the gate of research/consensus.md section 9. A round is back when every node has a final block above the
@@ -21,7 +21,7 @@ from pathlib import Path
 from harness.cloning import Cloned, clone_round
 from harness.cluster import Cluster, gate_s
 from harness.machine import may_mount, may_trace
-from harness.perturbing import FAULTS, give_back, own_disk
+from harness.perturbing import FAULTS, keep, own_disk
 from harness.traffic import Traffic
 
 HOLD_S = (5.0, 12.0)
@@ -101,9 +101,10 @@ def run_network(
     dice: random.Random,
     tally: Tally,
     hold: tuple[float, float],
+    netns: bool = False,
 ) -> None:
     """One network from its genesis through all of `faults` to its end."""
-    cluster = Cluster(directory, validators)
+    cluster = Cluster(directory, validators, netns=netns)
     if "full_disk" in faults:
         own_disk(cluster.homes[-1] / "data", DISK_MIB)
     cluster.start(*range(validators))
@@ -113,7 +114,10 @@ def run_network(
         traffic = Traffic(cluster)
         for name in faults:
             tally.results.append(_round(cluster, traffic, name, dice, hold))
-            tally.forks += cluster.forks()
+            forks = cluster.forks()
+            tally.forks += forks
+            if forks:
+                print(f"FORK at {forks} heights", flush=True)
             time.sleep(CALM_S)
         traffic.stop()
         top = max(cluster.heights())
@@ -124,10 +128,10 @@ def run_network(
         if traffic is not None:
             traffic.stop()
         codes = cluster.stop()
+        if "full_disk" in faults:
+            keep(cluster.homes[-1] / "data")
     tally.bad_exits += [f"node {machine} ended with {code}" for machine, code in codes.items() if code]
     _look_at_the_end(cluster, traffic, tally)
-    if "full_disk" in faults:
-        give_back(cluster.homes[-1] / "data")
 
 
 def _round(cluster: Cluster, traffic: Traffic, name: str, dice: random.Random, hold: tuple[float, float]) -> Result:
@@ -204,6 +208,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", default=",".join(FAULTS))
+    parser.add_argument("--netns", action="store_true", help="cut by the kernel in network namespaces; needs root")
     parser.add_argument("--keep", type=Path, help="leave the homes there")
     options = parser.parse_args()
     if may_mount() and not os.environ.get("WATTEST_ROUNDS_INSIDE"):
@@ -211,13 +216,15 @@ def main() -> int:
         os.execvp("unshare", ["unshare", "-m", sys.executable, "-m", "network.rounds", *sys.argv[1:]])
     dice, tally, began = random.Random(options.seed), Tally(), time.monotonic()
     faults = possible(options.faults.split(","))
+    if options.netns:
+        faults = [name for name in faults if name != "slow_links"]  # plain kernels cannot delay
     sizes = [int(size) for size in options.validators.split(",")]
     networks = plan(options.rounds, sizes, faults, dice)
-    with tempfile.TemporaryDirectory(prefix="wattest-rounds-") as folder:
+    with tempfile.TemporaryDirectory(prefix="wattest-rounds-", ignore_cleanup_errors=True) as folder:
         place = options.keep or Path(folder)
         for number, (validators, names) in enumerate(networks):
             print(f"network {number}: {validators} validators, {len(names)} rounds, seed {options.seed}", flush=True)
-            run_network(place / f"network{number}", validators, names, dice, tally, HOLD_S)
+            run_network(place / f"network{number}", validators, names, dice, tally, HOLD_S, options.netns)
         for number in range(options.clones):
             cloned = clone_round(place / f"clone{number}", sizes[number % len(sizes)], dice)
             print(told(cloned), flush=True)
