@@ -172,7 +172,7 @@ class Load:
             energy = min(KWH_PER_DAY, count - start) * 1_000
             days.append(self._attested(DAY + len(days), energy, device.profile_hash))
         issue = Issue(
-            1, device.owner, device.scheme, 1_000, "kWh", MONTH, PLANT, tuple(days), 0, 0, device.next_serial, count
+            1, device.owner, device.scheme, 1_000, "kWh", MONTH, PLANT, tuple(days), 0, 0, device.next_serial, count, 0
         )
         decoded = self._signed([issue])
         self._block([decoded])

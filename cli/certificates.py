@@ -1,5 +1,6 @@
 """`wattest certificate`, `transfer` and `retire`: what one holds, where it came from, and where it goes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,7 +16,9 @@ from cli.session import Session, with_session
 from cli.values import AMOUNT, MOMENT, NUMBER
 
 if TYPE_CHECKING:
+    from node.wallet import Chosen
     from state.numbering import CertificateNumber
+    from state.transaction import Action
 
 PURPOSES = ("voluntary", "compliance", "own_consumption")
 
@@ -107,6 +110,8 @@ def where(session: Session, number: "CertificateNumber") -> None:
 @click.option("--to", "receiver", required=True, metavar="WHO", help="Who gets them: number, name or key name.")
 @click.option("--price", type=AMOUNT, metavar="AMOUNT", help="Against this total, paid in the same transaction.")
 @click.option("--currency", default="EUR", show_default=True, help="Of --price.")
+@click.option("--ask", "asks", is_flag=True, help="They move when the receiver accepts: `wattest handover accept`.")
+@click.option("--until", type=MOMENT, help="With --ask: the last moment to accept; two weeks, if not given.")
 @sending
 @with_session
 def transfer(
@@ -119,6 +124,8 @@ def transfer(
     receiver: str,
     price: int | None,
     currency: str,
+    asks: bool,
+    until: int | None,
     key_name: str | None,
     no_wait: bool,
     timeout_s: int,
@@ -134,6 +141,8 @@ def transfer(
     me = acting(session, key_name)
     signers = [me]
     payment = None
+    if asks and price is not None:
+        raise click.UsageError("Against a price the receiver signs at once: --ask goes without --price.")
     if price is None:
         to = find_participant(session, receiver)
         name = name_of(session, to)
@@ -144,7 +153,7 @@ def transfer(
         payment = Payment(payer=payer.id, currency=currency.upper(), amount=price, inputs=inputs)
         signers.append(payer)
     chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
-    actions = transfers(me.id, to, chosen, payment)
+    actions: Sequence[Action] = transfers(me.id, to, chosen, payment) if not asks else _asking(me, to, chosen, until)
     notes = [*numbers_of(chosen), f"participant {to} is {name}"]
     perform(session, actions, signers, no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
@@ -152,6 +161,8 @@ def transfer(
 @click.command(cls=Command)
 @choosing
 @click.option("--beneficiary", metavar="NAME", help="Who claims the use; you, if not given.")
+@click.option("--person", is_flag=True, help="The beneficiary is an individual: only a salted hash goes on the ledger.")
+@click.option("--public-name", is_flag=True, help="With --person: the name goes on the ledger after all.")
 @click.option("--beneficiary-id", default="", metavar="ID", help="Company number, LEI or the like.")
 @click.option("--location", default="", help="Where the energy was used.")
 @click.option("--country", metavar="CC", help="Country of the beneficiary, two letters.")
@@ -181,9 +192,34 @@ def retire(
     me = acting(session, key_name)
     chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
     require_single_use(chosen)
-    action = retirement(session, me, chosen, **_claim(me, claim))
+    action = retirement(session, me, chosen, **_claim(me, _private(session, claim)))
     note = "a retirement is final: nothing and nobody brings these certificates back"
     perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=[*numbers_of(chosen), note])
+
+
+def _asking(me: Acting, to: int, chosen: "Chosen", until: int | None) -> "list[Action]":
+    from cli.handover import until_default
+    from state.transaction import HandOver
+
+    require_single_use(chosen)
+    last = until_default(until)
+    return [HandOver(me.id, holding.outpoint, start, end, to, last, "") for holding, start, end in chosen]
+
+
+def _private(session: Session, given: dict[str, Any]) -> dict[str, Any]:
+    """An individual's name, number and place stay in this home, unless --public-name says otherwise."""
+    from node.personal import keep
+
+    person, public = given.pop("person"), given.pop("public_name")
+    if not person or public:
+        return given
+    if not given["beneficiary"]:
+        raise click.UsageError("Name the individual with --beneficiary.")
+    if given["beneficiary_id"] or given["location"]:
+        raise click.UsageError(
+            "An individual's number and place would go on the ledger: leave them out, or --public-name."
+        )
+    return {**given, "beneficiary": keep(session.home, given["beneficiary"])}
 
 
 def _claim(me: Acting, given: dict[str, Any]) -> dict[str, Any]:

@@ -155,6 +155,18 @@ def passwd(session: Session, name: str) -> None:
     session.answer("key_sealed/1", {"name": name}, f"{name} is sealed under the new passphrase.")
 
 
+def new_key(session: Session, name: str, purpose: str) -> str:
+    """The key NAME of this home, made and stored under the home's keyring where it does not exist yet; its name."""
+    from node.keystore import generate_key, key_path, save_key
+
+    if not key_path(session.keys, name).exists():
+        ring = str(session.settings["keyring"].value)
+        passphrase = session.passphrase(f"Passphrase for {name}", twice=True) if ring == "file" else None
+        save_key(session.keys, name, generate_key(purpose, _chain(session)), passphrase, ring)
+        session.say(f"made the key {name}")
+    return name
+
+
 def _chain(session: Session) -> str:
     chain = session.named_chain()
     return chain.hex() if chain else ""

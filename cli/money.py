@@ -33,8 +33,8 @@ def deposit(
     me = acting(session, key_name)
     to = find_participant(session, receiver)
     action = Deposit(me.id, to, currency.upper(), amount, reference)
-    note = f"participant {to} is {name_of(session, to)}"
-    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=[note])
+    notes = [f"participant {to} is {name_of(session, to)}", f"reference {reference}"]
+    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
 
 @click.command(cls=Command)
@@ -61,4 +61,11 @@ def payout(
     payer = other_signer(session, operator)
     inputs = chosen_funds(session, me.id, currency.upper(), amount)
     action = Payout(payer.id, me.id, inputs, currency.upper(), amount, reference)
-    perform(session, [action], [me, payer], no_wait=no_wait, timeout_s=timeout_s, notes=[f"paid by {payer.name}"])
+    perform(
+        session,
+        [action],
+        [me, payer],
+        no_wait=no_wait,
+        timeout_s=timeout_s,
+        notes=[f"paid by {payer.name}, reference {reference}"],
+    )

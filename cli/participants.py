@@ -16,7 +16,9 @@ def participant() -> None:
 
 
 @participant.command()
-@click.option("--name", required=True, help="Name of the person or company, as it stands in statements.")
+@click.option("--name", required=True, help="Name of the company or person, as it stands in statements.")
+@click.option("--person", is_flag=True, help="NAME is an individual's: only a salted hash of it goes on the ledger.")
+@click.option("--public-name", is_flag=True, help="With --person: the name goes on the ledger after all.")
 @click.option("--country", required=True, metavar="CC", help="ISO 3166-1, two letters.")
 @click.option("--recovery-key", type=KEY, default=b"", metavar="HEX", help="Public key that may replace a lost one.")
 @sending
@@ -24,6 +26,8 @@ def participant() -> None:
 def register(
     session: Session,
     name: str,
+    person: bool,
+    public_name: bool,
     country: str,
     recovery_key: bytes,
     key_name: str | None,
@@ -31,10 +35,14 @@ def register(
     timeout_s: int,
 ) -> None:
     """Register the key --from as a participant; automatic, no approval is needed."""
+    from node.personal import keep
     from node.wallet import register_key
 
     key = session.key_name(key_name)
     public = bytes.fromhex(session.key_file(key).pubkey)
+    if person and not public_name:
+        name = keep(session.home, name)
+        session.say(f"On the ledger you are {name}; the name itself stays in {session.home / 'persons'}.")
     action = register_key(public, name, country.upper(), recovery_key)
     signer = Acting(key, public, 0, name, country)
     perform(session, [action], [signer], no_wait=no_wait, timeout_s=timeout_s, ask=False)
@@ -86,6 +94,9 @@ def _holding(item: dict[str, str]) -> str:
 
     if item["kind"] == "funds":
         return format_money(int(item["amount"]), item["currency"])
+    if item["kind"] == "security":
+        funds: dict[str, str] = item["funds"]  # type: ignore[assignment]
+        return f"{format_money(int(funds['amount']), funds['currency'])} pledged for plant {item['device']}"
     if item["kind"] == "bid":
         return f"bid for {item['quantity']} in auction {item['auction']}, order {item['outpoint']}"
     where = f" in auction {item['auction']}, order {item['outpoint']}" if "auction" in item else ""

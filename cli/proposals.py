@@ -13,6 +13,7 @@ from cli.session import Session, with_session
 from cli.values import KEY, MOMENT
 
 if TYPE_CHECKING:
+    from state.records import Scheme
     from state.transaction import ProposalContent
 
 TERM_S = 5 * 365 * 86_400
@@ -88,7 +89,9 @@ def refuse(
 
 @proposal.command()
 @click.option("--participant", "who", metavar="WHO", help="Who gets the role; you, if not given.")
-@click.option("--role", type=click.Choice(["payment_operator", "market_operator"]), required=True)
+@click.option(
+    "--role", type=click.Choice(["payment_operator", "market_operator", "authority", "auditor"]), required=True
+)
 @click.option("--until", type=MOMENT, help="End of the term; five years, if not given.")
 @sending
 @with_session
@@ -107,6 +110,96 @@ def role(
     me = acting(session, key_name)
     subject = find_participant(session, who) if who else me.id
     propose_content(session, me, RoleContent(subject, role, until or _term()), no_wait, timeout_s)
+
+
+@proposal.command()
+@click.argument("number", type=click.IntRange(1))
+@click.option("--name", help="Word that commands use; of a new scheme.")
+@click.option(
+    "--unit", type=click.Choice(["MWh", "kWh", "Wh"]), help="What one certificate is called; of a new scheme."
+)
+@click.option("--face-value-wh", type=click.IntRange(1), help="Energy of one certificate; 1 = by the hour.")
+@click.option("--currency", help="In which it is traded; EUR, if not given.")
+@click.option("--basis", type=click.Choice(["issue", "production_end", "production_month_end"]), help="Of the terms.")
+@click.option("--trade-months", type=click.IntRange(1, 1_200), help="How long certificates can be traded.")
+@click.option("--retire-months", type=click.IntRange(1, 1_200), help="How long they can be retired.")
+@click.option("--tradable/--not-tradable", default=None, help="Whether certificates may change hands.")
+@click.option("--max-transfers", type=click.IntRange(0), help="How often; 0 = no limit.")
+@click.option(
+    "--late-days", type=click.IntRange(0), help="How long after production a day may be closed; 0 = no limit."
+)
+@sending
+@with_session
+def scheme(session: Session, /, number: int, key_name: str | None, no_wait: bool, timeout_s: int, **given: Any) -> None:
+    """Propose scheme NUMBER: a new kind of certificates, or other terms for what will be issued of a known one."""
+    from state.transaction import SchemeContent
+
+    me = acting(session, key_name)
+    known = next((item for item in session.client.get("/v1/schemes")["schemes"] if item["id"] == number), None)
+    propose_content(session, me, SchemeContent(_scheme(number, known, given)), no_wait, timeout_s)
+
+
+@proposal.command()
+@click.argument("device", type=int)
+@click.option("--day", metavar="YYYY-MM-DD", required=True, help="The UTC day that was judged in error.")
+@click.option("--release-wh", type=click.IntRange(0), required=True, help="What the day should have released, in all.")
+@click.option("--energy-wh", type=click.IntRange(0), help="What was produced; the same, if not given.")
+@click.option("--reason", required=True, help="What was proven; goes on record.")
+@click.option("--evidence", metavar="FILE", help="Its SHA-256 goes on the ledger, the file stays with you.")
+@sending
+@with_session
+def correct(
+    session: Session,
+    device: int,
+    day: str,
+    release_wh: int,
+    energy_wh: int | None,
+    reason: str,
+    evidence: str | None,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Propose to put the energy of a judged day right, after an error was proven.
+
+    Approved downwards: the carry pays, then certificates that the operator still owns, then its next releases and its
+    pledge; nobody who bought loses anything. Upwards: the validators issue the difference.
+    """
+    from cli.appeals import day_of, digest_of
+    from state.transaction import CorrectContent
+
+    me = acting(session, key_name)
+    page = session.client.get(f"/v1/devices/{device}/days", **{"from": day, "to": day})["days"]
+    revision = 1 + sum(item["step"] == 3 for item in page)
+    energy = release_wh if energy_wh is None else energy_wh
+    content = CorrectContent(device, day_of(day), revision, energy, release_wh, reason, digest_of(evidence))
+    propose_content(session, me, content, no_wait, timeout_s)
+
+
+@proposal.command()
+@click.argument("who")
+@click.option(
+    "--new", "new_name", required=True, metavar="NAME", help="Name of the new key in this home; it signs too."
+)
+@click.option("--reason", required=True, help="How the owner showed who it is; goes on record.")
+@sending
+@with_session
+def recover(
+    session: Session, who: str, new_name: str, reason: str, key_name: str | None, no_wait: bool, timeout_s: int
+) -> None:
+    """Propose another key for WHO, who lost its own and named no recovery key.
+
+    Approved by a quorum it waits for some days; the owner can stop it with `wattest keys veto`.
+    """
+    from cli.keys import new_key
+    from state.transaction import Propose, RecoverContent
+
+    me = acting(session, key_name)
+    number = find_participant(session, who)
+    public = bytes.fromhex(session.key_file(new_key(session, new_name, "wallet")).pubkey)
+    new = Acting(new_name, public, number, new_name, "")
+    action = Propose(me.id, RecoverContent(number, public, reason))
+    perform(session, [action], [me, new], no_wait=no_wait, timeout_s=timeout_s, ask=False)
 
 
 @proposal.command()
@@ -169,6 +262,40 @@ def renew(
 
     me = acting(session, key_name)
     propose_content(session, me, RenewContent(kind, subject, until), no_wait, timeout_s)
+
+
+def _scheme(number: int, known: dict[str, Any] | None, given: dict[str, Any]) -> "Scheme":
+    """The whole scheme: what was said, over what is known of it."""
+    from state.records import Expiry, Scheme
+
+    if known is None and not (given["name"] and given["unit"] and given["face_value_wh"]):
+        raise click.UsageError(f"There is no scheme {number} yet: a new one needs --name, --unit and --face-value-wh.")
+    base = known or {"expiry": {"basis": "issue", "trade_months": 12, "retire_months": 18}}
+    terms = base["expiry"]
+
+    def said(name: str, otherwise: Any) -> Any:
+        return otherwise if given[name] is None else given[name]
+
+    return Scheme(
+        id=number,
+        name=said("name", base.get("name")),
+        unit=said("unit", base.get("unit")),
+        face_value=int(said("face_value_wh", base.get("face_value"))),
+        serial_digits=base.get("serial_digits") or {"MWh": 9, "kWh": 12, "Wh": 15}[given["unit"]],
+        currency=said("currency", base.get("currency", "EUR")).upper(),
+        expiry=Expiry(
+            said("basis", terms["basis"]),
+            said("trade_months", terms["trade_months"]),
+            said("retire_months", terms["retire_months"]),
+        ),
+        tradable=said("tradable", base.get("tradable", True)),
+        max_transfers=said("max_transfers", base.get("max_transfers", 0)),
+        issue_rule="verified",
+        release_shares=(10_000, 0, 0),
+        late_days=said("late_days", base.get("late_days", 0)),
+        close_days=base.get("close_days", 0),
+        hold_days=0,
+    )
 
 
 def vote(

@@ -28,6 +28,7 @@ SESSION = "wattest.session"  # keys in `Context.meta`, as cli/options.py has one
 BUILDING = "wattest.building"
 OUT = "wattest.out"
 MAX_PASSPHRASE_BYTES = 1024
+READ_S = 3_600  # how long a node takes a reader's signature for good
 
 
 class Session:
@@ -116,6 +117,14 @@ class Session:
             raise WrongChain(chain=named)
         self._network = (chain, int(status["height"]))
         return self._network
+
+    def read_as(self, key_name: str, participant: int) -> None:
+        """From here on ask as this participant: a node shows it what is its own, and what its roles may see."""
+        from node.wallet import reader_header
+
+        status = self.client.status()
+        chain, until = bytes.fromhex(status["chain_id"]), int(status["time_ms"]) // 1000 + READ_S
+        self.client.reader = reader_header(self.unlock(key_name), chain, participant, until)
 
     # --- keys
 

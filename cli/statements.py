@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from cli import show
-from cli.options import Group
-from cli.people import find_participant
+from cli.options import Group, sending
+from cli.people import acting, find_participant
+from cli.sending import perform
 from cli.session import Session, with_session
 
 FORMATS = ("proof", "text", "html", "pdf", "json")
@@ -90,7 +91,19 @@ def _exported(session: Session, identity: str, form: str, lang: str, fonts: tupl
 
 def _statement(session: Session, identity: str) -> dict[str, Any]:
     found = session.client.get(f"/v1/statements/{_identity(identity)}")
+    _reveal(session, found)
     return {name: value for name, value in found.items() if name != "schema"}
+
+
+def _reveal(session: Session, found: dict[str, Any]) -> None:
+    """An individual's name that this home keeps stands in the holder's own statement, not on the ledger."""
+    from node.personal import revealed
+
+    facts = found["facts"]
+    facts["beneficiary"]["name"] = revealed(session.home, facts["beneficiary"]["name"])
+    facts["holder_name"] = revealed(session.home, facts["holder_name"])
+    if found["amendment"]:
+        found["amendment"]["beneficiary_name"] = revealed(session.home, found["amendment"]["beneficiary_name"])
 
 
 def _text(session: Session, found: dict[str, Any], lang: str) -> str:
@@ -141,6 +154,41 @@ def _printed(session: Session, found: dict[str, Any], lang: str, fonts: tuple[Pa
 def _address(session: Session, found: dict[str, Any]) -> str:
     """The public page, as its QR code has it."""
     return f"{session.client.url}/statement/{found['id']}?c={found['facts']['chain'][:8]}"
+
+
+@statement.command()
+@click.argument("identity", metavar="ID")
+@click.option("--beneficiary", metavar="NAME", help="Another name; the present one, if not given.")
+@click.option("--location", help="Another place of use; the present one, if not given.")
+@click.option("--note", help="Another note; the present one, if not given.")
+@sending
+@with_session
+def amend(
+    session: Session,
+    identity: str,
+    beneficiary: str | None,
+    location: str | None,
+    note: str | None,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Put the words of an own statement right: once, soon after the retirement; both versions stay."""
+    from state.transaction import Amend
+
+    me = acting(session, key_name)
+    facts = _statement(session, identity)["facts"]
+    who = facts["beneficiary"]
+    if beneficiary is None and location is None and note is None:
+        raise click.UsageError("Say what changes: --beneficiary, --location or --note.")
+    action = Amend(
+        me.id,
+        bytes.fromhex(_identity(identity)),
+        who["name"] if beneficiary is None else beneficiary,
+        who["location"] if location is None else location,
+        facts["note"] if note is None else note,
+    )
+    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s)
 
 
 @statement.command()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import show
-from cli.options import Group, LazyGroup, sending, signing
+from cli.options import Group, LazyGroup, sending, signing, unlocking
+from cli.people import acting
 from cli.sending import hand_in, in_words, write_file
 from cli.session import BUILDING, OUT, Session, with_session
 
@@ -95,13 +96,17 @@ def send(session: Session, file: str, key_name: str | None, no_wait: bool, timeo
 
 @tx.command("show")
 @click.argument("what", metavar="FILE|TXID")
+@click.option("--as", "reader", metavar="KEY", help="Read as the participant of this key: see what is your own.")
+@unlocking
 @with_session
-def show_(session: Session, what: str) -> None:
+def show_(session: Session, what: str, reader: str | None) -> None:
     """A transaction file in words, or what became of a transaction on the ledger."""
     from node.wallet import body_of, missing_signers
     from state.transaction import transaction_id
 
     if TXID.fullmatch(what):
+        if reader is not None:
+            session.read_as(reader, acting(session, reader).id)
         _show_sent(session, what)
         return
     content = _read(what)

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from contracts import membership
+from contracts import correct, keys, membership, schemes
 from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.countries import require_country
@@ -21,6 +21,7 @@ from state.errors import AlreadyExists, BadField, NotGovernance, ProposalClosed,
 from state.keyspace import (
     accredited_key,
     device_key,
+    former_key,
     gateway_key,
     gsrn_key,
     key_owner_key,
@@ -45,16 +46,19 @@ from state.records import (
     Validator,
 )
 from state.transaction import (
+    CorrectContent,
     DeviceContent,
     GatewayContent,
     MeterContent,
     ProfileContent,
     ProposalContent,
     Propose,
+    RecoverContent,
     RemoveValidatorContent,
     RenewContent,
     RoleContent,
     RotateVoteKeyContent,
+    SchemeContent,
     ValidatorContent,
     Vote,
 )
@@ -94,6 +98,13 @@ def check_propose(context: Context, action: Propose) -> None:
             _renewed(context, content)
         case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
             membership.check_content(context, content, action.proposer)
+        case RecoverContent():
+            keys.check_content(context, content)
+            require_text("reason", content.reason)
+        case CorrectContent():
+            correct.check_content(context, content)
+        case SchemeContent():
+            schemes.check_content(context, content)
         case _:
             assert_never(content)
     _check_term(context, content)
@@ -109,6 +120,8 @@ def _check_device(context: Context, content: DeviceContent, proposer: int) -> No
     if content.owner != proposer:
         raise BadField(field="owner", why="a device is proposed by its owner")
     scheme = context.record(scheme_key(content.scheme), Scheme, "scheme", content.scheme)
+    if schemes.granular(scheme) and schemes.HOUR_S % max(1, content.facts.interval_s):
+        raise BadField(field="interval_s", why="a divisor of the hour, in a scheme that is issued by the hour")
     _check_facts(content.facts, context.environment.parameters.energy_codes)
     _check_gsrn(content.facts.gsrn, scheme)
     _check_place(content.facts)
@@ -122,13 +135,15 @@ def _check_meter(context: Context, content: MeterContent, proposer: int) -> None
         raise BadField(field="key", why="either a key of the meter or a gateway signs for it")
     if content.key:
         require_key("key", content.key)
+        if context.overlay.get(former_key(content.key)) is not None:
+            raise AlreadyExists(what="a participant, meter or gateway with the key", id=content.key.hex())
     else:
         context.record(gateway_key(content.gateway), Gateway, "gateway", content.gateway)
 
 
 def _check_term(context: Context, content: ProposalContent) -> None:
     """A first term lies ahead; a renewal may also end one (`until` 0); all end before calendars do."""
-    if isinstance(content, ProfileContent | membership.MemberContent):
+    if isinstance(content, ProfileContent | RecoverContent | CorrectContent | SchemeContent | membership.MemberContent):
         return
     if content.until > LAST_SECOND:
         raise BadField(field="until", why="after the year 9999")
@@ -232,6 +247,12 @@ def _subject(content: ProposalContent) -> tuple[str, int] | None:
             return content.kind, content.subject
         case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
             return "validator", content.participant
+        case RecoverContent():
+            return "recover", content.participant
+        case CorrectContent():
+            return f"correct {content.day}", content.device
+        case SchemeContent():
+            return "scheme", content.scheme.id
         case DeviceContent() | GatewayContent():
             return None
         case _:
@@ -269,7 +290,10 @@ def _enact(context: Context, content: ProposalContent) -> int:
             overlay.put(gateway_key(number), Gateway(number, content.operator, content.key, content.until))
             return number
         case MeterContent():
+            known = overlay.get(meter_key(content.device))
             overlay.put(meter_key(content.device), Meter(content.device, content.key, content.gateway, content.until))
+            if isinstance(known, Meter) and known.key != content.key:
+                keys.record_change(context, "meter", content.device, known.key, content.key, "quorum")
             return content.device
         case ProfileContent():
             device = context.record(device_key(content.device), Device, "device", content.device)
@@ -287,6 +311,12 @@ def _enact(context: Context, content: ProposalContent) -> int:
             return _renew(context, content)
         case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
             return membership.enact(context, content)
+        case RecoverContent():
+            return keys.enact(context, content)
+        case CorrectContent():
+            return correct.enact(context, content)
+        case SchemeContent():
+            return schemes.enact(context, content)
         case _:
             assert_never(content)
 
@@ -407,6 +437,16 @@ def describe_content(content: ProposalContent) -> str:
             return f"remove the validator of participant {content.participant}"
         case RotateVoteKeyContent():
             return f"let participant {content.participant} vote with key {content.vote_key.hex()[:16]}…"
+        case RecoverContent():
+            return f"give participant {content.participant} the key {content.key.hex()[:16]}…, as its own is lost"
+        case CorrectContent():
+            return (
+                f"put day {content.day} of device {content.device} right: {content.release_wh / 1000:,.1f} kWh "
+                f"of {content.energy_wh / 1000:,.1f} kWh ({content.reason})"
+            )
+        case SchemeContent():
+            scheme = content.scheme
+            return f"set scheme {scheme.id}: {scheme.name}, certificates of {scheme.face_value} Wh"
         case _:
             assert_never(content)
 

@@ -7,6 +7,7 @@ from contracts.events import Event, EventRecord
 from state.errors import (
     AlreadyExists,
     CertificateExpired,
+    DebtOpen,
     LimitReached,
     Locked,
     MissingSignature,
@@ -19,6 +20,8 @@ from state.errors import (
 from state.keyspace import (
     Entry,
     counter_key,
+    debt_key,
+    device_key,
     expiry_key,
     once_key,
     output_count_key,
@@ -29,7 +32,7 @@ from state.keyspace import (
 from state.movement import Movement
 from state.outputs import NEVER, Bundle, Funds, Output, holder_of, outpoint, retire_until
 from state.overlay import Overlay
-from state.records import Counter, Parameters, Participant, Pointer, RoleGrant, Used, Validator
+from state.records import Counter, Debt, Device, Parameters, Participant, Pointer, RoleGrant, Used, Validator
 from state.units import MAX_AMOUNT, Outpoint
 
 R = TypeVar("R", bound=Entry)
@@ -96,6 +99,11 @@ class Context:
         self.movements.append(self._movement)
 
     @property
+    def moved(self) -> bool:
+        """Whether the movement that is told has begun."""
+        return self._movement is not None and bool(self._movement.spent or self._movement.created)
+
+    @property
     def action_index(self) -> int:
         assert self._movement is not None
         return self._movement.action_index
@@ -132,7 +140,16 @@ class Context:
             raise Locked(outpoint=point, kind=str(found.__struct_config__.tag))
         if found.holder != holder:
             raise NotYours(outpoint=point, holder=found.holder, claimed=holder)
+        debt = self.overlay.get(debt_key(found.device))
+        if debt is not None:
+            self._require_free(debt, holder)
         return found
+
+    def _require_free(self, debt: Entry, holder: int) -> None:
+        """What an operator in debt still owns of the device waits to be withdrawn; a buyer's certificates are free."""
+        assert isinstance(debt, Debt)
+        if debt.debt_wh and self.record(device_key(debt.device), Device, "device", debt.device).owner == holder:
+            raise DebtOpen(device=debt.device, debt_wh=debt.debt_wh)
 
     def funds(self, point: Outpoint, holder: int) -> Funds:
         found = self._live(point)

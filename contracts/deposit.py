@@ -50,11 +50,11 @@ def apply_payout(context: Context, action: Payout) -> None:
 
 
 def describe_deposit(action: Deposit) -> str:
-    return f"credit {format_money(action.amount, action.currency)} to participant {action.to} ({action.reference})"
+    return f"credit {format_money(action.amount, action.currency)} to participant {action.to}"
 
 
 def describe_payout(action: Payout) -> str:
-    return f"pay out {format_money(action.amount, action.currency)} of participant {action.holder} ({action.reference})"
+    return f"pay out {format_money(action.amount, action.currency)} of participant {action.holder}"
 
 
 def format_money(amount: int, currency: str) -> str:

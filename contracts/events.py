@@ -16,10 +16,48 @@ class Registered(Wire, frozen=True, tag="registered"):
     key: Hash
 
 
+class KeyChanged(Wire, frozen=True, tag="key_changed"):
+    """`what` is participant, meter or gateway; `reason` rotation, recovery (by the recovery key) or quorum."""
+
+    what: Code
+    subject: U32
+    former: bytes
+    key: bytes
+    reason: Code
+
+
+class RecoveryNamed(Wire, frozen=True, tag="recovery_named"):
+    participant: U32
+    recovery_key: bytes
+
+
+class RecoveryPending(Wire, frozen=True, tag="recovery_pending"):
+    """A quorum approved another key for a participant, which takes over at `due_at` unless the owner vetoes."""
+
+    participant: U32
+    key: Hash
+    due_at: U64
+
+
+class RecoveryVetoed(Wire, frozen=True, tag="recovery_vetoed"):
+    participant: U32
+    key: Hash
+
+
 class Proposed(Wire, frozen=True, tag="proposed"):
     proposal: U32
     content: Code
     proposer: U32
+
+
+class SchemeSet(Wire, frozen=True, tag="scheme_set"):
+    """A scheme was added (`new`), or what it will issue got other terms."""
+
+    scheme: U32
+    name: Code
+    unit: Code
+    face_value: U64
+    new: bool
 
 
 class Voted(Wire, frozen=True, tag="voted"):
@@ -92,6 +130,25 @@ class DayJudged(Wire, frozen=True, tag="verdict"):
     validators: tuple[U16, ...]  # whose attestations the issue carries
 
 
+class Appealed(Wire, frozen=True, tag="appealed"):
+    """The owner of a device objects to the verdict on a day."""
+
+    device: U32
+    day: U32
+    owner: U32
+    answer_until: U64
+
+
+class AppealAnswered(Wire, frozen=True, tag="appeal_answered"):
+    """`status` is upheld or dismissed; `late` says that the term for the answer was over."""
+
+    device: U32
+    day: U32
+    authority: U32
+    status: Code
+    late: bool
+
+
 class Issued(Wire, frozen=True, tag="issued"):
     issuance: U64
     device: U32
@@ -128,6 +185,119 @@ class Retired(Wire, frozen=True, tag="retired"):
     issuance: U64
     start: U64
     end: U64
+
+
+class DayCorrected(Wire, frozen=True, tag="day_corrected"):
+    """A quorum put the energy of a day right: what it stood at, and what it stands at now."""
+
+    device: U32
+    day: U32
+    revision: U8
+    before_wh: U64
+    after_wh: U64
+    reason: Note
+
+
+class DebtIncurred(Wire, frozen=True, tag="debt_incurred"):
+    """Certificates of this energy were issued in error; `debt_wh` is what the device owes now."""
+
+    device: U32
+    added_wh: U64
+    debt_wh: U64
+    due_at: U64
+
+
+class DebtPaid(Wire, frozen=True, tag="debt_paid"):
+    """`how` is certificates, releases or deposit; `debt_wh` is what is left."""
+
+    device: U32
+    paid_wh: U64
+    debt_wh: U64
+    how: Code
+
+
+class Withdrawn(Wire, frozen=True, tag="withdrawn"):
+    """Certificates taken back for the debt of device `debtor`."""
+
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    holder: U32
+    debtor: U32
+
+
+class Forfeited(Wire, frozen=True, tag="forfeited"):
+    """The term of a debt was over: pledged money paid for so much energy."""
+
+    device: U32
+    currency: Code
+    amount: U64
+    forfeited_wh: U64
+
+
+class Pledged(Wire, frozen=True, tag="pledged"):
+    device: U32
+    owner: U32
+    currency: Code
+    amount: U64
+
+
+class Unpledged(Wire, frozen=True, tag="unpledged"):
+    """Notice was given of a pledge that comes free at `free_at`; 0 = it was taken back."""
+
+    device: U32
+    owner: U32
+    currency: Code
+    amount: U64
+    free_at: U64
+
+
+class Amended(Wire, frozen=True, tag="amended"):
+    statement: bytes
+    holder: U32
+    beneficiary: Name
+
+
+class HandedOver(Wire, frozen=True, tag="handed_over"):
+    sender: U32
+    to: U32
+    outpoint: Outpoint
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    until: U64
+    note: Note
+
+
+class HandoverAnswered(Wire, frozen=True, tag="handover_answered"):
+    """`how` is accepted, declined (by the receiver) or taken_back (by the sender)."""
+
+    sender: U32
+    to: U32
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    how: Code
+
+
+class StandingSet(Wire, frozen=True, tag="standing_set"):
+    number: U32
+    device: U32
+    owner: U32
+    to: U32
+    share: U16
+    maximum: U64
+
+
+class StandingEnded(Wire, frozen=True, tag="standing_ended"):
+    """`why` is ended (by giver or receiver), over (its date) or fulfilled (its maximum)."""
+
+    number: U32
+    device: U32
+    why: Code
 
 
 class AuctionOpened(Wire, frozen=True, tag="auction_opened"):
@@ -201,7 +371,12 @@ class Expired(Wire, frozen=True, tag="expired"):
 
 Event = (
     Registered
+    | KeyChanged
+    | RecoveryNamed
+    | RecoveryPending
+    | RecoveryVetoed
     | Proposed
+    | SchemeSet
     | Voted
     | Enacted
     | ProposalRefused
@@ -210,10 +385,24 @@ Event = (
     | Deposited
     | PaidOut
     | DayJudged
+    | Appealed
+    | AppealAnswered
     | Issued
     | Transferred
     | Paid
     | Retired
+    | DayCorrected
+    | DebtIncurred
+    | DebtPaid
+    | Withdrawn
+    | Forfeited
+    | Pledged
+    | Unpledged
+    | Amended
+    | HandedOver
+    | HandoverAnswered
+    | StandingSet
+    | StandingEnded
     | AuctionOpened
     | Offered
     | BidPlaced
@@ -257,5 +446,28 @@ def event_dict(record: EventRecord) -> dict[str, Any]:
 
 
 U64_FIELDS = frozenset(
-    {"amount", "energy_wh", "release_wh", "issuance", "start", "end", "limit", "quantity", "price", "closes_at"}
+    {
+        "amount",
+        "energy_wh",
+        "release_wh",
+        "issuance",
+        "start",
+        "end",
+        "limit",
+        "quantity",
+        "price",
+        "closes_at",
+        "due_at",
+        "answer_until",
+        "before_wh",
+        "after_wh",
+        "added_wh",
+        "debt_wh",
+        "paid_wh",
+        "forfeited_wh",
+        "free_at",
+        "until",
+        "maximum",
+        "face_value",
+    }
 )

@@ -10,6 +10,8 @@ from itertools import islice
 from contracts.auction import close
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.events import Expired
+from contracts.keys import next_due_ms, recover_due
+from contracts.security import forfeit_due, next_term_ms
 from contracts.settle import swap
 from state.keyspace import (
     Space,
@@ -21,7 +23,7 @@ from state.keyspace import (
     output_key,
     space_end,
 )
-from state.outputs import Bundle, Delivery, Offer, retire_until
+from state.outputs import Bundle, Delivery, Offer, Pending, retire_until
 from state.overlay import Overlay, Snapshot
 from state.records import Auction, Counter, Pointer
 from state.units import PAGE_PIECES, SWEEP_LIMIT, Outpoint
@@ -36,6 +38,8 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     context.enter(0, "expire")
     _expire(context)
     _close_auctions(context)
+    recover_due(context)
+    forfeit_due(context)
     context.enter(0, "deliver")
     _deliver_page(context)
     context.finish(limited=False)
@@ -50,6 +54,7 @@ def due_at_ms(state: Snapshot) -> int | None:
         for key, _ in state.scan(prefix, space_end(prefix)):
             times.append(int.from_bytes(key[1:9], "big") * 1000)
             break
+    times += [due_ms for due_ms in (next_due_ms(state), next_term_ms(state)) if due_ms is not None]
     low = delivery_key(0)
     if next(iter(state.scan(low, space_end(low[:1]))), None) is not None:
         times.append(0)
@@ -76,7 +81,7 @@ def _expire(context: Context) -> None:
         match dead:
             case Bundle():
                 lot = dead
-            case Offer():
+            case Offer() | Pending():
                 lot = dead.lot
             case Delivery():
                 lot = dead.lot

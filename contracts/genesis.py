@@ -14,6 +14,7 @@ from msgspec import Meta
 from contracts.countries import require_country
 from contracts.membership import MAX_VALIDATORS
 from contracts.register import require_key, require_text
+from contracts.schemes import MAX_DAYS, problem
 from state.block import VERSION, Header, tx_root, validators_hash
 from state.codec import Wire, decode, encode
 from state.crypto import H
@@ -27,13 +28,12 @@ from state.keyspace import (
     validator_key,
 )
 from state.overlay import Overlay, Snapshot
-from state.records import Counter, EnergyCode, Expiry, KeyOwner, Parameters, Participant, Role, Scheme, Validator
+from state.records import Counter, EnergyCode, Expiry, KeyOwner, Parameters, Participant, Role, Scheme, Terms, Validator
+from state.units import DAY_S
 
 FORMAT = 1
 MAX_BYTES = 1024 * 1024
 SHORTEST_EPOCH = 8  # blocks for each validator: everybody leads several times before the set may change
-MAX_DAYS = 36_525  # a hundred years
-MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 NO_PARENT = bytes(32)
 URL = re.compile(r"https?://[A-Za-z0-9.\-]{1,100}(:[0-9]{1,5})?(/[A-Za-z0-9._~\-]{1,40}){0,4}")
 
@@ -86,6 +86,14 @@ class GenesisParameters(_Strict, frozen=True):
     max_outputs: Annotated[int, Meta(ge=1)]
 
 
+class GenesisTerms(_Strict, frozen=True):
+    recovery_delay_s: int
+    appeal_s: int
+    amend_s: int
+    debt_s: int
+    forfeit_to: int
+
+
 class GenesisFeatures(_Strict, frozen=True):
     issuing: bool
     auctions: bool
@@ -122,6 +130,7 @@ class Genesis(_Strict, frozen=True):
     timestamp_ms: Annotated[int, Meta(ge=0)]
     features: GenesisFeatures
     parameters: GenesisParameters
+    terms: GenesisTerms
     schemes: tuple[GenesisScheme, ...]
     energy_codes: GenesisCodes
     roles: tuple[str, ...]
@@ -219,6 +228,12 @@ def _check_parameters(genesis: Genesis) -> None:
     shortest = SHORTEST_EPOCH * len(genesis.validators)
     if 0 < genesis.parameters.epoch_length < shortest:
         raise GenesisInvalid(why=f"epoch_length is 0 (one epoch for ever) or at least {shortest}, 8 for each validator")
+    terms = msgspec.structs.asdict(genesis.terms)
+    if not 1 <= terms.pop("forfeit_to") <= len(genesis.validators):
+        raise GenesisInvalid(why="terms.forfeit_to is the number of an organisation behind a validator, from 1 on")
+    for field, seconds in terms.items():
+        if not 0 <= seconds <= MAX_DAYS * DAY_S:
+            raise GenesisInvalid(why=f"terms.{field} is 0 to {MAX_DAYS * DAY_S} seconds")
     if not set(genesis.roles) <= set(Role):
         raise GenesisInvalid(why=f"roles are {', '.join(Role)}")
     identities = [scheme.id for scheme in genesis.schemes]
@@ -229,28 +244,9 @@ def _check_parameters(genesis: Genesis) -> None:
 def _check_scheme(scheme: GenesisScheme) -> None:
     if scheme.emission is not None:
         require_text("source of the emission factor", scheme.emission.source)
-    if scheme.face_value_wh < 1:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: face_value_wh must be positive")
-    if scheme.serial_digits not in (9, 12, 15):
-        raise GenesisInvalid(why=f"scheme {scheme.id}: serial_digits is 9, 12 or 15")
-    if scheme.expiry.basis not in ("issue", "production_end", "production_month_end"):
-        raise GenesisInvalid(why=f"scheme {scheme.id}: unknown expiry basis {scheme.expiry.basis}")
-    if not 0 < scheme.expiry.trade_months <= scheme.expiry.retire_months <= 1_200:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: 0 < trade_months <= retire_months <= 1200")
-    if sum(scheme.release_shares) != 10_000 or min(scheme.release_shares) < 0:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: release_shares are basis points that sum to 10000")
-    if scheme.release_shares != (10_000, 0, 0):
-        raise GenesisInvalid(why=f"scheme {scheme.id}: this version releases an accepted day at once (10000, 0, 0)")
-    if scheme.issue_rule != "verified":
-        raise GenesisInvalid(why=f"scheme {scheme.id}: the issue rule is 'verified'")
-    if scheme.hold_days:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: hold_days must be 0, this version has no objection window")
-    if max(scheme.late_days, scheme.close_days) > MAX_DAYS:
-        raise GenesisInvalid(why=f"scheme {scheme.id}: at most {MAX_DAYS} late_days and close_days")
-    if scheme.face_value_wh * 10**scheme.serial_digits > MAX_DEVICE_WH:
-        raise GenesisInvalid(
-            why=f"scheme {scheme.id}: face_value_wh and serial_digits pass {MAX_DEVICE_WH} Wh a device"
-        )
+    why = problem(_scheme(scheme))
+    if why is not None:
+        raise GenesisInvalid(why=f"scheme {scheme.id}: {why}")
 
 
 def _check_urls(urls: tuple[str, ...]) -> None:
@@ -312,6 +308,13 @@ def _parameters(genesis: Genesis) -> Parameters:
         issuing=genesis.features.issuing,
         auctions=genesis.features.auctions,
         energy_codes=tuple(_energy_code(code, genesis.energy_codes) for code in genesis.energy_codes.technologies),
+        terms=Terms(
+            genesis.terms.recovery_delay_s,
+            genesis.terms.appeal_s,
+            genesis.terms.amend_s,
+            genesis.terms.debt_s,
+            genesis.terms.forfeit_to,
+        ),
     )
 
 

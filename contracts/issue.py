@@ -8,10 +8,14 @@ is inside, and any node may send it.
 
 from msgspec.structs import replace
 
-from contracts.calendar import add_months, day_start, month_end, month_of_day, next_month_start
+from contracts.accounts import book, empty_earlier_accounts, open_account, put_account
+from contracts.calendar import add_months, day_start, month_of_day, next_month_start
 from contracts.context import Context
+from contracts.correct import credit_of, credited, day_bound_wh, pay_debt
 from contracts.events import DayJudged, Issued
-from state.attestation import ACCEPT, PROMPT, REJECT, Attestation, attestation_bytes
+from contracts.schemes import HOUR_S, granular, hourly, hours_problem
+from contracts.standing import carry_out
+from state.attestation import ACCEPT, CORRECTION, PROMPT, REJECT, Attestation, attestation_bytes
 from state.crypto import verify
 from state.errors import (
     AlreadyIssued,
@@ -24,16 +28,14 @@ from state.errors import (
     QuorumMissing,
     TermOver,
 )
-from state.keyspace import device_key, issuance_key, month_energy_key, release_key, scheme_key, space_end
+from state.keyspace import credit_key, device_key, issuance_key, release_key, scheme_key
 from state.outputs import Bundle
-from state.overlay import Snapshot
-from state.records import Device, Expiry, Issuance, MonthEnergy, Release, Scheme
+from state.records import Device, Expiry, Issuance, Release, Scheme
 from state.transaction import AttestedDay, Issue
 from state.units import DAY_S
 
 NO_INPUTS = bytes(32)  # inputs_root while neighbours and independent climate are not part of the verdict
 BASIS_POINTS = 10_000
-BOUND_PERCENT = 102  # energy of a day against nameplate times 24 h: honest records reach 100.5 % of nameplate
 
 
 def check(context: Context, action: Issue) -> None:
@@ -50,7 +52,8 @@ def check(context: Context, action: Issue) -> None:
         day = attested.attestation.day
         if day_start(day) > environment.time_s:
             raise BadField(field="days", why=f"day {day} has not begun")
-        if scheme.late_days and day_start(day + 1) + scheme.late_days * DAY_S <= environment.time_s:
+        corrects = attested.attestation.step == CORRECTION
+        if scheme.late_days and not corrects and day_start(day + 1) + scheme.late_days * DAY_S <= environment.time_s:
             raise BadField(field="days", why=f"day {day} ended more than {scheme.late_days} days ago")
         if day <= previous or month_of_day(day) != action.month:
             raise BadField(field="days", why=f"day {day} is out of order or outside month {action.month}")
@@ -69,20 +72,33 @@ def _check_facts(action: Issue, device: Device, scheme: Scheme) -> None:
 def _check_day(context: Context, attested: AttestedDay, device: Device, scheme: Scheme) -> None:
     attestation, environment = attested.attestation, context.environment
     day = attestation.day
-    wrong = _content_problem(attestation, device, environment.epoch)
+    wrong = _content_problem(attestation, device, environment.epoch) or hours_problem(
+        scheme, attestation.hours_wh, attestation.release_wh
+    )
     if wrong:
         raise BadField(field=f"attestation of day {day}", why=wrong)
-    if context.overlay.get(release_key(device.id, day, attestation.step, attestation.revision)) is not None:
+    if attestation.step == CORRECTION:
+        _check_credit(context, attestation, device)
+    elif context.overlay.get(release_key(device.id, day, attestation.step, attestation.revision)) is not None:
         raise AlreadyIssued(device=device.id, day=day, step=attestation.step)
     if attestation.verdict != REJECT and attestation.release_wh and not device.profile_hash:
         raise ProfileMissing(device=device.id, profile="at all")
     if attestation.profile_hash != device.profile_hash:
         raise ProfileMissing(device=device.id, profile=attestation.profile_hash.hex())
-    bound_wh = device.facts.capacity_w * 24 * BOUND_PERCENT // 100
+    bound_wh = day_bound_wh(device)
     share_wh = attestation.energy_wh * scheme.release_shares[PROMPT] // BASIS_POINTS
     if attestation.release_wh > min(bound_wh, share_wh):
         raise EnergyBound(day=day, release_wh=attestation.release_wh, bound_wh=min(bound_wh, share_wh))
     _check_quorum(context, attested)
+
+
+def _check_credit(context: Context, attestation: Attestation, device: Device) -> None:
+    """A correction upwards: the quorum that approved it left a credit, and the attestation says exactly that."""
+    credit = credit_of(context.overlay, device.id, attestation.day)
+    if credit is None:
+        raise AlreadyIssued(device=device.id, day=attestation.day, step=CORRECTION)
+    if attestation != credited(credit, device, context.environment.epoch, NO_INPUTS):
+        raise BadField(field=f"attestation of day {attestation.day}", why="it is not what the correction says")
 
 
 def _content_problem(attestation: Attestation, device: Device, epoch: int) -> str | None:
@@ -90,8 +106,8 @@ def _content_problem(attestation: Attestation, device: Device, epoch: int) -> st
         return "it names another device"
     if attestation.epoch != epoch:
         return f"it is of epoch {attestation.epoch}, this is {epoch}"
-    if attestation.step != PROMPT or attestation.revision:
-        return "only the prompt step is released in this version"
+    if attestation.step != CORRECTION and (attestation.step != PROMPT or attestation.revision):
+        return "only the prompt step and corrections are released in this version"
     if attestation.inputs_root != NO_INPUTS:
         return "it names inputs that no validator can have"
     if attestation.verdict > REJECT:
@@ -122,18 +138,18 @@ def _check_quorum(context: Context, attested: AttestedDay) -> None:
 
 
 def _check_account(context: Context, action: Issue, device: Device, scheme: Scheme) -> None:
-    account = open_account(context.overlay, context.environment.time_s, device, scheme, action.month)
     released = sum(attested.attestation.release_wh for attested in action.days)
-    count, carry = divmod(account.carry_wh + released, scheme.face_value)
+    booking = book(context.overlay, context.environment.time_s, device, scheme, action.month, released)
     for field, expected, claimed in (
-        ("carry_in_wh", account.carry_wh, action.carry_in_wh),
-        ("carry_out_wh", carry, action.carry_out_wh),
-        ("count", count, action.count),
+        ("carry_in_wh", booking.account.carry_wh, action.carry_in_wh),
+        ("carry_out_wh", booking.carry_wh, action.carry_out_wh),
+        ("netted_wh", booking.netted_wh, action.netted_wh),
+        ("count", booking.count, action.count),
         ("first_serial", device.next_serial, action.first_serial),
     ):
         if expected != claimed:
             raise CarryDiffers(field=field, device=device.id, expected=expected, claimed=claimed)
-    if device.next_serial + count > 10**scheme.serial_digits:
+    if device.next_serial + action.count > 10**scheme.serial_digits:
         raise BadField(field="count", why="the device has used up its serial numbers")
 
 
@@ -141,57 +157,45 @@ def apply(context: Context, action: Issue) -> None:
     device = context.record(device_key(action.device), Device, "device", action.device)
     scheme = context.record(scheme_key(device.scheme), Scheme, "scheme", device.scheme)
     account = open_account(context.overlay, context.environment.time_s, device, scheme, action.month)
-    _empty_earlier_accounts(context, account, device, scheme)
+    empty_earlier_accounts(context, account, device, scheme)
     for attested in action.days:
         _record_day(context, attested)
-    context.overlay.put(
-        month_energy_key(device.id, action.month),
-        MonthEnergy(
-            device=device.id,
-            month=action.month,
-            scheme=scheme.id,
+    put_account(
+        context,
+        replace(
+            account,
             released_wh=account.released_wh + sum(attested.attestation.release_wh for attested in action.days),
             issued=account.issued + action.count,
-            carry_in_wh=account.carry_in_wh,
             carry_wh=action.carry_out_wh,
-            moved_wh=account.moved_wh,
+            netted_wh=account.netted_wh + action.netted_wh,
         ),
     )
+    pay_debt(context, device.id, action.netted_wh, netted_wh=action.netted_wh)
     if action.count:
         _create_certificates(context, action, device, scheme)
 
 
-def open_account(state: Snapshot, time_s: int, device: Device, scheme: Scheme, month: int) -> MonthEnergy:
-    """The month's account as the next issue finds it, opened with the carry of closed earlier months if it is new."""
-    existing = state.get(month_energy_key(device.id, month))
-    if isinstance(existing, MonthEnergy):
-        return existing
-    carry = sum(account.carry_wh for account in _accounts_to_empty(state, time_s, device, scheme, month))
-    return MonthEnergy(device.id, month, scheme.id, 0, 0, carry, carry, 0)
-
-
-def _accounts_to_empty(state: Snapshot, time_s: int, device: Device, scheme: Scheme, month: int) -> list[MonthEnergy]:
-    """Earlier months with a carry whose end lies at least `close_days` back."""
-    low, high = month_energy_key(device.id, 0), month_energy_key(device.id, month)
-    return [
-        account
-        for _, account in state.scan(low, high)
-        if isinstance(account, MonthEnergy)
-        and account.carry_wh
-        and month_end(account.month) + scheme.close_days * DAY_S <= time_s
-    ]
-
-
-def _empty_earlier_accounts(context: Context, account: MonthEnergy, device: Device, scheme: Scheme) -> None:
-    if context.overlay.get(month_energy_key(device.id, account.month)) is not None:
-        return
-    for earlier in _accounts_to_empty(context.overlay, context.environment.time_s, device, scheme, account.month):
-        emptied = replace(earlier, carry_wh=0, moved_wh=earlier.moved_wh + earlier.carry_wh)
-        context.overlay.put(month_energy_key(earlier.device, earlier.month), emptied)
-
-
 def _record_day(context: Context, attested: AttestedDay) -> None:
     judged = attested.attestation
+    if judged.step == CORRECTION:
+        context.overlay.delete(credit_key(judged.device, judged.day))  # its record stands since it was enacted
+    else:
+        _put_release(context, judged)
+    context.announce(
+        DayJudged(
+            judged.device,
+            judged.day,
+            judged.step,
+            judged.verdict,
+            judged.reasons,
+            judged.energy_wh,
+            judged.release_wh,
+            tuple(signed.validator for signed in attested.signatures),
+        )
+    )
+
+
+def _put_release(context: Context, judged: Attestation) -> None:
     context.overlay.put(
         release_key(judged.device, judged.day, judged.step, judged.revision),
         Release(
@@ -207,27 +211,37 @@ def _record_day(context: Context, attested: AttestedDay) -> None:
             txid=context.txid,
         ),
     )
-    context.announce(
-        DayJudged(
-            judged.device,
-            judged.day,
-            judged.step,
-            judged.verdict,
-            judged.reasons,
-            judged.energy_wh,
-            judged.release_wh,
-            tuple(signed.validator for signed in attested.signatures),
-        )
-    )
 
 
 def _create_certificates(context: Context, action: Issue, device: Device, scheme: Scheme) -> None:
+    """One issuance, or in a granular scheme one for each hour with energy."""
     source = _source_days(action)
-    production_from = day_start(source[0].day)
-    production_to = day_start(source[-1].day + 1)
-    now = context.environment.time_s
-    trade_until, retire_until = _terms(scheme.expiry, now, production_to, action.month)
-    first, last = action.first_serial, action.first_serial + action.count - 1
+    first = action.first_serial
+    context.overlay.put(device_key(device.id), replace(device, next_serial=first + action.count))
+    for starts, ends, count in _intervals(action, scheme, source):
+        _create_issuance(context, action, device, scheme, source, (starts, ends), (first, first + count - 1))
+        first += count
+
+
+def _intervals(action: Issue, scheme: Scheme, source: list[Attestation]) -> list[tuple[int, int, int]]:
+    """(start, end, certificates) of each production interval, in the order of the serials."""
+    if not granular(scheme):
+        return [(day_start(source[0].day), day_start(source[-1].day + 1), action.count)]
+    hours = hourly([(judged.day, judged.hours_wh) for judged in source], action.netted_wh)
+    return [(start, start + HOUR_S, energy_wh) for start, energy_wh in hours]
+
+
+def _create_issuance(
+    context: Context,
+    action: Issue,
+    device: Device,
+    scheme: Scheme,
+    source: list[Attestation],
+    produced: tuple[int, int],
+    serials: tuple[int, int],
+) -> None:
+    now, (first, last) = context.environment.time_s, serials
+    trade_until, retire_until = _terms(scheme.expiry, now, produced[1], action.month)
     number = context.next_number("issuance")
     context.overlay.put(
         issuance_key(number),
@@ -238,8 +252,8 @@ def _create_certificates(context: Context, action: Issue, device: Device, scheme
             month=action.month,
             start=first,
             end=last,
-            production_from=production_from,
-            production_to=production_to,
+            production_from=produced[0],
+            production_to=produced[1],
             issued_at=now,
             trade_until=trade_until,
             retire_until=retire_until,
@@ -249,9 +263,11 @@ def _create_certificates(context: Context, action: Issue, device: Device, scheme
             txid=context.txid,
         ),
     )
-    context.overlay.put(device_key(device.id), replace(device, next_serial=last + 1))
-    context.create(Bundle(device.owner, number, device.id, first, last, trade_until, retire_until, 0))
+    if context.moved:  # a rule that shares out the hour before has had its movement
+        context.enter(context.action_index, "issue")
+    point = context.create(Bundle(device.owner, number, device.id, first, last, trade_until, retire_until, 0))
     context.announce(Issued(number, device.id, scheme.id, action.month, first, last, device.owner))
+    carry_out(context, point, device, scheme)
 
 
 def _source_days(action: Issue) -> list[Attestation]:
@@ -281,9 +297,3 @@ def describe(action: Issue) -> str:
         f"issue {action.count} certificates of {action.unit} to device {action.device} "
         f"for {len(action.days)} days of {action.month} ({energy / 1000:,.1f} kWh measured)"
     )
-
-
-def accounts_of(state: Snapshot, device: int) -> list[MonthEnergy]:
-    """Every month's account of a device, oldest first."""
-    low = month_energy_key(device, 0)
-    return [entry for _, entry in state.scan(low, space_end(low[:5])) if isinstance(entry, MonthEnergy)]

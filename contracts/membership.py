@@ -148,11 +148,27 @@ def enqueue(context: Context, change: SetChange) -> None:
     changes = waiting(context.overlay)
     place = sum(each.evidence for each in changes) if change.evidence else len(changes)
     queue = (*changes[:place], change, *changes[place:])
-    members = context.environment.validators
+    members = validators_in(context.overlay)
     context.overlay.put(NEXT_VALIDATORS_KEY, NextValidators(queue, turned(members, queue)[0]))
 
 
 # --- what is known
+
+
+def govern(overlay: Overlay, participant: int, key: bytes) -> None:
+    """An organisation signs with another key: its validator's votes on proposals are signed by it too."""
+    for validator in validators_in(overlay):
+        if validator.participant == participant:
+            overlay.put(validator_key(validator.index), replace(validator, governance_key=key))
+    planned = overlay.get(NEXT_VALIDATORS_KEY)
+    if isinstance(planned, NextValidators) and any(each.participant == participant for each in planned.changes):
+        changes = tuple(
+            replace(each, joins=replace(each.joins, governance_key=key))
+            if each.joins and each.participant == participant
+            else each
+            for each in planned.changes
+        )
+        overlay.put(NEXT_VALIDATORS_KEY, NextValidators(changes, turned(validators_in(overlay), changes)[0]))
 
 
 def waiting(state: Snapshot) -> tuple[SetChange, ...]:
@@ -209,7 +225,7 @@ def end_epoch(overlay: Overlay, environment: BlockEnvironment, output: BlockOutp
     """After the last transaction of a boundary block: the state has the validators of the next one."""
     if not ends_epoch(environment.height, environment.parameters.epoch_length):
         return
-    before, epoch = environment.validators, environment.epoch
+    before, epoch = validators_in(overlay), environment.epoch  # with governance keys that changed meanwhile
     after, later = turned(before, waiting(overlay))
     members = tuple(EpochMember(each.participant, each.vote_key) for each in before)
     overlay.put(epoch_set_key(epoch), EpochSet(epoch, members))

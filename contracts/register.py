@@ -10,7 +10,7 @@ from contracts.countries import require_country
 from contracts.events import Registered
 from state.crypto import require_valid_point
 from state.errors import AlreadyExists, BadField, CryptoError, MissingSignature
-from state.keyspace import key_owner_key, participant_key
+from state.keyspace import former_key, key_owner_key, participant_key
 from state.records import KeyOwner, Participant
 from state.transaction import Register
 
@@ -25,6 +25,8 @@ def check(context: Context, action: Register) -> None:
     require_country("country", action.country)
     if context.overlay.get(key_owner_key(action.key)) is not None:
         raise AlreadyExists(what="a participant with the key", id=action.key.hex())
+    if context.overlay.get(former_key(action.key)) is not None:
+        raise AlreadyExists(what="a replaced key", id=action.key.hex())
 
 
 def apply(context: Context, action: Register) -> None:

@@ -23,11 +23,13 @@ from state.keyspace import (
     auction_waiting_key,
     delivery_key,
     output_key,
+    price_key,
+    scheme_key,
     space_end,
 )
 from state.outputs import Bid, Bundle, Delivery, Funds, Offer, holder_of, quantity, retire_until
 from state.overlay import Snapshot
-from state.records import Auction, Pointer
+from state.records import Auction, Counter, Pointer, Scheme
 from state.transaction import Settle
 from state.units import PAGE_PIECES, Outpoint
 
@@ -68,6 +70,7 @@ def apply(context: Context, action: Settle) -> None:
             result_root=action.result_root,
         ),
     )
+    _remember_price(context, auction, result.price if result.volume else 0)
     context.announce(
         Settled(
             auction.id,
@@ -79,6 +82,13 @@ def apply(context: Context, action: Settle) -> None:
             len({holder_of(book[fill.number][1]) for fill in result.offers}),
         )
     )
+
+
+def _remember_price(context: Context, auction: Auction, price: int) -> None:
+    """What a certificate of the scheme last cost: a forfeited deposit is measured by it."""
+    scheme = context.overlay.get(scheme_key(auction.lot_class.scheme))
+    if price and isinstance(scheme, Scheme) and scheme.currency == auction.currency:
+        context.overlay.put(price_key(scheme.id), Counter(price))
 
 
 def describe(action: Settle) -> str:

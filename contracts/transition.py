@@ -14,7 +14,26 @@ from typing import Any
 
 import msgspec
 
-from contracts import accredit, auction, bid, deposit, evidence, issue, offer, register, retire, settle, transfer
+from contracts import (
+    accredit,
+    amend,
+    appeal,
+    auction,
+    bid,
+    correct,
+    deposit,
+    evidence,
+    handing,
+    issue,
+    keys,
+    offer,
+    register,
+    retire,
+    security,
+    settle,
+    standing,
+    transfer,
+)
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.expire import sweep
 from contracts.membership import end_epoch
@@ -30,35 +49,58 @@ from state.errors import (
     WrongChain,
 )
 from state.keyspace import (
+    amendment_key,
+    appeal_key,
     auction_key,
     equivocation_key,
+    former_key,
     key_owner_key,
     once_key,
     output_key,
+    participant_key,
     proposal_key,
+    recovery_key,
     reference_key,
     release_key,
+    standing_key,
     statement_key,
 )
 from state.overlay import Overlay, Snapshot
+from state.records import Participant
 from state.transaction import (
     TAG,
     Action,
+    Amend,
+    AnswerAppeal,
+    AnswerHandover,
     Cancel,
     Deposit,
+    EndStanding,
     Evidence,
+    FileAppeal,
+    HandOver,
     Issue,
+    NameRecovery,
     OpenAuction,
     Payout,
     PlaceBid,
     PlaceOffer,
+    Pledge,
     Propose,
+    RecoverContent,
+    RecoverKey,
     Register,
     Retire,
+    RotateCredential,
+    RotateKey,
+    SetStanding,
     Settle,
     Transaction,
     Transfer,
+    Unpledge,
+    VetoRecovery,
     Vote,
+    Withdraw,
     body_bytes,
     decode_transaction,
     transaction_id,
@@ -97,6 +139,21 @@ KINDS: dict[type[Action], Kind] = {
     Cancel: Kind("cancel", auction.check_cancel, auction.apply_cancel, auction.describe_cancel),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
     Evidence: Kind("evidence", evidence.check, evidence.apply, evidence.describe),
+    FileAppeal: Kind("appeal", appeal.check_file, appeal.apply_file, appeal.describe_file),
+    AnswerAppeal: Kind("answer_appeal", appeal.check_answer, appeal.apply_answer, appeal.describe_answer),
+    Amend: Kind("amend", amend.check, amend.apply, amend.describe),
+    HandOver: Kind("hand_over", handing.check_hand_over, handing.apply_hand_over, handing.describe_hand_over),
+    AnswerHandover: Kind("answer_handover", handing.check_answer, handing.apply_answer, handing.describe_answer),
+    SetStanding: Kind("set_standing", standing.check_set, standing.apply_set, standing.describe_set),
+    EndStanding: Kind("end_standing", standing.check_end, standing.apply_end, standing.describe_end),
+    Withdraw: Kind("withdraw", correct.check_withdraw, correct.apply_withdraw, correct.describe_withdraw),
+    Pledge: Kind("pledge", security.check_pledge, security.apply_pledge, security.describe_pledge),
+    Unpledge: Kind("unpledge", security.check_unpledge, security.apply_unpledge, security.describe_unpledge),
+    RotateKey: Kind("rotate_key", keys.check_rotate, keys.apply_rotate, keys.describe_rotate),
+    NameRecovery: Kind("name_recovery", keys.check_name, keys.apply_name, keys.describe_name),
+    RecoverKey: Kind("recover_key", keys.check_recover, keys.apply_recover, keys.describe_recover),
+    VetoRecovery: Kind("veto_recovery", keys.check_veto, keys.apply_veto, keys.describe_veto),
+    RotateCredential: Kind("rotate_credential", keys.check_credential, keys.apply_credential, keys.describe_credential),
 }
 
 
@@ -274,12 +331,31 @@ def check_form(environment: BlockEnvironment, decoded: DecodedTx) -> None:
 
 
 def _check_signers(overlay: Overlay, signers: tuple[bytes, ...], actions: tuple[Action, ...]) -> None:
-    """Nobody unknown signs: each key is a participant's current one, or registers itself here."""
+    """Nobody unknown signs: each key is a participant's current one, or one that an action here is about."""
     for signer in signers:
         if overlay.get(key_owner_key(signer)) is None and not any(
-            isinstance(action, Register) and action.key == signer for action in actions
+            signer in _own_keys(overlay, action) for action in actions
         ):
             raise NotRegistered(key=signer.hex())
+
+
+def _own_keys(overlay: Overlay, action: Action) -> tuple[bytes, ...]:
+    """Keys that an action itself brings along: of who registers, rotates or recovers."""
+    match action:
+        case Register() | RotateKey():
+            return (action.key,)
+        case RecoverKey():
+            return action.recovery_key, action.key
+        case VetoRecovery():
+            return (action.recovery_key,)
+        case NameRecovery():
+            participant = overlay.get(participant_key(action.participant))
+            return (participant.recovery_key,) if isinstance(participant, Participant) else ()
+        case RotateCredential():
+            return action.former, action.key
+        case Propose(content=RecoverContent() as content):
+            return (content.key,)
+    return ()
 
 
 # --- for the mempool and for people
@@ -311,15 +387,33 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
             case Retire():
                 keys.update(output_key(retired.outpoint) for retired in action.ranges)
                 keys.add(statement_key(action.statement_hash[:16]))
-            case PlaceOffer() | Cancel():
+            case PlaceOffer() | Cancel() | HandOver() | AnswerHandover() | Unpledge():
                 keys.add(output_key(action.outpoint))
-            case PlaceBid():
+            case Withdraw():
+                keys.update(output_key(taken.outpoint) for taken in action.ranges)
+            case Amend():
+                keys.add(amendment_key(action.statement))
+            case EndStanding():
+                keys.add(standing_key(action.device, action.number))
+            case PlaceBid() | Pledge():
                 keys.update(output_key(point) for point in action.inputs)
             case Settle():
                 keys.add(auction_key(action.auction))
             case Evidence():
                 keys.add(equivocation_key(action.epoch, action.signer))
-            case Propose() | OpenAuction():
+            case RotateKey() | RecoverKey():
+                keys.update((key_owner_key(action.key), participant_key(action.participant)))
+            case RotateCredential():
+                keys.add(former_key(action.former))
+            case FileAppeal():
+                keys.add(appeal_key(action.device, action.day, action.step, action.revision) + b"f")
+            case AnswerAppeal():
+                keys.add(appeal_key(action.device, action.day, action.step, action.revision) + b"a")
+            case NameRecovery():
+                keys.add(participant_key(action.participant))
+            case VetoRecovery():
+                keys.add(recovery_key(action.participant))
+            case Propose() | OpenAuction() | SetStanding():
                 keys.add(once_key(transaction_id(transaction.body), index))
     return frozenset(keys)
 

@@ -18,6 +18,7 @@ FIRST_PAUSE_S = 0.1  # doubled with every further attempt
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 STREAM_BYTES = 256 * 1024
 PAGE = 200
+READER_HEADER = "X-Wattest-Reader"
 WAITING = ("waiting", "unknown")
 BUSY = (429, 503)  # come again: too many requests, or too much waits
 
@@ -39,6 +40,7 @@ class NodeClient:
         self._parts = parts
         self._timeout_s = timeout_s
         self._connection: http.client.HTTPConnection | None = None
+        self.reader = ""  # who asks: what `node.wallet.reader_header` made, empty for the public
 
     # --- the ledger's own state
 
@@ -211,6 +213,8 @@ class NodeClient:
             kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
             self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=self._timeout_s)
         headers = {"Accept": "application/json"}
+        if self.reader:
+            headers[READER_HEADER] = self.reader
         if content_type:
             headers["Content-Type"] = content_type
         self._connection.request(method, self._parts.path.rstrip("/") + path, body, headers)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from contracts.keys import key_changes
 from node.chaining import Extension, check_close, complete, extend, parse_batch
 from node.readings import Head, ReadingStore
 from node.wire import Close, DayClose, Readings
@@ -31,8 +32,10 @@ from state.errors import (
     WrongCredential,
 )
 from state.keyspace import device_key, gateway_key, meter_key
+from state.outputs import NEVER
 from state.overlay import Snapshot
 from state.records import Device, Gateway, Meter
+from state.units import DAY_S
 from verifier.reading import SignedReading, parse_signed
 
 READINGS_TAG = "wattest/readings"
@@ -51,6 +54,7 @@ class Credential:
 
     key: bytes
     origin: int
+    before_s: int = NEVER  # it signs for readings and days before this second
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ class Intake:
         if frame.signature in self._recent:
             return
         try:
-            await self._accept(frame)
+            await self._accept(frame, relayed=True)
         except OutOfOrder:
             # Refused for its place alone: the signature held, so only an accredited credential can fill the park.
             self._park(frame)
@@ -154,14 +158,14 @@ class Intake:
     async def on_day_close(self, frame: DayClose) -> None:
         if frame.signature in self._recent:
             return
-        await self._accept_close(frame)
+        await self._accept_close(frame, relayed=True)
         if self.store.head(frame.close.device).held_seq < frame.close.last_seq:
             self.listeners.gap(frame.close.device)
 
     # --- on the event loop
 
-    async def _accept(self, batch: Readings) -> Accepted:
-        credential = self._credential(batch.device, batch.key)
+    async def _accept(self, batch: Readings, relayed: bool = False) -> Accepted:
+        credential = self._credential(batch.device, batch.key, relayed)
         stored = await self._on_writer(self._store_batch, batch, credential)
         extension = stored.extension
         self._remember(batch.signature)
@@ -176,9 +180,11 @@ class Intake:
         await self._unpark(batch.device, extension.head.last_seq)
         return accepted
 
-    async def _accept_close(self, signed: DayClose) -> bool:
+    async def _accept_close(self, signed: DayClose, relayed: bool = False) -> bool:
         close = signed.close
-        self._credential(close.device, signed.key)
+        credential = self._credential(close.device, signed.key, relayed)
+        if close.day * DAY_S >= credential.before_s:
+            raise WrongCredential(device=close.device, why="its key was replaced before that day")
         new, closed = await self._on_writer(self._store_close, signed)
         self._remember(signed.signature)
         if new:
@@ -187,10 +193,14 @@ class Intake:
             self.listeners.day_held(close.device, day)
         return new
 
-    def _credential(self, device: int, key: bytes) -> Credential:
+    def _credential(self, device: int, key: bytes, relayed: bool) -> Credential:
+        """Of whoever signed: the current key, or from a peer also one that was current when the readings were made."""
         snapshot, time_ms = self._ledger()
         credential = credential_of(snapshot, time_ms, device)
         if credential.key != key:
+            former = former_credential(snapshot, device, key) if relayed else None
+            if former is not None:
+                return former
             raise WrongCredential(device=device, why="the batch is signed by another key")
         return credential
 
@@ -237,6 +247,8 @@ class Intake:
             raise WrongCredential(device=batch.device, why=f"the readings name origin {first.origin}")
         if not verify(batch.key, signed_bytes(READINGS_TAG, self._chain, batch.raws), batch.signature):
             raise ReadingSignature(what="readings", device=batch.device)
+        if last.reading.timestamp >= credential.before_s:
+            raise WrongCredential(device=batch.device, why="its key was replaced before these readings")
         head = self.store.head(batch.device)
         extension = extend(
             head,
@@ -310,6 +322,19 @@ def credential_of(snapshot: Snapshot, time_ms: int, device: int) -> Credential:
         raise NoCredential(device=device, why=f"there is no gateway {meter.gateway}")
     _require_term(f"gateway {meter.gateway}", gateway.until, time_ms)
     return Credential(gateway.key, meter.gateway)
+
+
+def former_credential(snapshot: Snapshot, device: int, key: bytes) -> Credential | None:
+    """A replaced key of the device's meter or gateway, for what was read before the change: a node that was away
+    fetches it from its peers."""
+    meter = snapshot.get(meter_key(device))
+    if not isinstance(meter, Meter):
+        return None
+    kind, subject = ("gateway", meter.gateway) if meter.gateway else ("meter", device)
+    for change in key_changes(snapshot, kind, subject):
+        if change.former == key:
+            return Credential(key, meter.gateway, change.at)
+    return None
 
 
 def _require_term(what: str, until: int, time_ms: int) -> None:

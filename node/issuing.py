@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from contracts.accounts import book
 from contracts.calendar import month_of_day
 from contracts.context import BlockEnvironment
-from contracts.issue import open_account
 from state.errors import Unknown
 from state.keyspace import device_key, scheme_key
 from state.overlay import Snapshot
@@ -26,9 +26,8 @@ def build_issue(snapshot: Snapshot, environment: BlockEnvironment, device: int, 
     if not isinstance(scheme, Scheme):
         raise Unknown(what="scheme", id=record.scheme)
     month = month_of_day(days[0].attestation.day)
-    account = open_account(snapshot, environment.time_s, record, scheme, month)
     released_wh = sum(attested.attestation.release_wh for attested in days)
-    count, carry_wh = divmod(account.carry_wh + released_wh, scheme.face_value)
+    booking = book(snapshot, environment.time_s, record, scheme, month, released_wh)
     return Issue(
         device=device,
         owner=record.owner,
@@ -38,10 +37,11 @@ def build_issue(snapshot: Snapshot, environment: BlockEnvironment, device: int, 
         month=month,
         facts=record.facts,
         days=tuple(days),
-        carry_in_wh=account.carry_wh,
-        carry_out_wh=carry_wh,
+        carry_in_wh=booking.account.carry_wh,
+        carry_out_wh=booking.carry_wh,
         first_serial=record.next_serial,
-        count=count,
+        count=booking.count,
+        netted_wh=booking.netted_wh,
     )
 
 

@@ -18,12 +18,14 @@ from typing import Any
 
 from contracts.calendar import month_of_day
 from contracts.context import BlockEnvironment
+from contracts.correct import credit_of, credited, credits_in
+from contracts.issue import NO_INPUTS
 from node.baselines import Baselines
 from node.issuing import MAX_DAYS, build_issue, issue_transaction
 from node.readings import ReadingStore
 from node.verdicts import Verdicts, attestation_of, first_judged_day
 from node.wire import AttestationMsg, DayClose
-from state.attestation import PROMPT, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
+from state.attestation import CORRECTION, PROMPT, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
 from state.crypto import verify
 from state.errors import ReadingRefusal, ReadingSignature, Refusal, Unknown, WattestError
@@ -41,7 +43,7 @@ REPEAT_AT_ONCE = 200
 SWITCH_INTERVAL_S = 0.001  # how long the worker may keep the interpreter from the event loop: by default 5 ms each time
 MAX_OPEN_DAYS = 5_000  # days attested by anybody that are not on the ledger yet; what comes beyond is sent again later
 
-DayKey = tuple[int, int]  # device, day
+DayKey = tuple[int, int, int]  # device, day, revision: 0 is the verdict, from 1 on what a correction added
 Basis = tuple[object, ...]  # what a verdict takes from a device's record
 
 
@@ -62,6 +64,7 @@ class Judged:
     close: DayClose
     profile_hash: bytes
     verdict: DayVerdict
+    hours_wh: tuple[int, ...]
 
 
 @dataclass
@@ -137,10 +140,11 @@ class Judge:
         """
         snapshot, environment = self._ports.tip()
         attestation = message.attestation
-        key = (attestation.device, attestation.day)
+        corrects = attestation.step == CORRECTION
+        key = (attestation.device, attestation.day, attestation.revision if corrects else 0)
         if attestation.epoch != environment.epoch or message.validator >= len(environment.validators):
             return False
-        if self._released(snapshot, attestation.device, attestation.day):
+        if self._released(snapshot, *key) or (attestation.revision and not corrects):
             return False
         known = self._open.get(key)
         if known is None and len(self._open) >= MAX_OPEN_DAYS:
@@ -169,6 +173,7 @@ class Judge:
         if environment.epoch != self._epoch:
             self._epoch = environment.epoch
             self._begin_epoch(snapshot, environment)
+        self._attest_credits(snapshot, environment)
 
     async def on_tick(self) -> None:
         """Send what is due; called a few times a second."""
@@ -188,7 +193,7 @@ class Judge:
         latest_ms = self._ports.now_ms() - OTHERS_MS
         return {
             device
-            for (device, _), day in self._open.items()
+            for (device, *_), day in self._open.items()
             if day.agreed is not None and self._index not in day.votes and day.quorum_ms <= latest_ms
         }
 
@@ -203,9 +208,10 @@ class Judge:
         for signed in self._store.closes(device, self._reached.get(device, 0), held_seq):
             snapshot, _ = self._ports.tip()
             day = signed.close.day
-            if day >= first_judged_day(record) and not self._released(snapshot, device, day):
+            if day >= first_judged_day(record) and not self._released(snapshot, device, day, 0):
                 try:
                     verdict = await self._on_worker(self._verdicts.judge, record, signed)
+                    hours_wh = await self._on_worker(self._verdicts.hours, record, signed)
                 except ReadingRefusal as refusal:
                     self._ports.log("not_judged", device=device, day=day, code=refusal.code, why=str(refusal))
                     self._waiting[device] = _basis(record)
@@ -213,8 +219,8 @@ class Judge:
                 if _basis(self._device(device)) != _basis(record):
                     self.on_close(device)  # re-baselined meanwhile: begin again with the new record
                     return
-                self._judged[device, day] = Judged(signed, record.profile_hash, verdict)
-                self._attest(*self._ports.tip(), record, self._judged[device, day])
+                self._judged[device, day, 0] = Judged(signed, record.profile_hash, verdict, hours_wh)
+                self._attest(*self._ports.tip(), record, self._judged[device, day, 0])
             self._reached[device] = signed.close.last_seq
         # A new profile changes what is said of days that are not on the ledger yet.
         self._waiting[device] = _basis(record)
@@ -222,12 +228,26 @@ class Judge:
     def _attest(self, snapshot: Snapshot, environment: BlockEnvironment, device: Device, judged: Judged) -> None:
         scheme = snapshot.get(scheme_key(device.scheme))
         assert isinstance(scheme, Scheme)
+        attestation = attestation_of(
+            device, scheme, judged.close.close, judged.verdict, judged.hours_wh, environment.epoch
+        )
+        self._sign_and_send((device.id, attestation.day, 0), attestation, environment)
+
+    def _attest_credits(self, snapshot: Snapshot, environment: BlockEnvironment) -> None:
+        """What a quorum's corrections added waits for attestations: there is nothing left to judge about it."""
+        if self._index is None:
+            return
+        for credit in credits_in(snapshot):
+            key, device = (credit.device, credit.day, credit.revision), self._device(credit.device)
+            known = self._open.get(key)
+            if device is not None and (known is None or self._index not in known.votes):
+                self._sign_and_send(key, credited(credit, device, environment.epoch, NO_INPUTS), environment)
+
+    def _sign_and_send(self, key: DayKey, attestation: Attestation, environment: BlockEnvironment) -> None:
         assert self._index is not None
-        close = judged.close.close
-        attestation = attestation_of(device, scheme, close, judged.verdict, environment.epoch)
         signature = self._ports.sign(attestation_bytes(environment.chain, attestation))
-        self._count((device.id, close.day), self._index, (attestation, signature), environment)
-        self._open[device.id, close.day].own_sent_ms = self._ports.now_ms()
+        self._count(key, self._index, (attestation, signature), environment)
+        self._open[key].own_sent_ms = self._ports.now_ms()
         self._ports.send(AttestationMsg(attestation, self._index, signature))
 
     def _begin_epoch(self, snapshot: Snapshot, environment: BlockEnvironment) -> None:
@@ -270,9 +290,11 @@ class Judge:
         """By device: its attested days, ascending, of the month of the earliest one."""
         found: dict[int, list[AttestedDay]] = {}
         agreed = sorted((key, day.agreed) for key, day in self._open.items() if day.agreed is not None)
-        for (device, day), attested in agreed:
+        for (device, day, _), attested in agreed:
             days = found.setdefault(device, [])
             same_month = not days or month_of_day(days[0].attestation.day) == month_of_day(day)
+            if days and days[-1].attestation.day == day:
+                continue  # a verdict and a correction of one day go into two issues
             if same_month and len(days) < MAX_DAYS:
                 days.append(attested)
         return found
@@ -282,7 +304,7 @@ class Judge:
     def _due(self, days: list[AttestedDay], environment: BlockEnvironment, now_ms: int) -> bool:
         """Whose turn it is: one validator by the first day's key, the others when it stays silent."""
         first = days[0].attestation
-        since_ms = self._open[first.device, first.day].quorum_ms
+        since_ms = self._open[first.device, first.day, first.revision].quorum_ms
         count = len(environment.validators)
         all_signed = all(len(day.signatures) == count for day in days)
         wait_ms = 0 if all_signed else ALL_SIGNED_MS
@@ -322,7 +344,11 @@ class Judge:
         return record if isinstance(record, Device) else None
 
     @staticmethod
-    def _released(snapshot: Snapshot, device: int, day: int) -> bool:
+    def _released(snapshot: Snapshot, device: int, day: int, revision: int) -> bool:
+        """Nothing is to be issued of it any more, or not yet."""
+        if revision:
+            credit = credit_of(snapshot, device, day)
+            return credit is None or credit.revision != revision
         return snapshot.get(release_key(device, day, PROMPT, 0)) is not None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from node.accusing import Accusing
 from node.app import Node, Part, load_keys, run_node
 from node.config import load_config
+from node.correcting import Correcting
 from node.metering import Metering
 from node.serving import Serving
 from node.settling import Settling
@@ -20,4 +21,4 @@ def run(home: Path, passphrase: Callable[[Path], bytes | None] = lambda path: No
 def parts(node: Node) -> list[Part]:
     """Readings before the API that takes them in; on the way down the API goes first."""
     metering = Metering(node)
-    return [metering, Settling(node), Accusing(node), Serving(node, metering)]
+    return [metering, Settling(node), Correcting(node), Accusing(node), Serving(node, metering)]

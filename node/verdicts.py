@@ -7,6 +7,7 @@ days before it in the order of the chain, and the frozen profile. For a worker t
 from collections import OrderedDict
 
 from contracts.issue import BASIS_POINTS, NO_INPUTS
+from contracts.schemes import granular
 from node.baselines import Baselines, facts_of
 from node.readings import ReadingStore
 from node.wire import Close, DayClose
@@ -40,6 +41,10 @@ class Verdicts:
         earlier = [self._grid(facts, other.close) for other in before]
         return judge_day(facts, profile, close.day, self._grid(facts, close), earlier)
 
+    def hours(self, device: Device, signed: DayClose) -> tuple[int, ...]:
+        """The energy of a held day by the hour."""
+        return self._grid(facts_of(device), signed.close).hours_wh
+
     def _grid(self, facts: DeviceFacts, close: Close) -> DayReadings:
         key = (facts, close)
         grid = self._grids.get(key)
@@ -54,8 +59,11 @@ class Verdicts:
         return grid
 
 
-def attestation_of(device: Device, scheme: Scheme, close: Close, verdict: DayVerdict, epoch: int) -> Attestation:
+def attestation_of(
+    device: Device, scheme: Scheme, close: Close, verdict: DayVerdict, hours_wh: tuple[int, ...], epoch: int
+) -> Attestation:
     """One release step: the scheme's first share of the accepted energy (research/registry.md section 4)."""
+    release_wh = verdict.accepted_wh * scheme.release_shares[PROMPT] // BASIS_POINTS
     return Attestation(
         epoch=epoch,
         device=device.id,
@@ -68,6 +76,7 @@ def attestation_of(device: Device, scheme: Scheme, close: Close, verdict: DayVer
         verifier_version=VERIFIER_VERSION,
         verdict=VERDICT_NAMES.index(verdict.verdict),
         reasons=verdict.reasons,
-        release_wh=verdict.accepted_wh * scheme.release_shares[PROMPT] // BASIS_POINTS,
+        release_wh=release_wh,
         energy_wh=verdict.energy_wh,
+        hours_wh=hours_wh if granular(scheme) and release_wh else (),
     )

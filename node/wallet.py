@@ -14,7 +14,7 @@ import msgspec
 from node.failures import KeystoreError
 from node.keystore import PrivateKey
 from state.codec import decode, encode
-from state.crypto import verify
+from state.crypto import signed_bytes, verify
 from state.errors import BadField, DecodeError, MoneyDiffers, RangesDiffer, SignerMismatch, WrongChain
 from state.outputs import Bundle, Funds, quantity
 from state.transaction import (
@@ -34,6 +34,7 @@ from state.units import MAX_ACTIONS, MAX_TX_BYTES, Outpoint
 EXPIRY_AHEAD = 1_000  # blocks: minutes on a busy network, hours on an idle one
 MAX_INPUTS = 256  # of one action
 FILE_SCHEMA = "transaction_file/1"
+READ_TAG = "wattest/read"  # as `node/api/access.py` has it
 
 Held = TypeVar("Held", Bundle, Funds)
 
@@ -96,6 +97,11 @@ def sign_body(body: Body, key: PrivateKey) -> bytes:
 
 def register_key(key: bytes, name: str, country: str, recovery_key: bytes = b"") -> Register:
     return Register(key=key, name=name, country=country, recovery_key=recovery_key)
+
+
+def reader_header(key: PrivateKey, chain: bytes, participant: int, until: int) -> str:
+    """Who is reading, for a node's API: it shows a participant what is not for everybody (docs/ACCESS.md)."""
+    return f"{participant}:{until}:{key.sign(signed_bytes(READ_TAG, chain, (participant, until))).hex()}"
 
 
 # --- a transaction on its way between signers

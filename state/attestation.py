@@ -10,6 +10,7 @@ from state.units import U8, U16, U32, U64, Code, Hash, OptionalKey, Signature
 
 ACCEPT, HOLD, REJECT = 0, 1, 2
 VERDICT_NAMES = ("accept", "hold", "reject")
+CORRECTION = 3  # step: what a quorum decided after an error was proven
 PROMPT = 0  # step: the whole accepted day at once, until the ladder of windows exists
 
 TAG = "wattest/attest"
@@ -31,6 +32,7 @@ class Attestation(Wire, frozen=True):
     reasons: Annotated[tuple[Code, ...], Meta(max_length=32)]  # sorted codes
     release_wh: U64
     energy_wh: U64
+    hours_wh: Annotated[tuple[U64, ...], Meta(max_length=24)] = ()  # the release by hour, in a granular scheme
 
 
 class SignedBy(Wire, frozen=True):

@@ -331,6 +331,46 @@ class CarryDiffers(StateRefusal):
     sentence = "The {field} of device {device} is {expected}, the action says {claimed}."
 
 
+class NotHeld(StateRefusal):
+    code = "not_held"
+    sentence = "Day {day} of device {device} was accepted; only a held or refused day can be objected to."
+
+
+class NoDebt(StateRefusal):
+    code = "no_debt"
+    sentence = "Device {device} owes nothing: there is nothing to withdraw for."
+
+
+class DebtOpen(StateRefusal):
+    code = "debt_open"
+    sentence = "Device {device} owes {debt_wh} Wh that were certified in error; until then its operator cannot do this."
+
+
+class WrongCertificates(StateRefusal):
+    code = "wrong_certificates"
+    sentence = "These certificates cannot be withdrawn: {why}."
+
+
+class NotYet(StateRefusal):
+    code = "not_yet"
+    sentence = "{what} is bound until {until}; the ledger's time is {now}."
+
+
+class AmendLate(StateRefusal):
+    code = "amend_late"
+    sentence = "The words of statement {statement} could be amended until {until}; the ledger's time is {now}."
+
+
+class NotHolder(AuthorityRefusal):
+    code = "not_holder"
+    sentence = "Statement {statement} is participant {holder}'s, not {claimed}'s."
+
+
+class HandoverOver(StateRefusal):
+    code = "handover_over"
+    sentence = "What was handed over could be accepted until {until}; the ledger's time is {now}."
+
+
 class ProfileMissing(StateRefusal):
     code = "profile_missing"
     sentence = "Device {device} has no signed baseline profile {profile}."

@@ -8,7 +8,7 @@ without reading anything, `derived_rows` gives the rows to write:
               expired stay, so the rows of a device always partition 1 .. next_serial - 1.
     ISSUED    device, first serial -> the issue. Never changes: where every history begins.
     SPENT     outpoint -> by what, when, and which ranges went where: one step of a history.
-    HOLDING   participant, outpoint -> kind of output: what somebody holds now.
+    HOLDING   participant, outpoint -> kind of output: what somebody holds now, or may accept.
     TRANSACTION, BLOCK_HASH -> where a transaction or block stands.
 """
 
@@ -30,12 +30,14 @@ from state.keyspace import (
     transaction_key,
 )
 from state.movement import Movement
-from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, holder_of
+from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, Pending, Security, holder_of
 from state.store import Store
 from state.units import U16, U32, U64, Code, Hash, Outpoint
 
-KIND_BYTES = {Bundle: b"bundle", Funds: b"funds", Offer: b"offer", Bid: b"bid", Delivery: b"delivery"}
-STATUS_LIVE = {Bundle: "active", Offer: "locked", Delivery: "reserved"}
+KIND_BYTES = {Bundle: b"bundle", Funds: b"funds", Offer: b"offer", Bid: b"bid", Delivery: b"delivery",
+              Pending: b"pending", Security: b"security"}  # fmt: skip
+HANDED = b"handed"  # to the receiver, who may accept it: it is the sender's until then
+STATUS_LIVE = {Bundle: "active", Offer: "locked", Pending: "locked", Delivery: "reserved"}
 STATUS_DEAD = {"retire": "retired", "expire": "expired", "withdraw": "withdrawn"}
 
 
@@ -120,6 +122,8 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
     for outpoint, output in movement.spent:
         holder, lot = holder_of(output), lot_of(output)
         rows[holding_key(holder, outpoint)] = None
+        if isinstance(output, Pending):
+            rows[holding_key(output.to, outpoint)] = None
         parts: tuple[Heir, ...] = ()
         if lot is not None:
             parts = _parts(lot, heirs.get(lot.device, []))
@@ -131,6 +135,8 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
     for outpoint, output in movement.created:
         holder, lot = holder_of(output), lot_of(output)
         rows[holding_key(holder, outpoint)] = KIND_BYTES[type(output)]
+        if isinstance(output, Pending):
+            rows[holding_key(output.to, outpoint)] = HANDED
         if lot is None:
             continue
         rows[number_key(lot.device, lot.start)] = _number_row(lot.end, outpoint)
@@ -144,9 +150,9 @@ def lot_of(output: Output) -> Bundle | None:
     match output:
         case Bundle():
             return output
-        case Offer() | Delivery():
+        case Offer() | Delivery() | Pending():
             return output.lot
-        case Funds() | Bid():
+        case Funds() | Bid() | Security():
             return None
 
 
@@ -211,7 +217,9 @@ def where(store: Store, device: int, serial: int) -> Whereabouts | None:
         return None
     output = store.get(output_key(outpoint))
     if output is not None:
-        assert isinstance(output, Bundle | Offer | Delivery), "a range lies in an output that holds certificates"
+        assert isinstance(output, Bundle | Offer | Delivery | Pending), (
+            "a range lies in an output that holds certificates"
+        )
         holder, status = holder_of(output), STATUS_LIVE[type(output)]
         return Whereabouts(device, serial, start, end, status, holder, outpoint, b"", 0)
     spent = spent_row(store, outpoint)

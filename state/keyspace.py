@@ -43,6 +43,17 @@ class Space(IntEnum):
     AUCTION_WAITING = 0x28
     NEXT_VALIDATORS = 0x29
     EPOCH_SET = 0x2A
+    KEY_CHANGE = 0x2B
+    RECOVERY = 0x2C
+    RECOVERY_DUE = 0x2D
+    APPEAL = 0x2E
+    DEBT = 0x2F
+    DEBT_DUE = 0x30
+    CREDIT = 0x31
+    SECURITY = 0x32
+    PRICE = 0x33
+    AMENDMENT = 0x34
+    STANDING = 0x35
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -90,6 +101,17 @@ _AUCTION_CLOSE = bytes((Space.AUCTION_CLOSE,))
 _AUCTION_WAITING = bytes((Space.AUCTION_WAITING,))
 _DELIVERY = bytes((Space.DELIVERY,))
 _EPOCH_SET = bytes((Space.EPOCH_SET,))
+_KEY_CHANGE = bytes((Space.KEY_CHANGE,))
+_RECOVERY = bytes((Space.RECOVERY,))
+_DEBT = bytes((Space.DEBT,))
+_DEBT_DUE = bytes((Space.DEBT_DUE,))
+_CREDIT = bytes((Space.CREDIT,))
+_SECURITY = bytes((Space.SECURITY,))
+_PRICE = bytes((Space.PRICE,))
+_AMENDMENT = bytes((Space.AMENDMENT,))
+_STANDING = bytes((Space.STANDING,))
+_APPEAL = bytes((Space.APPEAL,))
+_RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
 _NUMBER = bytes((Space.NUMBER,))
 _ISSUED = bytes((Space.ISSUED,))
@@ -175,6 +197,39 @@ def release_key(device: int, day: int, step: int, revision: int) -> bytes:
     return _RELEASE + device.to_bytes(4, "big") + day.to_bytes(4, "big") + bytes((step, revision))
 
 
+def appeal_key(device: int, day: int, step: int, revision: int) -> bytes:
+    return _APPEAL + device.to_bytes(4, "big") + day.to_bytes(4, "big") + bytes((step, revision))
+
+
+def debt_key(device: int) -> bytes:
+    return _DEBT + device.to_bytes(4, "big")
+
+
+def debt_due_key(due_at: int, device: int) -> bytes:
+    return _DEBT_DUE + due_at.to_bytes(8, "big") + device.to_bytes(4, "big")
+
+
+def credit_key(device: int, day: int) -> bytes:
+    return _CREDIT + device.to_bytes(4, "big") + day.to_bytes(4, "big")
+
+
+def security_key(device: int, outpoint: Outpoint) -> bytes:
+    return _SECURITY + device.to_bytes(4, "big") + outpoint
+
+
+def price_key(scheme: int) -> bytes:
+    """The price of the last auction that traded certificates of this scheme."""
+    return _PRICE + scheme.to_bytes(4, "big")
+
+
+def amendment_key(statement: bytes) -> bytes:
+    return _AMENDMENT + statement
+
+
+def standing_key(device: int, number: int) -> bytes:
+    return _STANDING + device.to_bytes(4, "big") + number.to_bytes(4, "big")
+
+
 def statement_key(statement: bytes) -> bytes:
     return _STATEMENT + statement
 
@@ -202,6 +257,24 @@ def retired_key(vote_key: bytes) -> bytes:
 def equivocation_key(epoch: int, signer: int) -> bytes:
     """That evidence against this signer of this epoch was shown: once is enough."""
     return _REFERENCE + b"e" + epoch.to_bytes(8, "big") + signer.to_bytes(2, "big")
+
+
+def former_key(public: bytes) -> bytes:
+    """A key of a participant, meter or gateway that another replaced: it never comes back."""
+    return _REFERENCE + b"k" + public
+
+
+def key_change_key(kind: str, subject: int, sequence: int) -> bytes:
+    """`kind` is participant, meter or gateway; `sequence` counts the changes of this subject from 1."""
+    return _KEY_CHANGE + kind[:1].encode() + subject.to_bytes(4, "big") + sequence.to_bytes(4, "big")
+
+
+def recovery_key(participant: int) -> bytes:
+    return _RECOVERY + participant.to_bytes(4, "big")
+
+
+def recovery_due_key(due_at: int, participant: int) -> bytes:
+    return _RECOVERY_DUE + due_at.to_bytes(8, "big") + participant.to_bytes(4, "big")
 
 
 def output_count_key(participant: int) -> bytes:

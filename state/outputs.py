@@ -59,7 +59,23 @@ class Delivery(Wire, frozen=True, tag="delivery"):
     payment: Funds
 
 
-Output = Bundle | Funds | Offer | Bid | Delivery
+class Pending(Wire, frozen=True, tag="pending"):
+    """Certificates handed over to somebody who has not accepted them yet; until then they are the sender's."""
+
+    lot: Bundle
+    to: U32
+    until: U64  # s; not to be accepted from then on
+
+
+class Security(Wire, frozen=True, tag="security"):
+    """Money pledged for a device: it pays for what was certified in error and not made up for."""
+
+    device: U32
+    funds: Funds
+    notice_at: U64  # s, when its owner asked for it back; 0 = not asked
+
+
+Output = Bundle | Funds | Offer | Bid | Delivery | Pending | Security
 
 
 def quantity(bundle: Bundle) -> int:
@@ -73,8 +89,10 @@ def holder_of(output: Output) -> int:
     match output:
         case Bundle() | Funds() | Bid():
             return output.holder
-        case Offer() | Delivery():
+        case Offer() | Delivery() | Pending():
             return output.lot.holder
+        case Security():
+            return output.funds.holder
 
 
 def retire_until(output: Output) -> int:
@@ -84,9 +102,9 @@ def retire_until(output: Output) -> int:
     match output:
         case Bundle():
             return output.retire_until
-        case Offer() | Delivery():
+        case Offer() | Delivery() | Pending():
             return output.lot.retire_until
-        case Funds() | Bid():
+        case Funds() | Bid() | Security():
             return NEVER
 
 

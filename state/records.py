@@ -20,6 +20,8 @@ class Role(StrEnum):
 
     PAYMENT_OPERATOR = "payment_operator"
     MARKET_OPERATOR = "market_operator"
+    AUTHORITY = "authority"  # answers objections, sees what the public does not (docs/ACCESS.md)
+    AUDITOR = "auditor"  # sees what the public does not, and changes nothing
 
 
 class Channel(IntEnum):
@@ -230,7 +232,8 @@ class Issuance(Wire, frozen=True, tag="issuance"):
 class MonthEnergy(Wire, frozen=True, tag="month_energy"):
     """The account of Wh of (device, production month): certificates are its whole multiples of the face value.
 
-    `carry_in_wh + released_wh == face_value * issued + carry_wh + moved_wh` at all times.
+    At all times `carry_in_wh + released_wh + returned_wh` equals
+    `face_value * issued + carry_wh + moved_wh + corrected_wh + netted_wh` (`contracts/accounts.py`).
     """
 
     device: U32
@@ -241,6 +244,63 @@ class MonthEnergy(Wire, frozen=True, tag="month_energy"):
     carry_in_wh: U64  # taken over from earlier months when this account was opened
     carry_wh: U64
     moved_wh: U64  # handed on to a later month
+    withdrawn: U64  # certificates of this month taken back after an error
+    corrected_wh: U64  # carry that a correction took away
+    netted_wh: U64  # released, and used up to pay a debt
+    returned_wh: U64  # the rest of a withdrawn certificate, back in the carry
+    given_wh: U64  # energy of withdrawn certificates that paid another device's debt
+
+
+class Debt(Wire, frozen=True, tag="debt"):
+    """Energy of a device that was certified in error and is not made up for; the record stays when it is paid.
+
+    `incurred_wh == debt_wh + netted_wh + received_wh + forfeited_wh + what withdrawing own certificates paid`.
+    """
+
+    device: U32
+    month: U32  # of the last correction that added to it
+    debt_wh: U64
+    incurred_wh: U64
+    netted_wh: U64  # paid by new releases
+    received_wh: U64  # paid by certificates of other devices
+    forfeited_wh: U64  # paid in money, from the pledges
+    due_at: U64  # s, 0 while nothing is owed
+
+
+class Credit(Wire, frozen=True, tag="credit"):
+    """Energy that a correction added to a day; it waits for the issue that makes certificates of it."""
+
+    device: U32
+    day: U32
+    revision: U8
+    credit_wh: U64
+    energy_wh: U64  # of the day, corrected
+    readings_root: Hash  # of the evidence
+
+
+class Amendment(Wire, frozen=True, tag="amendment"):
+    """The words of a statement put right, beside the first version, which stays."""
+
+    statement: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    beneficiary_name: Name
+    location: Name
+    note: Note
+    amended_at: U64  # s
+    txid: Hash
+
+
+class Standing(Wire, frozen=True, tag="standing"):
+    """A transfer rule that every issue of a device carries out."""
+
+    id: U32
+    device: U32
+    owner: U32
+    to: U32
+    share: U16  # basis points of each issue
+    maximum: U64  # certificates in all, 0 = no limit
+    moved: U64  # certificates so far
+    until: U64  # s
+    txid: Hash
 
 
 class Release(Wire, frozen=True, tag="release"):
@@ -256,6 +316,28 @@ class Release(Wire, frozen=True, tag="release"):
     release_wh: U64
     readings_root: Hash
     txid: Hash
+
+
+class Appeal(Wire, frozen=True, tag="appeal"):
+    """An objection to the record of a day, and what the authority answered. Status: open, upheld or dismissed."""
+
+    device: U32
+    day: U32
+    step: U8
+    revision: U8
+    owner: U32
+    reason: Note
+    evidence_hash: OptionalKey
+    filed_at: U64  # s
+    answer_until: U64
+    txid: Hash
+    status: Code
+    authority: U32  # 0 until it is answered
+    answer: Note
+    answer_hash: OptionalKey
+    answered_at: U64
+    late: bool  # answered after `answer_until`
+    answer_txid: OptionalKey
 
 
 class Proposal(Wire, frozen=True, tag="proposal"):
@@ -291,6 +373,16 @@ class EnergyCode(Wire, frozen=True):
     fuels: tuple[Code, ...]
 
 
+class Terms(Wire, frozen=True):
+    """How long people have, in seconds of block time."""
+
+    recovery_delay_s: U64  # between the quorum's approval of a recovery and the new key
+    appeal_s: U64  # in which the authority should answer an objection
+    amend_s: U64  # after a retirement, in which the text of its statement may be amended once
+    debt_s: U64  # after which the deposit pays for energy that was certified in error
+    forfeit_to: U32  # the participant that such a deposit goes to
+
+
 class Parameters(Wire, frozen=True, tag="parameters"):
     """Of the network, from its genesis; docs/GENESIS.md documents each."""
 
@@ -304,12 +396,35 @@ class Parameters(Wire, frozen=True, tag="parameters"):
     issuing: bool
     auctions: bool
     energy_codes: tuple[EnergyCode, ...]
+    terms: Terms
 
 
 class KeyOwner(Wire, frozen=True, tag="key_owner"):
     """Whose current key this is."""
 
     participant: U32
+
+
+class KeyChange(Wire, frozen=True, tag="key_change"):
+    """One key took another's place; the whole list is the history of a participant's, meter's or gateway's keys."""
+
+    kind: Code  # participant | meter | gateway
+    subject: U32
+    former: OptionalKey  # empty where none was named before
+    key: OptionalKey  # empty where a gateway signs from then on
+    reason: Code  # rotation | recovery | quorum
+    at: U64  # s of block time
+    height: U64
+    txid: Hash
+
+
+class PendingRecovery(Wire, frozen=True, tag="pending_recovery"):
+    """A recovery that a quorum approved: the new key takes over at `due_at` unless the owner vetoes."""
+
+    participant: U32
+    key: Key
+    approved_at: U64  # s
+    due_at: U64
 
 
 class Counter(Wire, frozen=True, tag="counter"):
@@ -345,10 +460,17 @@ Record = (
     | Issuance
     | MonthEnergy
     | Release
+    | Appeal
+    | Debt
+    | Credit
+    | Amendment
+    | Standing
     | Proposal
     | Statement
     | Parameters
     | KeyOwner
+    | KeyChange
+    | PendingRecovery
     | Counter
     | Pointer
     | Used

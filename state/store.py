@@ -32,6 +32,17 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     AUCTION_WAITING 0x28  committed  auction u32                         Counter
     NEXT_VALIDATORS 0x29  committed  -                                   NextValidators
     EPOCH_SET       0x2a  committed  epoch u64                           EpochSet
+    KEY_CHANGE      0x2b  committed  kind, subject u32, number u32       KeyChange
+    RECOVERY        0x2c  committed  participant u32                     PendingRecovery
+    RECOVERY_DUE    0x2d  committed  due_at u64, participant u32         Counter
+    APPEAL          0x2e  committed  device u32, day u32, step, revision Appeal
+    DEBT            0x2f  committed  device u32                          Debt
+    DEBT_DUE        0x30  committed  due_at u64, device u32              Counter
+    CREDIT          0x31  committed  device u32, day u32                 Credit
+    SECURITY        0x32  committed  device u32, outpoint                Pointer
+    PRICE           0x33  committed  scheme u32                          Counter
+    AMENDMENT       0x34  committed  statement id                        Amendment
+    STANDING        0x35  committed  device u32, number u32              Standing
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32

@@ -11,11 +11,12 @@ from msgspec import Meta
 from state.attestation import Attestation, SignedBy
 from state.codec import Wire, decode, encode
 from state.crypto import H, signed_bytes
-from state.records import AuctionClass, DeviceFacts
+from state.records import AuctionClass, DeviceFacts, Scheme
 from state.units import (
     MAX_ACTIONS,
     MAX_SIGNERS,
     MAX_TX_BYTES,
+    U8,
     U16,
     U32,
     U64,
@@ -45,6 +46,48 @@ class Register(Wire, frozen=True, tag="register"):
     name: Name
     country: Code
     recovery_key: OptionalKey
+
+
+class RotateKey(Wire, frozen=True, tag="rotate_key"):
+    """A participant signs with `key` from here on. Signed by its current key, and by the new one to show possession."""
+
+    participant: U32
+    key: Key
+
+
+class NameRecovery(Wire, frozen=True, tag="name_recovery"):
+    """Another recovery key, empty = none any more. Signed by the current key and, where one is named, the old one.
+
+    Both, because a thief of the current key must not be able to shut the recovery key out.
+    """
+
+    participant: U32
+    recovery_key: OptionalKey
+
+
+class RecoverKey(Wire, frozen=True, tag="recover_key"):
+    """A lost or stolen key is replaced at once. Signed by the recovery key and by the new key."""
+
+    participant: U32
+    recovery_key: Key
+    key: Key
+    next_recovery_key: OptionalKey
+
+
+class VetoRecovery(Wire, frozen=True, tag="veto_recovery"):
+    """The owner stops a recovery that a quorum approved. Signed by its current key, or by its recovery key."""
+
+    participant: U32
+    recovery_key: OptionalKey  # empty where the current key signs
+
+
+class RotateCredential(Wire, frozen=True, tag="rotate_credential"):
+    """A meter or gateway signs readings with `key` from here on. Signed by its owner, the old key and the new one."""
+
+    kind: Code  # meter | gateway
+    subject: U32  # the meter's device, or the gateway
+    former: Key
+    key: Key
 
 
 class RoleContent(Wire, frozen=True, tag="role"):
@@ -82,6 +125,32 @@ class ProfileContent(Wire, frozen=True, tag="profile"):
     profile_hash: Hash
     window_from: U64
     window_to: U64
+
+
+class RecoverContent(Wire, frozen=True, tag="recover"):
+    """A participant that lost its key gets another after a delay, unless it vetoes. The new key signs the proposal."""
+
+    participant: U32
+    key: Key
+    reason: Note
+
+
+class CorrectContent(Wire, frozen=True, tag="correct"):
+    """What the energy of a judged day really was, after an error was proven. `revision` counts from 1."""
+
+    device: U32
+    day: U32
+    revision: U8
+    energy_wh: U64
+    release_wh: U64  # of the whole day, as it should have been
+    reason: Note
+    evidence_hash: OptionalKey
+
+
+class SchemeContent(Wire, frozen=True, tag="scheme"):
+    """A new kind of certificates, or other terms for what will be issued of a known one."""
+
+    scheme: Scheme
 
 
 class RenewContent(Wire, frozen=True, tag="renew"):
@@ -124,6 +193,9 @@ ProposalContent = (
     | ValidatorContent
     | RemoveValidatorContent
     | RotateVoteKeyContent
+    | RecoverContent
+    | CorrectContent
+    | SchemeContent
 )
 
 
@@ -153,6 +225,34 @@ class Evidence(Wire, frozen=True, tag="evidence"):
     signer: U16
     first: EncodedVote
     second: EncodedVote
+
+
+# --- objections
+
+
+class FileAppeal(Wire, frozen=True, tag="appeal"):
+    """The owner of a device objects to the verdict on one of its days. The evidence stays off the ledger."""
+
+    owner: U32
+    device: U32
+    day: U32
+    step: U8
+    revision: U8
+    reason: Note
+    evidence_hash: OptionalKey
+
+
+class AnswerAppeal(Wire, frozen=True, tag="answer_appeal"):
+    """An accredited authority upholds or dismisses an objection."""
+
+    authority: U32
+    device: U32
+    day: U32
+    step: U8
+    revision: U8
+    upheld: bool
+    answer: Note
+    answer_hash: OptionalKey
 
 
 # --- money
@@ -205,6 +305,7 @@ class Issue(Wire, frozen=True, tag="issue"):
     carry_out_wh: U64
     first_serial: U64
     count: U64
+    netted_wh: U64  # of the energy, what paid the device's debt first
 
 
 class Piece(Wire, frozen=True):
@@ -267,6 +368,91 @@ class Retire(Wire, frozen=True, tag="retire"):
     consumption_to: U64
     jurisdiction: Code  # CC[-SUB]
     statement_hash: Hash
+
+
+class Amend(Wire, frozen=True, tag="amend"):
+    """Other words in a statement: once, soon after the retirement, and never what was retired, for whom or why."""
+
+    holder: U32
+    statement: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    beneficiary_name: Name
+    location: Name
+    note: Note
+
+
+class HandOver(Wire, frozen=True, tag="hand_over"):
+    """A transfer that the receiver must accept before `until`."""
+
+    sender: U32
+    outpoint: Outpoint
+    start: U64
+    end: U64
+    to: U32
+    until: U64  # s
+    note: Note
+
+
+class AnswerHandover(Wire, frozen=True, tag="answer_handover"):
+    """The receiver accepts or declines, or the sender takes back."""
+
+    participant: U32
+    outpoint: Outpoint
+    accept: bool
+
+
+class SetStanding(Wire, frozen=True, tag="set_standing"):
+    """Of every issue of an own device, a share goes to another participant."""
+
+    owner: U32
+    device: U32
+    to: U32
+    share: U16  # basis points of each issue, rounded down to whole certificates
+    maximum: U64  # certificates in all, 0 = no limit
+    until: U64  # s
+
+
+class EndStanding(Wire, frozen=True, tag="end_standing"):
+    """Giver or receiver ends the rule."""
+
+    participant: U32
+    device: U32
+    number: U32
+
+
+class WithdrawnRange(Wire, frozen=True):
+    """The tail of a bundle, or all of it."""
+
+    outpoint: Outpoint
+    start: U64
+    end: U64
+
+
+class Withdraw(Wire, frozen=True, tag="withdraw"):
+    """Certificates of the operator are taken back for what a device was issued in error.
+
+    A machine action, but for certificates of other devices, which the operator hands in by its signature.
+    """
+
+    device: U32
+    ranges: Annotated[tuple[WithdrawnRange, ...], Meta(min_length=1, max_length=64)]
+
+
+class Pledge(Wire, frozen=True, tag="pledge"):
+    """Money of a device's owner is locked as its security."""
+
+    owner: U32
+    device: U32
+    currency: Code
+    amount: U64
+    inputs: Inputs
+
+
+class Unpledge(Wire, frozen=True, tag="unpledge"):
+    """The owner gives notice of a pledge, and after the term takes it back."""
+
+    owner: U32
+    device: U32
+    outpoint: Outpoint
 
 
 # --- market
@@ -333,6 +519,21 @@ Action = (
     | Cancel
     | Settle
     | Evidence
+    | RotateKey
+    | NameRecovery
+    | RecoverKey
+    | VetoRecovery
+    | RotateCredential
+    | FileAppeal
+    | AnswerAppeal
+    | Amend
+    | HandOver
+    | AnswerHandover
+    | SetStanding
+    | EndStanding
+    | Withdraw
+    | Pledge
+    | Unpledge
 )
 
 

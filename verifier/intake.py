@@ -18,6 +18,7 @@ Flags = npt.NDArray[np.bool_]
 
 COLDEST_CENTI_C, HOTTEST_CENTI_C = -6_000, 6_000  # outside this an outdoor sensor is broken
 MOST_NAMEPLATES = 4
+HOUR_S = 3_600
 MISSING = -(2**62)  # in an array: no value for this interval; far below anything measured
 
 
@@ -48,6 +49,13 @@ class DayReadings:
     def energy_wh(self) -> int:
         """Divided once per day, rounded down. Bound: 10^12 W x 86,400 s = 8.6e16."""
         return int(self.watts.sum()) * self.interval_s // 3600
+
+    @property
+    def hours_wh(self) -> tuple[int, ...]:
+        """Energy of each hour of the day; together exactly `energy_wh`, because the rounding is carried along."""
+        slots = max(1, HOUR_S // self.interval_s)
+        until = self.watts.cumsum()[slots - 1 :: slots] * self.interval_s // 3600
+        return tuple(int(after - before) for before, after in zip((0, *until[:-1]), until, strict=True))
 
 
 def read_day(device: DeviceFacts, day: int, readings: Iterable[Reading], broken: Iterable[str] = ()) -> DayReadings:

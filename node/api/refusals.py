@@ -37,6 +37,12 @@ class BadParameter(RequestRefusal):
     sentence = "The parameter {name} is not allowed: {why}."
 
 
+class BadReader(RequestRefusal):
+    status = 401
+    code = "bad_reader"
+    sentence = "The reader's header does not hold: {why}."
+
+
 class BadJson(RequestRefusal):
     code = "bad_json"
     sentence = "The body is not the JSON that is expected here: {why}."

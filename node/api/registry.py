@@ -55,6 +55,16 @@ async def days(call: Call) -> Answer:
     return paged("days", registry.days_page(call.store, call["id"], first, last, *call.page))
 
 
+async def appeals(call: Call) -> Answer:
+    """Objections to verdicts on the days of a device, with the authority's answers."""
+    return paged("appeals", registry.appeals_page(call.store, call["id"], *call.page))
+
+
+async def all_appeals(call: Call) -> Answer:
+    """Objections of every device; with `status`, only those."""
+    return paged("appeals", registry.all_appeals_page(call.store, call.get("status"), *call.page))
+
+
 async def readings(call: Call) -> Answer:
     """The raw readings of one UTC day as this node holds them."""
     registry.device_dict(call.store, call["id"])

@@ -99,9 +99,10 @@ STATUS_FIELDS = names(
     "chain_id name height hash state_root time_ms epoch view leader validators peers mempool syncing version node_index"
 )
 VALIDATORS_FIELDS = names("epoch last_height validators waiting")
-PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles")
+PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles key_changes pending_recovery")
 DEVICE_FIELDS = names(
-    "id owner scheme facts until next_serial profile_hash profile_from profile_to scheme_name credential months"
+    "id owner scheme facts until next_serial profile_hash profile_from profile_to scheme_name credential months "
+    "debt credits pledges standing"
 )
 CERTIFICATE_FIELDS = names(
     "number device start end status holder holder_name statement beneficiary registry issuance facts scheme ranges "
@@ -116,7 +117,7 @@ PROPOSAL_FIELDS = names(
 )
 STATEMENT_FIELDS = names(
     "id status holder holder_name txid action_index statement_hash quantity retired_at code emissions height time_ms "
-    "facts"
+    "facts amendment"
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -233,7 +234,14 @@ ROUTES: tuple[Route, ...] = (
         "outputs/1",
         ("outputs", "cursor"),
         where=BY_ID,
-        query=(*PAGED, Parameter("kind", choice("bundle", "funds", "offer", "bid", "delivery"), "only these")),
+        query=(
+            *PAGED,
+            Parameter(
+                "kind",
+                choice("bundle", "funds", "offer", "bid", "delivery", "pending", "handed", "security"),
+                "only these",
+            ),
+        ),
     ),
     Route(
         "GET",
@@ -252,6 +260,23 @@ ROUTES: tuple[Route, ...] = (
         ("days", "cursor"),
         where=BY_ID,
         query=(*PAGED, Parameter("from", DAY, "first day"), Parameter("to", DAY, "last day")),
+    ),
+    Route(
+        "GET",
+        "/v1/devices/{id}/appeals",
+        registry.appeals,
+        "appeals/1",
+        ("appeals", "cursor"),
+        where=BY_ID,
+        query=PAGED,
+    ),
+    Route(
+        "GET",
+        "/v1/appeals",
+        registry.all_appeals,
+        "appeals/1",
+        ("appeals", "cursor"),
+        query=(*PAGED, Parameter("status", choice("open", "upheld", "dismissed"), "only these")),
     ),
     Route(
         "GET",

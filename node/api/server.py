@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from node.api.access import HEADER, reader_of
 from node.api.calls import SERVICES, Call, Route
 from node.api.chain import CHAINS, Chains
 from node.api.guard import IN_FLIGHT, THROTTLE, InFlight, Next, guard
@@ -18,6 +19,7 @@ from node.api.search import SEARCHES, Searches
 from node.api.services import Services
 from node.api.streams import STREAMS, Streams
 from node.api.supply import SUPPLY
+from node.queries.access import shown
 from node.queries.supply import Supply
 
 LISTENING: dict[str, Any] = {
@@ -80,7 +82,8 @@ def _answer(route: Route) -> Next:
         result = await route.handler(call)
         if isinstance(result, web.StreamResponse):
             return result
-        body = msgspec.json.encode({"schema": route.answer, **result})
+        reader = reader_of(call.store, call.services.chain, request.headers.get(HEADER))
+        body = msgspec.json.encode({"schema": route.answer, **shown(result, reader)})
         return web.Response(body=body, status=route.status, content_type="application/json")
 
     return answer

@@ -63,6 +63,7 @@ def sheet(t: Texts, shown: dict[str, Any], others: Sequence[str] = ()) -> Sheet:
         ),
         sections=(
             _section(t("The claim"), *_claim(t, shown, facts)),
+            *((_section(t("Amended"), *_amendment(t, shown["amendment"])),) if shown.get("amendment") else ()),
             *(_section(bundle["facts"]["name"], *_bundle(t, bundle)) for bundle in facts["bundles"]),
             _section(t("On the ledger"), *_record(t, shown, facts, others)),
         ),
@@ -100,6 +101,16 @@ def _avoided(t: Texts, emissions: dict[str, Any] | None) -> tuple[Line, ...]:
     return (
         Line(t("Emissions avoided"), t("{amount} t of CO2e", amount=tonnes(t, emissions["avoided_g"]))),
         Line(t("Emission factor"), named),
+    )
+
+
+def _amendment(t: Texts, amended: dict[str, Any]) -> tuple[Line, ...]:
+    """Words put right once, soon after the retirement; the claim above and its proof keep the first version."""
+    return (
+        Line(t("Beneficiary"), ", ".join(part for part in (amended["beneficiary_name"], amended["location"]) if part)),
+        Line(t("Note"), amended["note"]),
+        Line(t("Amended (ledger time)"), moment(t, amended["amended_at"])),
+        Line(t("Transaction"), amended["txid"], f"/v1/transactions/{amended['txid']}", exact=True),
     )
 
 

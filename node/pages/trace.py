@@ -320,6 +320,16 @@ def _transferred(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
     return "hand", "hand", t("Transferred"), joined(lines)
 
 
+def _handed_over(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    text = frame.t("{holder} handed it over to somebody, who must accept it first.", holder=step["from_name"])
+    return "hand", "hand", frame.t("Handed over"), paragraph(text)
+
+
+def _handed_back(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    text = frame.t("It was not accepted and stayed with {holder}.", holder=step["to_name"])
+    return "hand", "quiet", frame.t("Not accepted"), paragraph(text)
+
+
 def _retired(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
     t, claim = frame.t, step["claim"]
     who = claim["beneficiary"]
@@ -368,6 +378,8 @@ STEPS = {
     "sold": _sold,
     "delivered": _delivered,
     "transferred": _transferred,
+    "handed_over": _handed_over,
+    "handed_back": _handed_back,
     "retired": _retired,
     "expired": _expired,
     "withdrawn": _withdrawn,

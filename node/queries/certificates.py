@@ -13,7 +13,7 @@ from state.errors import BadNumber, StoreMismatch, Unknown
 from state.history import STATUS_LIVE, Step, Whereabouts, history, holdings, lot_of, where
 from state.keyspace import Entry, Space, device_key, issuance_key, number_key, output_key, participant_key, scheme_key
 from state.numbering import CertificateNumber, format_number, parse_number, require_decoration
-from state.outputs import Bundle, Delivery, Offer, holder_of, quantity
+from state.outputs import Bundle, Delivery, Offer, Pending, holder_of, quantity
 from state.records import Device, Issuance, Participant, Scheme
 from state.store import Store
 from state.transaction import Retire
@@ -194,7 +194,7 @@ def _held_page(store: Store, holder: int, device: int | None, cursor: bytes | No
 
 
 def _live(store: Store, outpoint: bytes, output: Entry) -> dict[str, Any]:
-    assert isinstance(output, Bundle | Offer | Delivery), "only these hold certificates"
+    assert isinstance(output, Bundle | Offer | Delivery | Pending), "only these hold certificates"
     lot = output if isinstance(output, Bundle) else output.lot
     issuance = issuance_of(store, lot.issuance)
     return {

@@ -7,6 +7,7 @@ import msgspec
 from consensus.votes import Finalization, Quorum
 from contracts.events import EventRecord, event_dict
 from contracts.transition import describe
+from node.queries.access import shown as shown_to_all
 from node.queries.values import plain
 from state.block import Block, Header, header_hash
 from state.codec import Wire
@@ -48,6 +49,11 @@ def parameters_of(store: Store) -> Parameters:
 def validators_of(store: Store) -> list[Validator]:
     low = bytes((Space.VALIDATOR,))
     return [entry for _, entry in store.scan(low, space_end(low)) if isinstance(entry, Validator)]
+
+
+def time_of_tip(store: Store) -> int:
+    """Seconds of the newest block: the ledger's clock."""
+    return block_at(store, tip_height(store)).header.timestamp_ms // 1000 if tip_height(store) else 0
 
 
 def block_at(store: Store, height: int) -> Block:
@@ -149,7 +155,7 @@ def block_message(store: Store, height: int) -> dict[str, Any] | None:
         return None
     block = block_at(store, height)
     shown = header_dict(block.header, finalization_of(store, height))
-    return {
+    message = {
         "kind": "block",
         "height": height,
         "hash": shown["hash"],
@@ -162,6 +168,8 @@ def block_message(store: Store, height: int) -> dict[str, Any] | None:
         "transactions": len(block.transactions),
         "events": [event_dict(event) for event in events_of(store, height)],
     }
+    public: dict[str, Any] = shown_to_all(message)  # a stream has no reader of its own
+    return public
 
 
 def last_signed(store: Store, validators: int) -> list[int]:

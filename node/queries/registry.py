@@ -2,10 +2,16 @@
 
 from typing import Any
 
+from contracts.accounts import accounts_of, debt_of
+from contracts.appeal import overdue
 from contracts.calendar import date_of_day
-from contracts.issue import accounts_of
+from contracts.correct import credits_in
+from contracts.keys import key_changes
 from contracts.membership import waiting
+from contracts.security import securities
+from contracts.standing import standing_of
 from node.queries.certificates import bundle_dict, number_text
+from node.queries.chain import time_of_tip
 from node.queries.pages import Page, bounds, records, take
 from node.queries.values import plain
 from state.attestation import VERDICT_NAMES
@@ -16,12 +22,14 @@ from state.history import holdings, lot_of
 from state.keyspace import (
     PARAMETERS_KEY,
     Space,
+    appeal_key,
     device_key,
     gateway_key,
     key_owner_key,
     meter_key,
     participant_key,
     proposal_key,
+    recovery_key,
     release_key,
     role_key,
     scheme_key,
@@ -29,6 +37,7 @@ from state.keyspace import (
 )
 from state.outputs import Output, quantity
 from state.records import (
+    Appeal,
     Device,
     Gateway,
     KeyOwner,
@@ -44,7 +53,15 @@ from state.records import (
 from state.store import Store
 from state.transaction import ProposalContent
 
-STATUS_OF_KIND = {"bundle": "active", "offer": "locked", "delivery": "reserved", "bid": "locked", "funds": "active"}
+STATUS_OF_KIND = {
+    "bundle": "active",
+    "offer": "locked",
+    "pending": "locked",
+    "delivery": "reserved",
+    "bid": "locked",
+    "funds": "active",
+    "security": "locked",
+}
 
 # --- participants
 
@@ -55,7 +72,13 @@ def participant_dict(store: Store, participant: int) -> dict[str, Any]:
         raise Unknown(what="participant", id=participant)
     low = role_key(participant, "")
     roles = [entry for _, entry in store.scan(low, space_end(low)) if isinstance(entry, RoleGrant)]
-    return {**_bare(found), "roles": [{"role": grant.role, "until": str(grant.until)} for grant in roles]}
+    waiting_key = store.get(recovery_key(participant))
+    return {
+        **_bare(found),
+        "roles": [{"role": grant.role, "until": str(grant.until)} for grant in roles],
+        "key_changes": [_bare(change) for change in key_changes(store, "participant", participant)],
+        "pending_recovery": _bare(waiting_key) if waiting_key is not None else None,
+    }
 
 
 def participants_page(store: Store, cursor: bytes | None, limit: int) -> Page:
@@ -104,6 +127,10 @@ def device_dict(store: Store, device: int) -> dict[str, Any]:
         "scheme_name": scheme.name if isinstance(scheme, Scheme) else "",
         "credential": _credential(store, device),
         "months": [_bare(account) for account in accounts_of(store, device)],
+        "debt": _bare(debt) if (debt := debt_of(store, device)) is not None else None,
+        "credits": [_bare(credit) for credit in credits_in(store, device)],
+        "pledges": [{"outpoint": point.hex(), **_bare(locked)} for point, locked in securities(store, device)],
+        "standing": [_bare(rule) for rule in standing_of(store, device)],
     }
 
 
@@ -121,7 +148,13 @@ def _credential(store: Store, device: int) -> dict[str, Any] | None:
         return None
     gateway = store.get(gateway_key(meter.gateway)) if meter.gateway else None
     key = gateway.key if isinstance(gateway, Gateway) else meter.key
-    return {"key": key.hex(), "gateway": meter.gateway, "until": str(meter.until)}
+    changes = key_changes(store, "gateway" if meter.gateway else "meter", meter.gateway or device)
+    return {
+        "key": key.hex(),
+        "gateway": meter.gateway,
+        "until": str(meter.until),
+        "changes": [_bare(change) for change in changes],
+    }
 
 
 def days_page(store: Store, device: int, first: int, last: int, cursor: bytes | None, limit: int) -> Page:
@@ -140,6 +173,31 @@ def release_dict(found: Any) -> dict[str, Any]:
         "date": date_of_day(found.day).isoformat(),
         "verdict": VERDICT_NAMES[found.verdict],
     }
+
+
+# --- objections
+
+
+def appeals_page(store: Store, device: int, cursor: bytes | None, limit: int) -> Page:
+    """Objections to days of a device, oldest day first."""
+    if not isinstance(store.get(device_key(device)), Device):
+        raise Unknown(what="device", id=device)
+    rows = store.scan(*bounds(appeal_key(device, 0, 0, 0)[:5], cursor))
+    return take(rows, limit, lambda _, found: appeal_dict(found, time_of_tip(store)))
+
+
+def all_appeals_page(store: Store, status: str | None, cursor: bytes | None, limit: int) -> Page:
+    now = time_of_tip(store)
+
+    def show(_: bytes, found: Appeal) -> dict[str, Any] | None:
+        return appeal_dict(found, now) if status in (None, found.status) else None
+
+    return records(store, Space.APPEAL, cursor, limit, show)
+
+
+def appeal_dict(found: Any, time_s: int) -> dict[str, Any]:
+    assert isinstance(found, Appeal)
+    return {**_bare(found), "date": date_of_day(found.day).isoformat(), "overdue": overdue(found, time_s)}
 
 
 # --- the network

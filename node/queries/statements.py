@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from contracts.amend import amendment_of
 from contracts.genesis import Genesis
 from contracts.statement import StatementFacts, statement_facts, statement_hash
 from node.queries.certificates import issuance_of, name_of
@@ -112,7 +113,22 @@ def statement_dict(store: Store, identity: bytes, emissions: Emissions | None = 
         "height": block.header.height,
         "time_ms": block.header.timestamp_ms,
         "facts": shown,
+        "amendment": _amendment(store, statement, facts),
     }
+
+
+def _amendment(store: Store, statement: Statement, facts: StatementFacts) -> dict[str, Any] | None:
+    """The words that were put right, with those of before: the facts stay what the statement's hash says."""
+    found = amendment_of(store, statement.id)
+    if found is None:
+        return None
+    shown = plain(found)
+    before = {
+        "beneficiary_name": facts.beneficiary.name,
+        "location": facts.beneficiary.location,
+        "note": facts.note,
+    }
+    return {**{name: shown[name] for name in (*before, "amended_at", "txid")}, "before": before}
 
 
 def statements_page(store: Store, holder: int | None, cursor: bytes | None, limit: int) -> Page:

@@ -1,4 +1,4 @@
-"""How many certificates of each scheme there are: issued = live + retired + expired, at every height.
+"""How many certificates of each scheme there are: issued = live + retired + expired + withdrawn, at every height.
 
 Counted from the events of final blocks, each height once, so that an answer never walks all outputs.
 """
@@ -6,7 +6,7 @@ Counted from the events of final blocks, each height once, so that an answer nev
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.events import Event, Expired, Issued, Retired
+from contracts.events import Event, Expired, Issued, Retired, Withdrawn
 from node.queries.certificates import issuance_of
 from node.queries.chain import events_of, tip_height
 from node.queries.registry import schemes_list
@@ -19,10 +19,11 @@ class Count:
     issued: int = 0
     retired: int = 0
     expired: int = 0
+    withdrawn: int = 0
 
     @property
     def live(self) -> int:
-        return self.issued - self.retired - self.expired
+        return self.issued - self.retired - self.expired - self.withdrawn
 
 
 class Supply:
@@ -42,7 +43,7 @@ class Supply:
         return self.height < tip
 
     def _count(self, store: Store, event: Event) -> None:
-        if not isinstance(event, Issued | Retired | Expired):
+        if not isinstance(event, Issued | Retired | Expired | Withdrawn):
             return
         scheme = event.scheme if isinstance(event, Issued) else issuance_of(store, event.issuance).scheme
         count = self.schemes.setdefault(scheme, Count())
@@ -55,6 +56,8 @@ class Supply:
                 count.retired += quantity
             case Expired():
                 count.expired += quantity
+            case Withdrawn():
+                count.withdrawn += quantity
 
     def show(self, store: Store) -> list[dict[str, Any]]:
         """One line per scheme, also where nothing was issued yet."""
@@ -72,4 +75,5 @@ def _line(scheme: dict[str, Any], count: Count) -> dict[str, Any]:
         "live": str(count.live),
         "retired": str(count.retired),
         "expired": str(count.expired),
+        "withdrawn": str(count.withdrawn),
     }

@@ -22,7 +22,7 @@ from state.keyspace import auction_key, output_key
 from state.outputs import Delivery
 from state.records import Auction
 from state.store import Store
-from state.transaction import Action, Issue, PlaceOffer, Retire, Transfer
+from state.transaction import Action, HandOver, Issue, PlaceOffer, Retire, Transfer
 
 SWEPT = ("expire", "deliver")  # what time does: no transaction stands behind it
 LOOK_AHEAD = 64  # blocks in which the Finalization that covers a block is looked for
@@ -126,6 +126,12 @@ def _act(store: Store, step: Step, action: Action | None, serial: int) -> str:
             return "offered"
         case "transfer" if step["from"] != step["to"]:
             return "transferred"
+        case "standing" if step["from"] != step["to"]:
+            return "transferred"
+        case "hand_over" if isinstance(action, HandOver) and action.start <= serial <= action.end:
+            return "handed_over"
+        case "answer_handover":
+            return "transferred" if step["from"] != step["to"] else "handed_back"
         case "retire" if step["to"] is None:
             return "retired"
         case "cancel":

@@ -3,17 +3,19 @@
 import json
 
 from harness.chain import LedgerWorld
-from harness.world import genesis_json
+from harness.world import DAY, genesis_json
 
 from consensus.validators import ValidatorSet
 from consensus.votes import FINALIZE, Position, Quorum, make_quorum, make_vote
 from contracts.events import Event
 from contracts.transition import DecodedTx
+from state.attestation import HOLD
 from state.block import header_hash
 from state.codec import encode
 from state.crypto import sign
 from state.outputs import Bundle
 from state.store import Store
+from state.transaction import FileAppeal
 from state.units import MICRO
 
 
@@ -76,6 +78,8 @@ def lively_world() -> FinalizedWorld:
     bundle = world.issue(1, 3_400_000)
     assert bundle is not None
     world.do(world.retire_action("owner", bundle, 2, 2), by=("owner",))
+    world.do(world.issue_action(1, (world.attested(1, DAY + 9, 5_000, verdict=HOLD),)))
+    world.do(FileAppeal(world.people["owner"], 1, DAY + 9, 0, 0, "ice on the blades", b""), by=("owner",))
     auction = world.auction(seconds=3_600)
     world.offer("owner", auction, world.outputs_of("owner", Bundle)[0], 1, 1, 40 * MICRO)
     world.bid("trader", auction, 1, 30 * MICRO, world.fund("trader", 1_000))

@@ -3,20 +3,37 @@
 from harness.world import DAY, FAR, START_S, World, key_of
 
 from contracts.events import Event
-from state.outputs import Bundle, Funds, Offer
+from state.attestation import HOLD
+from state.outputs import Bundle, Funds, Offer, Pending, Security
 from state.transaction import (
     Action,
+    Amend,
+    AnswerAppeal,
+    AnswerHandover,
     Cancel,
     Deposit,
+    EndStanding,
+    FileAppeal,
+    HandOver,
+    MeterContent,
+    NameRecovery,
     OpenAuction,
     Payout,
     Piece,
     PlaceBid,
     PlaceOffer,
+    Pledge,
     Propose,
+    RecoverContent,
+    RecoverKey,
     Register,
     RoleContent,
+    RotateCredential,
+    RotateKey,
+    SetStanding,
     Transfer,
+    Unpledge,
+    VetoRecovery,
     Vote,
 )
 from state.units import MICRO, Outpoint
@@ -99,7 +116,64 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
     lot_class = town.state.get(b"\x1a" + auction.to_bytes(4, "big")).lot_class  # type: ignore[union-attr]
     start = town.bundle(other).start
+    safe = key_of("safe")
+    for name in ("rotator", "careful", "lost", "loser"):
+        town.register(name)
+    town.do(NameRecovery(town.id("lost"), safe), by=("lost",))
+    town.do(Propose(1, RecoverContent(town.id("loser"), key_of("found"), "lost")), by=("Organisation 0", "found"))
+    for index in range(3):
+        town.do(Vote(town.count("proposal"), index, True, ""), by=(f"Organisation {index}",))
+    town.accredit(MeterContent(town.device_id, key_of("meter"), 0, FAR), by="plant")
+    town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
+    credential = RotateCredential("meter", town.device_id, key_of("meter"), key_of("meter 2"))
+    town.register("authority")
+    town.accredit(RoleContent(town.id("authority"), "authority", FAR), by="authority")
+    for day in (DAY + 20, DAY + 21):
+        held = town.attested(town.device_id, day, 5_000, verdict=HOLD)
+        town.do(town.issue_action(town.device_id, (held,)))
+    town.do(FileAppeal(plant, town.device_id, DAY + 21, 0, 0, "icing", b""), by=("plant",))
+    town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
+    answer = AnswerAppeal(town.id("authority"), town.device_id, DAY + 21, 0, 0, True, "seen", b"")
+    town.register("debtor")
+    faulty = town.device("debtor")
+    town.issue(faulty, 3_000_000, day=DAY + 5)
+    town.correct(faulty, DAY + 5, 1_500_000, 2_000_000)
+    plot = town.issue(town.device_id, 3_000_000, day=DAY + 6)
+    lent = town.issue(town.device_id, 3_000_000, day=DAY + 7)
+    spent = town.issue(town.device_id, 3_000_000, day=DAY + 8)
+    assert plot
+    assert lent
+    assert spent
+    until = town.time_ms // 1000 + 10_000
+    first, last = town.bundle(lent).start, town.bundle(lent).end
+    town.do(HandOver(plant, lent, first, last, trader, until, ""), by=("plant",))
+    pending = town.outputs_of("plant", Pending)[0]
+    place = town.bundle(spent)
+    claim = town.retire_action("plant", spent, place.start, place.end)
+    town.do(claim, by=("plant",))
+    statement = claim.statement_hash[:16]
+    town.do(SetStanding(plant, town.device_id, trader, 100, 0, FAR), by=("plant",))
+    cash, extra = town.fund("plant", 100), town.fund("plant", 50)
+    town.do(Pledge(plant, town.device_id, "EUR", 50 * MICRO, (extra,)), by=("plant",))
+    pledged = town.outputs_of("plant", Security)[0]
+    first, last = town.bundle(plot).start, town.bundle(plot).end
+    town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
     return {
+        "amend": (("plant",), (Amend(plant, statement, "Bakery Dupont & fils", "Nancy", ""),)),
+        "hand_over": (("plant",), (HandOver(plant, plot, first, last, trader, until, ""),)),
+        "answer_handover": (("trader",), (AnswerHandover(trader, pending, True),)),
+        "set_standing": (("plant",), (SetStanding(plant, town.device_id, bank, 5_000, 10, FAR),)),
+        "end_standing": (("trader",), (EndStanding(trader, town.device_id, 1),)),
+        "withdraw": ((), (town.withdrawal(faulty),)),
+        "pledge": (("plant",), (Pledge(plant, town.device_id, "EUR", 10 * MICRO, (cash,)),)),
+        "unpledge": (("plant",), (Unpledge(plant, town.device_id, pledged),)),
+        "appeal": (("plant",), (FileAppeal(plant, town.device_id, DAY + 20, 0, 0, "icing", b""),)),
+        "answer_appeal": (("authority",), (answer,)),
+        "rotate_key": (("rotator", "new 1"), (RotateKey(town.id("rotator"), key_of("new 1")),)),
+        "name_recovery": (("careful",), (NameRecovery(town.id("careful"), key_of("box")),)),
+        "recover_key": (("safe", "new 2"), (RecoverKey(town.id("lost"), safe, key_of("new 2"), b""),)),
+        "veto_recovery": (("loser",), (VetoRecovery(town.id("loser"), b""),)),
+        "rotate_credential": (("plant", "meter", "meter 2"), (credential,)),
         "register": (("new",), (Register(key_of("new"), "new", "FR", b""),)),
         "propose": (("plant",), (Propose(plant, RoleContent(plant, "market_operator", FAR)),)),
         "vote": (("Organisation 0",), (Vote(town.count("proposal"), 0, True, ""),)),

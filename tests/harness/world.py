@@ -8,11 +8,14 @@ from copy import copy
 from pathlib import Path
 from typing import Self
 
+from contracts.accounts import book
+from contracts.calendar import month_of_day
 from contracts.context import BlockEnvironment, BlockOutput
+from contracts.correct import credit_of, credited, withdrawal
 from contracts.events import Event
 from contracts.expire import sweep
 from contracts.genesis import Genesis, chain_id, genesis_state, parse_genesis
-from contracts.issue import NO_INPUTS, open_account
+from contracts.issue import NO_INPUTS
 from contracts.settle import build_settle
 from contracts.statement import statement_facts, statement_hash
 from contracts.transition import (
@@ -60,6 +63,7 @@ from state.transaction import (
     AttestedDay,
     Beneficiary,
     Body,
+    CorrectContent,
     Deposit,
     DeviceContent,
     Issue,
@@ -75,6 +79,7 @@ from state.transaction import (
     RoleContent,
     Transaction,
     Vote,
+    Withdraw,
     signing_bytes,
 )
 from state.units import MICRO, Outpoint
@@ -343,9 +348,8 @@ class World:
         assert isinstance(record, Device)
         scheme = self.state.get(scheme_key(record.scheme))
         assert isinstance(scheme, Scheme)
-        account = open_account(self.state, self.environment().time_s, record, scheme, month)
         released = sum(attested.attestation.release_wh for attested in days)
-        count, carry = divmod(account.carry_wh + released, scheme.face_value)
+        booking = book(self.state, self.environment().time_s, record, scheme, month, released)
         fields: dict[str, object] = {
             "device": device,
             "owner": record.owner,
@@ -355,10 +359,11 @@ class World:
             "month": month,
             "facts": record.facts,
             "days": days,
-            "carry_in_wh": account.carry_wh,
-            "carry_out_wh": carry,
+            "carry_in_wh": booking.account.carry_wh,
+            "carry_out_wh": booking.carry_wh,
             "first_serial": record.next_serial,
-            "count": count,
+            "count": booking.count,
+            "netted_wh": booking.netted_wh,
         }
         return Issue(**{**fields, **changes})  # type: ignore[arg-type]
 
@@ -368,6 +373,31 @@ class World:
         self.do(self.issue_action(device, (self.attested(device, day, energy_wh),), month))
         new = [point for point in self.live() if point not in before]
         return new[0] if new else None
+
+    def correct(self, device: int, day: int, release_wh: int, energy_wh: int = 0, revision: int = 1) -> list[Event]:
+        """A quorum puts the energy of a day right."""
+        content = CorrectContent(device, day, revision, energy_wh or release_wh, release_wh, "meter error", b"")
+        return self.accredit(content, by="Organisation 0")
+
+    def withdrawal(self, device: int) -> Withdraw:
+        """What a node would send for the debt of a device."""
+        record = self.state.get(device_key(device))
+        assert isinstance(record, Device)
+        held = [(point, output) for point, output in self.live().items() if holder_of(output) == record.owner]
+        found = withdrawal(self.state, record, held, 64)
+        assert found is not None
+        return found
+
+    def credit_action(self, device: int, day: int) -> Issue:
+        """The issue that makes certificates of what a correction added to a day."""
+        record, credit = self.state.get(device_key(device)), credit_of(self.state, device, day)
+        assert isinstance(record, Device)
+        assert credit is not None
+        attestation = credited(credit, record, self.environment().epoch, NO_INPUTS)
+        message = attestation_bytes(self.chain, attestation)
+        quorum = range(self.environment().quorum)
+        signatures = tuple(SignedBy(index, sign(self.vote_seed(index), message)) for index in quorum)
+        return self.issue_action(device, (AttestedDay(attestation, signatures),), month_of_day(day))
 
     def retire_action(self, holder: str, outpoint: Outpoint, start: int, end: int, **changes: object) -> Retire:
         bundle = self.state.get(output_key(outpoint))

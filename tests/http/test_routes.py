@@ -32,6 +32,7 @@ def examples(served: Served) -> dict[str, str]:
         "/v1/participants/{id}/outputs": "/v1/participants/7/outputs",
         "/v1/devices/{id}": "/v1/devices/1",
         "/v1/devices/{id}/days": "/v1/devices/1/days",
+        "/v1/devices/{id}/appeals": "/v1/devices/1/appeals",
         "/v1/devices/{id}/readings": "/v1/devices/1/readings?day=2014-04-02",
         "/v1/devices/{id}/profile": "/v1/devices/1/profile?from=1388534400&to=1396310400",
         "/v1/certificates/{number}": "/v1/certificates/WAT-FR-0000001-201404-000000002-53",
@@ -198,7 +199,7 @@ async def test_lists_by_holder_device_owner_and_days(served: Served, client: Tes
     assert [one["quantity"] for one in await listed("/v1/statements?holder=7", "statements")] == ["1"]
     (day,) = await listed("/v1/devices/1/days?from=2014-04-01&to=2014-04-02", "days")
     assert (day["date"], day["verdict"], day["release_wh"]) == ("2014-04-02", "accept", "3400000")
-    assert await listed("/v1/devices/1/days?from=2014-04-03", "days") == []
+    assert await listed("/v1/devices/1/days?from=2014-04-12", "days") == []
     assert await listed("/v1/devices/1/days?from=9&to=3", "days") == []
 
 

@@ -5,8 +5,8 @@ from harness.town import Town
 from harness.world import DAY, FAR, MONTH, START_S, WIND, World, genesis_json
 from msgspec.structs import replace
 
+from contracts.accounts import accounts_of
 from contracts.events import DayJudged, Issued
-from contracts.issue import accounts_of
 from state.attestation import HOLD, REJECT
 from state.errors import (
     AlreadyIssued,

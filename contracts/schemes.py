@@ -1,0 +1,115 @@
+"""schemes: kinds of certificates, of the genesis and by proposal; and the hourly ones.
+
+A proposal adds a scheme, or changes of a known one what its existing certificates do not rest on: how long future
+certificates live, whether and how often certificates move, how late a day may be closed. Unit, face value, width of
+the serial, currency and issue rule of a scheme never change; a term that was computed at an issue stays.
+
+A scheme with a face value of 1 Wh is **granular**: its certificates name the hour that they were produced in
+(EnergyTag), so the attestation of a day carries the energy of each hour.
+"""
+
+from contracts.context import Context
+from contracts.events import SchemeSet
+from contracts.register import require_text
+from state.errors import BadField
+from state.keyspace import scheme_key
+from state.records import Scheme
+from state.transaction import SchemeContent
+from state.units import DAY_S
+
+HOURS = 24
+HOUR_S = DAY_S // HOURS
+MAX_DAYS = 36_525  # a hundred years
+MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
+UNITS = ("MWh", "kWh", "Wh")
+ALL_AT_ONCE = (10_000, 0, 0)
+
+
+def granular(scheme: Scheme) -> bool:
+    """One certificate is 1 Wh of one hour."""
+    return scheme.face_value == 1
+
+
+def problem(scheme: Scheme) -> str | None:
+    """Why this cannot be a scheme of this version; None where it can."""
+    if scheme.face_value < 1:
+        return "face_value_wh must be positive"
+    if scheme.serial_digits not in (9, 12, 15):
+        return "serial_digits is 9, 12 or 15"
+    if scheme.expiry.basis not in ("issue", "production_end", "production_month_end"):
+        return f"unknown expiry basis {scheme.expiry.basis}"
+    if not 0 < scheme.expiry.trade_months <= scheme.expiry.retire_months <= 1_200:
+        return "0 < trade_months <= retire_months <= 1200"
+    if sum(scheme.release_shares) != 10_000 or min(scheme.release_shares) < 0:
+        return "release_shares are basis points that sum to 10000"
+    if scheme.release_shares != ALL_AT_ONCE:
+        return "this version releases an accepted day at once (10000, 0, 0)"
+    if scheme.issue_rule != "verified":
+        return "the issue rule is 'verified'"
+    if scheme.hold_days:
+        return "hold_days must be 0, this version has no objection window"
+    if max(scheme.late_days, scheme.close_days) > MAX_DAYS:
+        return f"at most {MAX_DAYS} late_days and close_days"
+    if scheme.face_value * 10**scheme.serial_digits > MAX_DEVICE_WH:
+        return f"face_value_wh and serial_digits pass {MAX_DEVICE_WH} Wh a device"
+    return None
+
+
+def check_content(context: Context, content: SchemeContent) -> None:
+    scheme = content.scheme
+    require_text("name", scheme.name)
+    if not scheme.id:
+        raise BadField(field="id", why="1 or more")
+    if scheme.unit not in UNITS:
+        raise BadField(field="unit", why=f"one of {', '.join(UNITS)}")
+    if not (len(scheme.currency) == 3 and scheme.currency.isascii() and scheme.currency.isupper()):
+        raise BadField(field="currency", why="three capital letters (ISO 4217)")
+    why = problem(scheme)
+    if why is not None:
+        raise BadField(field="scheme", why=why)
+    known = context.overlay.get(scheme_key(scheme.id))
+    if isinstance(known, Scheme) and _fixed(known) != _fixed(scheme):
+        raise BadField(
+            field="scheme", why=f"unit, face value, serial, currency or rule of scheme {known.id} is another"
+        )
+    if known == scheme:
+        raise BadField(field="scheme", why="it is so already")
+
+
+def enact(context: Context, content: SchemeContent) -> int:
+    check_content(context, content)
+    scheme = content.scheme
+    new = context.overlay.get(scheme_key(scheme.id)) is None
+    context.overlay.put(scheme_key(scheme.id), scheme)
+    context.announce(SchemeSet(scheme.id, scheme.name, scheme.unit, scheme.face_value, new))
+    return scheme.id
+
+
+def _fixed(scheme: Scheme) -> tuple[object, ...]:
+    return scheme.name, scheme.unit, scheme.face_value, scheme.serial_digits, scheme.currency, scheme.issue_rule
+
+
+# --- hours
+
+
+def hours_problem(scheme: Scheme, hours_wh: tuple[int, ...], release_wh: int) -> str | None:
+    """What is wrong with the hours of an attestation: none but in a granular scheme, and there 24 that add up."""
+    if not granular(scheme) or not release_wh:
+        return "it names hours, and nothing here is told by the hour" if hours_wh else None
+    if len(hours_wh) != HOURS:
+        return f"it names {len(hours_wh)} hours, a day has {HOURS}"
+    if sum(hours_wh) != release_wh:
+        return f"its hours add up to {sum(hours_wh)} Wh, it releases {release_wh} Wh"
+    return None
+
+
+def hourly(days: list[tuple[int, tuple[int, ...]]], netted_wh: int) -> list[tuple[int, int]]:
+    """(start of the hour in s, Wh) of every hour with energy, in order; what paid a debt is taken off the first."""
+    found = []
+    for day, hours_wh in days:
+        for hour, energy_wh in enumerate(hours_wh):
+            paid = min(netted_wh, energy_wh)
+            netted_wh -= paid
+            if energy_wh > paid:
+                found.append((day * DAY_S + hour * HOUR_S, energy_wh - paid))
+    return found

@@ -1,0 +1,193 @@
+"""schemes: kinds of certificates by proposal, and certificates of one hour."""
+
+import pytest
+from harness.town import Town
+from harness.world import DAY, FAR, START_S, WIND
+from msgspec.structs import replace
+
+from contracts.accounts import accounts_of, debt_of
+from contracts.events import Issued, SchemeSet
+from contracts.schemes import hourly
+from state.errors import BadField, NotTradable
+from state.keyspace import issuance_key, scheme_key
+from state.outputs import Bundle
+from state.records import Expiry, Issuance, Scheme
+from state.transaction import CorrectContent, DeviceContent, Issue, Propose, SchemeContent, SetStanding
+from state.units import DAY_S
+
+HOURLY = Scheme(
+    id=3,
+    name="WIND-HOUR",
+    unit="Wh",
+    face_value=1,
+    serial_digits=15,
+    currency="EUR",
+    expiry=Expiry("production_end", 12_0, 12_0),
+    tradable=True,
+    max_transfers=0,
+    issue_rule="verified",
+    release_shares=(10_000, 0, 0),
+    late_days=0,
+    close_days=0,
+    hold_days=0,
+)
+HOURS = (0, 0, 0, 0, 0, 0, 100, 250, 400) + (0,) * 14 + (50,)
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town()
+
+
+def scheme_of(town: Town, number: int) -> Scheme:
+    found = town.state.get(scheme_key(number))
+    assert isinstance(found, Scheme)
+    return found
+
+
+def enacted(town: Town, scheme: Scheme) -> None:
+    town.accredit(SchemeContent(scheme), by="Organisation 0")
+
+
+# --- by proposal
+
+
+def test_a_quorum_adds_a_scheme_and_plants_may_have_it(town: Town) -> None:
+    events = town.accredit(SchemeContent(HOURLY), by="Organisation 0")
+    assert SchemeSet(3, "WIND-HOUR", "Wh", 1, True) in events
+    assert scheme_of(town, 3) == HOURLY
+    assert town.device("plant", scheme=3) == 2
+
+
+def test_a_quorum_changes_what_a_scheme_issues_from_then_on(town: Town) -> None:
+    before = town.bundle(town.lot).retire_until
+    enacted(town, replace(scheme_of(town, 1), expiry=Expiry("issue", 1, 1), tradable=False))
+    assert town.bundle(town.lot).retire_until == before
+    later = town.issue(town.device_id, 1_000_000, day=DAY + 1)
+    assert later is not None
+    assert town.bundle(later).retire_until < before
+    town.refuses(NotTradable, town.transfer("plant", (later,), town.piece("trader", 11, 11)), by=("plant",))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"unit": "kWh"}, {"face_value": 1_000}, {"serial_digits": 12}, {"currency": "CNY"}]
+)
+def test_refuses_to_change_what_existing_certificates_rest_on(town: Town, changes: dict[str, object]) -> None:
+    content = SchemeContent(replace(scheme_of(town, 1), **changes))
+    town.refuses(BadField, Propose(1, content), by=("Organisation 0",))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": 0},
+        {"name": ""},
+        {"unit": "GJ"},
+        {"face_value": 0},
+        {"serial_digits": 10},
+        {"currency": "euro"},
+        {"expiry": Expiry("issue", 12, 6)},
+        {"expiry": Expiry("birth", 6, 12)},
+        {"release_shares": (5_000, 5_000, 0)},
+        {"release_shares": (9_000, 0, 0)},
+        {"issue_rule": "trust"},
+        {"hold_days": 14},
+        {"late_days": 40_000},
+        {"face_value": 1_000},
+    ],
+)
+def test_refuses_a_scheme_that_cannot_be(town: Town, changes: dict[str, object]) -> None:
+    content = SchemeContent(replace(HOURLY, **changes))
+    town.refuses(BadField, Propose(1, content), by=("Organisation 0",))
+
+
+def test_refuses_a_change_that_is_none(town: Town) -> None:
+    town.refuses(BadField, Propose(1, SchemeContent(scheme_of(town, 1))), by=("Organisation 0",))
+
+
+# --- by the hour
+
+
+@pytest.fixture
+def hourly_town(town: Town) -> Town:
+    enacted(town, HOURLY)
+    assert town.device("plant", scheme=3) == 2
+    return town
+
+
+def hour_issue(town: Town, hours: tuple[int, ...] = HOURS, day: int = DAY, **changes: object) -> Issue:
+    energy = sum(HOURS)
+    attested = town.attested(2, day, energy, **{"hours_wh": hours, **changes})  # type: ignore[arg-type]
+    return town.issue_action(2, (attested,))
+
+
+def test_each_hour_with_energy_becomes_certificates_of_that_hour(hourly_town: Town) -> None:
+    events = [event for event in hourly_town.do(hour_issue(hourly_town)) if isinstance(event, Issued)]
+    assert [(event.start, event.end) for event in events] == [(1, 100), (101, 350), (351, 750), (751, 800)]
+    produced = []
+    for event in events:
+        issuance = hourly_town.state.get(issuance_key(event.issuance))
+        assert isinstance(issuance, Issuance)
+        produced.append((issuance.production_from - DAY * DAY_S, issuance.production_to - issuance.production_from))
+    assert produced == [(hour * 3_600, 3_600) for hour in (6, 7, 8, 23)]
+
+
+def test_hourly_and_megawatt_hour_certificates_live_side_by_side(hourly_town: Town) -> None:
+    hourly_town.do(hour_issue(hourly_town))
+    assert hourly_town.issue(hourly_town.device_id, 2_000_000, day=DAY + 1) is not None
+    assert hourly_town.certificates("plant") == 12 + 800
+
+
+def test_expiry_counts_from_the_hour(hourly_town: Town) -> None:
+    hourly_town.do(hour_issue(hourly_town))
+    lots = [lot for lot in hourly_town.live().values() if isinstance(lot, Bundle) and lot.device == 2]
+    assert len(lots) == 4
+    assert all(lot.retire_until > START_S for lot in lots)
+
+
+def test_a_standing_transfer_shares_every_hour_out(hourly_town: Town) -> None:
+    action = SetStanding(hourly_town.id("plant"), 2, hourly_town.id("trader"), 5_000, 0, FAR)
+    hourly_town.do(action, by=("plant",))
+    hourly_town.do(hour_issue(hourly_town))
+    assert hourly_town.certificates("trader") == 50 + 125 + 200 + 25
+
+
+def test_an_hourly_day_is_corrected_downwards_and_the_debt_is_paid_by_the_first_hours(hourly_town: Town) -> None:
+    town = hourly_town
+    town.do(hour_issue(town))
+    for point in list(town.outputs_of("plant", Bundle)):
+        lot = town.bundle(point)
+        if lot.device == 2:
+            town.move("plant", (point,), town.piece("trader", lot.start, lot.end))
+    town.correct(2, DAY, 650, 800)
+    events = [event for event in town.do(hour_issue(town, day=DAY + 1)) if isinstance(event, Issued)]
+    assert [event.end - event.start + 1 for event in events] == [200, 400, 50]
+    debt = debt_of(town.state, 2)
+    assert debt is not None
+    assert (debt.debt_wh, debt.netted_wh) == (0, 150)
+    assert sum(account.carry_wh for account in accounts_of(town.state, 2)) == 0
+
+
+def test_refuses_to_guess_the_hours_of_a_correction_upwards(hourly_town: Town) -> None:
+    hourly_town.do(hour_issue(hourly_town))
+    content = CorrectContent(2, DAY, 1, 900, 900, "more", b"")
+    hourly_town.refuses(BadField, Propose(1, content), by=("Organisation 0",))
+
+
+@pytest.mark.parametrize("hours", [(), (800,), (*HOURS[:-1], 51), (*HOURS, 0)[:23]])
+def test_refuses_hours_that_are_missing_or_do_not_add_up(hourly_town: Town, hours: tuple[int, ...]) -> None:
+    hourly_town.refuses(BadField, hour_issue(hourly_town, hours))
+
+
+def test_refuses_hours_where_nothing_is_told_by_the_hour(town: Town) -> None:
+    attested = town.attested(town.device_id, DAY + 1, 800, hours_wh=HOURS)
+    town.refuses(BadField, town.issue_action(town.device_id, (attested,)))
+
+
+def test_refuses_a_plant_whose_intervals_straddle_hours(hourly_town: Town) -> None:
+    content = DeviceContent(hourly_town.id("plant"), 3, replace(WIND, interval_s=2_700), FAR)
+    hourly_town.refuses(BadField, Propose(hourly_town.id("plant"), content), by=("plant",))
+
+
+def test_what_pays_a_debt_is_taken_off_the_first_hours() -> None:
+    assert hourly([(1, (5, 0, 7)), (2, (1, 2))], 8) == [(86_400 + 7_200, 4), (172_800, 1), (172_800 + 3_600, 2)]
