@@ -246,10 +246,11 @@ class Books:
     def _book_numbers(self, place: str, plant: Plant, action: Issue, movement: Movement) -> None:
         lots = [lot for _, output in movement.created if (lot := lot_of(output)) is not None]
         last = action.first_serial + action.count - 1
-        made = [(lot.device, lot.start, lot.end, lot.holder) for lot in lots]
-        if made != ([(action.device, action.first_serial, last, action.owner)] if action.count else []):
+        made = sorted((lot.start, lot.end) for lot in lots)
+        strange = [lot for lot in lots if (lot.device, lot.holder) != (action.device, action.owner)]
+        if strange or _whole(made) != ([(action.first_serial, last)] if action.count else []):
             self._found.add("issuance_differs", place, f"it announces {action.count} certificates and creates {made}")
-        for _, start, end, _ in made:
+        for start, end in made:
             if start != plant.next_serial:
                 how = "ranges_overlap" if start < plant.next_serial else "certificates_lost"
                 self._found.add(how, place, f"numbers go on with {start}, the next one was {plant.next_serial}")
@@ -368,6 +369,11 @@ def _minus(ranges: Sequence[Range], others: Sequence[Range]) -> Iterator[Range]:
                 start = last + 1
         if start <= end:
             yield start, end
+
+
+def _whole(ranges: Sequence[Range]) -> list[Range]:
+    """Sorted ranges, those that touch put together."""
+    return [(start, end) for _, start, end in _joined([(0, start, end) for start, end in ranges])]
 
 
 def _joined(ranges: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contracts.context import BlockOutput
 from contracts.genesis import Genesis, chain_id, load_json, parse_genesis
-from contracts.transition import DecodedTx
+from contracts.transition import DecodedTx, kind_name
 from node.auditing.books import Books, Terms
 from node.auditing.chain_file import VERSION, Beginning, ChainBlock, ChainFileDamaged, ChainRecord, End
 from node.auditing.findings import Findings
@@ -158,6 +158,8 @@ class Replay:
         for movement in output.movements:
             of_transaction = actions.get(movement.txid)
             action = None if of_transaction is None else of_transaction[movement.action_index]
+            if action is not None and kind_name(action) != movement.kind:
+                action = None  # what followed from it by itself, such as a share that is passed on
             place = f"block {block.header.height}"
             if of_transaction is not None:
                 self.totals.actions += 1
