@@ -161,8 +161,13 @@ def _plants(replay: "Replay", exact: bool = False) -> list[tuple[Any, ...]]:
 
 
 def _supply(replay: "Replay") -> list[tuple[Any, ...]]:
+    from state.keyspace import Space, space_end
+    from state.records import Scheme
+
     rows = []
-    for scheme in replay.genesis.schemes:
+    prefix = bytes((Space.SCHEME,))
+    for _, scheme in replay.ledger.store.scan(prefix, space_end(prefix)):
+        assert isinstance(scheme, Scheme)
         plants = [plant for plant in replay.books.plants.values() if plant.scheme == scheme.id]
         ended: Counter[str] = Counter()
         for plant in plants:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from node.auditing.books import Books
+from node.auditing.books import Account, Books
 from node.auditing.findings import Findings
 from node.baselines import Baselines
 from node.readings import ReadingStore
@@ -13,11 +13,12 @@ from state.errors import ReadingRefusal
 from state.keyspace import Space, device_key, scheme_key, space_end
 from state.outputs import Output
 from state.overlay import Snapshot
-from state.records import Device, MonthEnergy, Record, Scheme, Statement
+from state.records import Debt, Device, MonthEnergy, Record, Scheme, Statement
 from state.store import Store
 from state.transaction import Issue
 from verifier.reading import readings_root
 
+COMPARED = ("verdict", "reasons", "energy_wh", "release_wh", "hours_wh", "profile_hash", "verifier_version")
 SHOWN = 12  # differing rows told for each space
 
 NAMES = {
@@ -55,9 +56,16 @@ def check_state(books: Books, store: Store, found: Findings) -> None:
     for _, entry in _entries(store, Space.MONTH_ENERGY):
         assert isinstance(entry, MonthEnergy)
         own = books.plants[entry.device].accounts.get(entry.month)
-        booked = (entry.released_wh, entry.issued, entry.carry_in_wh, entry.carry_wh, entry.moved_wh)
-        if own is None or booked != (own.released_wh, own.issued, own.carry_in_wh, own.carry_wh, own.moved_wh):
+        booked = {name: getattr(entry, name) for name in vars(Account())}
+        if own is None or booked != vars(own):
             found.add("account_differs", f"plant {entry.device}, month {entry.month}", f"{booked} against {own}")
+    for _, entry in _entries(store, Space.DEBT):
+        assert isinstance(entry, Debt)
+        owed = books.plants[entry.device].debt_wh
+        if entry.debt_wh != owed:
+            found.add(
+                "debt_differs", f"plant {entry.device}", f"owes {entry.debt_wh} Wh on record, {owed} by the books"
+            )
 
 
 def compare(replayed: Store, stored: Store, found: Findings) -> int:
@@ -147,11 +155,12 @@ class Evidence:
                 self._found.add("readings_differ", where, f"{len(texts)} readings give another root")
                 continue
             try:
-                own = attestation_of(device, scheme, signed.close, self._verdicts.judge(device, signed), judged.epoch)
+                verdict, hours = self._verdicts.judge(device, signed), self._verdicts.hours(device, signed)
+                own = attestation_of(device, scheme, signed.close, verdict, hours, judged.epoch)
             except ReadingRefusal as refusal:
                 self._found.add("verdict_differs", where, f"no verdict can be given: {refusal}")
                 continue
-            for name in ("verdict", "reasons", "energy_wh", "release_wh", "profile_hash", "verifier_version"):
+            for name in COMPARED:
                 if getattr(own, name) != getattr(judged, name):
                     told = f"{name} is {getattr(own, name)} by these readings, {getattr(judged, name)} was attested"
                     self._found.add("verdict_differs", where, told)

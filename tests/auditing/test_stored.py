@@ -139,9 +139,9 @@ async def evidence(plant: Plant, days: int = 3) -> tuple[ReadingStore, Issue]:
     for day in range(FIRST_DAY + COMMISSIONING, FIRST_DAY + COMMISSIONING + days):
         signed = store.close_of(plant.device, day)
         assert signed is not None
-        judged = attestation_of(
-            record, scheme, signed.close, Verdicts(store, Baselines(store)).judge(record, signed), 0
-        )
+        verdicts = Verdicts(store, Baselines(store))
+        verdict, hours = verdicts.judge(record, signed), verdicts.hours(record, signed)
+        judged = attestation_of(record, scheme, signed.close, verdict, hours, 0)
         fields = {name: getattr(judged, name) for name in judged.__struct_fields__}
         for named in ("device", "day", "energy_wh", "verdict"):
             fields.pop(named)
