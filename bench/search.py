@@ -42,6 +42,7 @@ from state.store import FORMAT, LevelStore, Meta, encode_entry, open_store
 
 BUNDLES = 1_000_000
 FEW, THEIR_QUANTITY = 1_000, 1_000
+PARAMETERS = Parameters("bench", "WAT", 0, 10_000, 200, 500, 4_096, True, True, (), Terms(0, 0, 0, 0, 0))
 HOLDERS = 1_000
 SEED = 7
 ASKED = 2_000
@@ -193,9 +194,7 @@ def _fill(store: LevelStore, count: int, quantity: int) -> int:
 def _fill_records(store: LevelStore, devices: int, issues: int, quantity: int) -> None:
     expiry = Expiry("issue", 12, 18)
     rows: dict[bytes, bytes | None] = {
-        PARAMETERS_KEY: encode_entry(
-            Parameters("bench", "WAT", 0, 10_000, 200, 500, 4_096, True, True, (), Terms(0, 0, 0, 0, 0))
-        ),
+        PARAMETERS_KEY: encode_entry(PARAMETERS),
         scheme_key(1): encode_entry(
             Scheme(1, "ANY", "MWh", 10**6, 9, "EUR", expiry, True, 0, "verified", (10_000, 0, 0), 0, 0, 0)
         ),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import show
-from cli.chain import config_of, records_of
+from cli.chain import config_of, read_as, reading, records_of
 from cli.options import Command
 from cli.session import Session, with_session
 
@@ -32,9 +32,10 @@ MONEY = ("currency", "paid in", "paid out", "held")
 @click.option(
     "--data", metavar="HOME", type=click.Path(path_type=Path), help="The home of a stopped node, with readings."
 )
+@reading
 @click.option("--threads", type=click.IntRange(0, 64), default=0, show_default=True, help="That check signatures.")
 @with_session
-def audit(session: Session, file: Path | None, data: Path | None, threads: int) -> None:
+def audit(session: Session, file: Path | None, data: Path | None, threads: int, reader: str | None) -> None:
     """Derive a chain again: links, votes, rules, state roots, energy, certificates and money. Exit code 6 if it fails.
 
     FILE is a chain file (`wattest chain export`). Without one the chain of --node is read, or with --data that of a
@@ -43,6 +44,7 @@ def audit(session: Session, file: Path | None, data: Path | None, threads: int) 
     from node.auditing.replay import Replay
     from node.failures import VerificationFailed
 
+    read_as(session, reader)
     with tempfile.TemporaryDirectory(prefix="wattest-audit-") as folder, _evidence(data) as evidence:
         replay = Replay(Path(folder) / "state", threads, evidence)
         try:
@@ -161,8 +163,13 @@ def _plants(replay: "Replay", exact: bool = False) -> list[tuple[Any, ...]]:
 
 
 def _supply(replay: "Replay") -> list[tuple[Any, ...]]:
+    from state.keyspace import Space, space_end
+    from state.records import Scheme
+
     rows = []
-    for scheme in replay.genesis.schemes:
+    prefix = bytes((Space.SCHEME,))
+    for _, scheme in replay.ledger.store.scan(prefix, space_end(prefix)):
+        assert isinstance(scheme, Scheme)
         plants = [plant for plant in replay.books.plants.values() if plant.scheme == scheme.id]
         ended: Counter[str] = Counter()
         for plant in plants:

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import Group
+from cli.people import acting
 from cli.session import Session, with_session
 
 if TYPE_CHECKING:
     from node.auditing.chain_file import ChainRecord
     from node.config import Config
+
+
+reading = click.option("--as", "reader", metavar="KEY", help="Read as the auditor or authority of this key.")
+
+
+def read_as(session: Session, reader: str | None) -> None:
+    """A node gives its whole chain to auditors and authorities only."""
+    if reader is not None:
+        session.read_as(reader, acting(session, reader).id)
 
 
 @click.group(cls=Group)
@@ -22,9 +32,10 @@ def chain() -> None:
 
 @chain.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@reading
 @click.option("--data", metavar="HOME", type=click.Path(path_type=Path), help="From the home of a stopped node.")
 @with_session
-def export(session: Session, file: Path, data: Path | None) -> None:
+def export(session: Session, file: Path, data: Path | None, reader: str | None) -> None:
     """Write the whole chain to a file, checked on the way: every link, every body, every Finalization.
 
     From the node of --node, which may go on working, or with --data from the home of one that does not run.
@@ -32,6 +43,7 @@ def export(session: Session, file: Path, data: Path | None) -> None:
     from node.auditing.chain_file import chain_bytes
     from node.failures import VerificationFailed
 
+    read_as(session, reader)
     unfinished = file.with_name(file.name + ".part")
     try:
         with records_of(session, None, data) as records, unfinished.open("wb") as out:

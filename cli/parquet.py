@@ -33,7 +33,7 @@ MOMENTS = frozenset(
         "expiry_datestamp",
     }
 )
-FLAGS = frozenset({"issuance_post_energy_carrier_conversion"})
+FLAGS = frozenset({"issuance_post_energy_carrier_conversion", "is_storage"})
 
 
 class Table:

@@ -4,9 +4,11 @@ import asyncio
 
 from aiohttp import web
 
+from node.api.access import HEADER, reader_of
 from node.api.calls import Call
-from node.api.refusals import Busy
+from node.api.refusals import AuditorNeeded, Busy
 from node.auditing.chain_file import chain_bytes, chain_records, final_height
+from node.queries.access import Sight
 
 AT_ONCE = 2  # each reads every block from the disk
 CHUNK_BYTES = 256 * 1024
@@ -23,7 +25,10 @@ CHAINS: web.AppKey[Chains] = web.AppKey("chains", Chains)
 
 
 async def chain(call: Call) -> web.StreamResponse:
-    """The whole chain as a file: genesis, blocks, votes; `wattest audit FILE` needs nothing else."""
+    """The whole chain as a file, for auditors and authorities: all that `wattest audit FILE` needs."""
+    reader = reader_of(call.store, call.services.chain, call.request.headers.get(HEADER))
+    if reader.sight < Sight.AUDITOR:
+        raise AuditorNeeded()  # references of money stand in the signed bytes and cannot be taken out
     chains = call.request.app[CHAINS]
     if chains.count >= AT_ONCE:
         raise Busy(limit=AT_ONCE, what="readers of the whole chain", retry_after_s=5)

@@ -49,6 +49,12 @@ class BadJson(RequestRefusal):
     sentence = "The body is not the JSON that is expected here: {why}."
 
 
+class AuditorNeeded(RequestRefusal):
+    status = 403
+    code = "auditor_needed"
+    sentence = "The whole chain holds what is not for everybody: auditors and authorities get it, by their signature."
+
+
 class NotFound(RequestRefusal):
     status = 404
     code = "not_found"

@@ -2,8 +2,8 @@
 
 What must never change in sum, whatever the rules say (research/registry.md section 4): a number is given once and lies
 in one place until it is retired, expires or is withdrawn; for each plant the accepted energy is its certificates times
-their face value and what is carried; money comes by deposits and goes by payouts. Kept apart from `contracts/` on
-purpose: shares the shapes of actions and outputs with them, and not a line of what they decide.
+their face value, what is carried, and what is owed; money comes by deposits and goes by payouts. Kept apart from
+`contracts/` on purpose: shares the shapes of actions and outputs with them, and not a line of what they decide.
 """
 
 from bisect import bisect_right
@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from contracts.events import DayCorrected, Event, Forfeited
 from node.auditing.findings import Findings
-from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
+from state.attestation import ACCEPT, CORRECTION, Attestation, SignedBy, attestation_bytes
 from state.crypto import verify
 from state.history import lot_of
 from state.movement import Movement
 from state.outputs import NEVER, Bid, Delivery, Funds, Offer, Output, holder_of, retire_until
-from state.transaction import Action, Deposit, Issue, Payout, Retire, Settle
+from state.transaction import Action, Deposit, Issue, Payout, Retire, Settle, Withdraw
 from state.units import Outpoint
 
 DAY_S = 86_400
@@ -37,6 +38,10 @@ class Account:
     carry_in_wh: int = 0
     carry_wh: int = 0
     moved_wh: int = 0
+    withdrawn: int = 0
+    corrected_wh: int = 0
+    netted_wh: int = 0
+    returned_wh: int = 0
 
 
 @dataclass
@@ -50,6 +55,17 @@ class Plant:
     days: int = 0
     accounts: dict[int, Account] = field(default_factory=dict)
     ended: list[tuple[int, int, str]] = field(default_factory=list)
+    accepted_wh: int = 0  # of its days, as they stand corrected
+    credit_wh: int = 0  # corrected upwards, and not yet issued
+    debt_wh: int = 0
+    forfeited_wh: int = 0
+    received_wh: int = 0  # of its debt, paid by certificates of other plants
+    given_wh: int = 0  # by its certificates for the debt of other plants
+    births: list[Range] = field(default_factory=list)  # first serial of an issue, its production month
+
+    def month_of(self, serial: int) -> int:
+        """The production month of a certificate."""
+        return self.births[bisect_right(self.births, (serial, NEVER)) - 1][1]
 
     @property
     def issued(self) -> int:
@@ -73,7 +89,7 @@ class Books:
 
     def __init__(self, chain: bytes, schemes: dict[int, Terms], found: Findings) -> None:
         self._chain = chain
-        self._schemes = schemes
+        self.schemes = schemes
         self._found = found
         self.live: dict[Outpoint, Output] = {}
         self.plants: dict[int, Plant] = defaultdict(Plant)
@@ -82,6 +98,7 @@ class Books:
         self.paid_out: Counter[str] = Counter()
         self._released: set[tuple[int, int, int, int]] = set()
         self.attestations = 0
+        self._spent: dict[Outpoint, Output] = {}  # by the movement that is booked
 
     # --- one block
 
@@ -89,6 +106,7 @@ class Books:
         self, place: str, time_ms: int, vote_keys: Sequence[bytes], movement: Movement, action: Action | None
     ) -> None:
         """What one action did; `action` is None for what time did by itself."""
+        self._spent = {}
         for point, output in movement.spent:
             self._spend(place, time_ms, movement.kind, point, output)
         for point, output in movement.created:
@@ -100,11 +118,14 @@ class Books:
             self._book_issue(place, time_ms // 1000, vote_keys, action, movement)
         else:
             self._book_ranges(place, movement, action)
+        if isinstance(action, Withdraw):
+            self._book_withdrawal(place, action)
         if isinstance(action, Settle):
             self._check_settlement(place, action, movement)
 
     def _spend(self, place: str, time_ms: int, kind: str, point: Outpoint, output: Output) -> None:
         held = self.live.pop(point, None)
+        self._spent[point] = output
         if held is None:
             self._found.add("spent_twice", place, f"output {point.hex()} is not there to be spent")
         elif held != output:
@@ -165,12 +186,67 @@ class Books:
             self._found.add("retirement_differs", place, f"statement {identity.hex()} was made before")
         self.statements[identity] = sum(last - start + 1 for _, start, last in named)
 
+    # --- corrections
+
+    def book_events(self, place: str, events: Sequence[Event]) -> None:
+        """What a quorum put right, and what pledged money paid: told by events, because no output moves with it."""
+        for event in events:
+            match event:
+                case DayCorrected():
+                    self._correct(event.device, _month(event.day * DAY_S), event.after_wh - event.before_wh)
+                case Forfeited():
+                    plant = self.plants[event.device]
+                    plant.forfeited_wh += event.forfeited_wh
+                    self._pay(place, event.device, event.forfeited_wh)
+
+    def _correct(self, device: int, month: int, change_wh: int) -> None:
+        """Upwards a credit waits for its issue; downwards the carry pays, that month's first, and the rest is owed."""
+        plant = self.plants[device]
+        plant.accepted_wh += change_wh
+        plant.credit_wh += max(0, change_wh)
+        owed = max(0, -change_wh)
+        for number in sorted(plant.accounts, key=lambda number: (number != month, number)):
+            account = plant.accounts[number]
+            taken = min(account.carry_wh, owed)
+            account.carry_wh -= taken
+            account.corrected_wh += taken
+            owed -= taken
+        plant.debt_wh += owed
+
+    def _pay(self, place: str, device: int, paid_wh: int) -> None:
+        plant = self.plants[device]
+        if paid_wh > plant.debt_wh:
+            self._found.add("debt_differs", place, f"plant {device}: {paid_wh} Wh are paid, {plant.debt_wh} are owed")
+        plant.debt_wh -= paid_wh
+
+    def _book_withdrawal(self, place: str, action: Withdraw) -> None:
+        """Whole certificates pay what is owed; what the last one has too much is carried again."""
+        debtor = self.plants[action.device]
+        for part in action.ranges:
+            output = self._spent.get(part.outpoint)
+            lot = None if output is None else lot_of(output)
+            if lot is None:
+                continue  # the spending has been found wrong already
+            plant, count = self.plants[lot.device], part.end - part.start + 1
+            account = plant.accounts[plant.month_of(part.start)]
+            paid = min(count * debtor.face_wh, debtor.debt_wh)
+            rest = count * debtor.face_wh - paid
+            if rest >= debtor.face_wh:
+                self._found.add("debt_differs", place, f"plant {action.device}: more is withdrawn than is owed")
+            account.withdrawn += count
+            account.carry_wh += rest
+            account.returned_wh += rest
+            if plant is not debtor:
+                plant.given_wh += paid
+                debtor.received_wh += paid
+            self._pay(place, action.device, paid)
+
     # --- energy
 
     def _book_issue(
         self, place: str, time_s: int, vote_keys: Sequence[bytes], action: Issue, movement: Movement
     ) -> None:
-        plant, terms = self.plants[action.device], self._schemes.get(action.scheme, Terms(action.face_value, 0))
+        plant, terms = self.plants[action.device], self.schemes.get(action.scheme, Terms(action.face_value, 0))
         plant.scheme, plant.face_wh = action.scheme, terms.face_wh
         for day in action.days:
             self._book_day(place, action, day.attestation)
@@ -183,7 +259,10 @@ class Books:
                 place,
                 f"plant {action.device} carried {account.carry_wh} Wh, the issue begins with {action.carry_in_wh} Wh",
             )
-        count, carry = divmod(account.carry_wh + released, terms.face_wh)
+        netted = min(plant.debt_wh, account.carry_wh + released)
+        if netted != action.netted_wh:
+            self._found.add("debt_differs", place, f"plant {action.device}: {netted} Wh pay its debt first")
+        count, carry = divmod(account.carry_wh + released - netted, terms.face_wh)
         if (count, carry) != (action.count, action.carry_out_wh) or action.face_value != terms.face_wh:
             self._found.add(
                 "issuance_differs",
@@ -195,7 +274,13 @@ class Books:
         account.released_wh += released
         account.issued += action.count
         account.carry_wh = action.carry_out_wh
+        account.netted_wh += action.netted_wh
         plant.released_wh += released
+        credited = sum(day.attestation.release_wh for day in action.days if day.attestation.step == CORRECTION)
+        plant.credit_wh -= credited
+        plant.accepted_wh += released - credited  # a correction was booked when it was decided
+        plant.births.append((action.first_serial, action.month))
+        self._pay(place, action.device, action.netted_wh)
 
     def _book_day(self, place: str, action: Issue, judged: Attestation) -> None:
         key = (judged.device, judged.day, judged.step, judged.revision)
@@ -315,10 +400,12 @@ class Books:
             self._found.add(
                 "certificates_lost", place, f"its ranges end at {expected - 1}, not {plant.next_serial - 1}"
             )
-        given = plant.issued * plant.face_wh + plant.carry_wh
-        if given != plant.released_wh:
+        withdrawn = sum(account.withdrawn for account in plant.accounts.values())
+        given = (plant.issued - withdrawn) * plant.face_wh + plant.carry_wh + plant.credit_wh
+        given += plant.given_wh - plant.debt_wh - plant.forfeited_wh - plant.received_wh
+        if given != plant.accepted_wh:
             self._found.add(
-                "issuance_differs", place, f"{plant.released_wh} Wh were accepted, {given} Wh are certified or carried"
+                "issuance_differs", place, f"{plant.accepted_wh} Wh were accepted, {given} Wh are certified or carried"
             )
 
 

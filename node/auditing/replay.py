@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.context import BlockOutput
+from contracts.events import Event
 from contracts.genesis import Genesis, chain_id, load_json, parse_genesis
 from contracts.transition import DecodedTx, kind_name
 from node.auditing.books import Books, Terms
@@ -35,6 +36,8 @@ from state.errors import (
     StatementDiffers,
     WattestError,
 )
+from state.keyspace import scheme_key
+from state.records import Scheme
 from state.store import Batch, LevelStore
 from state.transaction import Action, Issue
 
@@ -155,6 +158,10 @@ class Replay:
     ) -> None:
         actions: dict[bytes, tuple[Action, ...]] = {decoded.txid: decoded.body_actions for decoded in transactions}
         self.totals.signatures += sum(len(decoded.transaction.signatures) for decoded in transactions)
+        events: dict[tuple[bytes, int], list[Event]] = {}
+        for record in output.events:
+            events.setdefault((record.txid, record.action_index), []).append(record.event)
+        self.books.book_events(f"block {block.header.height}", events.get((_sweep(block), 0), ()))
         for movement in output.movements:
             of_transaction = actions.get(movement.txid)
             action = None if of_transaction is None else of_transaction[movement.action_index]
@@ -164,9 +171,24 @@ class Replay:
             if of_transaction is not None:
                 self.totals.actions += 1
                 place += f", transaction {movement.txid.hex()[:16]}, action {movement.action_index} ({movement.kind})"
+            if isinstance(action, Issue):
+                self._learn_scheme(action.scheme)
             self.books.book(place, block.header.timestamp_ms, vote_keys, movement, action)
+            if action is not None:
+                self.books.book_events(place, events.get((movement.txid, movement.action_index), ()))
             if self.evidence is not None and isinstance(action, Issue):
                 self.evidence.check(place, self.ledger.store, action)
+
+    def _learn_scheme(self, number: int) -> None:
+        """Schemes come by proposal too, and change their terms."""
+        found = self.ledger.store.get(scheme_key(number))
+        if isinstance(found, Scheme):
+            self.books.schemes[number] = Terms(found.face_value, found.close_days)
+
+
+def _sweep(block: Block) -> bytes:
+    """The name of what time did at the start of a block (`state/movement.py`)."""
+    return bytes(24) + block.header.height.to_bytes(8, "big")
 
 
 def _named(block: Block, refusal: WattestError) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from node.auditing.books import Books
+from node.auditing.books import Account, Books
 from node.auditing.findings import Findings
 from node.baselines import Baselines
 from node.readings import ReadingStore
@@ -14,11 +14,12 @@ from state.errors import ReadingRefusal
 from state.keyspace import Space, device_key, scheme_key, space_end
 from state.outputs import Output
 from state.overlay import Snapshot
-from state.records import Device, MonthEnergy, Record, Scheme, Statement
+from state.records import Debt, Device, MonthEnergy, Record, Scheme, Statement
 from state.store import Store
 from state.transaction import Issue
 from verifier.reading import readings_root
 
+COMPARED = ("verdict", "reasons", "energy_wh", "release_wh", "hours_wh", "profile_hash", "verifier_version")
 SHOWN = 12  # differing rows told for each space
 
 NAMES = {
@@ -56,9 +57,16 @@ def check_state(books: Books, store: Store, found: Findings) -> None:
     for _, entry in _entries(store, Space.MONTH_ENERGY):
         assert isinstance(entry, MonthEnergy)
         own = books.plants[entry.device].accounts.get(entry.month)
-        booked = (entry.released_wh, entry.issued, entry.carry_in_wh, entry.carry_wh, entry.moved_wh)
-        if own is None or booked != (own.released_wh, own.issued, own.carry_in_wh, own.carry_wh, own.moved_wh):
+        booked = {name: getattr(entry, name) for name in vars(Account())}
+        if own is None or booked != vars(own):
             found.add("account_differs", f"plant {entry.device}, month {entry.month}", f"{booked} against {own}")
+    for _, entry in _entries(store, Space.DEBT):
+        assert isinstance(entry, Debt)
+        owed = books.plants[entry.device].debt_wh
+        if entry.debt_wh != owed:
+            found.add(
+                "debt_differs", f"plant {entry.device}", f"owes {entry.debt_wh} Wh on record, {owed} by the books"
+            )
 
 
 def compare(replayed: Store, stored: Store, found: Findings) -> int:
@@ -155,7 +163,7 @@ class Evidence:
             if own is None:
                 self._found.add("verdict_differs", where, f"nothing can be said of step {judged.step} yet")
                 continue
-            for name in ("verdict", "reasons", "energy_wh", "release_wh", "profile_hash", "verifier_version"):
+            for name in COMPARED:
                 if getattr(own, name) != getattr(judged, name):
                     told = f"{name} is {getattr(own, name)} by these readings, {getattr(judged, name)} was attested"
                     self._found.add("verdict_differs", where, told)

@@ -23,9 +23,9 @@ def traded(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
 
 
 @pytest.fixture
-def chain(act, traded: None, tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
+def chain(act, traded: None, governance: str, tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
     file = tmp_path / "town.chain"
-    ran = act("chain", "export", file, "--json")
+    ran = act("chain", "export", file, "--as", governance, "--json")
     assert ran.code == 0, ran.err
     assert ran.json["bytes"] == file.stat().st_size
     return file
@@ -48,11 +48,11 @@ def home(node: AnsweringNode, traded: None, tmp_path: Path) -> Path:
     return home
 
 
-def test_chain_of_a_running_node_adds_up(act, traded: None) -> None:  # type: ignore[no-untyped-def]
-    ran = act("audit")
+def test_chain_of_a_running_node_adds_up(act, traded: None, governance: str) -> None:  # type: ignore[no-untyped-def]
+    ran = act("audit", "--as", governance)
     assert ran.code == 0, ran.err
     assert "everything adds up" in ran.out
-    value = act("audit", "--json").json
+    value = act("audit", "--as", governance, "--json").json
     assert value["findings"] == []
     (plant,) = value["devices"]
     assert (plant["certificates"], plant["live"], plant["released"], plant["carried"]) == (8, 7, "8200000", "200000")
@@ -143,3 +143,10 @@ def test_exported_data_is_the_chain_that_the_node_serves(wattest, home: Path, ch
     assert ran.code == 6
     assert "finality_forged" in ran.err
     assert not list(tmp_path.glob("forged*"))
+
+
+def test_a_node_gives_its_chain_to_auditors_and_authorities_only(act, traded: None) -> None:  # type: ignore[no-untyped-def]
+    for options in ((), ("--as", "trader")):
+        ran = act("audit", *options)
+        assert ran.code == 1
+        assert "[auditor_needed]" in ran.err
