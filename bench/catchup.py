@@ -27,7 +27,7 @@ from consensus.catchup import check_blocks
 from consensus.messages import MAX_BLOCKS, Blocks
 from consensus.validators import ValidatorSet
 from contracts.transition import decode_signed
-from node.app import LedgerTip, tune_collector
+from node.app import LedgerTip
 from node.config import Config, load_config
 from node.faults import SystemClock
 from node.gossip import Sender, check_frame
@@ -37,6 +37,7 @@ from node.log import open_log
 from node.mempool import Mempool
 from node.offering import Offering
 from node.peers import Peers
+from node.running import tune_collector
 from node.signatures import SignatureCache
 from node.sync import blocks_from
 from node.transport import NodeKey

@@ -23,8 +23,8 @@ from nacl.bindings import crypto_sign_open
 
 from bench.load import Load
 from contracts.transition import DecodedTx, decode_signed, verify_signatures
-from node.app import tune_collector
 from node.ledger import Ledger
+from node.running import tune_collector
 from state.block import Block
 from state.codec import encode
 from state.history import where

@@ -1,19 +1,10 @@
 """The composition root: everything a node consists of, built from its home directory and run until it is told to stop.
 
-    keys, genesis, lock -> store -> ledger -> journals, engine -> mempool, peers -> runtime
-
-Exit codes: 0 stopped, 2 configuration, 4 keys, and those after which an operator must look (assurance.md section 9):
-70 disk, 71 store mismatch or lost votes, 72 execution differs from a final block, 73 conflicting quorums, 74 own key
-seen elsewhere. On the last three a dump is written, and a supervisor must not restart the node.
+keys, genesis, lock -> store -> ledger -> journals, engine -> mempool, peers -> runtime
 """
 
 import asyncio
-import gc
-import json
-import signal
-import sys
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,12 +18,11 @@ from consensus.validators import ValidatorSet
 from consensus.votes import Quorum
 from contracts.context import BlockEnvironment
 from node.amnesia import Amnesia
-from node.config import CERTIFIED, SNAPSHOT, Config, ConfigError, KeyNotNamed, load_config, parse_address
+from node.config import CERTIFIED, Config, KeyNotNamed
 from node.failures import KeyFileUnusable, KeystoreError
 from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
 from node.home import DataDirectory
-from node.joining import Joining
 from node.journal import UNSETTLED, Journal
 from node.keystore import key_path, open_key_file, read_key_file
 from node.ledger import Ledger
@@ -42,7 +32,7 @@ from node.mempool import Mempool
 from node.offering import Offering
 from node.office import Office, Term
 from node.peers import Peers
-from node.remedies import Remedy, remedy_of, votes_unknown
+from node.remedies import Remedy, votes_unknown
 from node.repair import replay, require_peers, rolled_back
 from node.reserve import MIB, hold
 from node.runtime import FinalBlock, Runtime
@@ -51,19 +41,16 @@ from node.signer import Signer
 from node.staging import settle
 from node.transport import NodeKey
 from node.voting import NEXT_VOTE_KEY, VOTE_KEY, journal_of
-from node.waiting import Waiting
 from node.wire import GetEntries, GetHops, GetSnapshot
 from state.crypto import verify
-from state.errors import DiskFailed, GenesisInvalid, WattestError
+from state.errors import DiskFailed
 from state.history import transaction_position
 from state.overlay import Snapshot
 from state.records import Validator
 from state.store import Store, open_store
 
 NODE_KEY = "node"
-DUMP_FROM = 72  # exit codes that leave a dump
 FEED_QUEUE = 1_024
-COLLECT_AFTER = 100_000  # new containers: some 10 MB, about two full blocks
 RESTORED_S = 0.05
 
 
@@ -460,160 +447,3 @@ def _check_node_key(index: int | None, key: NodeKey, validators: tuple[Validator
         raise KeyFileUnusable(
             why="keys/vote.json is missing, and the node key is a validator's; an observer has its own"
         )
-
-
-# --- the process
-
-
-def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]] = lambda node: []) -> int:
-    """Run the node of a home until SIGTERM or SIGINT; its exit code. What went wrong is said on stderr."""
-    node: Node | None = None
-    try:
-        if config.text("node.sync") == SNAPSHOT and not asyncio.run(_join(config, keys)):
-            return 0
-        while True:
-            node = Node(config, keys, log=open_log(config.home / "node.log"))
-            node.parts += _built(node, parts)
-            for what, remedy in node.warnings:
-                _say("warning", what, remedy)
-            if asyncio.run(_until_signal(node)) or not node.listening:
-                return 0
-    except (WattestError, OSError) as raised:
-        return tell_failure(raised, config, node)
-
-
-def _built(node: Node, parts: Callable[[Node], list[Part]]) -> list[Part]:
-    """What the parts open may be damaged as well: then the node gives its own back."""
-    try:
-        return parts(node)
-    except BaseException as error:
-        node.close(error)
-        raise
-
-
-def tell_failure(raised: WattestError | OSError, config: Config, node: Node | None = None) -> int:
-    """Say on stderr and in the log what ended the node and what to do; the exit code."""
-    error = raised if isinstance(raised, WattestError) else _disk_failed(raised)
-    code = exit_code(error)
-    remedy = remedy_of(error, config)
-    _say("error", str(error), remedy)
-    log = node.log if node is not None else _log_of(config)
-    log.error("node_stopped", code=code, why=str(error), **(vars(remedy) if remedy else {}))
-    if node is not None and code >= DUMP_FROM:
-        write_dump(node, code, str(error))
-    return code
-
-
-def _log_of(config: Config) -> FilteringBoundLogger:
-    """Silent where there is no home to keep a log in."""
-    try:
-        return open_log(config.home / "node.log")
-    except OSError:
-        return open_log(None)
-
-
-def _say(level: str, what: str, remedy: Remedy | None) -> None:
-    """The operator reads it, the log keeps it."""
-    print(f"{level}: {what}" + (f"\n{remedy.lines()}" if remedy else ""), file=sys.stderr, flush=True)  # noqa: T201
-
-
-async def _join(config: Config, keys: NodeKeys) -> bool:
-    """Begin from the state of others where there is a newer one; False where a signal ended it."""
-    genesis, chain = read_genesis(config.genesis)
-    votes = tuple(Signer(seed).public for seed in (keys.vote, keys.next_vote) if seed is not None)
-    with DataDirectory(config, working=False):
-        joining = Joining(config, genesis, chain, NodeKey(keys.node), votes, open_log(config.home / "node.log"))
-        waiting = Waiting(joining, chain, genesis.parameters.name, *parse_address(config.text("node.api_listen")))
-        await waiting.start()
-        stop = _stop_at_signal()
-        work, stopped = asyncio.create_task(joining.run()), asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
-            return work.done()
-        finally:
-            work.cancel()
-            stopped.cancel()
-            await asyncio.gather(work, stopped, return_exceptions=True)
-            await waiting.stop()
-
-
-def _disk_failed(error: OSError) -> DiskFailed:
-    """What the system said of a file. Sockets have answered for themselves long before."""
-    where = f" at {error.filename}" if error.filename else ""
-    return DiskFailed(why=f"{error.strerror or error}{where}")
-
-
-async def _until_signal(node: Node) -> bool:
-    """Whether a signal ended it."""
-    stop = _stop_at_signal()
-    tune_collector()
-    await node.run(stop)
-    return stop.is_set()
-
-
-def _stop_at_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-def tune_collector() -> None:
-    """What is loaded by now stays, and later collections need not walk it. They may also come rarely: all that travels
-    is free of cycles, and a block alone makes more containers than a hundred default thresholds."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 10, 10)
-
-
-def exit_code(error: WattestError) -> int:
-    if isinstance(error, KeystoreError):
-        return 4
-    if isinstance(error, ConfigError | GenesisInvalid):
-        return 2
-    return int(getattr(error, "exit_code", 1))
-
-
-def write_dump(node: Node, code: int, why: str) -> None:
-    """One file with what an engineer needs first: where the engine stood, its votes and quorums, the stored tip."""
-    standing = node.engine.standing()
-    dump: Mapping[str, Any] = {
-        "schema": "dump/1",
-        "code": code,
-        "why": why,
-        "chain": node.chain.hex(),
-        "validator": node.index,
-        "epoch": standing.epoch,
-        "view": standing.view,
-        "final_view": standing.final_view,
-        "height": node.ledger.tip.height,
-        "block_hash": node.ledger.tip.hash.hex(),
-        "state_root": node.ledger.tip.header.state_root.hex(),
-        "own_votes": [_shown(vote) for vote in standing.own_votes],
-        "quorums": [_shown(quorum) for quorum in standing.quorums],
-    }
-    path = node.config.data / f"dump-{int(time.time())}-{code}.json"
-    path.write_text(json.dumps(dump, indent=1))
-
-
-def _shown(value: Any) -> dict[str, Any]:
-    names = ("kind", "epoch", "view", "parent_view", "block_hash", "signer", "bitmap")
-    found = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    return {name: item.hex() if isinstance(item, bytes) else item for name, item in found.items()}
-
-
-def main() -> int:
-    """`python -m node.app HOME`: a bare node whose keys are of the test keyring, for tests and experiments."""
-    config = load_config(Path(sys.argv[1]))
-    try:
-        keys = load_keys(config)
-    except WattestError as error:
-        return tell_failure(error, config)
-    return run_node(config, keys)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from node.accusing import Accusing
-from node.app import Node, Part, load_keys, run_node, tell_failure
+from node.app import Node, Part, load_keys
 from node.config import Config, ConfigError, load_config
 from node.correcting import Correcting
 from node.metering import Metering
+from node.running import run_node, tell_failure
 from node.serving import Serving
 from node.settling import Settling
 from state.errors import WattestError

@@ -110,7 +110,7 @@ async def running(homes: Sequence[Path]) -> Any:
 
 
 class Process:
-    """A node in a process of its own: `python -m node.app HOME`, or all of `wattest node start`."""
+    """A node in a process of its own: `python -m node.running HOME`, or all of `wattest node start`."""
 
     def __init__(
         self, home: Path, largest_file: int = 0, under: Sequence[str] = (), whole: str = "", **environment: str
@@ -118,7 +118,7 @@ class Process:
         """`under`: a command that runs it, such as a tracer. `whole`: with API, readings and accusations, by the
         commands of that module."""
         self.home = home
-        node = [whole, "--home", str(home), "node", "start"] if whole else ["node.app", str(home)]
+        node = [whole, "--home", str(home), "node", "start"] if whole else ["node.running", str(home)]
 
         def limit() -> None:
             if largest_file:

@@ -13,11 +13,11 @@ from harness.net import Process, keys_of, make_homes, running
 from harness.world import ROOT
 
 from cli.main import run
-from node.app import run_node
 from node.config import load_config
 from node.genesis import read_genesis
 from node.ledger import Ledger
 from node.reserve import MIB, free, hold
+from node.running import run_node
 from state.errors import DiskFailed
 from state.store import open_store
 
@@ -25,10 +25,10 @@ from state.store import open_store
 FULL_DISK = """
 cp -a {home}/data {home}/begun && mount -t tmpfs -o size=8m tmpfs {home}/data && cp -a {home}/begun/. {home}/data/
 finals() {{ grep -c '"event": "final"' {home}/node.log; }}
-until_it_ends() {{ timeout 45 {python} -m node.app {home}; echo "$1 $?"; }}
+until_it_ends() {{ timeout 45 {python} -m node.running {home}; echo "$1 $?"; }}
 for_three_blocks() {{
     before=$(finals)
-    {python} -m node.app {home} & pid=$!
+    {python} -m node.running {home} & pid=$!
     for tick in $(seq 400); do
         kill -0 $pid 2>/dev/null && [ $(finals) -lt $((before + 3)) ] || break
         sleep 0.1

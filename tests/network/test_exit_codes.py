@@ -8,9 +8,10 @@ import pytest
 from harness.net import keys_of, make_homes, running
 
 from consensus.effects import Halt
-from node.app import Node, exit_code, load_keys, run_node
+from node.app import Node, load_keys
 from node.config import ConfigError, load_config, parse_address
 from node.failures import KeystoreError
+from node.running import exit_code, run_node
 from node.voting import export_votes
 from state.errors import (
     DiskFailed,

@@ -21,10 +21,11 @@ from harness.net import Running, keys_of, make_homes, open_node, signed
 from harness.world import FAR, ROOT, WIND, key_of, seed_of
 
 from cli.main import run as main
-from node.app import Node, Part, run_node
+from node.app import Node, Part
 from node.config import load_config
 from node.metering import Metering
 from node.remedies import remedy_of
+from node.running import run_node
 from node.start import run
 from state.errors import DiskFailed, HomeInUse, OtherNetwork, StoreMismatch, WattestError
 from state.keyspace import device_key, meter_key, participant_key

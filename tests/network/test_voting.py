@@ -14,11 +14,12 @@ from cli.main import run
 from consensus.messages import Status
 from consensus.votes import Vote
 from node.amnesia import LAST_EPOCH, Amnesia
-from node.app import Node, run_node
+from node.app import Node
 from node.config import Config, load_config
 from node.genesis import read_genesis
 from node.gossip import Sender
 from node.journal import UNSETTLED, Journal
+from node.running import run_node
 from node.signer import Signer
 from node.voting import begin_votes, export_votes, import_votes, parse_votes
 from node.wire import VALIDATOR, Consensus
@@ -187,7 +188,7 @@ def test_a_lone_validator_without_its_journal_says_so_and_stays_an_observer(
         node.close()
         return True
 
-    monkeypatch.setattr("node.app._until_signal", until_signal)
+    monkeypatch.setattr("node.running._until_signal", until_signal)
     assert run_node(config_of(home), keys_of(0)) == 0
     said = capsys.readouterr().err
     assert "does not vote" in said
