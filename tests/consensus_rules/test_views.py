@@ -3,12 +3,13 @@
 from harness.lone_engine import FINALIZE, NOTARIZE, NULLIFY, BuildBlock, CheckBlock, LoneEngine
 
 from consensus import inputs
-from consensus.effects import Commit, Fetch, Halt, SetTimer
+from consensus.effects import Blame, Commit, Fetch, Halt, SetTimer
 from consensus.held import HeldQuorums
 from consensus.inputs import VIEW
 from consensus.messages import (
     Again,
     BlockBody,
+    Blocks,
     Full,
     GetBlock,
     GetBlocks,
@@ -101,6 +102,27 @@ def test_pages_that_lead_nowhere_are_not_asked_for_again_at_once() -> None:
     page = Quorums(0, None, tuple(alone.nullification(view) for view in range(1, 65)))
     asked = [message for _ in range(5) for message in alone.hear(page, peer="2") and alone.said()]
     assert sum(isinstance(message, GetQuorums) for message in asked) == 1
+
+
+def test_notarised_block_is_not_proposed_again_within_an_epoch() -> None:
+    """Only the epoch's last block may be its own parent."""
+    alone = LoneEngine()
+    x = alone.block(alone.genesis, 1)
+    alone.hear_proposal(x, 1)
+    alone.checked(x)
+    alone.hear_quorum(NOTARIZE, alone.position(x, 1))
+    alone.hear_proposal(x, 2, parent_view=1)
+    assert alone.votes() == [(NULLIFY, 2)]
+
+
+def test_batch_that_is_no_chain_is_not_committed_whatever_its_finalization() -> None:
+    alone = LoneEngine()
+    x = alone.block(alone.genesis, 1)
+    stranger = alone.block(alone.block(alone.genesis, 1, b"other").header, 2)
+    final = alone.quorum(FINALIZE, alone.position(stranger, 2, 1))
+    alone.hear(Blocks((x, stranger), (), final), peer="2")
+    assert alone.wanted(Commit) == []
+    assert [blame.peer for blame in alone.wanted(Blame)] == ["2"]
 
 
 def test_quorum_is_relayed_even_if_it_seems_redundant() -> None:

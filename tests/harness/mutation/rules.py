@@ -253,7 +253,12 @@ def older_epochs_dropped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_same_epoch", lambda self, peer, message: engine.epoch_of(message) in (None, self._epoch))
 
 
-@mutant("21", crash=0.004)
+@mutant(
+    "21",
+    crash=0.004,
+    equivalent="FINALIZE is made on a Notarization, and the same step enters the next view, also after a restart; "
+    "NULLIFY is only ever made for the view that the node is in",
+)
 def nullify_after_finalize(patch: pytest.MonkeyPatch) -> None:
     """a node votes to nullify a view that it voted to finalise"""
     patch.setitem(own_votes.FORBIDDEN_AFTER, NULLIFY, (NULLIFY,))
