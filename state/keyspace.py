@@ -54,7 +54,7 @@ class Space(IntEnum):
     PRICE = 0x33
     AMENDMENT = 0x34
     STANDING = 0x35
-    CONSUMPTION_METER = 0x36
+    USAGE_METER = 0x36
     CONSUMPTION = 0x37
     # derived
     NUMBER = 0x80
@@ -114,7 +114,7 @@ _CREDIT = bytes((Space.CREDIT,))
 _SECURITY = bytes((Space.SECURITY,))
 _PRICE = bytes((Space.PRICE,))
 _AMENDMENT = bytes((Space.AMENDMENT,))
-_CONSUMPTION_METER = bytes((Space.CONSUMPTION_METER,))
+_USAGE_METER = bytes((Space.USAGE_METER,))
 _CONSUMPTION = bytes((Space.CONSUMPTION,))
 _STANDING = bytes((Space.STANDING,))
 _APPEAL = bytes((Space.APPEAL,))
@@ -241,7 +241,7 @@ def standing_key(device: int, number: int) -> bytes:
 
 
 def consumption_meter_key(meter: int) -> bytes:
-    return _CONSUMPTION_METER + meter.to_bytes(4, "big")
+    return _USAGE_METER + meter.to_bytes(4, "big")
 
 
 def consumption_key(meter: int, day: int) -> bytes:

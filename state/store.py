@@ -43,7 +43,7 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     PRICE           0x33  committed  scheme u32                          Counter
     AMENDMENT       0x34  committed  statement id                        Amendment
     STANDING        0x35  committed  device u32, number u32              Standing
-    CONSUMPTION_METER  0x36  committed  meter u32                         ConsumptionMeter
+    USAGE_METER     0x36  committed  meter u32                           ConsumptionMeter
     CONSUMPTION     0x37  committed  meter u32, day u32                  Consumption
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow

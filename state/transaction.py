@@ -10,8 +10,50 @@ from msgspec import Meta
 
 from state.attestation import Attestation, SignedBy
 from state.codec import Wire, decode, encode
+from state.contents import (  # a proposal is an action: whoever builds one finds its contents here too
+    ConsumptionMeterContent as ConsumptionMeterContent,
+)
+from state.contents import (
+    CorrectContent as CorrectContent,
+)
+from state.contents import (
+    DeviceContent as DeviceContent,
+)
+from state.contents import (
+    GatewayContent as GatewayContent,
+)
+from state.contents import (
+    MeterContent as MeterContent,
+)
+from state.contents import (
+    ProfileContent as ProfileContent,
+)
+from state.contents import (
+    ProposalContent as ProposalContent,
+)
+from state.contents import (
+    RecoverContent as RecoverContent,
+)
+from state.contents import (
+    RemoveValidatorContent as RemoveValidatorContent,
+)
+from state.contents import (
+    RenewContent as RenewContent,
+)
+from state.contents import (
+    RoleContent as RoleContent,
+)
+from state.contents import (
+    RotateVoteKeyContent as RotateVoteKeyContent,
+)
+from state.contents import (
+    SchemeContent as SchemeContent,
+)
+from state.contents import (
+    ValidatorContent as ValidatorContent,
+)
 from state.crypto import H, signed_bytes
-from state.records import AuctionClass, DeviceFacts, Scheme
+from state.records import AuctionClass, DeviceFacts
 from state.units import (
     MAX_ACTIONS,
     MAX_SIGNERS,
@@ -88,127 +130,6 @@ class RotateCredential(Wire, frozen=True, tag="rotate_credential"):
     subject: U32  # the meter's device, or the gateway
     former: Key
     key: Key
-
-
-class RoleContent(Wire, frozen=True, tag="role"):
-    participant: U32
-    role: Code
-    until: U64
-
-
-class DeviceContent(Wire, frozen=True, tag="device"):
-    owner: U32
-    scheme: U32
-    facts: DeviceFacts
-    until: U64
-
-
-class GatewayContent(Wire, frozen=True, tag="gateway"):
-    operator: U32
-    key: Key
-    until: U64
-
-
-class MeterContent(Wire, frozen=True, tag="meter"):
-    """A device's readings are signed by `key`, or by `gateway` for raw posts; exactly one of the two is named."""
-
-    device: U32
-    key: OptionalKey
-    gateway: U32
-    until: U64
-
-
-class ProfileContent(Wire, frozen=True, tag="profile"):
-    """The frozen baseline: hash of the profile that every approving validator recomputed over [from, to)."""
-
-    device: U32
-    profile_hash: Hash
-    window_from: U64
-    window_to: U64
-
-
-class RecoverContent(Wire, frozen=True, tag="recover"):
-    """A participant that lost its key gets another after a delay, unless it vetoes. The new key signs the proposal."""
-
-    participant: U32
-    key: Key
-    reason: Note
-
-
-class CorrectContent(Wire, frozen=True, tag="correct"):
-    """What the energy of a judged day really was, after an error was proven. `revision` counts from 1."""
-
-    device: U32
-    day: U32
-    revision: U8
-    energy_wh: U64
-    release_wh: U64  # of the whole day, as it should have been
-    reason: Note
-    evidence_hash: OptionalKey
-
-
-class SchemeContent(Wire, frozen=True, tag="scheme"):
-    """A new kind of certificates, or other terms for what will be issued of a known one."""
-
-    scheme: Scheme
-
-
-class ConsumptionMeterContent(Wire, frozen=True, tag="usage_meter"):
-    """A meter of what its owner uses; the tag fits the code that events tell a proposal by."""
-
-    owner: U32
-    key: Key
-    name: Name
-    country: Code
-    zone: Code
-    until: U64
-
-
-class RenewContent(Wire, frozen=True, tag="renew"):
-    """A new term for what was accredited: `kind` is role:NAME, device, meter or gateway; `until` 0 revokes."""
-
-    kind: Name  # role:payment_operator is longer than a code
-    subject: U32
-    until: U64
-
-
-class ValidatorContent(Wire, frozen=True, tag="validator"):
-    """An organisation's node joins the validators. Its participant key is the governance key. Proposed by itself."""
-
-    participant: U32
-    name: Name
-    vote_key: Key
-    node_key: Key
-    escrow_key: Key
-    address: Name  # host:port of its peer-to-peer listener
-
-
-class RemoveValidatorContent(Wire, frozen=True, tag="remove_validator"):
-    participant: U32
-
-
-class RotateVoteKeyContent(Wire, frozen=True, tag="rotate_vote_key"):
-    """A validator votes with a new key from the next epoch on. Proposed by itself."""
-
-    participant: U32
-    vote_key: Key
-
-
-ProposalContent = (
-    RoleContent
-    | DeviceContent
-    | GatewayContent
-    | MeterContent
-    | ProfileContent
-    | RenewContent
-    | ValidatorContent
-    | RemoveValidatorContent
-    | RotateVoteKeyContent
-    | RecoverContent
-    | CorrectContent
-    | SchemeContent
-    | ConsumptionMeterContent
-)
 
 
 class Propose(Wire, frozen=True, tag="propose"):

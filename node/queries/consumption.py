@@ -31,7 +31,7 @@ def meter_of(store: Store, number: int) -> ConsumptionMeter:
 
 
 def meters_page(store: Store, cursor: bytes | None, limit: int) -> Page:
-    return records(store, Space.CONSUMPTION_METER, cursor, limit, lambda _, found: plain(found))
+    return records(store, Space.USAGE_METER, cursor, limit, lambda _, found: plain(found))
 
 
 def reports(store: Store, number: int, first: int, last: int) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ class Cluster:
         self._order = count()
         self._audit = blake2b(digest_size=16)
         self.network = Network(options, Random(options.seed ^ 0x4E7))
-        self.watch = Watch(options.everybody)
+        self.watch = Watch(options.everybody, options.villains)
         self.deaths = Deaths(options, self.random)
         self._accused: set[tuple[int, int]] = set()  # (epoch, signer)
 
