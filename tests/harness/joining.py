@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ class Offerer:
         self.lie = lie
         self.offering = Offering(world.ledger, self, open_log(None))  # type: ignore[arg-type]
         self.town: Town | None = None
+        self.cut_off = False
 
     def take(self, data: bytes) -> None:
         asker = Sender("ff" * 20, VALIDATOR, None)
@@ -80,11 +82,12 @@ class Offerer:
                 self.offering.asked_hops(asker, asked)
 
     def send(self, to: str, data: bytes, priority: Priority) -> bool:
-        """As `Peers.send`, towards the one that joins."""
+        """As `Peers.send`, towards the one that joins; False where the connection has ended."""
         assert self.town is not None
-        return min(
-            [self.town.deliver(self.sender, encode_frame(each)) for each in self.lie(decode_frame(data))], default=True
-        )
+        self.cut_off = False
+        for each in self.lie(decode_frame(data)):
+            self.town.deliver(self.sender, encode_frame(each))
+        return not self.cut_off
 
 
 @dataclass
@@ -119,17 +122,15 @@ class Town:
                 return True
         return False
 
-    def deliver(self, sender: Sender, data: bytes) -> bool:
+    def deliver(self, sender: Sender, data: bytes) -> None:
         assert self.joining is not None
-        try:
+        with suppress(Ignore, Reject):
             self.joining.frame_received(sender, decode_frame(data))
-        except (Ignore, Reject):
-            return False
-        return True
 
     def drop(self, offerer: Offerer) -> None:
         """The connection ends, and the peer dials again at once."""
         assert self.joining is not None
+        offerer.cut_off = True
         self.joining.peer_down(offerer.sender)
         self.joining.peer_up(offerer.sender)
 
