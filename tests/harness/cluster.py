@@ -5,7 +5,9 @@ Nothing is asked of a node that a stranger could not ask: its log lines, its HTT
 
 import json
 import os
+import random
 import signal
+import socket
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from harness.links import Links
 from harness.namespaces import Namespaces
-from harness.net import Process, free_ports, keys_of, make_home
+from harness.net import Process, keys_of, make_home
 from harness.world import genesis_json
 
 from node.client import NodeClient
@@ -71,7 +73,7 @@ class Cluster:
         netns: bool = False,
     ) -> None:
         self.count, self.clone = count, clone
-        ports = free_ports(2 * count + 2)
+        ports = quiet_ports(2 * count + 2)
         genesis = json.loads(genesis_json(count, **{**TIMING, "idle_interval_ms": idle_ms}, epoch_length=epoch_length))
         genesis["timestamp_ms"] = int(time.time() * 1000) - 1_000
         machines = count if clone is None else count + 1
@@ -166,6 +168,8 @@ class Cluster:
             self.heights()
             if all(self.tails[machine].starts > starts for machine, starts in self._starts.items()):
                 return time.monotonic() - began
+            dead = [machine for machine in self._starts if not self.nodes[machine].alive]
+            assert not dead, f"node {dead} ended: {(self.homes[dead[0]] / 'stderr').read_text()}"
             assert time.monotonic() < began + READY_S, f"not started within {READY_S} s: {self._starts}"
             time.sleep(POLL_S)
 
@@ -208,3 +212,15 @@ class Cluster:
 
 def _api_of(home: Path) -> str:
     return load_config(home, environment={}).text("node.api_listen")
+
+
+def quiet_ports(count: int) -> list[int]:
+    """Free ports below those that the system gives to dialling sockets: a node must find its own again after a kill."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randint(12_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
