@@ -31,7 +31,7 @@ RUN := .venv/.run-installed
 LOCKED := tools/setup requirements/uv.txt pyproject.toml
 # The demo needs the running lock alone. Where the development lock is installed it serves as well, and stays.
 INSTALLED := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
-WORKERS ?= 2
+WORKERS ?= 4
 VALIDATORS ?= 4,7
 
 export USE_UV WHEELHOUSE PYTHON
@@ -54,7 +54,7 @@ demo: $(INSTALLED)
 	@$(BIN)/wattest demo $(if $(HEADLESS),--headless) $(if $(LAN),--lan) $(if $(KEEP),--keep "$(KEEP)") $(if $(RESUME),--resume "$(RESUME)")
 
 test: $(DEV)
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
@@ -62,7 +62,7 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini tests
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 attack: $(DEV)
 	@PYTHONPATH=.:tests $(BIN)/python -m attacks $(if $(SHORT),--short)

@@ -14,15 +14,16 @@ from consensus.validators import ValidatorSet
 from consensus.votes import FINALIZE, Position, Quorum, make_quorum, make_vote
 from contracts.genesis import Genesis, chain_id, parse_genesis
 from contracts.issue import NO_INPUTS
+from contracts.release import BASIS_POINTS
 from contracts.transition import DecodedTx, decode_signed
 from node.ledger import Ledger
 from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
 from state.block import Block, header_hash
 from state.codec import encode
 from state.crypto import H, public_key, sign
-from state.keyspace import device_key
+from state.keyspace import device_key, scheme_key
 from state.outputs import outpoint
-from state.records import Device, DeviceFacts
+from state.records import Device, DeviceFacts, Scheme
 from state.store import MemoryStore, Store
 from state.transaction import (
     Action,
@@ -178,10 +179,13 @@ class Load:
         self.block([decoded])
         return outpoint(decoded.txid, 0)
 
-    def _attested(self, day: int, energy_wh: int, profile: bytes) -> AttestedDay:
-        """A day that a quorum of the validators accepted."""
+    def _attested(self, day: int, release_wh: int, profile: bytes) -> AttestedDay:
+        """A day that a quorum of the validators accepted, of which the scheme's first step releases `release_wh`."""
+        scheme = self.ledger.store.get(scheme_key(2))
+        assert isinstance(scheme, Scheme)
+        energy_wh = -(-release_wh * BASIS_POINTS // scheme.release_shares[0])
         root = H("load/root", day.to_bytes(4, "big"))
-        attestation = Attestation(0, 1, day, 0, 0, root, NO_INPUTS, profile, 1, ACCEPT, (), energy_wh, energy_wh)
+        attestation = Attestation(0, 1, day, 0, 0, root, NO_INPUTS, profile, 1, ACCEPT, (), release_wh, energy_wh)
         message = attestation_bytes(self.chain, attestation)
         signatures = tuple(SignedBy(i, sign(secret("vote", i), message)) for i in range(self._set.quorum))
         return AttestedDay(attestation, signatures)
@@ -244,8 +248,6 @@ def load_genesis() -> tuple[Genesis, bytes]:
 def genesis_value() -> dict[str, Any]:
     value: dict[str, Any] = json.loads((Path(__file__).resolve().parents[1] / "genesis.json").read_text())
     value["timestamp_ms"] = START_S * 1_000
-    for scheme in value["schemes"]:
-        scheme["release_shares"] = [10_000, 0, 0]  # a day at once: the load is transfers
     value["validators"] = [
         {
             "name": f"Organisation {index}",

@@ -26,7 +26,9 @@ from cli.processes import Processes
 from cli.testnet import make_testnet, reference_genesis
 from consensus.records import HeldQuorum
 from node.client import NodeClient
+from node.config import load_config
 from node.genesis import read_genesis
+from node.home import DataDirectory
 from node.journal import Journal
 from node.ledger import Ledger
 from state.codec import encode
@@ -108,6 +110,8 @@ class Network:
             journal.append([encode(HeldQuorum(finalization))])
             journal.sync()
             journal.close()
+            with DataDirectory(load_config(home), working=False) as data:
+                data.settle()  # or they would listen for their own votes first, as after a move
         return load
 
     def __enter__(self) -> "Network":

@@ -22,7 +22,9 @@ from cli.processes import Processes
 from consensus.records import HeldQuorum
 from contracts.transition import DecodedTx
 from node.client import NodeClient
+from node.config import load_config
 from node.failures import RefusedByNode
+from node.home import DataDirectory
 from node.journal import Journal
 from node.transport import NodeKey
 from node.wire import Readings
@@ -79,6 +81,8 @@ class Field:
             journal.append([encode(HeldQuorum(finalization))])
             journal.sync()
             journal.close()
+            with DataDirectory(load_config(home), working=False) as data:
+                data.settle()  # or they would listen for their own votes first, as after a move
         return world
 
     def _populate(self, world: FinalizedWorld) -> None:

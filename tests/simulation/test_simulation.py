@@ -61,14 +61,14 @@ def test_other_seeds_are_other_runs() -> None:
 
 
 def test_every_size_and_villain_is_drawn() -> None:
-    drawn = [Options.draw(seed) for seed in range(SEEDS)]
+    drawn = [Options.draw(seed) for seed in range(300)]
     assert {options.n for options in drawn} == set(SIZES) == {1, 4, 5, 6, 7, 10}
     assert {kind for options in drawn for kind in options.villains.values()} == set(VILLAINS)
     assert {options.live for options in drawn} == {True, False}
     assert any(options.forgetful for options in drawn)
     assert any(options.frozen for options in drawn)
     together = [o for o in drawn if o.epoch_length and o.changes and o.villains and o.crash and o.cuts]
-    assert len(together) > SEEDS / 20, "members change while others lie, crash and are cut off"
+    assert len(together) > len(drawn) / 20, "members change while others lie, crash and are cut off"
 
 
 @pytest.mark.parametrize("seed", [1, 13])
