@@ -96,7 +96,11 @@ def journal_of(data: Path, key: bytes) -> Path:
 
 
 def _check_not_older(journal: Journal, tip: tuple[int, int, int]) -> None:
-    """The Finalization of a block is synced in the journal before the block is stored, so the state is never ahead."""
+    """The Finalization of a block is synced in the journal before the block is stored, so the state is never ahead.
+
+    A segment's header says how far the state was when it began: a journal that was begun anew on a state holds none of
+    its Finalizations, and must not be taken for an older one when the node starts again before the next block.
+    """
     epoch, view, height = tip
     if not height or journal.header.valid_from_epoch == UNSETTLED:
         return
@@ -105,7 +109,7 @@ def _check_not_older(journal: Journal, tip: tuple[int, int, int]) -> None:
         for quorum in (record.quorum for record in _records(journal) if isinstance(record, HeldQuorum))
         if quorum.kind == FINALIZE
     ]
-    if max(views, default=(0, 0)) < (epoch, view):
+    if max([(journal.header.epoch, journal.header.final_view), *views]) < (epoch, view):
         raise VoteStateLost(why=f"the state is at view {view}, the journal is older: it was restored or cut")
 
 

@@ -21,7 +21,7 @@ from node.gossip import Sender
 from node.journal import UNSETTLED, Journal
 from node.running import run_node
 from node.signer import Signer
-from node.voting import begin_votes, export_votes, import_votes, parse_votes
+from node.voting import _check_not_older, begin_votes, export_votes, import_votes, parse_votes
 from node.wire import VALIDATOR, Consensus
 from state.codec import decode, encode
 from state.errors import DiskFailed, StoreError, VotesElsewhere, VoteStateLost
@@ -338,3 +338,17 @@ async def test_commands_ask_first_and_tell_what_it_costs(tmp_path: Path, capsys:
 def _identity(file: Path) -> tuple[bytes, bytes]:
     content = json.loads(file.read_text())
     return bytes.fromhex(content["chain"]), bytes.fromhex(content["vote_key"])
+
+
+def test_a_journal_begun_on_a_state_is_not_older_than_that_state(tmp_path: Path) -> None:
+    """It settled from when on it votes, and the node stops before another block is final: that must not be lost."""
+    chain, key, block = bytes(32), b"k" * 32, b"b" * 32
+    journal = Journal.create(tmp_path / "journal", chain, key, UNSETTLED)
+    journal.rotate(0, 7, 9, block, (), valid_from_epoch=2)
+    journal.close()
+    again = Journal.open(tmp_path / "journal", chain, key)
+    _check_not_older(again, (0, 9, 7))
+    assert again.header.valid_from_epoch == 2
+    with pytest.raises(VoteStateLost, match="older"):
+        _check_not_older(again, (0, 10, 8))
+    again.close()

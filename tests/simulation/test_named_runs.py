@@ -178,3 +178,11 @@ def test_so_few_validators_bear_no_fault_but_any_number_of_restarts(n: int) -> N
 def test_set_grows_from_one_to_three() -> None:
     cluster = run(n=1, epoch_length=5, changes=[("join", 1), ("join", 2)])
     assert cluster.watch.nodes_of(max(cluster.watch.sets)) == (0, 1, 2)
+
+
+def test_a_validator_without_votes_that_dies_again_keeps_what_it_settled() -> None:
+    """It had learnt from when on it may vote, and died before the next block: the journal was called older than the
+    state and thrown away a second time."""
+    Cluster(
+        Options.draw(7_000_005, epoch_length=6, n=4, liars=0, changes=[("rotate", 0), ("rotate", 1)], crash=0.012)
+    ).run()

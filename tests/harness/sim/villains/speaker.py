@@ -15,7 +15,9 @@ class Villain:
         self.index, self.cluster, self.random = index, cluster, cluster.random
         self.chain: bytes = cluster.executions.chain
         self.key = careless_signer(vote_key_name(index), cluster.options.whole)
-        self.others = [other for other in range(cluster.options.everybody) if other != index]
+        # liars do not answer each other: two that react to everything would talk for ever
+        liars = cluster.options.villains
+        self.others = [other for other in range(cluster.options.everybody) if other not in liars]
 
     def start(self) -> None:
         """Most only react."""
