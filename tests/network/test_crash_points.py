@@ -34,7 +34,7 @@ STEPS = int(os.environ.get("WATTEST_CRASH_STEPS", "3"))
 KINDS = ("persist", "send", "commit")
 CRASHING = 3  # the validator that dies; the others live in this process
 STORY = {  # of the actions, those that make a certificate's life and end a validator's seat
-    *("Register", "Propose", "Vote", "Deposit", "Issue", "OpenAuction", "Offer", "Bid", "Settle"),
+    *("Register", "Propose", "Vote", "Deposit", "Issue", "OpenAuction", "PlaceOffer", "PlaceBid", "Settle"),
     *("Transfer", "Retire", "Cancel", "Payout", "Evidence"),
 }
 
