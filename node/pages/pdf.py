@@ -10,7 +10,7 @@ from typing import Any
 
 import segno
 from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from fpdf.enums import WrapMode, XPos, YPos
 
 from node.pages.fonts import fonts_for
 from node.pages.statement import Section, Sheet, sheet
@@ -101,7 +101,7 @@ class _Paper:
             below = pdf.get_y()
             self._font(9, INK)
             pdf.set_xy(MARGIN_MM + LABEL_MM + 2, top if pdf.page == page else below - 5)
-            pdf.multi_cell(0, 5, line.value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT, wrapmode="CHAR")
+            pdf.multi_cell(0, 5, line.value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT, wrapmode=WrapMode.CHAR)
             if pdf.page == page:
                 pdf.set_y(max(below, pdf.get_y()))
             pdf.set_draw_color(*LINE)
