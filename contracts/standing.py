@@ -12,6 +12,7 @@ from contracts.accounts import open_debt_wh
 from contracts.calendar import LAST_SECOND
 from contracts.context import Context
 from contracts.events import StandingEnded, StandingSet, Transferred
+from contracts.release import BASIS_POINTS
 from contracts.transfer import moved_bundle
 from state.errors import BadField, LimitReached, RoleNeeded, TermOver
 from state.keyspace import device_key, output_key, participant_key, space_end, standing_key
@@ -21,7 +22,6 @@ from state.records import Device, Scheme, Standing
 from state.transaction import EndStanding, SetStanding
 from state.units import Outpoint
 
-BASIS_POINTS = 10_000
 STANDING_PER_DEVICE = 16  # each costs every issue of the device an output
 
 

@@ -289,8 +289,8 @@ class Node:
         self.log = self.runtime.log = self.log.bind(node="observer" if self.index is None else self.index)
         self.log.info("epoch", epoch=self.ledger.epoch, seat_before=before.index, seat=self.index)
         if self.index is None and any(v.node_key == self.peers.key.public for v in self.ledger.validators):
-            why = "the validator of this node key votes with a key that this node did not hold when it was started"
-            do = "where keys/vote-next.json is the new one, restart the node: keys are read at the start only"
+            why = "the validator of this node key votes with a key that this node does not hold or could not open"
+            do = "where keys/vote-next.json is the new one, give both keys one passphrase and restart the node"
             self.log.error("vote_key_missing", why=why, do=do)
         return self.term
 
