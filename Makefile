@@ -3,13 +3,13 @@
 #   make setup       the set-up alone, into .venv, from a lock with hashes      USE_UV=0, WHEELHOUSE=dir, PYTHON=python3.12
 #   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir, LAN=1
 #   make test        the whole suite
-#   make check       format, lint, types, import contracts, docs, and that suite once
+#   make check       format, lint, types, import contracts, docs, 300 simulated networks, and that suite once
 #   make attack      attack a running network of four in every way we know       SHORT=1 for fewer of each
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
 #   make fuzz        mutated inputs to everything that reads bytes               INPUTS=1000000, SEED=n
 #   make vectors     write the test vectors of the protocol, tests/vectors/protocol
-#   make sim         simulated networks under faults, SEEDS=a:b; one JSON object at the end   TRACE=1 for one seed
-#   make mutants     the product with one rule left out, one at a time: what kills each        ONLY=name
+#   make sim         simulated networks under faults, SEEDS=0:300; one JSON object at the end  TRACE=1 for one seed
+#   make mutants     the product with one rule left out, one at a time: what kills each        ONLY=name, FIRST=simulator
 #   make partitions  cut links, kill and starve real nodes                        ROUNDS=100, CLONES=4, SEED=1, VALIDATORS=4,7
 #   make stories     random stories of the ledger against a plain model             STORIES=10000
 #   make docs        write the pages that are generated from the code
@@ -62,6 +62,7 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini tests
 	$(BIN)/lint-imports
+	@$(MAKE) sim
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 attack: $(DEV)
@@ -81,7 +82,8 @@ sim: $(DEV)
 	@PYTHONPATH=.:tests $(BIN)/python -m harness.sim.run $(SEEDS) $(if $(TRACE),--trace)
 
 mutants: $(DEV)
-	@PYTHONPATH=.:tests $(BIN)/python -m harness.mutation.gate $(if $(ONLY),--only $(ONLY))
+	@PYTHONPATH=.:tests $(BIN)/python -m harness.mutation.gate $(if $(ONLY),--only $(ONLY)) \
+		$(if $(filter simulator,$(FIRST)),--simulator-first)
 
 partitions: $(DEV)
 	@PYTHONPATH=.:tests $(BIN)/python -m network.rounds --rounds $(or $(ROUNDS),10) --clones $(or $(CLONES),0) \

@@ -1,7 +1,7 @@
 """Whole networks under faults and villains, a seed each: real engine, journal and rules (`harness/sim`).
 
-`make sim SEEDS=a:b` is the long form. A failure prints every option drawn from its seed, the command that plays it
-again, and the last events.
+The seeds themselves are `make sim SEEDS=a:b`, a step of its own in `make check`: here only that the simulator is what it
+says. A failure prints every option drawn from its seed, the command that plays it again, and the last events.
 """
 
 import os
@@ -19,8 +19,7 @@ from harness.sim.watch import Violation, Watch
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = (ROOT, ROOT / "tests")
-SEEDS = 40  # about half a minute; `make sim` plays as many as there is time for
-CHUNKS = 10
+SEEDS = (0, 4, 19, 107)  # the last with signatures and bytes as they are; `make check` plays the first three hundred
 KINDS = (
     *("register", "propose", "vote", "deposit", "payout", "issue", "transfer", "retire"),
     *("open_auction", "offer", "bid", "cancel", "settle"),
@@ -28,11 +27,10 @@ KINDS = (
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_one_chain_one_vote_nothing_lost_and_recovery_in_time(chunk: int) -> None:
-    for seed in range(chunk, SEEDS, CHUNKS):
-        result = play(seed)
-        assert not result.kind, result.report
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_chain_one_vote_nothing_lost_and_recovery_in_time(seed: int) -> None:
+    result = play(seed)
+    assert not result.kind, result.report
 
 
 @pytest.mark.timeout(300)

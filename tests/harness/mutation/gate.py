@@ -1,11 +1,11 @@
 """`make mutants`: each mutant lives alone, and something must kill it. The last line is one JSON object.
 
-    python -m harness.mutation.gate                       all, simulator first, then the tests that know the rule
+    python -m harness.mutation.gate                       all: the tests that know the rule, the simulator for the rest
     python -m harness.mutation.gate --only no_backoff     one of them
-    python -m harness.mutation.gate --directed-first      quicker: the simulator gets what no test knows
+    python -m harness.mutation.gate --simulator-first     hours: how many seeds each of them lives through
     python -m harness.mutation.gate --seeds 9000000:9002000
 
-What has no options to hunt it with is a rule that faults hardly ever touch: there the tests that know it come first.
+What has no options to hunt it with is a rule that faults hardly ever touch: there the tests come first in any case.
 A mutant is killed when a seed of the range fails, or a directed test does. What survives everything must be called
 equivalent, with the argument in its entry, or the gate fails.
 """
@@ -26,7 +26,7 @@ from harness.sim.run import play
 
 ROOT = Path(__file__).resolve().parents[3]
 SEEDS = "7000000:7002000"  # not used while rules, tests or mutants were written
-CPU_S = 1_200  # for one mutant: then its directed tests are asked
+CPU_S = 1_200  # for one mutant in the simulator
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--seconds", type=float, default=CPU_S, help="of processor time for each mutant")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--directed-first", action="store_true")
+    parser.add_argument("--simulator-first", action="store_true")
     parser.add_argument("--table", type=Path, help="write the rows of a Markdown table")
     given = parser.parse_args(arguments)
     first, last = map(int, given.seeds.split(":"))
     names = given.only or list(all_mutants())
     verdicts = []
     with ProcessPoolExecutor(given.processes, max_tasks_per_child=1) as pool:
-        limits = (first, last, given.seconds, given.directed_first)
+        limits = (first, last, given.seconds, not given.simulator_first)
         for verdict in pool.map(judge, names, [limits] * len(names)):
             verdicts.append(verdict)
             word = verdict.killer or ("equivalent" if all_mutants()[verdict.mutant].equivalent else "SURVIVED")
