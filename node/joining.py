@@ -23,22 +23,20 @@ from structlog.typing import FilteringBoundLogger
 from consensus.validators import ValidatorSet
 from contracts.genesis import Genesis, genesis_state
 from contracts.membership import validators_in
+from node.attempt import Attempt, size_of
 from node.config import Config
 from node.faults import Clock, SystemClock
 from node.gossip import BAN_AT, Ignore, Reject, Sender, check_frame
 from node.hops import Trust
+from node.ledger import genesis_block
 from node.peers import Peers
 from node.staging import CURRENT, Staging, settle, swap_in
 from node.transport import NodeKey
 from node.voting import learn_final
 from node.wire import (
-    MAX_CHUNK_ENTRIES,
     MAX_CHUNKS,
-    MAX_HOPS,
     Entries,
     Frame,
-    GetEntries,
-    GetHops,
     GetSnapshot,
     Hops,
     NoSnapshot,
@@ -50,14 +48,11 @@ from state.crypto import verify
 from state.errors import ConsensusRefusal
 from state.store import MemoryStore, open_store
 
-GAP = 10_000  # a state that is behind by fewer blocks follows them, and keeps its history
 ANSWER_S = 10.0  # for each answer: half a MiB in ten seconds is the slowest peer that is of use
 LOOK_S = 20.0  # a node that has a state does not wait longer for somebody to offer a newer one
 AGAIN_S = 1.0
 BACK_S = 10.0  # a peer whose connection ended may be back by then, and goes on where it was
 RESUMES = 3  # in a row without a chunk between
-LEAST_BYTES = 256 * 1024  # a chunk that is not the last is at least half full, or trickling would be an attack
-LEAST_ENTRIES = MAX_CHUNK_ENTRIES // 2
 QUEUE = 64
 
 Answer = TypeVar("Answer", Snapshot, Entries, Hops)
@@ -168,14 +163,15 @@ class Joining:
         self._source, self._answers = source, asyncio.Queue(QUEUE)
         staging: Staging | None = None
         try:
-            offer = await self._offer(source)
-            if offer is None:
+            attempt = Attempt(self.own_height, self._trust)
+            if not await self._offer(source, attempt):
                 return False
             staging = Staging(self._config.data)
-            await self._fetch(source, offer, staging)
+            await self._fetch(source, attempt, staging)
             self._show(stage="installing")
-            await asyncio.to_thread(staging.finish, self._chain, self._genesis, offer, self._trust.hops)
-            self._install(offer)
+            first, length = genesis_block(self._genesis)[0], self._genesis.parameters.epoch_length
+            await asyncio.to_thread(staging.finish, self._chain, first, length, attempt.offer, self._trust.hops)
+            self._install(attempt.offer)
         except ConsensusRefusal as lie:
             self._drop(source, str(lie), banned=True)
         except (PeerFailed, TimeoutError) as failure:
@@ -200,35 +196,28 @@ class Joining:
 
     # --- the steps
 
-    async def _offer(self, source: str) -> Snapshot | None:
-        """A snapshot whose header is final by validators that the genesis leads to; None where it has nothing newer."""
-        above = self._own.tip[2] + GAP if self._own.tip[2] else 0
-        offer = await self._ask(source, GetSnapshot(above), Snapshot)
+    async def _offer(self, source: str, attempt: Attempt) -> bool:
+        """A header that is final by validators that the genesis leads to; False where the peer has nothing newer."""
+        offer = await self._ask(source, attempt.ask(), Snapshot)
         if offer is None:
             self._none.add(source)
-            return None
+            return False
         self._show(stage="proving", peer=self._index(source), height=offer.header.height)
-        if offer.header.height <= above:
-            raise ConsensusRefusal(why=f"it offers height {offer.header.height} for one above {above}")
-        while self._trust.epoch < offer.header.epoch:
-            first = self._trust.epoch
-            answer = await self._ask(source, GetHops(first), Hops)
-            wanted = min(MAX_HOPS, offer.header.epoch - first)
-            if answer is None or answer.from_epoch != first or len(answer.hops) < wanted:
-                raise ConsensusRefusal(why=f"it does not say how the epochs from {first} on ended")
-            for hop in answer.hops[:wanted]:
+        attempt.offered(offer)
+        while (question := attempt.next_hops()) is not None:
+            for hop in attempt.hops_of(await self._ask(source, question, Hops)):
                 self._trust.follow(hop)
                 await asyncio.sleep(0)  # a hop is up to 171 signatures
-        self._trust.require_final(offer.header, offer.finalization)
-        return offer
+        attempt.require_final()
+        return True
 
-    async def _fetch(self, source: str, offer: Snapshot, staging: Staging) -> None:
-        self._show(stage="fetching", of_entries=offer.entries)
-        after, expected, resumes = b"", 0, 0
+    async def _fetch(self, source: str, attempt: Attempt, staging: Staging) -> None:
+        self._show(stage="fetching", of_entries=attempt.offer.entries)
+        expected = resumes = 0
         while True:
             try:
                 if expected == 0:
-                    self._send(source, GetEntries(offer.number, after, MAX_CHUNKS))
+                    self._send(source, attempt.next_entries())
                     expected = MAX_CHUNKS
                 chunk = await self._answer(Entries)
             except ConnectionEnded:
@@ -240,15 +229,13 @@ class Joining:
             resumes = 0
             if chunk is None:
                 raise PeerFailed("it let its snapshot go")
-            self._check(chunk, offer, after, staging)
+            attempt.take(chunk)
+            self._require_room(size_of(chunk))
             expected -= 1
             await asyncio.to_thread(staging.add, chunk.keys, chunk.values)
-            self._show(entries=staging.entries)
+            self._show(entries=attempt.entries)
             if chunk.last:
-                break
-            after = chunk.keys[-1]
-        if staging.entries != offer.entries:
-            raise ConsensusRefusal(why=f"it sent {staging.entries} entries of {offer.entries}")
+                return
 
     async def _back(self, source: str) -> None:
         """Wait until the peer is connected again. It keeps its snapshot for a while, and no other has the same."""
@@ -259,14 +246,7 @@ class Joining:
                 await self._arrived.wait()
         self._answers = asyncio.Queue(QUEUE)
 
-    def _check(self, chunk: Entries, offer: Snapshot, after: bytes, staging: Staging) -> None:
-        if chunk.number != offer.number or chunk.after != after:
-            raise ConsensusRefusal(why="a chunk that does not follow the one before it")
-        size = sum(map(len, chunk.keys)) + sum(map(len, chunk.values))
-        if not chunk.last and size < LEAST_BYTES and len(chunk.keys) < LEAST_ENTRIES:
-            raise ConsensusRefusal(why=f"a chunk of {len(chunk.keys)} entries that is not the last")
-        if staging.entries + len(chunk.keys) > offer.entries:
-            raise ConsensusRefusal(why=f"more than the {offer.entries} entries that it has named")
+    def _require_room(self, size: int) -> None:
         free = shutil.disk_usage(self._config.data).free
         if size * 4 > free:
             raise PeerFailed(f"the disk has {free} bytes left")

@@ -56,6 +56,26 @@ class Kept:
     used_s: float
 
 
+class Filling:
+    """A chunk that is read row by row."""
+
+    def __init__(self, number: int, after: bytes) -> None:
+        self._number, self._after = number, after
+        self.keys: list[bytes] = []
+        self._values: list[bytes] = []
+        self._size = 0
+
+    def add(self, key: bytes, value: bytes) -> bool:
+        """Whether it is full now."""
+        self.keys.append(key)
+        self._values.append(value)
+        self._size += len(key) + len(value)
+        return self._size >= CHUNK_BYTES or len(self.keys) == MAX_CHUNK_ENTRIES
+
+    def chunk(self, last: bool) -> Entries:
+        return Entries(self._number, self._after, tuple(self.keys), tuple(self._values), last)
+
+
 class Offering:
     """A `Part` of the node."""
 
@@ -162,23 +182,15 @@ class Offering:
             await asyncio.sleep(REST * (perf_counter() - began_s))
 
     async def _chunk(self, kept: Kept, after: bytes) -> Entries:
-        keys: list[bytes] = []
-        values: list[bytes] = []
-        size = 0
+        filling = Filling(kept.offer.number, after)
         rows = _entries(kept, after)
         for key, value in rows:
-            keys.append(key)
-            values.append(value)
-            size += len(key) + len(value)
-            if size >= CHUNK_BYTES or len(keys) == MAX_CHUNK_ENTRIES:
+            if filling.add(key, value):
                 break
-            if len(keys) % SLICE_ENTRIES == 0:
+            if len(filling.keys) % SLICE_ENTRIES == 0:
                 await asyncio.sleep(0)
                 kept.used_s = monotonic()
-        else:
-            return Entries(kept.offer.number, after, tuple(keys), tuple(values), True)
-        last = next(rows, None) is None
-        return Entries(kept.offer.number, after, tuple(keys), tuple(values), last)
+        return filling.chunk(last=next(rows, None) is None)
 
     def _finished(self, peer: str, task: "asyncio.Task[None]") -> None:
         if self._readers.get(peer) is task:

@@ -15,12 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from consensus.light import Hop
-from contracts.genesis import Genesis
 from contracts.membership import validators_in
-from node.faults import RealDisk, crash_point
-from node.ledger import genesis_block
+from node.faults import Disk, RealDisk, crash_point
 from node.wire import Snapshot
-from state.block import encode_block, header_hash
+from state.block import Block, encode_block, header_hash
 from state.codec import encode
 from state.epochs import ends_epoch
 from state.errors import ConsensusRefusal, DiskFailed, StoreMismatch
@@ -39,18 +37,16 @@ from state.keyspace import (
 )
 from state.lthash import LtHash
 from state.outputs import Bid, Bundle, Delivery, Funds, Offer
-from state.store import FORMAT, LOADING_BUFFER_BYTES, LevelRows, Meta, Store, decode_entry
+from state.store import FORMAT, LOADING_BUFFER_BYTES, LevelRows, Meta, Rows, Store, decode_entry
 
 NEW, CURRENT, OLD = "state.new", "state", "state.old"
 
 
-class Staging:
-    """One attempt, from one peer: `add` in the order of the keys, then `finish`, then `swap_in`."""
+class Assembly:
+    """The entries of one attempt on their way into the rows of a new state: `add` in their order, then `finish`."""
 
-    def __init__(self, data: Path) -> None:
-        settle(data)
-        self._path = data / NEW
-        self._rows = LevelRows(self._path, write_buffer=LOADING_BUFFER_BYTES)
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
         self._total = LtHash()
         self._after = b""
         self.entries = 0
@@ -71,8 +67,9 @@ class Staging:
         self._total.add(zip(keys, values, strict=True))
         self.entries += len(keys)
 
-    def finish(self, chain: bytes, genesis: Genesis, offer: Snapshot, hops: Sequence[Hop]) -> None:
-        """Add what belongs to no entry and make all of it durable; ConsensusRefusal where the sum is another one."""
+    def finish(self, chain: bytes, first: Block, epoch_length: int, offer: Snapshot, hops: Sequence[Hop]) -> None:
+        """Add what belongs to no entry; ConsensusRefusal where the sum of the entries is another one. `first` is the
+        block of the genesis."""
         header, block_hash = offer.header, header_hash(offer.header)
         if self._total.root() != header.state_root:
             raise ConsensusRefusal(
@@ -90,7 +87,6 @@ class Staging:
             self._total.to_bytes(),
             self.entries,
         )
-        first, _ = genesis_block(genesis)
         rows = derived_rows(0, header_hash(first.header), (), ())
         rows |= {block_key(0): encode_block(first), events_key(0): encode(())}
         for hop in hops:
@@ -100,7 +96,7 @@ class Staging:
             rows[finalization_key(height)] = encode(hop.finalization)
             rows[vote_keys_key(hop.header.epoch + 1)] = encode(hop.next_vote_keys)
         rows |= derived_rows(header.height, block_hash, (), ())
-        if ends_epoch(header.height, genesis.parameters.epoch_length):
+        if ends_epoch(header.height, epoch_length):
             after = validators_in(Store(self._rows))
             rows[vote_keys_key(header.epoch + 1)] = encode(tuple(validator.vote_key for validator in after))
         rows[header_key(header.height)] = encode(KeptHeader(header, 0))
@@ -108,6 +104,19 @@ class Staging:
         rows[BASE_KEY] = encode(Base(header.height + 1, header.height + 1))
         rows[META_KEY] = encode(meta)
         self._rows.write(rows)
+
+
+class Staging(Assembly):
+    """One attempt, from one peer, on the disk: then `swap_in`."""
+
+    def __init__(self, data: Path) -> None:
+        settle(data)
+        self._path = data / NEW
+        super().__init__(LevelRows(self._path, write_buffer=LOADING_BUFFER_BYTES))
+
+    def finish(self, chain: bytes, first: Block, epoch_length: int, offer: Snapshot, hops: Sequence[Hop]) -> None:
+        """As `Assembly.finish`, and all of it is durable then."""
+        super().finish(chain, first, epoch_length, offer, hops)
         self._rows.close()
         _sync_all(self._path)
 
@@ -117,9 +126,9 @@ class Staging:
         shutil.rmtree(self._path, ignore_errors=True)
 
 
-def swap_in(data: Path) -> None:
+def swap_in(data: Path, disk: Disk | None = None) -> None:
     """The finished state takes the place of the one in use. Two renames, each durable before the next step."""
-    disk = RealDisk()
+    disk = disk or RealDisk()
     try:
         if (data / CURRENT).exists():
             disk.replace(data / CURRENT, data / OLD)

@@ -19,6 +19,7 @@ from typing import Any
 from consensus.records import HeldQuorum, JournalRecord, OwnVote
 from consensus.votes import FINALIZE, Quorum, Vote
 from node.config import Config
+from node.faults import Disk
 from node.genesis import read_genesis
 from node.home import DataDirectory
 from node.journal import UNSETTLED, Journal, journal_key
@@ -68,11 +69,21 @@ def learn_final(config: Config, chain: bytes, key: bytes, tip: tuple[int, int, i
     votes learns the Finalization of the new one, or it would look older than the state. False where nothing was
     written: the journal is missing, damaged, torn or was older already, and opening it will say so.
     """
-    directory = journal_of(config.data, key)
+    return teach_final(journal_of(config.data, key), chain, key, tip, finalization)
+
+
+def teach_final(
+    directory: Path,
+    chain: bytes,
+    key: bytes,
+    tip: tuple[int, int, int],
+    finalization: Quorum,
+    disk: Disk | None = None,
+) -> bool:
     if not Journal.exists(directory):
         return False
     try:
-        journal = Journal.open(directory, chain, key)
+        journal = Journal.open(directory, chain, key, disk)
     except VoteStateLost:
         return False
     try:

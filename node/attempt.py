@@ -1,0 +1,78 @@
+"""One attempt to take a state from one peer: what to ask next, and whether what it answers holds. No clock, no sockets.
+
+    ask for a snapshot -> hops to its epoch, page by page -> its header is final -> entries, chunk by chunk -> all there
+
+`node/joining.py` carries the questions and the answers, `node/staging.py` keeps the entries. Whoever lies raises
+ConsensusRefusal here, with the reason that its operator is told.
+"""
+
+from consensus.light import Hop
+from node.hops import Trust
+from node.wire import MAX_CHUNK_ENTRIES, MAX_CHUNKS, MAX_HOPS, Entries, GetEntries, GetHops, GetSnapshot, Hops, Snapshot
+from state.errors import ConsensusRefusal
+
+GAP = 10_000  # a state that is behind by fewer blocks follows them, and keeps its history
+LEAST_BYTES = 256 * 1024  # a chunk that is not the last is at least half full, or trickling would be an attack
+LEAST_ENTRIES = MAX_CHUNK_ENTRIES // 2
+
+
+class Attempt:
+    """`own_height`: of the state that is there already, 0 where there is none. Hops outlive an attempt, in `trust`."""
+
+    offer: Snapshot
+
+    def __init__(self, own_height: int, trust: Trust) -> None:
+        self._above = own_height + GAP if own_height else 0
+        self.trust = trust
+        self.entries = 0
+        self._after = b""
+
+    # --- the header
+
+    def ask(self) -> GetSnapshot:
+        return GetSnapshot(self._above)
+
+    def offered(self, offer: Snapshot) -> None:
+        if offer.header.height <= self._above:
+            raise ConsensusRefusal(why=f"it offers height {offer.header.height} for one above {self._above}")
+        self.offer = offer
+
+    def next_hops(self) -> GetHops | None:
+        """None where the validators of the offered epoch are known."""
+        return GetHops(self.trust.epoch) if self.trust.epoch < self.offer.header.epoch else None
+
+    def hops_of(self, answer: Hops | None) -> tuple[Hop, ...]:
+        """To be followed with `trust.follow`, one by one: each is up to 171 signatures."""
+        first = self.trust.epoch
+        wanted = min(MAX_HOPS, self.offer.header.epoch - first)
+        if answer is None or answer.from_epoch != first or len(answer.hops) < wanted:
+            raise ConsensusRefusal(why=f"it does not say how the epochs from {first} on ended")
+        return answer.hops[:wanted]
+
+    def require_final(self) -> None:
+        self.trust.require_final(self.offer.header, self.offer.finalization)
+
+    # --- the entries
+
+    def next_entries(self) -> GetEntries:
+        """Behind the last key that is here: also where a connection ended in between."""
+        return GetEntries(self.offer.number, self._after, MAX_CHUNKS)
+
+    def take(self, chunk: Entries) -> None:
+        """The chunk follows the one before it. What is in it, only the sum over all of them shows."""
+        if chunk.number != self.offer.number or chunk.after != self._after:
+            raise ConsensusRefusal(why="a chunk that does not follow the one before it")
+        if not chunk.last and size_of(chunk) < LEAST_BYTES and len(chunk.keys) < LEAST_ENTRIES:
+            raise ConsensusRefusal(why=f"a chunk of {len(chunk.keys)} entries that is not the last")
+        self.entries += len(chunk.keys)
+        if self.entries > self.offer.entries:
+            raise ConsensusRefusal(why=f"more than the {self.offer.entries} entries that it has named")
+        if chunk.last and self.entries != self.offer.entries:
+            raise ConsensusRefusal(why=f"it sent {self.entries} entries of {self.offer.entries}")
+        if chunk.keys:
+            self._after = chunk.keys[-1]
+
+
+def size_of(chunk: Entries) -> int:
+    """Bytes of keys and values."""
+    return sum(map(len, chunk.keys)) + sum(map(len, chunk.values))
