@@ -175,7 +175,9 @@ class Node:
         if self.listening:
             seconds = 2 * self.timing.longest_ms // 1000
             why = (
-                "its data were moved here, copied or restored" if self.data.moved else "the end of its journal was torn"
+                "its data were moved, copied or restored, or its journal was torn"
+                if self.data.moved
+                else "the end of its journal was torn"
             )
             self.warn(f"This validator first listens for {seconds} s whether its key votes elsewhere: {why}.")
         self.mempool = Mempool(LedgerTip(self.ledger, self.clock), signatures, threads)

@@ -11,21 +11,22 @@ from node.hops import Trust
 from node.wire import MAX_CHUNK_ENTRIES, MAX_CHUNKS, MAX_HOPS, Entries, GetEntries, GetHops, GetSnapshot, Hops, Snapshot
 from state.errors import ConsensusRefusal
 
-GAP = 10_000  # a state that is behind by fewer blocks follows them, and keeps its history
-LEAST_BYTES = 256 * 1024  # a chunk that is not the last is at least half full, or trickling would be an attack
-LEAST_ENTRIES = MAX_CHUNK_ENTRIES // 2
-
 
 class Attempt:
     """`own_height`: of the state that is there already, 0 where there is none. Hops outlive an attempt, in `trust`."""
 
+    gap = 10_000  # a state that is behind by fewer blocks follows them, and keeps its history
+    least_bytes = 256 * 1024  # a chunk that is not the last is at least half full, or trickling would be an attack
+    least_entries = MAX_CHUNK_ENTRIES // 2
     offer: Snapshot
 
     def __init__(self, own_height: int, trust: Trust) -> None:
-        self._above = own_height + GAP if own_height else 0
+        self._above = own_height + self.gap if own_height else 0
         self.trust = trust
         self.entries = 0
         self._after = b""
+        self._late = 0  # chunks that may still be on their way as answers to an earlier question
+        self._answered = False
 
     # --- the header
 
@@ -56,13 +57,19 @@ class Attempt:
 
     def next_entries(self) -> GetEntries:
         """Behind the last key that is here: also where a connection ended in between."""
+        self._late, self._answered = MAX_CHUNKS, False
         return GetEntries(self.offer.number, self._after, MAX_CHUNKS)
 
-    def take(self, chunk: Entries) -> None:
-        """The chunk follows the one before it. What is in it, only the sum over all of them shows."""
+    def take(self, chunk: Entries) -> bool:
+        """The chunk follows the one before it. What is in it, only the sum over all of them shows. False for one that
+        is left over from an earlier question: of a slow peer, or read for a connection that has ended."""
         if chunk.number != self.offer.number or chunk.after != self._after:
+            if self._late and (not self._answered or chunk.after < self._after):
+                self._late -= 1
+                return False
             raise ConsensusRefusal(why="a chunk that does not follow the one before it")
-        if not chunk.last and size_of(chunk) < LEAST_BYTES and len(chunk.keys) < LEAST_ENTRIES:
+        self._answered = True
+        if not chunk.last and size_of(chunk) < self.least_bytes and len(chunk.keys) < self.least_entries:
             raise ConsensusRefusal(why=f"a chunk of {len(chunk.keys)} entries that is not the last")
         self.entries += len(chunk.keys)
         if self.entries > self.offer.entries:
@@ -71,6 +78,7 @@ class Attempt:
             raise ConsensusRefusal(why=f"it sent {self.entries} entries of {self.offer.entries}")
         if chunk.keys:
             self._after = chunk.keys[-1]
+        return True
 
 
 def size_of(chunk: Entries) -> int:

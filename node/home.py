@@ -21,6 +21,12 @@ from state.errors import HomeInUse
 MACHINE_ID = Path("/etc/machine-id")
 
 
+def unsettle(config: Config) -> None:
+    """The next start counts as one after a move: its validator listens before it votes."""
+    (config.data / "host").unlink(missing_ok=True)
+    RealDisk().sync_directory(config.data)
+
+
 class DataDirectory:
     """Held exclusively between `enter` and `leave`."""
 

@@ -27,12 +27,13 @@ from node.attempt import Attempt, size_of
 from node.config import Config
 from node.faults import Clock, SystemClock
 from node.gossip import BAN_AT, Ignore, Reject, Sender, check_frame
+from node.home import unsettle
 from node.hops import Trust
 from node.ledger import genesis_block
 from node.peers import Peers
 from node.staging import CURRENT, Staging, settle, swap_in
 from node.transport import NodeKey
-from node.voting import learn_final
+from node.voting import journal_of, learn_final
 from node.wire import (
     MAX_CHUNKS,
     Entries,
@@ -226,10 +227,11 @@ class Joining:
                     raise
                 await self._back(source)
                 continue
-            resumes = 0
             if chunk is None:
                 raise PeerFailed("it let its snapshot go")
-            attempt.take(chunk)
+            if not attempt.take(chunk):
+                continue
+            resumes = 0
             self._require_room(size_of(chunk))
             expected -= 1
             await asyncio.to_thread(staging.add, chunk.keys, chunk.values)
@@ -253,7 +255,8 @@ class Joining:
 
     def _install(self, offer: Snapshot) -> None:
         for key in self._own.vote_keys:
-            learn_final(self._config, self._chain, key, self._own.tip, offer.finalization)
+            directory = journal_of(self._config.data, key)
+            learn_final(directory, self._chain, key, self._own.tip, offer.finalization, lambda: unsettle(self._config))
         swap_in(self._config.data)
         self._show(stage="done")
         self._log.info(

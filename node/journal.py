@@ -169,6 +169,11 @@ class Journal:
         """One record on disk for all of a turn's, not yet durable."""
         self._perform(lambda: self._write(_record(Batch(tuple(records)))))
 
+    def may_vote_in(self, epoch: int) -> bool:
+        """Whether it holds every vote of that epoch that still matters. Of an epoch before its header's own they were
+        left out; whoever is led through one again, with a state that was lost, observes until it is back."""
+        return max(self.header.valid_from_epoch, self.header.epoch) <= epoch
+
     def note_stored(self, height: int, block_hash: bytes) -> None:
         """The store holds this block durably. Need not be durable itself: a kill keeps it, a power cut may lose it."""
         self.stored = Stored(height, block_hash)
@@ -193,17 +198,18 @@ class Journal:
     ) -> None:
         """A new segment with `survivors`: every record that still matters above the last final block.
 
-        `valid_from_epoch` settles from when on a validator votes that had forgotten its votes.
+        A header never goes back, also where the state does and comes the same way again: it says up to where votes may
+        have been left out. `valid_from_epoch` settles from when on a validator votes that had forgotten its votes.
         """
         header = structs.replace(
             self.header,
             sequence=self.header.sequence + 1,
             valid_from_epoch=self.header.valid_from_epoch if valid_from_epoch is None else valid_from_epoch,
-            epoch=epoch,
-            final_height=final_height,
-            final_view=final_view,
-            final_hash=final_hash,
         )
+        if (epoch, final_view) >= (self.header.epoch, self.header.final_view):
+            header = structs.replace(
+                header, epoch=epoch, final_height=final_height, final_view=final_view, final_hash=final_hash
+            )
         self._perform(lambda: self._rotate(header, survivors))
 
     def finish(self) -> None:

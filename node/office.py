@@ -120,7 +120,7 @@ class Office:
             verify=verify,
             recovered=Recovered(tip.header, final, seat.records),
             signer=VoteSigner(seat.signer.public, seat.signer.sign_vote) if seat.signer else None,
-            may_vote=not listening and seat.journal.header.valid_from_epoch <= epoch,
+            may_vote=not listening and seat.journal.may_vote_in(epoch),
             last_height=last_height(epoch, ledger.parameters.epoch_length),
         )
         return Term(engine, seat, validators.index_of(seat.signer.public) if seat.signer else None)

@@ -155,7 +155,7 @@ class Runtime:
         self._claimed: dict[str, int] = {}  # peer -> height it says it has
         self._bodies_from: dict[str, int] = {}  # peer -> lowest height of which it says it has the body
         self._fetches = 0
-        self.blocks_gone = False  # every connected peer said that it does not keep what this node needs next
+        self.blocks_gone = False  # by all peers but as many as may lie: none keeps what it needs next
         self.watchers: list[Watcher] = []
         self.byzantine: set[int] = set()
         self.accuse: Callable[[Evidence], None] = lambda evidence: None  # brings it onto the ledger
@@ -311,12 +311,14 @@ class Runtime:
         ]
         self._fetches += batch
         peer = peer_to_ask(sources, wanted, effect.attempt, self._fetches)
+        without = [source.bodies_from for source in sources if source.bodies_from > wanted]
+        if without and len(without) >= len(sources) - (self.peers.validator_count - 1) // 3:
+            if not self.blocks_gone:
+                self.log.error("blocks_gone", height=wanted, held_from=min(without))
+            self.blocks_gone = True
         if peer is not None:
             self._send(effect.request, peer)
         elif sources:
-            if not self.blocks_gone:
-                self.log.error("blocks_gone", height=wanted, held_from=min(source.bodies_from for source in sources))
-            self.blocks_gone = True
             self._bodies_from.clear()  # asked again all the same: one of them may have been wrong
 
     def _say_no_blocks(self, peer: str) -> None:

@@ -12,6 +12,7 @@ With `epoch_length` 0 there is no later epoch: a validator without its journal n
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,22 +65,21 @@ def open_votes(
     return journal
 
 
-def learn_final(config: Config, chain: bytes, key: bytes, tip: tuple[int, int, int], finalization: Quorum) -> bool:
-    """Before a snapshot replaces the state, of which `tip` is the newest block: the journal of a key that knows its
-    votes learns the Finalization of the new one, or it would look older than the state. False where nothing was
-    written: the journal is missing, damaged, torn or was older already, and opening it will say so.
-    """
-    return teach_final(journal_of(config.data, key), chain, key, tip, finalization)
-
-
-def teach_final(
+def learn_final(
     directory: Path,
     chain: bytes,
     key: bytes,
     tip: tuple[int, int, int],
     finalization: Quorum,
+    torn: Callable[[], None],
     disk: Disk | None = None,
 ) -> bool:
+    """Before a snapshot replaces the state, of which `tip` is the newest block: the journal of a key that knows its
+    votes learns the Finalization of the new one, or it would look older than the state. False where nothing was
+    written: the journal is missing, damaged or was older already, and opening it will say so.
+
+    `torn` is called where a torn end was cut off: whoever opens it next does not see that any more, and has to listen.
+    """
     if not Journal.exists(directory):
         return False
     try:
@@ -88,14 +88,15 @@ def teach_final(
         return False
     try:
         _check_not_older(journal, tip)
-        if not journal.torn:
-            journal.append([encode(HeldQuorum(finalization))])
+        if journal.torn:
+            torn()
+        journal.append([encode(HeldQuorum(finalization))])
         journal.finish()
     except VoteStateLost:
         return False
     finally:
         journal.close()
-    return not journal.torn
+    return True
 
 
 def journal_of(data: Path, key: bytes) -> Path:

@@ -44,7 +44,7 @@ def home(tmp_path: Path, world: FinalizedWorld) -> Path:
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("node.offering.CHUNK_BYTES", 1_024)
-    monkeypatch.setattr("node.attempt.LEAST_BYTES", 512)
+    monkeypatch.setattr("node.attempt.Attempt.least_bytes", 512)
     monkeypatch.setattr("node.joining.ANSWER_S", 0.3)
     monkeypatch.setattr("node.joining.AGAIN_S", 0.05)
 

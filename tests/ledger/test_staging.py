@@ -60,7 +60,7 @@ async def test_a_death_at_a_rename_leaves_the_old_state_or_the_new_one(
     home: Path, world: FinalizedWorld, monkeypatch: pytest.MonkeyPatch, at: int, after: bool
 ) -> None:
     old = await older_state(home, world)
-    monkeypatch.setattr("node.attempt.GAP", 10)
+    monkeypatch.setattr("node.attempt.Attempt.gap", 10)
     with monkeypatch.context() as broken:
         broken.setattr("node.staging.RealDisk", lambda: Disk(at, after, Died()))
         broken.setattr("node.staging._sync_all", lambda path: None)
@@ -95,7 +95,7 @@ async def test_refuses_to_go_on_where_the_disk_refuses(
     home: Path, world: FinalizedWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = await older_state(home, world)
-    monkeypatch.setattr("node.attempt.GAP", 10)
+    monkeypatch.setattr("node.attempt.Attempt.gap", 10)
     monkeypatch.setattr("node.staging.RealDisk", lambda: Disk(2, False, OSError(28, "No space left on device")))
     monkeypatch.setattr("node.staging._sync_all", lambda path: None)
     Disk.calls = 0

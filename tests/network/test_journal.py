@@ -264,3 +264,16 @@ def test_random_damage_is_cut_or_refused_but_never_misread(tmp_path: Path) -> No
             continue
         journal.close()
         assert journal.recovered == wanted[: len(journal.recovered)]
+
+
+def test_header_never_goes_back_with_a_state_that_did(tmp_path: Path) -> None:
+    """A state that was lost comes the same way again, through epochs whose votes this journal has left out."""
+    journal = fresh(tmp_path)
+    journal.rotate(3, 300, 9, b"\x07" * 32, [b"living"])
+    journal.rotate(0, 7, 20, b"\x01" * 32, [b"living"])
+    journal.close()
+    journal = again(tmp_path)
+    found = journal.header
+    assert (found.sequence, found.epoch, found.final_height, found.final_view) == (3, 3, 300, 9)
+    assert journal.recovered == (b"living",)
+    assert [journal.may_vote_in(epoch) for epoch in range(5)] == [False, False, False, True, True]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,17 @@ from harness.world import seed_of
 
 from cli.main import run
 from consensus.messages import Status
-from consensus.votes import Vote
+from consensus.votes import FINALIZE, Quorum, Vote
 from node.amnesia import LAST_EPOCH, Amnesia
 from node.app import Node
 from node.config import Config, load_config
 from node.genesis import read_genesis
 from node.gossip import Sender
+from node.home import unsettle
 from node.journal import UNSETTLED, Journal
 from node.running import run_node
 from node.signer import Signer
-from node.voting import _check_not_older, begin_votes, export_votes, import_votes, parse_votes
+from node.voting import _check_not_older, begin_votes, export_votes, import_votes, learn_final, parse_votes
 from node.wire import VALIDATOR, Consensus
 from state.codec import decode, encode
 from state.errors import DiskFailed, StoreError, VotesElsewhere, VoteStateLost
@@ -212,6 +214,39 @@ async def test_a_torn_journal_makes_it_listen_before_it_votes(tmp_path: Path, co
     again = open_node(home, keys_of(0))
     again.close()
     assert not again.listening, "once it was cut, it is whole"
+
+
+@pytest.mark.parametrize(("epoch", "votes"), [(0, True), (3, False)])
+def test_a_state_that_was_lost_is_led_through_old_epochs_without_a_vote(
+    tmp_path: Path, epoch: int, votes: bool
+) -> None:
+    """Its journal left out what it voted there: a second time it might vote otherwise, and lose its seat for it."""
+    home = make_homes(tmp_path, 4)[0]
+    journal = Journal.open(home / "data" / "journal", *_of(home))
+    journal.rotate(epoch, 0, 0, bytes(32), [])
+    journal.finish()
+    node = open_node(home, keys_of(0))
+    node.close()
+    assert node.ledger.tip.height == 0
+    assert node.engine.standing().may_vote == votes
+
+
+def test_a_torn_journal_listens_also_after_a_snapshot(tmp_path: Path) -> None:
+    """Whoever teaches it the Finalization of the new state cuts it, and the node finds it whole."""
+    home = make_homes(tmp_path, 4)[0]
+    open_node(home, keys_of(0)).close()
+    journal = Journal.open(home / "data" / "journal", *_of(home))
+    journal.append([])
+    journal.close()
+    (segment,) = (home / "data" / "journal").glob("*.journal")
+    segment.write_bytes(segment.read_bytes()[:-1])
+    final = Quorum(FINALIZE, 0, 9, 8, b"b" * 32, b"\x07", (bytes(64),) * 3)
+    cut = partial(unsettle, config_of(home))
+    assert learn_final(home / "data" / "journal", *_of(home), (0, 0, 0), final, cut)
+    node = open_node(home, keys_of(0))
+    node.close()
+    assert node.listening
+    assert not node.engine.standing().may_vote
 
 
 def _of(home: Path) -> tuple[bytes, bytes]:

@@ -45,3 +45,24 @@ def test_a_process_may_die_anywhere(node: int) -> None:
         cluster = dying(node, place)
         assert cluster.crashes == 1
         assert len({each.ledger.block_at(10) for each in cluster.nodes}) == 1
+
+
+FETCHING = {"keep_blocks": 12, "snapshots": (1,), "wiped": [(9_000, 1, False)], "changes": [], "blocks": 30}
+
+
+@pytest.mark.timeout(0 if FULL else 120)
+def test_a_process_may_die_anywhere_while_it_fetches_a_state() -> None:
+    """Between two chunks, before and after each rename, and while its journal learns of the new state."""
+
+    def dying_at(place: int) -> Cluster:
+        return Cluster(Options.draw(77, die_at=(1, place), **{**QUIET, **FETCHING, "heal_ms": 20_000})).run()
+
+    whole = dying_at(0)
+    first, last = whole.deaths.fetching
+    assert whole.installed_states == 1
+    assert last - first > 30, "chunks, rows, renames and the journal"
+    for place in range(first, last + 2, 1 if FULL else 7):
+        cluster = dying_at(place)
+        assert cluster.crashes == 2, "when it lost its state, and when it died"
+        assert cluster.installed_states in (1, 2)
+        assert len({each.ledger.header_at(28) for each in cluster.nodes} - {None}) == 1

@@ -186,3 +186,51 @@ def test_a_validator_without_votes_that_dies_again_keeps_what_it_settled() -> No
     Cluster(
         Options.draw(7_000_005, epoch_length=6, n=4, liars=0, changes=[("rotate", 0), ("rotate", 1)], crash=0.012)
     ).run()
+
+
+# --- states of others
+
+
+FETCHING: dict[str, object] = {"keep_blocks": 12, "loss": 0.02, "heal_ms": 20_000}
+
+
+def test_who_joins_below_the_pruning_horizon_begins_from_a_state() -> None:
+    cluster = run(**FETCHING, epoch_length=6, changes=[("join", 4)], late={4: 15_000}, snapshots=(4,))
+    assert cluster.installed_states >= 1
+    assert cluster.nodes[4].ledger.base.history_from > 12
+    assert cluster.nodes[4].term.index is not None, "and is in office now"
+
+
+def test_who_was_away_for_longer_than_bodies_are_kept_is_led_back_by_its_operator() -> None:
+    """Nobody had told it to fetch states: it asks for blocks, hears that nobody keeps them, and says so."""
+    cut = Cut(2_000, 40_000, links({3}, {0, 1, 2}))
+    cluster = run(**{**FETCHING, "heal_ms": 40_000}, cuts=[cut], snapshots=())
+    assert cluster.installed_states == 1
+    assert cluster.nodes[3].term.engine.standing().may_vote, "its journal has learnt of the new state"
+
+
+@pytest.mark.parametrize("epoch_length", [0, 6])
+def test_who_lost_its_state_and_has_its_votes_never_contradicts_them(epoch_length: int) -> None:
+    cluster = run(**FETCHING, epoch_length=epoch_length, changes=[], wiped=[(15_000, 2, False)], snapshots=(2,))
+    assert cluster.nodes[2].term.engine.standing().may_vote
+    assert cluster.nodes[2].ledger.tip.height > 50
+
+
+def test_who_lost_its_state_and_its_votes_observes_for_two_epochs() -> None:
+    cluster = run(**FETCHING, epoch_length=6, changes=[], wiped=[(10_000, 2, True)], snapshots=(2,))
+    node = cluster.nodes[2]
+    assert 2 <= node.term.seat.journal.header.valid_from_epoch <= node.epoch
+    assert node.term.engine.standing().may_vote
+
+
+def test_false_states_are_thrown_away() -> None:
+    """Two of seven lie, each attempt another way; who asks them ends with a state of this chain all the same."""
+    settings = {"n": 7, "liars": 2, "villain": "silent", "epoch_length": 6, "changes": [], "crash": 0.002}
+    runs = [run(930 + seed, **settings, snapshot=True, heal_ms=20_000) for seed in range(4)]
+    assert sum(cluster.installed_states for cluster in runs) > 3
+
+
+def test_chunks_that_an_earlier_question_left_over_are_no_lie() -> None:
+    """A slow peer was given up, asked again, and its old answers came first: it was banned for them."""
+    for seed in (9, 14, 33):
+        Cluster(Options.draw(seed, snapshot=True)).run()

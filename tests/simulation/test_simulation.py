@@ -1,6 +1,7 @@
 """Whole networks under faults and villains, a seed each: real engine, journal and rules (`harness/sim`).
 
-The seeds themselves are `make sim SEEDS=a:b`, a step of its own in `make check`; here is the simulator tested. A failure prints every option drawn from its seed, the command that plays it again, and the last events.
+The seeds themselves are `make sim SEEDS=a:b`, a step of its own in `make check`; here the simulator itself is tested. A
+failure prints every option drawn from its seed, the command that plays it again, and the last events.
 """
 
 import os

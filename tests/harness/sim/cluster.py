@@ -17,14 +17,18 @@ from pathlib import Path
 from random import Random
 
 from harness.sim.beginning import beginning, vote_key_name
-from harness.sim.deaths import NEVER, Deaths
+from harness.sim.deaths import NEVER, Crashed, Deaths
+from harness.sim.disk import FakeDisk
 from harness.sim.finality import START_MS, Finality
+from harness.sim.joining import SimJoining, SimOffering
 from harness.sim.keys import signatures
 from harness.sim.ledger import CutRows, Executions, NodeLedger, OwnLedger, SharedLedger
+from harness.sim.lines import Lines
 from harness.sim.network import Network
 from harness.sim.node import Settings, SimNode
 from harness.sim.options import BLOCKS, LONGEST_MS, Options
 from harness.sim.people import People
+from harness.sim.states import States
 from harness.sim.trace import words
 from harness.sim.villains import make_villain
 from harness.sim.watch import SAFETY, VOTES, Violation, Watch
@@ -37,7 +41,8 @@ from node.gossip import priority_of
 from node.journal import UNSETTLED
 from node.signatures import SignatureCache
 from node.signer import ConflictingVote
-from node.wire import Priority
+from node.wire import Frame, GetEntries, GetHops, GetSnapshot, NoBlocks, Priority, Snapshot
+from state.block import header_hash
 from state.codec import decode, encode
 from state.errors import VoteStateLost
 from state.transaction import Evidence as ShowEvidence
@@ -58,6 +63,9 @@ class Cluster:
         self.watch = Watch(options.everybody, options.villains)
         self.deaths = Deaths(options, self.random)
         self._accused: set[tuple[int, int]] = set()  # (epoch, signer)
+        self.snapshot_random, self.lines = Random(options.seed ^ 0x57A7E), Lines(self)
+        self.installed_states = 0
+        self._offerings: dict[tuple[int, int], SimOffering] = {}
 
     # --- running
 
@@ -80,7 +88,7 @@ class Cluster:
         options = self.options
         first = beginning(options.n, options.epoch_length, options.whole)
         self.executions = Executions(first)
-        self._beginning, self._cache = first, SignatureCache()
+        self.first, self._cache = first, SignatureCache()
         self.settings = Settings(options.timing, options.whole, options.segment_bytes, options.everybody)
         self.people = People(first.world, self.random, self._submit, options.changes, options.batched)
         self.finality = Finality(options, self.executions, self.watch, self.people)
@@ -92,17 +100,23 @@ class Cluster:
             if i not in self.villains
         ]
         self._by_index = {node.index: node for node in self.nodes}
+        for index in options.snapshots:
+            self._let_join(self._by_index[index])
 
     @staticmethod
     def vote_keys(node: int, rotates: bool = False) -> tuple[str, ...]:
         return (vote_key_name(node), vote_key_name(node, True)) if rotates else (vote_key_name(node),)
 
-    def ledger_opener(self, around_write: Callable[[], None]) -> Callable[[], NodeLedger]:
+    def ledger_opener(self, node: SimNode, disk: FakeDisk) -> Callable[[], NodeLedger]:
         """What opens a node's ledger again and again on what its disk holds."""
+        keep = self.options.keep_blocks
+        if keep:
+            states = node.states = States(disk, node.maybe_die)
+            return lambda: OwnLedger.on(states.current(), self.first, self._cache, keep)
         if self.options.whole:
-            rows = CutRows(around_write)
-            return lambda: OwnLedger.on(rows, self._beginning, self._cache)
-        shared = SharedLedger(self.executions, around_write)
+            rows = CutRows(node.maybe_die)
+            return lambda: OwnLedger.on(rows, self.first, self._cache)
+        shared = SharedLedger(self.executions, node.maybe_die)
 
         def reopen() -> SharedLedger:
             shared.reopen()
@@ -113,7 +127,12 @@ class Cluster:
     def _run(self) -> None:
         options = self.options
         for node in self.nodes:
-            self._start(node)
+            if node.index in options.late:
+                self.at(options.late[node.index], lambda node=node: self._restart(node))
+            else:
+                self._start(node)
+        for at_ms, index, votes_too in options.wiped:
+            self.at(at_ms, lambda i=index, votes=votes_too: self._wipe(i, votes))
         for villain in self.villains.values():
             villain.start()
         self.network.plan(self.at, lambda link: self._connected(*link))
@@ -173,9 +192,13 @@ class Cluster:
     def _start(self, node: SimNode) -> None:
         self.say(f"{node.index} starts")
         node.start()
-        if node.engine is None:
+        if not node.up:
             self._plan_restart(node)
-            return
+        elif node.engine is not None:
+            self._opened(node)
+
+    def _opened(self, node: SimNode) -> None:
+        """It has an engine."""
         self.finality.stored(node.ledger, self.now_ms)
         for other in range(self.options.everybody):
             if other != node.index:
@@ -193,7 +216,7 @@ class Cluster:
         self.at(self.now_ms + self.random.choice((50, 500, 3_000)), lambda: self._restart(node))
 
     def _restart(self, node: SimNode) -> None:
-        if node.engine is None and not (self.network.healed and node.index in self.options.frozen):
+        if not node.up and not (self.network.healed and node.index in self.options.frozen):
             self._start(node)
 
     def take(self, node: SimNode, given: inputs.Input) -> None:
@@ -204,16 +227,92 @@ class Cluster:
         if node.halted:
             raise Violation(SAFETY, f"honest node {node.index} halted: {node.halted.why}")
 
+    def within(self, node: SimNode, happen: Callable[[], None]) -> None:
+        """Something other than an input happens to a process; it may die of it."""
+        if not node.up:
+            return
+        joined = node.joining is not None
+        try:
+            happen()
+        except Crashed:
+            node.crash()
+        if not node.up:
+            self._plan_restart(node)
+        elif joined and node.engine is not None:
+            self._opened(node)
+
     def maybe_die(self, node: SimNode) -> None:
-        self.deaths.reach(node.index, not self.network.healed)
+        self.deaths.reach(node.index, not self.network.healed, node.joining is not None)
 
     def _forget(self, index: int) -> None:
         node = self._by_index[index]
         self.say(f"{node.index} loses its journal")
-        if node.engine is not None:
+        if node.up:
             node.crash()
             self._plan_restart(node)
         node.home.forgets = True
+
+    # --- states of others
+
+    def _wipe(self, index: int, votes_too: bool) -> None:
+        node = self._by_index[index]
+        self.say(f"{index} loses its state{' and its journal' if votes_too else ''}")
+        if node.up:
+            node.crash()
+            self._plan_restart(node)
+        assert node.states is not None
+        node.states.wipe()
+        node.home.forgets = node.home.forgets or votes_too
+
+    def _let_join(self, node: SimNode) -> None:
+        """Its operator sets `sync = "snapshot"`."""
+
+        def begins(node: SimNode) -> SimJoining:
+            node.home.begin_votes(self.first.meta.chain)
+            return SimJoining(node, self, node.open)
+
+        node.begins_joining = begins
+
+    def installed(self, node: SimNode, offer: Snapshot, source: int | None) -> None:
+        """A state that is none of this chain must not be taken, whoever handed it out."""
+        height = offer.header.height
+        self.say(f"{node.index} installs the state of {height} from {source}")
+        self.installed_states += 1
+        if self.watch.chain.get(height) != header_hash(offer.header):
+            raise Violation(SAFETY, f"node {node.index} installed a state of height {height} that is not final")
+
+    def node(self, index: int) -> SimNode:
+        return self._by_index[index]
+
+    def take_frame(self, node: SimNode, source: int, frame: Frame) -> None:
+        """About a state: questions are answered by whoever has one."""
+        if isinstance(frame, GetSnapshot | GetHops | GetEntries):
+            for answer in self._offering(node).answers(frame):
+                self.lines.send(node.index, source, answer)
+        else:
+            self.within(node, lambda: node.take_frame(source, frame))
+
+    def _offering(self, node: SimNode) -> SimOffering:
+        """Of this very process."""
+        key = (node.index, node.incarnation)
+        if key not in self._offerings:
+            self._offerings[key] = SimOffering(node, self)
+        return self._offerings[key]
+
+    def no_blocks(self, node: SimNode, peer: int) -> None:
+        self.lines.send(node.index, peer, NoBlocks(node.ledger.base.bodies_from))
+
+    def blocks_gone(self, node: SimNode) -> None:
+        """Nobody keeps what it needs: after a while somebody reads its log, and lets it fetch a state."""
+        if node.begins_joining is None:
+            self.say(f"{node.index} is behind all blocks that are kept")
+            self._let_join(node)
+        self.at(self.now_ms + 2_000, lambda incarnation=node.incarnation: self._operate(node, incarnation))
+
+    def _operate(self, node: SimNode, incarnation: int) -> None:
+        if node.incarnation == incarnation:
+            node.stop()
+            self._plan_restart(node)
 
     # --- faults end
 
@@ -223,7 +322,7 @@ class Cluster:
         self.say(f"healed at epoch and view {self.watch.top}")
         for node in self.nodes:
             if node.index in self.options.frozen:
-                if node.engine is not None:
+                if node.up:
                     node.crash()
             else:
                 self._restart(node)  # whoever is still down would only count as another fault

@@ -18,13 +18,16 @@ class Deaths:
     def __init__(self, options: Options, random: Random) -> None:
         self._options, self._random = options, random
         self.places = 0  # where the node of `die_at` could have died
+        self.fetching = (0, 0)  # the first and last of them while it fetched a state
         self._left = self._draw()
 
-    def reach(self, node: int, faulty: bool) -> None:
+    def reach(self, node: int, faulty: bool, fetches: bool = False) -> None:
         """A node is at a place where it can die; Crashed if it does."""
         chosen = self._options.die_at
         if chosen is not None and chosen[0] == node:
             self.places += 1
+            if fetches:
+                self.fetching = (self.fetching[0] or self.places, self.places)
             if self.places == chosen[1]:
                 raise Crashed
         self._left -= 1

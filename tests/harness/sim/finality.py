@@ -46,7 +46,8 @@ class Finality:
         at = (effect.finalization.epoch, effect.finalization.view)
         if at > self._healed_at:
             views = at[1] - (self._healed_at[1] if at[0] == self._healed_at[0] else 0)
-            if node.term.index is not None:  # an observer asks for what has become final, and may ask late
+            follows = node.term.index is None or node.fetched_ms >= self._options.heal_ms
+            if not follows:  # who observes, or had a state to fetch first, asks for what has become final, maybe late
                 self.max_views = max(self.max_views, views)
                 if views > self._options.f + 4:
                     raise Violation(STALL, f"node {node.index} needed {views} views to finalise again")

@@ -9,10 +9,11 @@ from harness.sim.ledger import NodeLedger
 
 from consensus.messages import Status
 from consensus.records import OwnVote
+from consensus.votes import Quorum
 from node.amnesia import Amnesia
 from node.journal import UNSETTLED, Journal
 from node.office import Seat, _recovered
-from node.voting import _check_not_older
+from node.voting import _check_not_older, learn_final
 
 
 class Home:
@@ -30,9 +31,24 @@ class Home:
         self._begun, self.forgets = True, False
         return seats
 
+    def begin_votes(self, chain: bytes) -> None:
+        """What an operator does once, before the first start of a node that fetches its state."""
+        for name in () if self._begun else self._keys:
+            directory = self._directory(name)
+            if not Journal.exists(directory):
+                Journal.create(directory, chain, key_of(name), disk=self.disk).close()
+
+    def learn_final(self, chain: bytes, tip: tuple[int, int, int], finalization: Quorum) -> None:
+        """Before a state that was fetched takes the place of the one whose newest block is `tip`."""
+        for name in () if self.forgets else self._keys:
+            learn_final(self._directory(name), chain, key_of(name), tip, finalization, lambda: None, self.disk)
+
+    def _directory(self, name: str) -> Path:
+        return self.disk.directory / name.replace(" ", "-")
+
     def _seat(self, ledger: NodeLedger, name: str) -> Seat:
         signer = node_signer(name, self._real)
-        directory = self.disk.directory / name.replace(" ", "-")
+        directory = self._directory(name)
         if not self._begun and not Journal.exists(directory):
             journal = Journal.create(directory, ledger.chain, signer.public, disk=self.disk)
         elif self.forgets:

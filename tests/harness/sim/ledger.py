@@ -185,14 +185,14 @@ class OwnLedger(Ledger):
     """The product's ledger, opened again on its rows after each crash."""
 
     @classmethod
-    def on(cls, rows: MemoryRows, beginning: Beginning, cache: SignatureCache) -> "OwnLedger":
+    def on(cls, rows: MemoryRows, beginning: Beginning, cache: SignatureCache, keep_blocks: int = 0) -> "OwnLedger":
         store = Store(rows)
         meta = store.meta()
         if meta is None:
             beginning.fill(store)
             meta = beginning.meta
         header = _check_meta(store, meta, beginning.meta.chain, beginning.meta.hash)
-        return cls(store, SignatureVerifier(cache), meta, header)
+        return cls(store, SignatureVerifier(cache), meta, header, keep_blocks)
 
 
 NodeLedger = SharedLedger | OwnLedger

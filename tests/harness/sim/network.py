@@ -32,6 +32,10 @@ class Network:
             return (first, low + int(random() * (high - low + 1)))
         return (first,)
 
+    def open(self, source: int, target: int) -> bool:
+        """Whether the link is not cut."""
+        return self.healed or (source, target) not in self._blocked
+
     def plan(self, at: Callable[[int, Callable[[], None]], None], peer_up: Callable[[Link], None]) -> None:
         """Enter all cuts into the calendar; whoever is connected again is told."""
         for cut in self._options.cuts:

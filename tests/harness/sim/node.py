@@ -14,7 +14,9 @@ from harness.sim.beginning import holders
 from harness.sim.deaths import Crashed
 from harness.sim.disk import FakeDisk
 from harness.sim.home import Home
+from harness.sim.joining import SimJoining
 from harness.sim.ledger import NodeLedger
+from harness.sim.states import States
 
 from consensus import effects, inputs
 from consensus.engine import Engine
@@ -28,6 +30,7 @@ from node.journal import Journal
 from node.office import Office, Term
 from node.repair import replay, rolled_back
 from node.sync import Source, blocks_from, boundary_of, peer_to_ask
+from node.wire import Frame, NoBlocks
 from state.block import Block
 from state.codec import encode
 from state.epochs import ends_epoch
@@ -50,6 +53,8 @@ class Surroundings(Protocol):
     def term_began(self, node: "SimNode") -> None: ...
     def committed(self, node: "SimNode", effect: effects.Commit, output: BlockOutput) -> None: ...
     def accuse(self, node: "SimNode", evidence: effects.EvidenceFound) -> None: ...
+    def no_blocks(self, node: "SimNode", peer: int) -> None: ...
+    def blocks_gone(self, node: "SimNode") -> None: ...
 
 
 @dataclass(frozen=True)
@@ -72,16 +77,20 @@ class SimNode:
         world: Surroundings,
         settings: Settings,
         vote_keys: tuple[str, ...],
-        open_ledger: Callable[[Callable[[], None]], Callable[[], NodeLedger]],
+        open_ledger: Callable[["SimNode", FakeDisk], Callable[[], NodeLedger]],
         name: str = "",
     ) -> None:
         """`vote_keys`: names of the keys it holds, each with a journal. `open_ledger` gives what opens its ledger."""
         self.index, self.world, self.settings = index, world, settings
-        self._open_ledger = open_ledger(self.maybe_die)
         disk = FakeDisk(world.first_directory / (name or f"node{index}"), self, Random(world.random.random()))
         self.home = Home(disk, vote_keys, settings.everybody, settings.real_signatures)
+        self.states: States | None = None
+        self._open_ledger = open_ledger(self, disk)
         self.incarnation = 0
         self.engine: Engine | None = None
+        self.fetched_ms = -1  # when it last looked for a state
+        self.joining: SimJoining | None = None  # while it has no engine yet: it fetches a state
+        self.begins_joining: Callable[[SimNode], SimJoining] | None = None  # where its operator wants snapshots
         self.halted: effects.Halt | None = None
         self.epoch = 0  # that it serves
         self.mempool: dict[bytes, DecodedTx] = {}
@@ -97,7 +106,21 @@ class SimNode:
         self.incarnation += 1
         self.mempool.clear()
         self._claimed: dict[str, int] = {}
+        self._bodies_from: dict[str, int] = {}
         self._told_work = self._begins = False
+        try:
+            if self.begins_joining is not None:
+                self.joining = self.begins_joining(self)
+                self.joining.begin()
+            else:
+                self.open()
+        except Crashed:
+            self.crash()
+
+    def open(self) -> None:
+        """Ledger, journals and engine."""
+        if self.joining is not None:
+            self.joining, self.fetched_ms = None, self.world.now_ms
         try:
             self.ledger = self._open_ledger()
             seats = self.home.open(self.ledger)
@@ -113,7 +136,7 @@ class SimNode:
 
     def crash(self) -> None:
         """The power goes: what was not synced may be gone, and so is everything in memory."""
-        self.engine = None
+        self.engine = self.joining = None
         self.incarnation += 1
         if hasattr(self, "_office"):
             self._office.close()
@@ -125,6 +148,10 @@ class SimNode:
             self._office.finish()
         self.engine = None
         self.incarnation += 1
+
+    @property
+    def up(self) -> bool:
+        return self.engine is not None or self.joining is not None
 
     # --- the loop
 
@@ -139,6 +166,17 @@ class SimNode:
                 self.perform(self.engine.step(given))
         except Crashed:
             self.crash()
+
+    def take_frame(self, source: int, frame: Frame) -> None:
+        """Of a snapshot, or about blocks that are not kept. Crashed if it dies on it."""
+        if isinstance(frame, NoBlocks):
+            self._bodies_from[str(source)] = frame.bodies_from
+        elif self.joining is not None:
+            self.joining.take(source, frame)
+
+    def disconnected(self, peer: int) -> None:
+        if self.joining is not None:
+            self.joining.disconnected(peer)
 
     def _heard_status(self, peer: str, status: Status) -> None:
         self._claimed[peer] = status.height
@@ -170,7 +208,10 @@ class SimNode:
                 case effects.Fetch(request=request, attempt=attempt):
                     self._fetch(request, attempt)
                 case effects.ServeBlocks(peer=peer, from_height=from_height, count=count):
-                    self._answer(blocks_from(self.ledger, from_height, count), peer)  # type: ignore[arg-type]
+                    answer = blocks_from(self.ledger, from_height, count)  # type: ignore[arg-type]
+                    self._answer(answer, peer)
+                    if answer is None and 0 < from_height < self.ledger.base.bodies_from:
+                        self.world.no_blocks(self, int(peer))
                 case effects.ServeBlock(peer=peer, block_hash=block_hash):
                     block = self.ledger.block(block_hash)
                     self._answer(None if block is None else BlockBody(block), peer)
@@ -222,9 +263,15 @@ class SimNode:
         found = [held_by[validator.vote_key] for validator in self.ledger.validators]
         others = [str(index) for index in found if index != self.index]
         wanted = request.from_height if isinstance(request, GetBlocks) else 0
-        peer = peer_to_ask([Source(name, self._claimed.get(name, 0)) for name in others], wanted, attempt)
+        sources = [Source(name, self._claimed.get(name, 0), self._bodies_from.get(name, 0)) for name in others]
+        peer = peer_to_ask(sources, wanted, attempt)
+        without = [source for source in sources if source.bodies_from > wanted]
+        if without and len(without) >= len(sources) - (len(self.ledger.validators) - 1) // 3:
+            self.world.blocks_gone(self)
         if peer is not None:
             self._send(request, peer)
+        elif sources:
+            self._bodies_from.clear()
 
     def _build(self, wanted: effects.BuildBlock) -> None:
         pending = self._pending(wanted.parent_hash)

@@ -26,6 +26,7 @@ KINDS = (
 LONGEST_MS = 200_000  # of a run
 BLOCKS = 100  # that a run covers, unless it ends by its time
 HOUR_MS = 3_600_000
+SNAPSHOT_SHARE = 0.12  # of the seeds: there each node executes for itself
 HONEST_SKEW_MS = 400  # between a clock that is right and the time
 
 Link = tuple[int, int]
@@ -66,6 +67,10 @@ class Options:
     changes: list[tuple[str, int]]  # what happens to the set of validators, in this order
     segment_bytes: int
     batched: bool  # all transactions come early, so that blocks are full and then the chain idles
+    keep_blocks: int = 0  # bodies that a node keeps, 0 for all; then each has a ledger of its own
+    snapshots: tuple[int, ...] = ()  # who begins from a state of others, at each start
+    late: dict[int, int] = field(default_factory=dict)  # when a process is started for the first time
+    wiped: list[tuple[int, int, bool]] = field(default_factory=list)  # when, whose state is gone, its votes too
     execution_ms: int = 20  # what checking or building a block takes at most
     die_at: tuple[int, int] | None = None  # a node, and which of its places to die at it dies at, once
     blocks: int = BLOCKS  # a run covers; fewer than usual: then it does not wait for the stories to end
@@ -80,10 +85,15 @@ class Options:
     def f(self) -> int:
         return (self.n - 1) // 3
 
+    @property
+    def own_ledgers(self) -> bool:
+        return self.whole or self.keep_blocks > 0
+
     @classmethod
     def draw(cls, seed: int, **fixed: object) -> "Options":
         """`fixed` are options that are not drawn; `villain` names what every liar does, `liars` how many there are,
-        `use` what the rest of the faulty nodes suffer (frozen, clock, slow, forgets, none)."""
+        `use` what the rest of the faulty nodes suffer (frozen, clock, slow, forgets, none), `snapshot` whether
+        blocks are pruned and states are fetched."""
         random = Random(seed)
         n = _either(fixed, "n", random.choice(SIZES))
         f = (n - 1) // 3
@@ -128,6 +138,9 @@ class Options:
         if use == "clock":
             drawn.skew_ms[spare[0]] = random.choice((-HOUR_MS, HOUR_MS, -30_000, 30_000))
             drawn.clock_steps.append((random.randrange(last_ms), spare[0], random.choice((HOUR_MS, -HOUR_MS, 0))))
+        snapshots = fixed.pop("snapshot", Random(seed ^ 0x54A7).random() < SNAPSHOT_SHARE)
+        if snapshots and n > 1:
+            _draw_snapshots(Random(seed ^ 0x54A70), drawn, last_ms)
         for name, value in fixed.items():
             assert hasattr(drawn, name), name
             setattr(drawn, name, value)
@@ -161,6 +174,29 @@ def _draw_steps(random: Random, n: int, last_ms: int) -> list[tuple[int, int, in
         (random.randrange(last_ms), random.randrange(n), random.randrange(-HONEST_SKEW_MS, HONEST_SKEW_MS))
         for _ in range(4)
     ]
+
+
+def _draw_snapshots(random: Random, drawn: Options, last_ms: int) -> None:
+    """Bodies are pruned; who joins starts late, somebody loses its state, somebody is away for longer than bodies last.
+
+    Dice of its own, so that all other seeds are what they were."""
+    honest = [node for node in range(drawn.everybody) if node not in drawn.villains]
+    drawn.keep_blocks = random.choice((12, 16, 24))
+    joiners = [node for node in honest if node >= drawn.n]
+    drawn.late = {node: random.randrange(last_ms) for node in joiners if random.random() < 0.7}
+    members = [node for node in honest if node < drawn.n and node not in (*drawn.frozen, drawn.slow)]
+    for node in random.sample(members, min(len(members), random.choice((0, 1, 1, 2)))):
+        drawn.wiped.append((random.randrange(2_000, last_ms), node, False))
+    if drawn.forgetful:
+        drawn.wiped.append((random.randrange(2_000, last_ms), drawn.forgetful[0], True))
+        drawn.forgetful = ()
+    away = random.sample(members, min(len(members), drawn.f - len(drawn.villains)))
+    for node in away[:1]:
+        begin = random.randrange(last_ms)
+        links = tuple((a, b) for a in range(drawn.everybody) for b in range(drawn.everybody) if node in (a, b))
+        drawn.cuts.append(Cut(begin, min(last_ms, begin + 30_000), links))
+    chosen = {*joiners, *away, *(node for _, node, _ in drawn.wiped)}
+    drawn.snapshots = tuple(sorted({*chosen, *random.sample(members, min(len(members), 1))}))
 
 
 def _draw_changes(random: Random, n: int, faulty: int) -> list[tuple[str, int]]:

@@ -89,6 +89,12 @@ class Puppet:
     def maybe_die(self, node: SimNode) -> None:
         """Never."""
 
+    def no_blocks(self, node: SimNode, peer: int) -> None:
+        """It lets them ask."""
+
+    def blocks_gone(self, node: SimNode) -> None:
+        """It is left behind."""
+
     def term_began(self, node: SimNode) -> None:
         node.term.engine._own.require_own = lambda *_: None  # type: ignore[method-assign]  # an honest node would stop
         for other in self._villain.others:

@@ -4,6 +4,7 @@ from typing import Any
 
 from harness.sim.beginning import vote_key_name
 from harness.sim.keys import careless_signer
+from harness.sim.villains.state_liar import StateLiar
 
 from consensus.messages import ConsensusMessage, Propose, QuorumMessage, Quorums, VoteMessage
 from consensus.validators import ValidatorSet
@@ -15,6 +16,7 @@ class Villain:
         self.index, self.cluster, self.random = index, cluster, cluster.random
         self.chain: bytes = cluster.executions.chain
         self.key = careless_signer(vote_key_name(index), cluster.options.whole)
+        self.liar = StateLiar(index, cluster)
         # liars do not answer each other: two that react to everything would talk for ever
         liars = cluster.options.villains
         self.others = [other for other in range(cluster.options.everybody) if other not in liars]
