@@ -19,8 +19,12 @@ class Accusing:
         key = (evidence.first.view, evidence.first.signer)
         if key not in self._told:
             self._told.add(key)
-            self._out.send(evidence)
-            self._out.ask(EvidenceFound(self._out.epoch, self._out.view, evidence))
+            self.tell_of_former(evidence)
+
+    def tell_of_former(self, evidence: Evidence) -> None:
+        """Of the epoch before, where `Former` counts what was told."""
+        self._out.send(evidence)
+        self._out.ask(EvidenceFound(self._out.epoch, self._out.view, evidence))
 
     def knows_late(self, signer: int) -> bool:
         """Whether evidence of a view that is final already was told of this signer."""

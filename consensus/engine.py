@@ -17,7 +17,7 @@ from consensus.effects import Effect, ServeBlocks, ServeBoundary
 from consensus.evidence import check_evidence, make_evidence
 from consensus.follower import Follower
 from consensus.held import HeldQuorums
-from consensus.hindsight import Hindsight, votes_of
+from consensus.hindsight import Former, Hindsight, votes_of
 from consensus.inputs import VIEW, WAKE, Input, Peer
 from consensus.leading import Leading
 from consensus.messages import (
@@ -77,8 +77,10 @@ class Engine:
         signer: Signer | None = None,
         may_vote: bool = True,
         last_height: int | None = None,
+        former: Former | None = None,
     ) -> None:
-        """`last_height` is that of the epoch's last block, None where one epoch lasts for ever."""
+        """`last_height` is that of the epoch's last block, None where one epoch lasts for ever. `former` is what the
+        engine of the epoch before remembers."""
         self._chain, self._epoch, self._validators, self._timing = chain, epoch, validators, timing
         self._verify = verify
         self._me = validators.index_of(signer.vote_key) if signer else None
@@ -96,6 +98,7 @@ class Engine:
         self._accusing = Accusing(self._out)
         self._tally = Tally(validators)
         self._hindsight = Hindsight()
+        self._former = former
         self._presence = Presence(validators.n, validators.quorum, 0)
 
         self._view = 0
@@ -124,6 +127,10 @@ class Engine:
     def ended(self) -> bool:
         """Whether the epoch's last block is committed: everything from now on is for the next epoch's engine."""
         return self._follower.committed.height == self._last_height
+
+    def remembered(self) -> Former:
+        """For the engine of the next epoch."""
+        return Former(self._epoch, self._validators, self._hindsight)
 
     def standing(self) -> Standing:
         return Standing(
@@ -514,6 +521,7 @@ class Engine:
         if epoch is None or epoch == self._epoch:
             return True
         if epoch < self._epoch:
+            self._hear_of_former(peer, epoch, message)
             # once in delta: every answer is the same, and what made us answer may come in hundreds
             if self._clock.now_ms >= self._boundary_due_ms.get(peer, self._clock.now_ms):
                 if len(self._boundary_due_ms) >= MAX_TOLD:
@@ -526,8 +534,21 @@ class Engine:
 
     # --- misbehaviour
 
+    def _hear_of_former(self, peer: Peer, epoch: int, message: ConsensusMessage) -> None:
+        """A vote of the epoch before, which its signer contradicted there."""
+        if self._former is None or epoch != self._former.epoch:
+            return
+        try:
+            evidence = self._former.judge(message, self._chain, self._verify)
+        except ConsensusRefusal as refusal:
+            self._accusing.blame(peer, str(refusal))
+            return
+        if evidence is not None:
+            self._accusing.tell_of_former(evidence)
+
     def _on_evidence(self, peer: Peer, evidence: Evidence) -> None:
         vote = evidence.first
+        self._hear_of_former(peer, vote.epoch, evidence)
         late = vote.view <= self._held.final_view
         if vote.epoch != self._epoch or vote.view > self._view + VIEWS_AHEAD:
             return

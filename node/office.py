@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consensus.engine import Engine
+from consensus.hindsight import Former
 from consensus.own_votes import Signer as VoteSigner
 from consensus.records import HeldQuorum, JournalRecord, OwnVote, Recovered
 from consensus.timers import Timing
@@ -54,6 +55,7 @@ class Office:
         self, ledger: Ledger, timing: Timing, seats: list[Seat], open_seat: Callable[[Signer], Seat] | None = None
     ) -> None:
         self._ledger, self._timing, self._seats, self._open_seat = ledger, timing, seats, open_seat
+        self._former: Former | None = None  # of the engine that was begun last
 
     @classmethod
     def open(
@@ -122,7 +124,9 @@ class Office:
             signer=VoteSigner(seat.signer.public, seat.signer.sign_vote) if seat.signer else None,
             may_vote=not listening and seat.journal.may_vote_in(epoch),
             last_height=last_height(epoch, ledger.parameters.epoch_length),
+            former=self._former if self._former and self._former.epoch == epoch - 1 else None,
         )
+        self._former = engine.remembered()
         return Term(engine, seat, validators.index_of(seat.signer.public) if seat.signer else None)
 
     def hand_over(self, finalization: Quorum) -> None:

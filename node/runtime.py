@@ -579,7 +579,8 @@ class Runtime:
 
     def _evidence(self, evidence: Evidence) -> None:
         vote = evidence.first
-        self.byzantine.add(vote.signer)
+        if vote.epoch == self.engine.standing().epoch:  # a signer's number may be another's in the next epoch
+            self.byzantine.add(vote.signer)
         self.accuse(evidence)
         self.log.error("equivocation", validator=vote.signer, epoch=vote.epoch, view=vote.view)
         self.announce("evidence", validator=vote.signer, epoch=vote.epoch, view=vote.view)

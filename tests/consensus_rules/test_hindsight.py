@@ -1,14 +1,21 @@
 """A key that votes on both sides of a partition: its votes meet when it is over, and then they are evidence."""
 
-import pytest
-from harness.lone_engine import FINALIZE, NOTARIZE, NULLIFY, LoneEngine
+from typing import TypeVar
 
-from consensus.effects import Blame, EvidenceFound
+import pytest
+from harness.lone_engine import CHAIN, FINALIZE, NOTARIZE, NULLIFY, LoneEngine
+
+from consensus.effects import Blame, Effect, EvidenceFound
+from consensus.engine import Engine
 from consensus.evidence import contradict, make_evidence
 from consensus.hindsight import KEPT_VIEWS, Hindsight
-from consensus.messages import Evidence, VoteMessage
+from consensus.inputs import MessageReceived, Start
+from consensus.messages import ConsensusMessage, Evidence, VoteMessage
+from consensus.records import Recovered
+from consensus.timers import Timing
 from consensus.votes import Position, Vote, nullified
 
+E = TypeVar("E", bound=Effect)
 TWICE = 2  # whose key votes on both sides
 
 
@@ -128,3 +135,65 @@ def test_the_memory_of_ended_views_is_bounded() -> None:
         memory.remember(node.quorum(FINALIZE, far(view)))
     assert memory.against(gave_up(node, 1)) is None
     assert memory.against(gave_up(node, 2)) is not None
+
+
+# --- over the end of an epoch
+
+
+def next_epoch(node: LoneEngine) -> Engine:
+    """The engine of epoch 1 of the same validators, which remembers what `node` saw in epoch 0."""
+    engine = Engine(
+        chain=CHAIN,
+        epoch=1,
+        validators=node.validators,
+        timing=Timing(),
+        verify=node.keys.verify,
+        recovered=Recovered(node.genesis, None, ()),
+        signer=node.keys.signers[node.me],
+        former=node.engine.remembered(),
+    )
+    engine.step(Start(0, 60_000))
+    return engine
+
+
+def hears(engine: Engine, message: ConsensusMessage, kind: type[E]) -> list[E]:
+    found = engine.step(MessageReceived(10, 60_010, "3", message))
+    return [effect for effect in found if isinstance(effect, kind)]
+
+
+def test_a_vote_that_comes_after_the_end_of_its_epoch_is_evidence_too() -> None:
+    node = LoneEngine(me=0)
+    node.hear_quorum(FINALIZE, far(1))
+    engine, late = next_epoch(node), gave_up(node)
+    (found,) = hears(engine, VoteMessage(late), EvidenceFound)
+    assert found.evidence == make_evidence(node.vote(FINALIZE, far(1), TWICE), late)
+    assert not hears(engine, VoteMessage(late), EvidenceFound), "told once"
+
+
+def test_evidence_of_the_epoch_before_is_passed_on_once() -> None:
+    node = LoneEngine(me=0)
+    engine, proof = next_epoch(node), make_evidence(gave_up(node), node.vote(FINALIZE, far(1), TWICE))
+    assert [effect.evidence for effect in hears(engine, proof, EvidenceFound)] == [proof]
+    assert not hears(engine, proof, EvidenceFound)
+
+
+def test_a_lawful_vote_of_the_epoch_before_is_nothing() -> None:
+    node = LoneEngine(me=0)
+    node.hear_quorum(NOTARIZE, far(1))
+    assert not hears(next_epoch(node), VoteMessage(gave_up(node)), EvidenceFound)
+
+
+def test_refuses_a_forged_vote_of_the_epoch_before() -> None:
+    node = LoneEngine(me=0)
+    node.hear_quorum(FINALIZE, far(1))
+    forged = Vote(NULLIFY, *nullified(0, 1), TWICE, gave_up(node, view=2).signature)
+    engine = next_epoch(node)
+    assert not hears(engine, VoteMessage(forged), EvidenceFound)
+    assert [effect.peer for effect in hears(engine, VoteMessage(forged), Blame)] == ["3"]
+
+
+def test_what_is_two_epochs_old_is_forgotten() -> None:
+    """The next engine is handed what the last one remembers, and not what that was handed."""
+    node = LoneEngine(me=0)
+    node.hear_quorum(FINALIZE, far(1))
+    assert next_epoch(node).remembered().judge(VoteMessage(gave_up(node)), CHAIN, node.keys.verify) is None
