@@ -28,7 +28,7 @@ OWNER = "Haute Borne Wind"
 def main() -> None:
     world = FinalizedWorld(scheme={"emission": EMISSION})  # type: ignore[arg-type]
     identity = retire(world)
-    proof = build_proof(world.store, world.genesis_text, identity)
+    proof = build_proof(world.store, identity)
     (GALLERY / "statement.proof").write_bytes(proof)
     (GALLERY / "statement.genesis.json").write_bytes(world.genesis_text)
     shown = statement_dict(world.store, identity, emissions_of(world.genesis))
@@ -41,7 +41,7 @@ def main() -> None:
     changed = GALLERY / "statement.changed.proof"
     changed.write_bytes(proof[:middle] + bytes((proof[middle] ^ 1,)) + proof[middle + 1 :])
     (GALLERY / "statement.refused.txt").write_text(said_of(changed), "utf-8")
-    print(f"{len(proof)} bytes of proof, of them {len(world.genesis_text)} of genesis", file=sys.stderr)
+    print(f"{len(proof)} bytes of proof", file=sys.stderr)
 
 
 def retire(world: FinalizedWorld) -> bytes:

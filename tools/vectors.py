@@ -374,7 +374,7 @@ def statements(story: Story) -> Case:
     facts = recomputed_facts(context, action)
     digest = statement_hash(facts)
     assert digest == action.statement_hash
-    proof = decode(StatementProof, build_proof(world.store, world.genesis_text, digest[:16]))
+    proof = decode(StatementProof, build_proof(world.store, digest[:16]))
     assert proof.retire == proven
     return {
         "facts": hashed("every fact of a retirement statement", "wattest/stmt", facts, digest),
