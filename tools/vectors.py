@@ -380,6 +380,7 @@ def statements(story: Story) -> Case:
         "facts": hashed("every fact of a retirement statement", "wattest/stmt", facts, digest),
         "statement_id": shown(digest[:16]),
         "validators": [shown(key) for key in story.validators.vote_keys],
+        "genesis": world.genesis_text.decode(),
         "proof": {
             "what": "the proof file: retire and issue, each with path to tx_root, headers to a Finalization, and that",
             "chain": shown(story.chain),
