@@ -15,6 +15,7 @@ from harness.finalized import FinalizedWorld  # noqa: E402
 from node.pages.pdf import statement_pdf  # noqa: E402
 from node.proof import build_proof  # noqa: E402
 from node.queries.statements import emissions_of, statement_dict  # noqa: E402
+from node.serving import canonical_json  # noqa: E402
 from node.texts import texts  # noqa: E402
 from state.transaction import Beneficiary  # noqa: E402
 
@@ -30,7 +31,7 @@ def main() -> None:
     identity = retire(world)
     proof = build_proof(world.store, identity)
     (GALLERY / "statement.proof").write_bytes(proof)
-    (GALLERY / "statement.genesis.json").write_bytes(world.genesis_text)
+    (GALLERY / "statement.genesis.json").write_bytes(canonical_json(world.genesis_text))
     shown = statement_dict(world.store, identity, emissions_of(world.genesis))
     address = f"{URL}/statement/{shown['id']}?c={world.chain.hex()[:8]}"
     for language in ("en", "zh"):

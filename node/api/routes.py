@@ -32,6 +32,7 @@ from state.units import MAX_TX_BYTES
 HTML = "text/html"
 PLAIN = "text/plain"
 PYTHON = "text/x-python"
+SCRIPT = "text/javascript"
 
 PAGED = (
     Parameter("limit", PAGE, "items of this page, at most 200"),
@@ -80,6 +81,8 @@ CLOSE = Body(
 BESIDE_PAGES = frozenset(
     {
         "/verify_statement.py",
+        "/verify_statement.js",
+        "/page_check.js",
         "/genesis.json",
         "/v1/openapi.json",
         "/v1/status",
@@ -158,6 +161,8 @@ ROUTES: tuple[Route, ...] = (
         produces=HTML,
     ),
     Route("GET", "/verify_statement.py", public.verifier, produces=PYTHON),
+    Route("GET", "/verify_statement.js", public.verifier_script, produces=SCRIPT),
+    Route("GET", "/page_check.js", public.page_script, produces=SCRIPT),
     Route("GET", "/genesis.json", public.genesis),
     # probes
     Route("GET", "/livez", probes.livez, query=VERBOSE, produces=PLAIN),

@@ -38,6 +38,7 @@ class Frame:
     chosen: bool = False  # by ?lang=, so that links carry it on
     base: str = ""  # before every link, where the page is read outside of its node
     others: tuple[str, ...] = ()  # public addresses of the network's other nodes
+    nonce: str = ""  # of the one script that the page may load; empty = none
 
     def href(self, path: str) -> str:
         """An address on this node, escaped for an attribute; the language goes with it where somebody chose one."""

@@ -177,12 +177,20 @@ def statement(frame: Frame, shown: dict[str, Any], url: str, sha256: str, foreig
             sections=joined(_html_section(frame, section) for section in told.sections),
             check=check(frame, told.id, sha256),
         ),
+        checking(frame),
     )
 
 
 def check(frame: Frame, identity: str, sha256: str) -> Safe:
-    """How to prove a statement without trusting the node that shows it."""
+    """In which state the proof of a statement is, and how to check it without trusting the node that shows it."""
     return fill("check.html", frame.t, id=identity, sha256=sha256, chain=frame.chain, base=frame.base)
+
+
+def checking(frame: Frame) -> Safe:
+    """The script that proves the statement of the page; none where the page is read outside of its node."""
+    if not frame.nonce:
+        return Safe("")
+    return Safe(f'<script type="module" nonce="{frame.nonce}" src="/page_check.js"></script>')
 
 
 def _html_section(frame: Frame, section: Section) -> Safe:

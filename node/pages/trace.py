@@ -23,7 +23,7 @@ from node.pages.html import (
     qr,
     rows,
 )
-from node.pages.statement import check
+from node.pages.statement import check, checking
 from node.pages.words import (
     MOODS,
     STATUS_SENTENCES,
@@ -75,6 +75,7 @@ def certificate(frame: Frame, shown: dict[str, Any], url: str, sha256: str) -> s
             facts=pairs(_facts(t, shown)),
             check=_check(frame, shown, sha256),
         ),
+        checking(frame) if shown["statement"] else Safe(""),
     )
 
 
