@@ -60,7 +60,9 @@ def show_(session: Session, identity: str, lang: str) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="For a PDF: a font file to look into first.",
 )
-@click.option("--with-genesis", "whole", is_flag=True, help="For a proof: the genesis of its network goes into the file.")
+@click.option(
+    "--with-genesis", "whole", is_flag=True, help="For a proof: the genesis of its network goes into the file."
+)
 @language
 @with_session
 def export(
@@ -78,9 +80,7 @@ def export(
     session.answer("proof/1", written, f"{len(data)} bytes written to {file}{hint}")
 
 
-def _exported(
-    session: Session, identity: str, form: str, lang: str, fonts: tuple[Path, ...], whole: bool
-) -> bytes:
+def _exported(session: Session, identity: str, form: str, lang: str, fonts: tuple[Path, ...], whole: bool) -> bytes:
     if form == "proof":
         return session.client.get_bytes(f"/v1/statements/{_identity(identity)}/proof{'?genesis=1' if whole else ''}")
     found = _statement(session, identity)
@@ -198,7 +198,9 @@ def amend(
 
 @statement.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--genesis", metavar="FILE", help="The genesis that you trust; else that of the home, else one inside the file.")
+@click.option(
+    "--genesis", metavar="FILE", help="The genesis that you trust; else that of the home, else one inside the file."
+)
 @with_session
 def verify(session: Session, file: Path, genesis: str | None) -> None:
     """Check a proof file without any node: hashes, validators' votes, inclusion, every fact. Exit code 6 if wrong."""

@@ -331,7 +331,9 @@ def canonical_json(data: bytes | None, what: str) -> Any:
         fail(f"{what} holds {text}, which is no integer")
 
     try:
-        return json.loads((data or b"").decode("utf-8"), object_pairs_hook=unique, parse_float=refuse, parse_constant=refuse)
+        return json.loads(
+            (data or b"").decode("utf-8"), object_pairs_hook=unique, parse_float=refuse, parse_constant=refuse
+        )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         fail(f"{what} is not JSON")
 

@@ -122,7 +122,7 @@ PROPOSAL_FIELDS = names(
 )
 STATEMENT_FIELDS = names(
     "id status holder holder_name txid action_index statement_hash quantity retired_at code emissions height time_ms "
-    "facts amendment"
+    "facts amendment remarks"
 )
 
 ROUTES: tuple[Route, ...] = (

@@ -48,15 +48,16 @@ class Page:
     async def until(self, expression: str) -> Any:
         """The value of the expression as soon as it is one."""
         async with asyncio.timeout(PATIENCE_S):
-            while not (value := await self.value(expression)):
-                await asyncio.sleep(0.02)
-        return value
+            while True:
+                value = await self.value(expression)
+                if value:
+                    return value
+                await asyncio.sleep(0.02)  # what is waited for happens in another process
 
-    async def picture(self, file: Path) -> Path:
-        """The whole page, also what lies below the screen."""
+    async def picture(self) -> bytes:
+        """The whole page as PNG, also what lies below the screen."""
         answer = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        file.write_bytes(b64decode(answer["data"]))
-        return file
+        return b64decode(answer["data"])
 
 
 class Browser:
@@ -70,7 +71,7 @@ class Browser:
         await self._socket.send_str(json.dumps(asked | ({"sessionId": session} if session else {})))
         async with asyncio.timeout(PATIENCE_S):
             while True:  # events pass by
-                said = json.loads((await self._socket.receive_str()))
+                said = json.loads(await self._socket.receive_str())
                 if said.get("id") == self._number:
                     if "error" in said:
                         raise AssertionError(f"{method}: {said['error']}")

@@ -67,7 +67,13 @@ async def test_statement_loads_the_one_script_that_checks_its_proof(client: Test
 async def test_without_a_script_a_statement_says_that_it_is_not_proved_here(client: TestClient) -> None:
     text = await (await client.get(f"/statement/{await statement_id(client)}?lang=en")).text()
     states = dict(re.findall(r'<div data-state="(\w+)"( hidden)?>', text))
-    assert states == {"unproved": "", "working": " hidden", "cannot": " hidden", "refused": " hidden", "proved": " hidden"}
+    assert states == {
+        "unproved": "",
+        "working": " hidden",
+        "cannot": " hidden",
+        "refused": " hidden",
+        "proved": " hidden",
+    }
     assert "Served by a node and not proved here" in text
 
 

@@ -35,7 +35,8 @@ from state.transaction import (
     decode_transaction,
 )
 
-def verify_proof(data: bytes, genesis: bytes = genesis_json()) -> dict[str, Any]:  # noqa: B008  (it never changes)
+
+def verify_proof(data: bytes, genesis: bytes = genesis_json()) -> dict[str, Any]:
     """With the genesis of the network, if no other is given: a reader brings it along."""
     return verify_alone(data, genesis)
 
