@@ -60,24 +60,29 @@ def show_(session: Session, identity: str, lang: str) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="For a PDF: a font file to look into first.",
 )
+@click.option(
+    "--with-genesis", "whole", is_flag=True, help="For a proof: the genesis of its network goes into the file."
+)
 @language
 @with_session
-def export(session: Session, identity: str, form: str, out: str | None, fonts: tuple[Path, ...], lang: str) -> None:
+def export(
+    session: Session, identity: str, form: str, out: str | None, fonts: tuple[Path, ...], whole: bool, lang: str
+) -> None:
     """Write a statement to a file: the proof that verifies offline, for ever; or its words as text, page, PDF or JSON.
 
     A PDF needs the extra `pdf`, and fonts of this machine that have its characters.
     """
     file = Path(out or f"statement.{SUFFIXES[form]}")
-    data = _exported(session, identity, form, lang, fonts)
+    data = _exported(session, identity, form, lang, fonts, whole)
     file.write_bytes(data)
     hint = f"; check it with: wattest statement verify {file}" if form == "proof" else ""
     written = {"file": str(file), "format": form, "bytes": len(data)}
     session.answer("proof/1", written, f"{len(data)} bytes written to {file}{hint}")
 
 
-def _exported(session: Session, identity: str, form: str, lang: str, fonts: tuple[Path, ...]) -> bytes:
+def _exported(session: Session, identity: str, form: str, lang: str, fonts: tuple[Path, ...], whole: bool) -> bytes:
     if form == "proof":
-        return session.client.get_bytes(f"/v1/statements/{_identity(identity)}/proof")
+        return session.client.get_bytes(f"/v1/statements/{_identity(identity)}/proof{'?genesis=1' if whole else ''}")
     found = _statement(session, identity)
     match form:
         case "json":
@@ -193,7 +198,9 @@ def amend(
 
 @statement.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--genesis", metavar="FILE", help="The genesis that you trust; else the one inside the file is taken.")
+@click.option(
+    "--genesis", metavar="FILE", help="The genesis that you trust; else that of the home, else one inside the file."
+)
 @with_session
 def verify(session: Session, file: Path, genesis: str | None) -> None:
     """Check a proof file without any node: hashes, validators' votes, inclusion, every fact. Exit code 6 if wrong."""

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Check a retirement statement offline: a proof file in, the proven facts or a reason out.
 
-    python verify_statement.py FILE [--genesis genesis.json] [--json]
+    python verify_statement.py FILE --genesis genesis.json [--json]
 
 Stands alone: copy this one file anywhere that has Python 3.11, `msgpack` and `pynacl`. It shares no code with the
 software that wrote the proof, so agreement is between two readers of the format and not one reader with itself.
 
-What is checked, from the file alone:
+What is checked, from the file and the genesis of the network that you trust:
   1. the bytes are the one canonical MessagePack encoding of their value (encoded again and compared)
-  2. the chain id is the hash of the genesis (yours with --genesis, else the one inside the file: compare its id)
+  2. the chain id is the hash of your genesis (a file of version 1 carries one: without --genesis, compare its id)
   3. each block that is named was finalised by a quorum of the validators of that genesis
   4. the retire transaction and every issue behind it are in those blocks (RFC 6962), signed by their signers
   5. the hash of the facts is the one that the retire transaction carries, and each fact that these transactions know
@@ -42,7 +42,7 @@ VOTE_LAYOUT = ">15s32sBQQQ32s"
 VOTE_TAG = b"wattest/vote/1\0"
 
 # Arrays of the format, by the names of their elements. Tagged ones begin with their tag.
-PROOF = "tag version genesis hops facts retire issues"
+PROOF = {1: "tag version genesis hops facts retire issues", 2: "tag version hops facts retire issues"}
 PROVEN = "transaction path sides headers finalization"
 HOP = "header finalization next_vote_keys"
 HEADER = (
@@ -94,8 +94,8 @@ class NotProven(Exception):
 def verify_proof(data: bytes, genesis: bytes | None = None) -> dict[str, Any]:
     """The proven statement as JSON-able values; NotProven with the reason otherwise.
 
-    `genesis` is the JSON of the network that is trusted. Without it the genesis inside the file is taken, and whoever
-    reads the answer must compare `chain_id` with the one that he trusts.
+    `genesis` is the JSON of the network that is trusted. Without it the genesis inside a file of version 1 is taken,
+    and whoever reads the answer must compare `chain_id` with the one that he trusts.
     """
     try:
         return _verify(data, genesis)
@@ -106,12 +106,14 @@ def verify_proof(data: bytes, genesis: bytes | None = None) -> dict[str, Any]:
 
 
 def _verify(data: bytes, genesis: bytes | None) -> dict[str, Any]:
-    proof = named(decode(data, "the file"), PROOF, "the file")
-    typed(proof, int, "version", "the file")
-    typed(proof, list, "hops issues", "the file")
-    if proof["tag"] != "statement_proof" or proof["version"] != 1:
-        fail("this is not a statement proof of version 1")
-    network = Network(proof["genesis"], genesis)
+    value = decode(data, "the file")
+    if not isinstance(value, list) or value[:1] != ["statement_proof"] or type(value[1]) is not int:
+        fail("this is no statement proof")
+    if value[1] not in PROOF:
+        fail(f"this is a statement proof of version {value[1]}, which this verifier does not know")
+    proof = named(value, PROOF[value[1]], "the file")
+    typed(proof, list, "hops issues facts", "the file")
+    network = Network(proof.get("genesis"), genesis, proof["facts"][FACTS.split().index("chain")])
     for hop in proof["hops"]:
         network.hop(named(hop, HOP, "hop"))
     statement_hash = blake("wattest/stmt", encode(proof["facts"]))
@@ -211,15 +213,17 @@ class Proven:
 class Network:
     """Chain id and validators by epoch, from a genesis and the hops of a file."""
 
-    def __init__(self, inside: bytes, given: bytes | None) -> None:
-        value = canonical_json(inside, "the genesis in the file")
-        if dump(value) != inside:
+    def __init__(self, inside: bytes | None, given: bytes | None, chain: bytes) -> None:
+        if inside is None and given is None:
+            fail(f"the file is of chain {chain.hex()} and does not carry its genesis: give it with --genesis")
+        if inside is not None and dump(canonical_json(inside, "the genesis in the file")) != inside:
             fail("the genesis in the file is not in its canonical form")
-        self.chain = blake("wattest/genesis", inside)
-        if given is not None:
-            trusted = blake("wattest/genesis", dump(canonical_json(given, "your genesis")))
-            if trusted != self.chain:
-                fail(f"the file is of chain {self.chain.hex()}, your genesis is chain {trusted.hex()}")
+        if inside is not None and blake("wattest/genesis", inside) != chain:
+            fail("the genesis in the file is not the one of its chain")
+        value = canonical_json(inside if given is None else given, "your genesis")
+        self.chain = blake("wattest/genesis", dump(value))
+        if self.chain != chain:
+            fail(f"the file is of chain {chain.hex()}, your genesis is chain {self.chain.hex()}")
         self.registry_code: str = value["parameters"]["registry_code"]
         self.name: str = value["parameters"]["name"]
         self.schemes = {scheme["id"]: scheme for scheme in value["schemes"]}
@@ -317,7 +321,7 @@ class Network:
         return Proven(blake("wattest/tx", encode(transaction["body"])), body["actions"], header)
 
 
-def canonical_json(data: bytes, what: str) -> Any:
+def canonical_json(data: bytes | None, what: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
             fail(f"{what} names a key twice")
@@ -327,7 +331,9 @@ def canonical_json(data: bytes, what: str) -> Any:
         fail(f"{what} holds {text}, which is no integer")
 
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_float=refuse, parse_constant=refuse)
+        return json.loads(
+            (data or b"").decode("utf-8"), object_pairs_hook=unique, parse_float=refuse, parse_constant=refuse
+        )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         fail(f"{what} is not JSON")
 

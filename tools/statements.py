@@ -15,6 +15,7 @@ from harness.finalized import FinalizedWorld  # noqa: E402
 from node.pages.pdf import statement_pdf  # noqa: E402
 from node.proof import build_proof  # noqa: E402
 from node.queries.statements import emissions_of, statement_dict  # noqa: E402
+from node.serving import canonical_json  # noqa: E402
 from node.texts import texts  # noqa: E402
 from state.transaction import Beneficiary  # noqa: E402
 
@@ -28,9 +29,9 @@ OWNER = "Haute Borne Wind"
 def main() -> None:
     world = FinalizedWorld(scheme={"emission": EMISSION})  # type: ignore[arg-type]
     identity = retire(world)
-    proof = build_proof(world.store, world.genesis_text, identity)
+    proof = build_proof(world.store, identity)
     (GALLERY / "statement.proof").write_bytes(proof)
-    (GALLERY / "statement.genesis.json").write_bytes(world.genesis_text)
+    (GALLERY / "statement.genesis.json").write_bytes(canonical_json(world.genesis_text))
     shown = statement_dict(world.store, identity, emissions_of(world.genesis))
     address = f"{URL}/statement/{shown['id']}?c={world.chain.hex()[:8]}"
     for language in ("en", "zh"):
@@ -41,7 +42,7 @@ def main() -> None:
     changed = GALLERY / "statement.changed.proof"
     changed.write_bytes(proof[:middle] + bytes((proof[middle] ^ 1,)) + proof[middle + 1 :])
     (GALLERY / "statement.refused.txt").write_text(said_of(changed), "utf-8")
-    print(f"{len(proof)} bytes of proof, of them {len(world.genesis_text)} of genesis", file=sys.stderr)
+    print(f"{len(proof)} bytes of proof", file=sys.stderr)
 
 
 def retire(world: FinalizedWorld) -> bytes:

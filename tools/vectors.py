@@ -374,12 +374,13 @@ def statements(story: Story) -> Case:
     facts = recomputed_facts(context, action)
     digest = statement_hash(facts)
     assert digest == action.statement_hash
-    proof = decode(StatementProof, build_proof(world.store, world.genesis_text, digest[:16]))
+    proof = decode(StatementProof, build_proof(world.store, digest[:16]))
     assert proof.retire == proven
     return {
         "facts": hashed("every fact of a retirement statement", "wattest/stmt", facts, digest),
         "statement_id": shown(digest[:16]),
         "validators": [shown(key) for key in story.validators.vote_keys],
+        "genesis": world.genesis_text.decode(),
         "proof": {
             "what": "the proof file: retire and issue, each with path to tx_root, headers to a Finalization, and that",
             "chain": shown(story.chain),

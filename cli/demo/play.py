@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.cast import CAST, GATEWAY_KEY, enrol
+from cli.demo.emissions import with_emissions
 from cli.demo.report import judged_days
 from cli.demo.stage import Stage, open_stage
 from cli.demo.story import (
@@ -109,7 +110,7 @@ class Performance:
     # --- setting up
 
     def make_network(self) -> None:
-        make_testnet(self.directory, VALIDATORS, reference_genesis(None))
+        make_testnet(self.directory, VALIDATORS, with_emissions(reference_genesis(None)))
         self.caption("the homes, keys and the genesis of four validators are made")
 
     def start_network(self, processes: Processes) -> None:

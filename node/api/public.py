@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from dataclasses import replace
 from urllib.parse import quote
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from node.pages.html import Frame, path_of
 from node.pages.search import search as search_page
 from node.pages.statement import statement as statement_page
 from node.pages.trace import certificate as certificate_page
-from node.pages.verifier import verifier_sha256, verifier_source
+from node.pages.verifier import script, verifier_sha256, verifier_source
 from node.queries import chain, ledger_pages, statements
 from node.queries.ends import with_its_end
 from node.queries.trace import trace_dict
@@ -45,7 +46,7 @@ async def home(call: Call) -> Answer:
 
 async def statement(call: Call) -> Answer:
     """A retirement statement for everybody: the page that its QR code leads to."""
-    frame = _frame(call)
+    frame = _checking(call)
     try:
         shown = statements.statement_dict(call.store, call["id"], call.services.emissions)
     except WattestError as error:
@@ -53,18 +54,18 @@ async def statement(call: Call) -> Answer:
     prefix = call.services.chain.hex()[:CHAIN_PREFIX_DIGITS]
     url = f"{call.services.public_url.rstrip('/')}/statement/{shown['id']}?c={prefix}"
     foreign = "c" in call.given and call["c"].hex() != prefix
-    return _html(call, statement_page(frame, shown, url, verifier_sha256(), foreign))
+    return _html(call, statement_page(frame, shown, url, verifier_sha256(), foreign), nonce=frame.nonce)
 
 
 async def certificate(call: Call) -> Answer:
     """A certificate for everybody: its whole life, from the meter to its retirement."""
-    frame = _frame(call)
+    frame = _checking(call)
     try:
         shown = trace_dict(call.store, call["number"].strip().upper())
     except WattestError as error:
         return refused(call, error, frame.t("No such certificate"))
     url = f"{call.services.public_url.rstrip('/')}{path_of(shown['number'])}"
-    return _html(call, certificate_page(frame, shown, url, verifier_sha256()))
+    return _html(call, certificate_page(frame, shown, url, verifier_sha256()), nonce=frame.nonce)
 
 
 async def block(call: Call) -> Answer:
@@ -120,6 +121,20 @@ async def verifier(call: Call) -> Answer:
     return _download(verifier_source(), "verify_statement.py", "text/x-python")
 
 
+async def verifier_script(call: Call) -> Answer:
+    """The same check for browsers and Node.js, one module that asks nobody: `verifyProof(proof, genesis)`."""
+    return _script("verify_statement.js")
+
+
+async def page_script(call: Call) -> Answer:
+    """What proves a statement in its page with that module and says so."""
+    return _script("page_check.js")
+
+
+def _script(name: str) -> web.Response:
+    return web.Response(body=script(name), content_type="text/javascript", charset="utf-8")
+
+
 async def genesis(call: Call) -> Answer:
     """The canonical genesis whose hash is the chain id, as the file that the verifier takes."""
     return _download(call.services.genesis, "genesis.json", "application/json")
@@ -168,6 +183,11 @@ def _frame(call: Call) -> Frame:
         chosen="lang" in call.given,
         others=tuple(url for url in call.services.public_urls if url != call.services.public_url.rstrip("/")),
     )
+
+
+def _checking(call: Call) -> Frame:
+    """A page that loads the script which checks its proof, and no other."""
+    return replace(_frame(call), nonce=secrets.token_urlsafe(12))
 
 
 def mistyped(services: Services, request: web.Request, error: WattestError) -> web.Response:

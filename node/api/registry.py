@@ -140,7 +140,7 @@ async def statement(call: Call) -> Answer:
 
 async def proof(call: Call) -> Answer:
     """The statement's proof file: verifiable offline with cli/verify_statement.py."""
-    data = build_proof(call.store, call.services.genesis, call["id"])
+    data = build_proof(call.store, call["id"], call.services.genesis if call.get("genesis") else None)
     return web.Response(
         body=data,
         content_type="application/msgpack",

@@ -32,6 +32,7 @@ from state.units import MAX_TX_BYTES
 HTML = "text/html"
 PLAIN = "text/plain"
 PYTHON = "text/x-python"
+SCRIPT = "text/javascript"
 
 PAGED = (
     Parameter("limit", PAGE, "items of this page, at most 200"),
@@ -80,6 +81,8 @@ CLOSE = Body(
 BESIDE_PAGES = frozenset(
     {
         "/verify_statement.py",
+        "/verify_statement.js",
+        "/page_check.js",
         "/genesis.json",
         "/v1/openapi.json",
         "/v1/status",
@@ -119,7 +122,7 @@ PROPOSAL_FIELDS = names(
 )
 STATEMENT_FIELDS = names(
     "id status holder holder_name txid action_index statement_hash quantity retired_at code emissions height time_ms "
-    "facts amendment"
+    "facts amendment remarks"
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -158,6 +161,8 @@ ROUTES: tuple[Route, ...] = (
         produces=HTML,
     ),
     Route("GET", "/verify_statement.py", public.verifier, produces=PYTHON),
+    Route("GET", "/verify_statement.js", public.verifier_script, produces=SCRIPT),
+    Route("GET", "/page_check.js", public.page_script, produces=SCRIPT),
     Route("GET", "/genesis.json", public.genesis),
     # probes
     Route("GET", "/livez", probes.livez, query=VERBOSE, produces=PLAIN),
@@ -361,7 +366,14 @@ ROUTES: tuple[Route, ...] = (
         query=(*PAGED, Parameter("holder", ID, "participant")),
     ),
     Route("GET", "/v1/statements/{id}", registry.statement, "statement/1", STATEMENT_FIELDS, where=BY_STATEMENT),
-    Route("GET", "/v1/statements/{id}/proof", registry.proof, where=BY_STATEMENT, produces=MSGPACK),
+    Route(
+        "GET",
+        "/v1/statements/{id}/proof",
+        registry.proof,
+        where=BY_STATEMENT,
+        query=(Parameter("genesis", FLAG, "the network's genesis goes into the file"),),
+        produces=MSGPACK,
+    ),
     # the market
     Route(
         "GET",

@@ -38,6 +38,7 @@ class Frame:
     chosen: bool = False  # by ?lang=, so that links carry it on
     base: str = ""  # before every link, where the page is read outside of its node
     others: tuple[str, ...] = ()  # public addresses of the network's other nodes
+    nonce: str = ""  # of the one script that the page may load; empty = none
 
     def href(self, path: str) -> str:
         """An address on this node, escaped for an attribute; the language goes with it where somebody chose one."""
@@ -64,8 +65,25 @@ def fill(name: str, t: Texts, **values: Any) -> Safe:
     return Safe(template(name, t).substitute({key: escaped(value) for key, value in values.items()}))
 
 
+# Characters that order, hide or control others: no text of ours has one, and where somebody else's does it is shown.
+INERT = dict.fromkeys(
+    (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0xAD,
+        0x61C,
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+        *range(0xFFF9, 0xFFFC),
+    ),
+    "\N{REPLACEMENT CHARACTER}",
+) | {ord("\n"): "\n"}
+
+
 def page(frame: Frame, title: str, body: Safe, script: Safe | None = None) -> str:
-    return fill(
+    text = fill(
         "layout.html",
         frame.t,
         lang=frame.t.tag,
@@ -79,6 +97,7 @@ def page(frame: Frame, title: str, body: Safe, script: Safe | None = None) -> st
         body=body,
         script=script or Safe(""),
     )
+    return text.translate(INERT)
 
 
 def _others(frame: Frame) -> Safe:

@@ -13,6 +13,7 @@ from unicodedata import east_asian_width
 
 from node.pages.figures import day, days, energy, moment, power, tonnes
 from node.pages.html import Frame, Safe, code, fill, grouped, joined, page, pairs, paragraph, path_of, qr
+from node.pages.remarks import heading, told_remark
 from node.pages.words import purpose, reason, source
 from node.texts import Texts
 
@@ -65,6 +66,7 @@ def sheet(t: Texts, shown: dict[str, Any], others: Sequence[str] = ()) -> Sheet:
             _section(t("The claim"), *_claim(t, shown, facts)),
             *((_section(t("Amended"), *_amendment(t, shown["amendment"])),) if shown.get("amendment") else ()),
             *(_section(bundle["facts"]["name"], *_bundle(t, bundle)) for bundle in facts["bundles"]),
+            *((_section(heading(t), *_beside(t, shown["remarks"])),) if shown.get("remarks") else ()),
             _section(t("On the ledger"), *_record(t, shown, facts, others)),
         ),
     )
@@ -110,7 +112,7 @@ def _amendment(t: Texts, amended: dict[str, Any]) -> tuple[Line, ...]:
         Line(t("Beneficiary"), ", ".join(part for part in (amended["beneficiary_name"], amended["location"]) if part)),
         Line(t("Note"), amended["note"]),
         Line(t("Amended (ledger time)"), moment(t, amended["amended_at"])),
-        Line(t("Transaction"), amended["txid"], f"/v1/transactions/{amended['txid']}", exact=True),
+        Line(t("Transaction"), amended["txid"], f"/tx/{amended['txid']}", exact=True),
     )
 
 
@@ -126,6 +128,7 @@ def _bundle(t: Texts, bundle: dict[str, Any]) -> tuple[Line, ...]:
         Line(t("EECS codes"), f"{facts['technology']} {facts['fuel']}", exact=True),
         Line("I-REC", " ".join(part for part in _irec(bundle) if part), exact=True),
         Line("M-RETS", bundle.get("codes", {}).get("mrets", ""), exact=True),
+        Line(t("Market zone"), facts["zone"], exact=True),
         Line("GSRN", facts["gsrn"], exact=True),
         Line(t("Capacity"), power(t, facts["capacity_w"])),
         Line(t("In operation since"), day(t, facts["commissioned_day"] * DAY_S)),
@@ -136,6 +139,15 @@ def _bundle(t: Texts, bundle: dict[str, Any]) -> tuple[Line, ...]:
         Line(t("Remarks of the check"), reasons),
         Line(t("Verifier version"), str(bundle["verifier_version"])),
     )
+
+
+def _beside(t: Texts, remarks: Sequence[dict[str, Any]]) -> tuple[Line, ...]:
+    lines = []
+    for remark in remarks:
+        told = told_remark(t, remark)
+        lines.append(Line(told.title, " ".join(told.sentences)))
+        lines.append(Line(t("Transaction"), remark["txid"], f"/tx/{remark['txid']}", exact=True))
+    return tuple(lines)
 
 
 def _irec(bundle: dict[str, Any]) -> tuple[str, str]:
@@ -177,12 +189,20 @@ def statement(frame: Frame, shown: dict[str, Any], url: str, sha256: str, foreig
             sections=joined(_html_section(frame, section) for section in told.sections),
             check=check(frame, told.id, sha256),
         ),
+        checking(frame),
     )
 
 
 def check(frame: Frame, identity: str, sha256: str) -> Safe:
-    """How to prove a statement without trusting the node that shows it."""
+    """In which state the proof of a statement is, and how to check it without trusting the node that shows it."""
     return fill("check.html", frame.t, id=identity, sha256=sha256, chain=frame.chain, base=frame.base)
+
+
+def checking(frame: Frame) -> Safe:
+    """The script that proves the statement of the page; none where the page is read outside of its node."""
+    if not frame.nonce:
+        return Safe("")
+    return Safe(f'<script type="module" nonce="{frame.nonce}" src="/page_check.js"></script>')
 
 
 def _html_section(frame: Frame, section: Section) -> Safe:

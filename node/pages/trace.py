@@ -23,7 +23,8 @@ from node.pages.html import (
     qr,
     rows,
 )
-from node.pages.statement import check
+from node.pages.remarks import heading, told_remark
+from node.pages.statement import check, checking
 from node.pages.words import (
     MOODS,
     STATUS_SENTENCES,
@@ -46,6 +47,8 @@ ICONS = {
     "tag": '<path d="M3 12V4h8l9.5 9.5-8 8z"/><circle cx="7.5" cy="8.5" r="1"/>',
     "hand": '<path d="M4 8h14l-4-4"/><path d="M20 16H6l4 4"/>',
     "split": '<path d="M4 12h7"/><path d="m11 12 8-6"/><path d="m11 12 8 6"/>',
+    "grid": '<path d="m6 21 6-17 6 17"/><path d="M8 15h8"/><path d="M4 9h16"/>',
+    "key": '<circle cx="8" cy="15" r="4"/><path d="m11 12 9-9"/><path d="m16 7 3 3"/>',
     "leaf": '<path d="M5 20c0-9 5-15 15-16 0 10-5 15-12 15"/><path d="M5 20c2-5 5-8 9-10"/>',
     "stop": '<circle cx="12" cy="12" r="8"/><path d="m7 7 10 10"/>',
 }
@@ -72,9 +75,11 @@ def certificate(frame: Frame, shown: dict[str, Any], url: str, sha256: str) -> s
             if shown["start"] == shown["end"]
             else paragraph(t("It is told of the first certificate of the range."), "soft"),
             life=joined(_step(frame, shown, step) for step in shown["life"]),
+            beside=_beside(frame, shown["remarks"]),
             facts=pairs(_facts(t, shown)),
             check=_check(frame, shown, sha256),
         ),
+        checking(frame) if shown["statement"] else Safe(""),
     )
 
 
@@ -137,6 +142,7 @@ def _facts(t: Texts, shown: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (t("Plant"), ", ".join(part for part in (facts["name"], facts["location"], facts["country"]) if part)),
         (t("EECS codes"), code(f"{facts['technology']} {facts['fuel']}")),
+        (t("Market zone"), code(facts["zone"])),
         ("GSRN", code(facts["gsrn"]) if facts["gsrn"] else ""),
         (t("Capacity"), power(t, facts["capacity_w"])),
         (t("In operation since"), day(t, facts["commissioned_day"] * DAY_S)),
@@ -147,15 +153,35 @@ def _facts(t: Texts, shown: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _beside(frame: Frame, remarks: list[dict[str, Any]]) -> Safe:
+    """What the ledger says beside this life: nothing, of most."""
+    if not remarks:
+        return Safe("")
+    items = []
+    for remark in remarks:
+        told = told_remark(frame.t, remark)
+        body = joined(paragraph(sentence) for sentence in told.sentences)
+        at = {"act": remark["what"], "txid": remark["txid"]}
+        at |= {name: remark[name] for name in ("height", "time_ms") if remark[name] is not None}
+        items.append(
+            _item("step", told.icon, told.mood, told.title, joined((_when(frame.t, {}, at), body, _links(frame, at))))
+        )
+    title = escape(heading(frame.t))
+    return Safe(f'<section><h2>{title}</h2><ol class="life">{joined(items)}</ol></section>')
+
+
 # --- the steps
 
 
 def _step(frame: Frame, shown: dict[str, Any], step: Step) -> Safe:
     icon, mood, title, body = STEPS[step["act"]](frame, shown, step)
     kind = "kept" if step["act"] == "kept" else "origins" if step["act"] == "generated" else "step"
+    return _item(kind, icon, mood, title, joined((_when(frame.t, shown, step), body, _links(frame, step))))
+
+
+def _item(kind: str, icon: str, mood: str, title: str, body: Safe) -> Safe:
     picture = f'<span class="icon {mood}" aria-hidden="true"><svg viewBox="0 0 24 24">{ICONS[icon]}</svg></span>'
-    when, links = _when(frame.t, shown, step), _links(frame, step)
-    return Safe(f'<li class="{kind}">{picture}<h3>{escape(title)}</h3>{when}{body}{links}</li>')
+    return Safe(f'<li class="{kind}">{picture}<h3>{escape(title)}</h3>{body}</li>')
 
 
 def _when(t: Texts, shown: dict[str, Any], step: Step) -> Safe:
@@ -197,12 +223,39 @@ def _generated(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
             )
         ),
     ]
+    if step["release_wh"] != step["energy_wh"]:
+        text = t("Of it {energy} are released; the rest waits for later checks.", energy=energy(t, step["release_wh"]))
+        lines.append(paragraph(text, "soft"))
     head = f"<tr><th>{escape(t('Day'))}</th><th class='number'>{escape(t('Energy'))}</th></tr>"
     body = joined(_day_row(t, one) for one in step["days"])
     summary = escape(t("Fingerprints of the readings, day by day"))
     table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
     lines.append(Safe(f"<details><summary>{summary}</summary>{table}</details>"))
     return "bolt", "origin", t("Electricity is generated"), joined(lines)
+
+
+def _fed(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    t, meter = frame.t, step["meter"]
+    table = pairs(
+        (
+            (t("Market zone"), code(step["zone"])),
+            (t("Metering point (GSRN)"), code(step["point"]) if step["point"] else t("none given")),
+            (t("Readings signed by"), _signer(t, meter)),
+            (t("Its key"), code(meter["key"]) if meter else ""),
+            (t("Accredited until"), moment(t, meter["until"]) if meter else ""),
+        )
+    )
+    text = t("Plant, zone and meter were accredited by a quorum of the validators.")
+    body = joined((paragraph(text), Safe(f'<table class="facts"><tbody>{table}</tbody></table>')))
+    return "grid", "origin", t("Fed into the grid"), body
+
+
+def _signer(t: Texts, meter: dict[str, Any] | None) -> str:
+    if meter is None:
+        return t("no meter is accredited now")
+    if not meter["gateway"]:
+        return t("the meter itself")
+    return t("gateway {number} of {operator}", number=meter["gateway"], operator=meter["operator"])
 
 
 def _day_row(t: Texts, one: dict[str, Any]) -> Safe:
@@ -297,11 +350,7 @@ def _delivered(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
     t = frame.t
     lines = [paragraph(f"{step['from_name']} → {step['to_name']}")]
     if "price" in step:
-        text = t(
-            "Price of one certificate: {price}. Paid in the same step: both legs moved, or neither.",
-            price=_money(t, step, "price"),
-        )
-        lines.append(paragraph(text))
+        lines.append(_paid(t, step))
     lines.append(_auction_line(t, step))
     return "hand", "hand", t("Sold in an auction and delivered"), joined(lines)
 
@@ -310,11 +359,7 @@ def _transferred(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
     t = frame.t
     lines = [paragraph(f"{step['from_name']} → {step['to_name']}")]
     if "price" in step:
-        text = t(
-            "Price of one certificate: {price}. Paid in the same step: both legs moved, or neither.",
-            price=_money(t, step, "price"),
-        )
-        lines.append(paragraph(text))
+        lines.append(_paid(t, step))
     else:
         lines.append(paragraph(t("Handed over; no payment went through the ledger."), "soft"))
     return "hand", "hand", t("Transferred"), joined(lines)
@@ -343,12 +388,18 @@ def _retired(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
             (t("Note"), claim["note"]),
             (t("Time of use"), days(t, claim["consumption_from"], claim["consumption_to"])),
             (t("Jurisdiction"), claim["jurisdiction"]),
+            *((t("Use measured by"), _metered(t, meter)) for meter in step["metered"]),
             (t("Retired by"), step["from_name"]),
             (t("Statement"), frame.link(f"/statement/{step['statement']}", step["statement"])),
         )
     )
     text = t("Retired for {beneficiary}", beneficiary=who["name"])
     return "leaf", "good", text, Safe(f'<table class="facts"><tbody>{table}</tbody></table>')
+
+
+def _metered(t: Texts, meter: dict[str, Any]) -> str:
+    where = ", ".join(part for part in (meter["name"], meter["zone"], meter["country"]) if part)
+    return t("{meter} (reported on {days} of {all} days)", meter=where, days=meter["days"], all=meter["of_days"])
 
 
 def _expired(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
@@ -369,6 +420,7 @@ def _kept(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
 
 STEPS = {
     "generated": _generated,
+    "fed": _fed,
     "judged": _judged,
     "attested": _attested,
     "issued": _issued,
@@ -385,6 +437,16 @@ STEPS = {
     "withdrawn": _withdrawn,
     "kept": _kept,
 }
+
+
+def _paid(t: Texts, step: Step) -> Safe:
+    text = t(
+        "Price of one certificate: {price}. Paid in the same step: both legs moved, or neither.",
+        price=_money(t, step, "price"),
+    )
+    amount = _money(t, step, "amount")
+    whole = t("In all {amount} for certificates: {count}", amount=amount, count=grouped(t, int(step["count"])))
+    return joined((paragraph(text), paragraph(whole, "soft")))
 
 
 def _auction_line(t: Texts, step: Step) -> Safe:

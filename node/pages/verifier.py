@@ -1,6 +1,6 @@
-"""The stand-alone verifier as the pages hand it out: the very file `cli/verify_statement.py`.
+"""The verifiers as the pages hand them out: the very file `cli/verify_statement.py`, and the scripts of the page.
 
-It is read as a file and never imported here: it must share no code with the node whose proofs it checks.
+The first is read as a file and never imported here: it must share no code with the node whose proofs it checks.
 """
 
 from functools import cache
@@ -8,6 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 
 VERIFIER = Path(__file__).resolve().parents[2] / "cli" / "verify_statement.py"
+
+SCRIPTS = ("verify_statement.js", "page_check.js")
+
+
+@cache
+def script(name: str) -> bytes:
+    return (Path(__file__).parent / name).read_bytes()
 
 
 @cache

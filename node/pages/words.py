@@ -83,6 +83,18 @@ ACTION_WORDS = {
     "evidence": "proof of two contradicting votes",
 }
 
+APPEAL_WORDS = {
+    "open": "not answered yet",
+    "upheld": "upheld",
+    "dismissed": "dismissed",
+}
+
+KEY_REASONS = {
+    "rotation": "changed by its owner",
+    "recovery": "recovered by the recovery key",
+    "quorum": "replaced by a quorum of the validators",
+}
+
 STANDINGS = {
     "final": "final, and never undone",
     "waiting": "waiting for a block",
@@ -109,6 +121,8 @@ TABLES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("", SOURCE_NAMES),
     ("", ACTION_WORDS),
     ("", STANDINGS),
+    ("", APPEAL_WORDS),
+    ("", KEY_REASONS),
     ("", SORT_WORDS),
     ("", ORDER_WORDS),
 )

@@ -21,6 +21,7 @@ from state.units import DAY_S
 MAX_DAYS = 366
 MAX_STATEMENTS = 100_000  # looked at for one report
 MAX_BUNDLES = 50_000
+MAX_METERS = 10_000  # looked at for the page of a retirement
 
 
 def meter_of(store: Store, number: int) -> ConsumptionMeter:
@@ -38,6 +39,22 @@ def reports(store: Store, number: int, first: int, last: int) -> list[dict[str, 
     """Reported days; the hours are for the owner and for auditors (`node/queries/access.py`)."""
     meter_of(store, number)
     return [plain(report) for report in _reported(store, number, first, last)]
+
+
+def metered_use(store: Store, owner: int, from_s: int, to_s: int) -> list[dict[str, Any]]:
+    """Accredited meters of somebody, and on how many days of [from_s, to_s) each reported; never how much."""
+    low, found = bytes((Space.USAGE_METER,)), []
+    first, last = from_s // DAY_S, max(from_s, to_s - 1) // DAY_S
+    if last - first >= MAX_DAYS:
+        return []
+    for looked_at, (_, meter) in enumerate(store.scan(low, space_end(low)), 1):
+        if looked_at > MAX_METERS:
+            break
+        if isinstance(meter, ConsumptionMeter) and meter.owner == owner:
+            days = len(consumption_between(store, meter.id, first, last))
+            facts = {"meter": meter.id, "name": meter.name, "zone": meter.zone, "country": meter.country}
+            found.append({**facts, "days": days, "of_days": last - first + 1})
+    return [meter for meter in found if meter["days"]]
 
 
 def match_dict(store: Store, number: int, first: int, last: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from node.queries.certificates import issuance_of, name_of
 from node.queries.chain import find_transaction, meta_of, parameters_of
 from node.queries.foreign_codes import codes_dict
 from node.queries.pages import Page, records
+from node.queries.remarks import remarks_of
 from node.queries.values import plain
 from state.errors import StoreMismatch, Unknown
 from state.keyspace import Space, device_key, participant_key, scheme_key, statement_key
@@ -17,6 +18,7 @@ from state.records import Device, Issuance, Participant, Scheme, Statement
 from state.statement_code import StatementCode, format_code, parse_code, require_same, statement_code
 from state.store import Store
 from state.transaction import Retire
+from state.units import DAY_S
 
 Emissions = dict[int, tuple[int, str]]  # by scheme: g of CO2e per kWh, source
 
@@ -114,7 +116,21 @@ def statement_dict(store: Store, identity: bytes, emissions: Emissions | None = 
         "time_ms": block.header.timestamp_ms,
         "facts": shown,
         "amendment": _amendment(store, statement, facts),
+        "remarks": _remarks(store, statement, facts),
     }
+
+
+def _remarks(store: Store, statement: Statement, facts: StatementFacts) -> list[dict[str, Any]]:
+    """Objections, corrections and changed keys of the days, plants and people of a statement; its amendment has a place
+    of its own."""
+    days = (
+        (bundle.device, day)
+        for bundle in facts.bundles
+        for day in range(bundle.production_from // DAY_S, -(-bundle.production_to // DAY_S))
+    )
+    plants = (store.get(device_key(bundle.device)) for bundle in facts.bundles)
+    owners = [plant.owner for plant in plants if isinstance(plant, Device)]
+    return remarks_of(store, days, (*owners, statement.holder))
 
 
 def _amendment(store: Store, statement: Statement, facts: StatementFacts) -> dict[str, Any] | None:

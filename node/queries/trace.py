@@ -4,7 +4,8 @@
 transaction and events, and told as what happened to this one certificate: an offer that split the bundle beside it left
 it where it was, a settlement sold it, or gave it back.
 
-    generated -> judged -> attested -> issued -> (transferred | offered | sold | returned | delivered | kept)* -> end
+    generated -> fed -> judged -> attested -> issued
+    -> (transferred | offered | sold | returned | delivered | kept)* -> end
 """
 
 from collections.abc import Iterable
@@ -12,17 +13,19 @@ from typing import Any
 
 from contracts.calendar import date_of_day
 from contracts.events import Delivered
-from node.queries.certificates import certificate_dict
+from node.queries.certificates import certificate_dict, name_of
 from node.queries.chain import events_of, finalization_of, find_transaction, tip_height, validators_of
+from node.queries.consumption import metered_use
+from node.queries.remarks import remarks_of
 from node.queries.seats import names_in
 from node.queries.values import plain
 from state.attestation import VERDICT_NAMES
 from state.errors import StoreMismatch, Unknown
 from state.history import spent_row
 from state.kept import not_held
-from state.keyspace import auction_key, output_key
+from state.keyspace import auction_key, device_key, gateway_key, meter_key, output_key
 from state.outputs import Delivery
-from state.records import Auction
+from state.records import Auction, Device, Gateway, Meter
 from state.store import Store
 from state.transaction import Action, HandOver, Issue, PlaceOffer, Retire, Transfer
 
@@ -43,7 +46,11 @@ def trace_dict(store: Store, text: str) -> dict[str, Any]:
     if not isinstance(issue, Issue):
         raise StoreMismatch(why=f"certificate {serial} of device {device} was born in no issue")
     life = [*_birth(store, birth, issue), *(_told(store, step, device, serial) for step in later)]
-    return {**shown, "validators": len(validators_of(store)), "life": life}
+    held_by = [step[name] for step in life for name in ("from", "to") if step.get(name)]
+    statement = bytes.fromhex(shown["statement"]) if shown["statement"] else None
+    days = [(device, attested.attestation.day) for attested in issue.days]
+    remarks = remarks_of(store, days, held_by, statement)
+    return {**shown, "validators": len(validators_of(store)), "life": life, "remarks": remarks}
 
 
 # --- from the meter to the issue
@@ -54,7 +61,13 @@ def _birth(store: Store, step: Step, issue: Issue) -> list[Step]:
     days = [_day(offices[attested.attestation.epoch], attested) for attested in issue.days]
     accepted = [day for day in days if int(day["release_wh"])]
     return [
-        {"act": "generated", "days": accepted, "energy_wh": str(sum(int(day["energy_wh"]) for day in accepted))},
+        {
+            "act": "generated",
+            "days": accepted,
+            "energy_wh": str(sum(int(day["energy_wh"]) for day in accepted)),
+            "release_wh": str(sum(int(day["release_wh"]) for day in accepted)),
+        },
+        _fed(store, issue.device),
         {
             "act": "judged",
             "verdict": accepted[0]["verdict"],
@@ -74,6 +87,19 @@ def _birth(store: Store, step: Step, issue: Issue) -> list[Step]:
             "carry_out_wh": str(issue.carry_out_wh),
         },
     ]
+
+
+def _fed(store: Store, number: int) -> Step:
+    """Zone and metering point of the plant, as a quorum accredited them, and who signs its readings."""
+    device, meter = store.get(device_key(number)), store.get(meter_key(number))
+    assert isinstance(device, Device)
+    step: Step = {"act": "fed", "zone": device.facts.zone, "point": device.facts.gsrn, "meter": None}
+    if isinstance(meter, Meter):
+        gateway = store.get(gateway_key(meter.gateway)) if meter.gateway else None
+        operator = name_of(store, gateway.operator) if isinstance(gateway, Gateway) else ""
+        key = gateway.key if isinstance(gateway, Gateway) else meter.key
+        step["meter"] = {"gateway": meter.gateway, "operator": operator, "key": key.hex(), "until": str(meter.until)}
+    return step
 
 
 def _day(names: list[str], attested: Any) -> dict[str, Any]:
@@ -170,7 +196,11 @@ def _details(store: Store, step: Step, action: Action | None, device: int, seria
         case PlaceOffer():
             return {**_auction(store, action.auction), "limit": str(action.limit)}
         case Retire():
-            return {"claim": plain(action), "statement": action.statement_hash[:16].hex()}
+            return {
+                "claim": plain(action),
+                "statement": action.statement_hash[:16].hex(),
+                "metered": metered_use(store, action.holder, action.consumption_from, action.consumption_to),
+            }
     if step["event"] in ("settle", "deliver"):
         return _delivery(store, step["height"], device, serial)
     return {}

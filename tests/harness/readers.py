@@ -235,7 +235,7 @@ class Corpus:
 
     def proofs(self) -> list[bytes]:
         world = self.world
-        return [build_proof(world.store, world.genesis_text, row[0][1:]) for row in world.store.scan(b"\x20", b"\x21")]
+        return [build_proof(world.store, row[0][1:]) for row in world.store.scan(b"\x20", b"\x21")]
 
     def key_files(self) -> list[bytes]:
         directory = self.directory / "keys"

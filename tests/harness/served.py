@@ -16,6 +16,7 @@ from node.mempool import Mempool
 from node.metrics import Metrics
 from node.queries.chain import block_message, finalization_of
 from node.runtime import FinalBlock
+from node.serving import canonical_json
 from node.signatures import SignatureCache
 from node.wire import Close
 from state.errors import ReadingRefusal, Unknown
@@ -71,7 +72,7 @@ class Served:
         self.services = Services(
             store=world.store,
             chain=world.chain,
-            genesis=world.genesis_text,
+            genesis=canonical_json(world.genesis_text),
             node_index=lambda: 0,
             version="0.0.0",
             public_url="http://node.example",

@@ -32,7 +32,7 @@ def acts(world: FinalizedWorld, serial: int) -> list[str]:
     return [step["act"] for step in told(world, serial)]
 
 
-BIRTH = ["generated", "judged", "attested", "issued"]
+BIRTH = ["generated", "fed", "judged", "attested", "issued"]
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def whole(world: FinalizedWorld) -> bytes:
 
 def test_a_new_certificate_has_its_birth(world: FinalizedWorld) -> None:
     assert acts(world, 3) == BIRTH
-    generated, judged, attested, issued = told(world, 3)
+    generated, fed, judged, attested, issued = told(world, 3)
+    assert (fed["zone"], fed["point"], fed["meter"]) == ("FR", "", None)
     assert [(day["date"], day["energy_wh"]) for day in generated["days"]] == [("2014-04-02", "5400000")]
     assert len(generated["days"][0]["readings_root"]) == 64
     assert judged["verdict"] == "accept"
@@ -159,11 +160,11 @@ def test_every_kind_of_step_and_every_status_has_words(world: FinalizedWorld, la
     shown = trace_dict(world.store, number(1))
     born = {step["act"]: step for step in shown["life"]}
     moved = {"from_name": "owner", "to_name": "trader", "number": number(1)}
-    moved |= {"currency": "EUR", "price": "1", "limit": "1"}
+    moved |= {"currency": "EUR", "price": "1", "limit": "1", "amount": "1", "count": "1"}
     claim = {"purpose": "voluntary", "note": "", "consumption_from": "0", "consumption_to": "1", "jurisdiction": "FR"}
     claim["beneficiary"] = dict.fromkeys(("name", "id", "location", "country"), "x")  # type: ignore[assignment]
     for act in STEPS:
-        step = born.get(act, {**moved, "claim": claim, "statement": "00" * 16})
+        step = born.get(act, {**moved, "claim": claim, "statement": "00" * 16, "metered": []})
         text = page({**shown, "life": [{**step, "act": act}]}, language)
         assert "{" not in text[text.index("<body") :], act
     for status in ("active", "locked", "reserved", "retired", "expired", "withdrawn"):

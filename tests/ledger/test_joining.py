@@ -188,7 +188,7 @@ async def test_what_it_does_not_hold_it_says_and_never_denies(home: Path, world:
         lambda: find_transaction(store, bytes(32)),
         lambda: where(store, 1, 2),  # retired long ago
         lambda: statement_dict(store, statement.id),
-        lambda: build_proof(store, world.genesis_text, statement.id),
+        lambda: build_proof(store, statement.id),
         lambda: trace_dict(store, number(world, 1)),
         lambda: Supply().advance(store, 100),
     ):
@@ -198,7 +198,7 @@ async def test_what_it_does_not_hold_it_says_and_never_denies(home: Path, world:
     assert where(store, 1, 4_000) is None  # never issued, and that it knows
     with pytest.raises(Unknown):
         block_at(store, ledger.tip.height + 1)
-    assert verify_proof(build_proof(world.store, world.genesis_text, statement.id), world.genesis_text)["verified"]
+    assert verify_proof(build_proof(world.store, statement.id), world.genesis_text)["verified"]
     ledger.close()
 
 

@@ -102,12 +102,12 @@ def test_refuses_what_needs_dropped_transactions_and_an_archive_still_proves_it(
     for question in (
         lambda: block_at(pruned.store, 5),
         lambda: transaction_dict(pruned.store, statement.txid),
-        lambda: build_proof(pruned.store, world.genesis_text, statement.id),
+        lambda: build_proof(pruned.store, statement.id),
     ):
         with pytest.raises(NotHeld) as refused:
             question()
         assert refused.value.params["held_from"] == pruned.base.bodies_from
-    assert verify_proof(build_proof(world.store, world.genesis_text, statement.id), world.genesis_text)["verified"]
+    assert verify_proof(build_proof(world.store, statement.id), world.genesis_text)["verified"]
 
 
 def test_no_blocks_are_sent_from_below_what_is_kept(pruned: Ledger) -> None:

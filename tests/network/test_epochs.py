@@ -139,7 +139,7 @@ def light_client(node: Running, txid: bytes) -> Network:
     """A reader who knows the genesis alone is led to the transaction, by a verifier that shares no code with us."""
     genesis = canonical_json(node.node.config.genesis.read_bytes())
     store = node.node.ledger.store
-    network = Network(genesis, genesis)
+    network = Network(None, genesis, node.node.ledger.chain)
     for hop in hops_to(store, node.node.ledger.tip.header.epoch):
         network.hop(named(decode(encode(hop), "hop"), HOP, "hop"))
     network.transaction(named(decode(encode(prove(store, txid)), "proof"), PROVEN, "proof"), "a transaction")

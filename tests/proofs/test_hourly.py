@@ -26,7 +26,7 @@ def proven(world: FinalizedWorld, start: int, end: int, number: int = 0) -> dict
     point = world.outputs_of("owner", Bundle)[number]
     action = world.retire_action("owner", point, start, end)
     world.do(action, by=("owner",))
-    proof = build_proof(world.store, world.genesis_text, action.statement_hash[:16])
+    proof = build_proof(world.store, action.statement_hash[:16])
     return verify_proof(proof, world.genesis_text)
 
 
@@ -55,7 +55,7 @@ def test_a_statement_survives_the_rotation_of_its_holders_key(world: FinalizedWo
     action = world.retire_action("owner", point, 1, 1)
     world.do(action, by=("owner",))
     world.do(RotateKey(world.people["owner"], key_of("fresh")), by=("owner", "fresh"))
-    proof = build_proof(world.store, world.genesis_text, action.statement_hash[:16])
+    proof = build_proof(world.store, action.statement_hash[:16])
     assert verify_proof(proof, world.genesis_text)["verified"]
 
 
@@ -66,7 +66,7 @@ def test_refuses_an_hourly_proof_with_any_byte_changed(world: FinalizedWorld) ->
     world.do(world.issue_action(1, (world.attested(1, DAY, 800, hours_wh=HOURS),)))
     action = world.retire_action("owner", world.outputs_of("owner", Bundle)[0], 1, 300)
     world.do(action, by=("owner",))
-    proof = build_proof(world.store, world.genesis_text, action.statement_hash[:16])
+    proof = build_proof(world.store, action.statement_hash[:16])
     for place in range(0, len(proof), 97):
         damaged = bytearray(proof)
         damaged[place] ^= 1

@@ -13,10 +13,12 @@ from harness.finalized import FinalizedWorld
 from harness.forger import Forger, replace
 from harness.world import DAY, genesis_json, key_of, seed_of
 
-from cli.verify_statement import NotProven, verify_proof
+from cli.verify_statement import NotProven
+from cli.verify_statement import verify_proof as verify_alone
 from contracts.statement import statement_facts, statement_hash
 from contracts.transition import decode_signed
-from node.proof import Hop, ProvenTransaction, StatementProof, build_proof, path_sides
+from node.proof import Hop, ProvenTransaction, StatementProof, WholeProof, build_proof, path_sides
+from node.serving import canonical_json
 from state.block import Header, header_hash, validators_hash
 from state.codec import decode, encode
 from state.crypto import H
@@ -32,6 +34,12 @@ from state.transaction import (
     ValidatorContent,
     decode_transaction,
 )
+
+
+def verify_proof(data: bytes, genesis: bytes = genesis_json()) -> dict[str, Any]:
+    """With the genesis of the network, if no other is given: a reader brings it along."""
+    return verify_alone(data, genesis)
+
 
 NUMBER = CertificateNumber("WAT", "FR", 1, 201_404, 2, 3, 9)
 
@@ -59,7 +67,13 @@ def world() -> FinalizedWorld:
 @pytest.fixture(scope="module")
 def honest(world: FinalizedWorld) -> bytes:
     statement = next(iter(world.store.scan(b"\x20", b"\x21")))[0][1:]
-    return build_proof(world.store, world.genesis_text, statement)
+    return build_proof(world.store, statement)
+
+
+@pytest.fixture(scope="module")
+def whole(world: FinalizedWorld, honest: bytes) -> bytes:
+    """The same proof with the genesis in the file."""
+    return build_proof(world.store, statement_hash(decode(StatementProof, honest).facts)[:16], world.genesis_text)
 
 
 @pytest.fixture
@@ -82,19 +96,27 @@ def test_honest_proof_verifies_with_the_genesis_of_the_network(world: FinalizedW
     assert answer["signatures"] == 3 + 3 + 1 + 3  # two finalizations, the owner's, the attestations of one day
 
 
-def test_without_a_genesis_the_answer_names_the_chain_to_compare(world: FinalizedWorld, honest: bytes) -> None:
-    answer = verify_proof(honest)
+def test_whole_file_is_under_4_kB(honest: bytes) -> None:
+    print(f"{len(honest)} bytes")
+    assert len(honest) < 4_000
+
+
+def test_file_that_carries_its_genesis_needs_no_other_and_names_the_chain_to_compare(
+    world: FinalizedWorld, whole: bytes
+) -> None:
+    answer = verify_alone(whole)
     assert (answer["genesis"], answer["chain_id"]) == ("in the file", world.chain.hex())
+    assert verify_proof(whole)["genesis"] == "given"
 
 
-def test_proof_is_small_beside_its_genesis(world: FinalizedWorld, honest: bytes) -> None:
-    print(f"{len(honest)} bytes, of them genesis {len(world.genesis_text)}")
-    assert len(honest) - len(world.genesis_text) < 4_000
+def test_refuses_a_file_without_a_genesis_where_none_is_given(world: FinalizedWorld, honest: bytes) -> None:
+    with pytest.raises(NotProven, match=f"chain {world.chain.hex()}.*give it with --genesis"):
+        verify_alone(honest)
 
 
 def test_blocks_that_a_later_finalization_covers_are_proven_through_their_descendants() -> None:
     world, statement = retired_world(finalizes=False)
-    data = build_proof(world.store, world.genesis_text, statement)
+    data = build_proof(world.store, statement)
     proof = decode(StatementProof, data)
     assert [len(proof.issues[0].headers), len(proof.retire.headers)] == [3, 2]
     assert verify_proof(data)["verified"]
@@ -109,7 +131,7 @@ def test_no_proof_before_any_finalization_above() -> None:
     action = world.retire_action("owner", point, 1, 1)
     world.do(action, by=("owner",))
     with pytest.raises(Unknown):
-        build_proof(world.store, world.genesis_text, action.statement_hash[:16])
+        build_proof(world.store, action.statement_hash[:16])
 
 
 def test_statement_over_bundles_of_several_issues_among_other_transactions() -> None:
@@ -137,7 +159,7 @@ def test_statement_over_bundles_of_several_issues_among_other_transactions() -> 
     action = replace(draft, statement_hash=statement_hash(facts))
     others = [world.transaction(world.retire_action("owner", points[1], n, n), by=("owner",)) for n in (3,)]
     world.block(*others, world.transaction(action, by=("owner",)))
-    data = build_proof(world.store, world.genesis_text, action.statement_hash[:16])
+    data = build_proof(world.store, action.statement_hash[:16])
     answer = verify_proof(data)
     assert [item["quantity"] for item in answer["certificates"]] == ["2", "2"]
     assert len(decode(StatementProof, data).issues) == 2
@@ -164,17 +186,25 @@ def test_refuses_a_change_of_any_byte(honest: bytes) -> None:
     seed = 20_261_122
     print(f"seed {seed}")
     chance = random.Random(seed)
-    genesis = decode(StatementProof, honest).genesis
-    start = honest.index(genesis)
-    inside = range(start, start + len(genesis))  # one hash covers all of it, so some of its bytes stand for all
-    for position in sorted({*range(len(honest))} - {*inside} | {*inside[::16]}):
+    for position in range(len(honest)):
         spoilt = bytearray(honest)
         spoilt[position] ^= chance.randrange(1, 256)
         with pytest.raises(NotProven):
             verify_proof(bytes(spoilt))
 
 
-@pytest.mark.parametrize("length", [0, 1, 100, 5_000, -1])
+def test_refuses_a_change_of_any_byte_around_the_genesis_in_the_file(world: FinalizedWorld, whole: bytes) -> None:
+    """Without another genesis; what follows the genesis stands in the other form too, and is covered there."""
+    start = whole.index(world.genesis_text)
+    inside = range(start, start + len(world.genesis_text))  # one hash covers all of it: some of its bytes stand for all
+    for position in (*range(start + 1), *inside[::64], *range(inside.stop, inside.stop + 200)):
+        spoilt = bytearray(whole)
+        spoilt[position] ^= 1 << position % 8
+        with pytest.raises(NotProven):
+            verify_alone(bytes(spoilt))
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 1_500, -1])
 def test_refuses_a_cut_file(honest: bytes, length: int) -> None:
     with pytest.raises(NotProven):
         verify_proof(honest[:length])
@@ -186,15 +216,15 @@ def test_refuses_bytes_after_the_end(honest: bytes) -> None:
 
 
 def test_refuses_another_spelling_of_the_same_value(honest: bytes) -> None:
-    assert honest[:1] == b"\x97"
+    assert honest[:1] == b"\x96"
     with pytest.raises(NotProven, match="shortest"):
-        verify_proof(b"\xdc\x00\x07" + honest[1:])
+        verify_proof(b"\xdc\x00\x06" + honest[1:])
 
 
 @pytest.mark.parametrize("value", [1.5, {}, msgpack.Timestamp(0), msgpack.ExtType(5, b"")])
 def test_refuses_types_that_the_format_does_not_have(honest: bytes, value: Any) -> None:
     items = msgpack.unpackb(honest)
-    items[3] = value
+    items[2] = value
     with pytest.raises(NotProven, match="does not have"):
         verify_proof(msgpack.packb(items))
 
@@ -243,7 +273,7 @@ def test_refuses_values_that_only_look_equal(honest: bytes) -> None:
     assert tried > 40
 
 
-@pytest.mark.parametrize("version", [0, 2, True, "1"])
+@pytest.mark.parametrize("version", [0, 1, 3, True, "2"])
 def test_refuses_another_version(honest: bytes, version: Any) -> None:
     items = msgpack.unpackb(honest)
     items[1] = version
@@ -265,11 +295,18 @@ def test_refuses_a_genesis_that_is_none(honest: bytes, text: bytes) -> None:
         verify_proof(honest, text)
 
 
-def test_refuses_a_genesis_in_another_form_inside_the_file(honest: bytes) -> None:
-    proof = decode(StatementProof, honest)
+def test_refuses_a_genesis_in_another_form_inside_the_file(whole: bytes) -> None:
+    proof = decode(WholeProof, whole)
     spaced = json.dumps(json.loads(proof.genesis)).encode()
     with pytest.raises(NotProven, match="canonical"):
-        verify_proof(encode(replace(proof, genesis=spaced)))
+        verify_alone(encode(replace(proof, genesis=spaced)))
+
+
+def test_refuses_the_genesis_of_another_network_inside_the_file(whole: bytes) -> None:
+    other = encode(replace(decode(WholeProof, whole), genesis=canonical_json(genesis_json(idle_interval_ms=9_999))))
+    for trusted in (None, genesis_json()):
+        with pytest.raises(NotProven, match="not the one of its chain"):
+            verify_alone(other, trusted)
 
 
 # --- signatures and paths
@@ -536,7 +573,7 @@ def test_proof_leads_from_the_genesis_through_every_change_of_the_validators() -
     old = world.outputs_of("owner", Bundle)
     action = world.retire_action("owner", bundle, 2, 3)
     world.do(action, by=("owner",))
-    data = build_proof(world.store, world.genesis_text, action.statement_hash[:16])
+    data = build_proof(world.store, action.statement_hash[:16])
     answer = verify_proof(data, world.genesis_text)
     assert answer["verified"]
     assert len(old) == 2

@@ -34,7 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = lively_world()
     statement = next(iter(world.store.scan(b"\x20", b"\x21")))[0][1:]
     shutil.copy(VERIFIER, folder)
-    (folder / "statement.proof").write_bytes(build_proof(world.store, world.genesis_text, statement))
+    (folder / "statement.proof").write_bytes(build_proof(world.store, statement))
+    (folder / "whole.proof").write_bytes(build_proof(world.store, statement, world.genesis_text))
     (folder / "genesis.json").write_bytes(genesis_json())
     (folder / "other.json").write_bytes(genesis_json(idle_interval_ms=12_345))
     return folder
@@ -50,8 +51,10 @@ def test_copied_file_verifies_in_words_and_as_json(folder: Path) -> None:
     assert (words.returncode, words.stderr) == (0, "")
     assert words.stdout.startswith("VERIFIED")
     assert "Bakery Dupont" in words.stdout
-    answer = json.loads(run(folder, "statement.proof", "--json").stdout)
+    answer = json.loads(run(folder, "whole.proof", "--json").stdout)
     assert (answer["verified"], answer["genesis"]) == (True, "in the file")
+    without = run(folder, "statement.proof")
+    assert (without.returncode, "give it with --genesis" in without.stderr) == (6, True)
 
 
 def test_refused_proof_is_exit_code_6_and_says_why(folder: Path) -> None:

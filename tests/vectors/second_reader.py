@@ -305,9 +305,10 @@ def check_statements(read: Reader, case: Case) -> None:
     proof, keys = case["proof"], plain(case["validators"])
     value, chain = proof["value"], plain(proof["chain"])
     read.equal("proof file", plain(proof["bytes"]), packed(value))
-    read.equal("kind and version", (value["tag"], value["version"]), ("statement_proof", 1))
-    read.equal("chain", chain, hashed("wattest/genesis", plain(value["genesis"])))
-    validators = json.loads(plain(value["genesis"]))["validators"]
+    read.equal("kind and version", (value["tag"], value["version"]), ("statement_proof", 2))
+    read.equal("chain", chain, plain(value["facts"]["chain"]))
+    read.equal("chain", chain, hashed("wattest/genesis", case["genesis"].encode()))
+    validators = json.loads(case["genesis"])["validators"]
     read.equal("validators", [key.hex() for key in keys], [each["vote_key"] for each in validators])
     read.equal("facts in the file", value["facts"], case["facts"]["value"])
     body = proven(read, "retire", value["retire"], chain, keys)
