@@ -389,7 +389,7 @@ class World:
         record = self.state.get(device_key(device))
         assert isinstance(record, Device)
         held = [(point, output) for point, output in self.live().items() if holder_of(output) == record.owner]
-        found = withdrawal(self.state, record, held, 64)
+        found = withdrawal(self.state, self.environment().time_s, record, held, 64)
         assert found is not None
         return found
 
