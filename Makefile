@@ -11,7 +11,7 @@
 #   make sim         simulated networks under faults, SEEDS=0:300; one JSON object at the end  TRACE=1 for one seed
 #   make mutants     the product with one rule left out, one at a time: what kills each        ONLY=name, FIRST=simulator
 #   make partitions  cut links, kill and starve real nodes                        ROUNDS=100, CLONES=4, SEED=1, VALIDATORS=4,7
-#   make stories     random stories of the ledger against a plain model             STORIES=10000
+#   make stories     random stories of the ledger against a plain model             STORIES=10000, SEED=1
 #   make docs        write the pages that are generated from the code
 #   make browser     every page in a real Chromium, as a phone and as a desk sees it
 #   make gallery     take the pictures of the dashboard and print a statement, docs/gallery
@@ -90,7 +90,7 @@ partitions: $(DEV)
 		--seed $(or $(SEED),1) --validators $(VALIDATORS)
 
 stories: $(DEV)
-	@WATTEST_STORIES=$(or $(STORIES),10000) $(BIN)/python -m pytest --timeout=0 -q tests/properties/test_conservation.py
+	@WATTEST_STORIES=$(or $(STORIES),10000) WATTEST_SEED=$(or $(SEED),1) $(BIN)/python -m pytest --timeout=0 -q tests/properties/test_conservation.py
 
 docs: $(DEV)
 	@$(BIN)/python tools/reference.py

@@ -1,7 +1,6 @@
 """`wattest consumption`: what was used, hour by hour, and which hours are covered by power of the same hour."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,11 +11,10 @@ from cli.options import Group, sending, unlocking
 from cli.people import Acting, acting
 from cli.sending import hand_in, in_words, perform
 from cli.session import Session, with_session
-from cli.values import KEY, MOMENT
+from cli.values import HOURS_WH, KEY, MOMENT
 
 TERM_S = 5 * 365 * 86_400
 RANGES = 64  # of one retirement
-HOURS = 24
 
 DAYS = (
     click.option("--from-day", metavar="YYYY-MM-DD", required=True, help="First UTC day."),
@@ -69,7 +67,14 @@ def list_(session: Session) -> None:
 @consumption.command()
 @click.argument("meter", type=int)
 @click.option("--day", metavar="YYYY-MM-DD", required=True, help="The UTC day.")
-@click.option("--hours", required=True, metavar="WH,WH,…", help="Wh of its 24 hours; or a file with them, as @FILE.")
+@click.option(
+    "--hours",
+    "hours_wh",
+    type=HOURS_WH,
+    required=True,
+    metavar="WH,WH,…",
+    help="Wh of its 24 hours; or a file with them, as @FILE.",
+)
 @click.option("--readings", metavar="FILE", help="The raw readings; their SHA-256 goes on the ledger.")
 @click.option("--meter-key", required=True, metavar="KEY", help="Name of the meter's key in this home.")
 @click.option("--no-wait", is_flag=True, help="Return the id at once instead of waiting for finality.")
@@ -80,7 +85,7 @@ def report(
     session: Session,
     meter: int,
     day: str,
-    hours: str,
+    hours_wh: tuple[int, ...],
     readings: str | None,
     meter_key: str,
     no_wait: bool,
@@ -93,7 +98,7 @@ def report(
     from state.transaction import ReportConsumption, Transaction
 
     chain, tip = session.network()
-    number, hours_wh, root = day_of(day), _hours(hours), digest_of(readings) or bytes(32)
+    number, root = day_of(day), digest_of(readings) or bytes(32)
     signature = session.unlock(meter_key).sign(report_bytes(chain, meter, number, hours_wh, root))
     action = ReportConsumption(meter, number, hours_wh, root, signature)
     raw, txid = raw_and_id(Transaction(build_body(chain, [], [action], tip), ()))
@@ -181,19 +186,6 @@ def _match(session: Session, meter: int, from_day: str, to_day: str, reader: str
     if last < first:
         raise click.UsageError("The last day is before the first.")
     return session.client.get(f"/v1/consumption/{meter}/match", **{"from": first, "to": last})
-
-
-def _hours(text: str) -> tuple[int, ...]:
-    """24 whole numbers, from the command line or a file."""
-    if text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text("utf-8")
-        except OSError as error:
-            raise click.UsageError(f"{text[1:]}: {error.strerror}") from None
-    parts = text.replace(",", " ").split()
-    if len(parts) != HOURS or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
-        raise click.UsageError(f"{HOURS} whole numbers of Wh are needed, one for each hour of the UTC day.")
-    return tuple(int(part) for part in parts)
 
 
 def _wh(text: str | None) -> str:

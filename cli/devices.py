@@ -134,6 +134,12 @@ def show_(session: Session, number: int, count: int) -> None:
             ("readings key", credential.get("key")),
             ("profile", f"{profile} of {show.moment(found['profile_from'])} on" if profile else "none yet"),
             ("certificates", int(found["next_serial"]) - 1),
+            ("owes", _owes(found["debt"])),
+            (
+                "waits to be issued",
+                [f"{show.energy(item['credit_wh'])} of {show.day(item['day'])}" for item in found["credits"]],
+            ),
+            ("pledged", [_pledged(item) for item in found["pledges"]]),
         ]
     )
     columns = ("day", "verdict", "certified", "in review", "until", "refused or held", "reasons")
@@ -142,6 +148,18 @@ def show_(session: Session, number: int, count: int) -> None:
     session.answer(
         "device/1", {**{k: v for k, v in found.items() if k != "schema"}, "days": shown}, f"{head}\n\n{body}"
     )
+
+
+def _owes(debt: dict[str, Any] | None) -> str | None:
+    if debt is None or not int(debt["debt_wh"]):
+        return None
+    return f"{show.energy(debt['debt_wh'])} that were certified in error, due {show.moment(debt['due_at'])}"
+
+
+def _pledged(item: dict[str, Any]) -> str:
+    amount = int(item["funds"]["amount"])
+    notice = f", notice given {show.moment(item['notice_at'])}" if int(item["notice_at"]) else ""
+    return f"{amount // 10**6:,}.{amount % 10**6 // 10_000:02d} {item['funds']['currency']}{notice}"
 
 
 def _by_day(days: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

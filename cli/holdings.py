@@ -47,7 +47,7 @@ def chosen_certificates(
         raise click.UsageError("Say which certificates: their numbers, or --quantity N (with --technology, --device).")
     if numbers and (technology or device or month):
         raise click.UsageError("Numbers already say which certificates; --technology, --device, --month go without.")
-    held = _bundles(session, holder)
+    held = bundles_of(session, holder)
     if numbers:
         chosen = choose_ranges(
             [holding for holding, _ in held], [Wanted(number.device, number.start, number.end) for number in numbers]
@@ -91,7 +91,7 @@ def require_single_use(chosen: "Chosen") -> None:
         raise click.UsageError("Two of these ranges lie in one bundle; take them in two steps, or as one range.")
 
 
-def _bundles(session: Session, holder: int) -> "list[tuple[Holding[Bundle], CertificateNumber]]":
+def bundles_of(session: Session, holder: int) -> "list[tuple[Holding[Bundle], CertificateNumber]]":
     from node.answers import struct_of
     from node.wallet import Holding
     from state.numbering import parse_number

@@ -27,7 +27,10 @@ SECTIONS = {
     "Registry": {
         "keys": ("cli.rotation:keys", "Keys: add, list, show, export, import, passwd; rotate, recover, veto, history."),
         "participant": ("cli.participants:participant", "Participants: register, list, show."),
-        "device": ("cli.pledges:device", "Plants: propose, list, show; appeal, appeals, answer; pledge, unpledge."),
+        "device": (
+            "cli.debts:device",
+            "Plants: propose, list, show; appeal, appeals, answer; pledge, unpledge, debts, withdraw, buy-back.",
+        ),
         "meter": ("cli.devices:meter", "Credentials of readings: propose."),
         "proposal": (
             "cli.proposals:proposal",

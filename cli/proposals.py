@@ -10,7 +10,7 @@ from cli.options import Group, sending
 from cli.people import Acting, acting, find_participant
 from cli.sending import perform
 from cli.session import Session, with_session
-from cli.values import KEY, MOMENT
+from cli.values import HOURS_WH, KEY, MOMENT, SHARES
 
 if TYPE_CHECKING:
     from state.records import Scheme
@@ -128,6 +128,7 @@ def role(
 @click.option(
     "--late-days", type=click.IntRange(0), help="How long after production a day may be closed; 0 = no limit."
 )
+@click.option("--release-shares", type=SHARES, metavar="A,B,C", help="Basis points at once, by month, by season.")
 @sending
 @with_session
 def scheme(session: Session, /, number: int, key_name: str | None, no_wait: bool, timeout_s: int, **given: Any) -> None:
@@ -144,6 +145,7 @@ def scheme(session: Session, /, number: int, key_name: str | None, no_wait: bool
 @click.option("--day", metavar="YYYY-MM-DD", required=True, help="The UTC day that was judged in error.")
 @click.option("--release-wh", type=click.IntRange(0), required=True, help="What the day should have released, in all.")
 @click.option("--energy-wh", type=click.IntRange(0), help="What was produced; the same, if not given.")
+@click.option("--added-hours", type=HOURS_WH, metavar="WH,…", help="Upwards by the hour: 24 numbers, or @FILE.")
 @click.option("--reason", required=True, help="What was proven; goes on record.")
 @click.option("--evidence", metavar="FILE", help="Its SHA-256 goes on the ledger, the file stays with you.")
 @sending
@@ -154,6 +156,7 @@ def correct(
     day: str,
     release_wh: int,
     energy_wh: int | None,
+    added_hours: tuple[int, ...] | None,
     reason: str,
     evidence: str | None,
     key_name: str | None,
@@ -163,7 +166,8 @@ def correct(
     """Propose to put the energy of a judged day right, after an error was proven.
 
     Approved downwards: the carry pays, then certificates that the operator still owns, then its next releases and its
-    pledge; nobody who bought loses anything. Upwards: the validators issue the difference.
+    pledge; nobody who bought loses anything. Upwards: the validators issue the difference; where certificates name
+    their hour, --added-hours says what each hour gains.
     """
     from cli.appeals import day_of, digest_of
     from state.transaction import CorrectContent
@@ -172,7 +176,9 @@ def correct(
     page = session.client.get(f"/v1/devices/{device}/days", **{"from": day, "to": day})["days"]
     revision = 1 + sum(item["step"] == 3 for item in page)
     energy = release_wh if energy_wh is None else energy_wh
-    content = CorrectContent(device, day_of(day), revision, energy, release_wh, reason, digest_of(evidence))
+    content = CorrectContent(
+        device, day_of(day), revision, energy, release_wh, reason, digest_of(evidence), added_hours or ()
+    )
     propose_content(session, me, content, no_wait, timeout_s)
 
 
@@ -291,7 +297,7 @@ def _scheme(number: int, known: dict[str, Any] | None, given: dict[str, Any]) ->
         tradable=said("tradable", base.get("tradable", True)),
         max_transfers=said("max_transfers", base.get("max_transfers", 0)),
         issue_rule="verified",
-        release_shares=(10_000, 0, 0),
+        release_shares=tuple(said("release_shares", base.get("release_shares", (10_000, 0, 0)))),
         late_days=said("late_days", base.get("late_days", 0)),
         close_days=base.get("close_days", 0),
         hold_days=0,

@@ -31,6 +31,9 @@ BUILDABLE = {
         "cancel": ("cli.market:cancel", "Take an own order back while its auction is open."),
         "deposit": ("cli.money:deposit", "Credit money that came in at the bank."),
         "payout": ("cli.money:payout", "Pay money out to the bank."),
+        "pledge": ("cli.pledges:pledge", "Lock money as security of an own plant."),
+        "withdraw": ("cli.debts:withdraw", "Hand in certificates for what an own plant owes."),
+        "buy-back": ("cli.debts:buy_back", "Buy certificates for what an own plant owes."),
         "register": ("cli.participants:register", "Register a key as a participant."),
     }
 }

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from state.numbering import CertificateNumber
 
 MICRO = 1_000_000
+MAX_TEXT = 10_000  # characters of a file of numbers that are read
 
 
 class Amount(click.ParamType[int]):
@@ -96,7 +98,35 @@ class Scaled(click.ParamType[int]):
         return -number if match[1] else number
 
 
+class WholeNumbers(click.ParamType[tuple[int, ...]]):
+    """So many whole numbers, separated by commas or white space; or a file with them, as @FILE."""
+
+    name = "numbers"
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        text = str(value)
+        if text.startswith("@"):
+            try:
+                text = Path(text[1:]).read_text("utf-8")[:MAX_TEXT]
+            except (OSError, UnicodeDecodeError) as error:
+                self.fail(f"{text[1:]}: {getattr(error, 'strerror', None) or 'it is no text'}.", param, ctx)
+        words = text.replace(",", " ").split()
+        wrong = next((word for word in words if not re.fullmatch("[0-9]{1,18}", word)), None)
+        if wrong is not None:
+            self.fail(f"{wrong!r} is no whole number.", param, ctx)
+        if len(words) != self.count:
+            self.fail(f"{len(words)} numbers where {self.count} are expected.", param, ctx)
+        return tuple(int(word) for word in words)
+
+
 AMOUNT = Amount()
 MOMENT = Moment()
 NUMBER = Number()
 KEY = HexKey()
+HOURS_WH = WholeNumbers(24)
+SHARES = WholeNumbers(3)

@@ -8,7 +8,8 @@ and of every device (research/registry.md section 4), with `accepted` the releas
 
     accepted = face * (issued - withdrawn) + carry - debt - forfeited - received + given
 
-Debt stands only while no month of the device has a carry: the carry pays first.
+Debt stands only while no month of the device has a carry: the carry pays first. `given` and `received` are the energy
+of certificates of one device that were withdrawn for the debt of another.
 """
 
 from dataclasses import dataclass

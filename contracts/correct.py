@@ -24,10 +24,20 @@ from contracts.calendar import month_of_day
 from contracts.context import Context
 from contracts.events import DayCorrected, DebtIncurred, DebtPaid, Withdrawn
 from contracts.register import require_text
-from contracts.schemes import granular
+from contracts.schemes import HOURS, hours_problem
 from contracts.transfer import moved_bundle
 from state.attestation import ACCEPT, CORRECTION, REJECT, Attestation
-from state.errors import AlreadyIssued, BadField, BadRange, EnergyBound, NoDebt, Unknown, WrongCertificates
+from state.errors import (
+    AlreadyIssued,
+    BadField,
+    BadRange,
+    CertificateExpired,
+    DebtOpen,
+    EnergyBound,
+    NoDebt,
+    Unknown,
+    WrongCertificates,
+)
 from state.keyspace import (
     Space,
     credit_key,
@@ -66,9 +76,6 @@ def check_content(context: Context, content: CorrectContent) -> None:
         raise AlreadyIssued(device=device.id, day=content.day, step=CORRECTION)
     if credit_of(context.overlay, device.id, content.day) is not None:
         raise BadField(field="day", why="an earlier correction of it is not yet issued")
-    scheme = context.record(scheme_key(device.scheme), Scheme, "scheme", device.scheme)
-    if granular(scheme) and content.release_wh > before:
-        raise BadField(field="release_wh", why="nobody says which hours it belongs to: hourly days go down only")
     require_text("reason", content.reason)
     if len(content.evidence_hash) not in (0, 32):
         raise BadField(field="evidence_hash", why="32 bytes, or empty where there is no evidence")
@@ -77,6 +84,18 @@ def check_content(context: Context, content: CorrectContent) -> None:
         raise EnergyBound(day=content.day, release_wh=content.release_wh, bound_wh=bound_wh)
     if content.release_wh == before:
         raise BadField(field="release_wh", why=f"the day stands at {before} Wh already")
+    _check_hours(context, content, device, content.release_wh - before)
+
+
+def _check_hours(context: Context, content: CorrectContent, device: Device, added_wh: int) -> None:
+    """In a granular scheme somebody has to say which hours the energy belongs to that a correction adds."""
+    scheme = context.record(scheme_key(device.scheme), Scheme, "scheme", device.scheme)
+    wrong = hours_problem(scheme, content.hours_wh, max(0, added_wh))
+    if wrong:
+        raise BadField(field="hours_wh", why=wrong)
+    bound_wh = day_bound_wh(device) // HOURS
+    if max(content.hours_wh, default=0) > bound_wh:
+        raise BadField(field="hours_wh", why=f"the plant's nameplate allows {bound_wh} Wh an hour")
 
 
 def day_bound_wh(device: Device) -> int:
@@ -112,7 +131,7 @@ def enact(context: Context, content: CorrectContent) -> int:
     )
     if content.release_wh > before:
         added = content.release_wh - before
-        credit = Credit(content.device, content.day, content.revision, added, content.energy_wh, root)
+        credit = Credit(content.device, content.day, content.revision, added, content.energy_wh, root, content.hours_wh)
         context.overlay.put(credit_key(content.device, content.day), credit)
     else:
         _take(context, content.device, month_of_day(content.day), before - content.release_wh)
@@ -184,6 +203,7 @@ def credited(credit: Credit, device: Device, epoch: int, no_inputs: bytes) -> At
         reasons=(CORRECTED,),
         release_wh=credit.credit_wh,
         energy_wh=credit.energy_wh,
+        hours_wh=credit.hours_wh,
     )
 
 
@@ -218,6 +238,12 @@ def _withdrawable(context: Context, device: Device, scheme: Scheme, taken: Withd
     found = context.overlay.get(output_key(taken.outpoint))
     if not isinstance(found, Bundle) or found.holder != device.owner:
         raise WrongCertificates(why="only active certificates that the operator still owns are withdrawn")
+    now = context.environment
+    if not now.before(found.retire_until):
+        raise CertificateExpired(outpoint=taken.outpoint, what="withdrawn", until=found.retire_until, now=now.time_s)
+    own_debt_wh = open_debt_wh(context.overlay, found.device) if found.device != device.id else 0
+    if own_debt_wh:  # they are withdrawn for what their own plant owes
+        raise DebtOpen(device=found.device, debt_wh=own_debt_wh)
     if not found.start <= taken.start <= taken.end == found.end:
         raise BadRange(start=taken.start, end=taken.end)
     issuance = context.record(issuance_key(found.issuance), Issuance, "issuance", found.issuance)
@@ -251,22 +277,23 @@ def apply_withdraw(context: Context, action: Withdraw) -> None:
 
 
 def _book_withdrawal(context: Context, device: int, bundle: Bundle, count: int, face_wh: int) -> None:
-    paid_wh = min(count * face_wh, open_debt_wh(context.overlay, device))
-    rest_wh = count * face_wh - paid_wh  # of the last certificate: it comes back as carry
-    month = _month(context, bundle)
-    account = context.record(month_energy_key(bundle.device, month), MonthEnergy, "account of month", month)
-    given_wh = paid_wh if bundle.device != device else 0
-    put_account(
-        context,
-        replace(
-            account,
-            withdrawn=account.withdrawn + count,
-            carry_wh=account.carry_wh + rest_wh,
-            returned_wh=account.returned_wh + rest_wh,
-            given_wh=account.given_wh + given_wh,
-        ),
-    )
+    """What the last certificate has too much is carry: of its own month, or of the plant in debt, which has none."""
+    debt = debt_of(context.overlay, device)
+    assert debt is not None, "nothing is withdrawn without a debt"
+    energy_wh, month = count * face_wh, _month(context, bundle)
+    paid_wh = min(energy_wh, debt.debt_wh)
+    account = _account(context, bundle.device, month)
+    foreign = bundle.device != device
+    given_wh = energy_wh if foreign else 0
+    put_account(context, replace(account, withdrawn=account.withdrawn + count, given_wh=account.given_wh + given_wh))
+    home = _account(context, device, debt.month if foreign else month)
+    rest_wh = energy_wh - paid_wh
+    put_account(context, replace(home, carry_wh=home.carry_wh + rest_wh, returned_wh=home.returned_wh + rest_wh))
     pay_debt(context, device, paid_wh, received_wh=given_wh)
+
+
+def _account(context: Context, device: int, month: int) -> MonthEnergy:
+    return context.record(month_energy_key(device, month), MonthEnergy, "account of month", month)
 
 
 def describe_withdraw(action: Withdraw) -> str:
@@ -306,7 +333,9 @@ def pay_debt(
 # --- for whoever sends the machine action
 
 
-def withdrawal(state: Snapshot, device: Device, held: Sequence[tuple[Outpoint, object]], limit: int) -> Withdraw | None:
+def withdrawal(
+    state: Snapshot, time_s: int, device: Device, held: Sequence[tuple[Outpoint, object]], limit: int
+) -> Withdraw | None:
     """What is to be withdrawn for a device's debt from its operator's outputs; None where there is nothing."""
     debt, scheme = debt_of(state, device.id), state.get(scheme_key(device.scheme))
     assert isinstance(scheme, Scheme)
@@ -314,7 +343,7 @@ def withdrawal(state: Snapshot, device: Device, held: Sequence[tuple[Outpoint, o
         return None
     bundles = []
     for point, output in held:
-        if isinstance(output, Bundle) and output.device == device.id:
+        if isinstance(output, Bundle) and output.device == device.id and time_s < output.retire_until:
             issuance = state.get(issuance_key(output.issuance))
             assert isinstance(issuance, Issuance)
             if issuance.scheme == scheme.id:

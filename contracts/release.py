@@ -6,7 +6,7 @@
 
 A scheme's `release_shares` (basis points, in all 10,000) say how much each step may bring; a step without a share does
 not exist, and a scheme of (10000, 0, 0) releases a day at once. What a step withheld (hold) the next one may still
-release; what a step refused (reject) ends the day.
+release; what a step refused (reject) ends the day. In a granular scheme each hour of a day is released by itself.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,11 @@ def steps_of(shares: Sequence[int]) -> tuple[int, ...]:
 def released_up_to(energy_wh: int, shares: Sequence[int], step: int) -> int:
     """Wh of a day that may be released by the end of `step`; by that of the last one all of it."""
     return energy_wh * sum(shares[: step + 1]) // BASIS_POINTS
+
+
+def parts_released_up_to(parts_wh: Sequence[int], shares: Sequence[int], step: int) -> tuple[int, ...]:
+    """The same for the hours of a day: each is rounded down by itself, and by the last step nothing is missing."""
+    return tuple(released_up_to(energy_wh, shares, step) for energy_wh in parts_wh)
 
 
 def steps_before(state: Snapshot, device: int, day: int, step: int) -> list[Release]:

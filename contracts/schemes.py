@@ -22,7 +22,6 @@ HOUR_S = DAY_S // HOURS
 MAX_DAYS = 36_525  # a hundred years
 MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 UNITS = ("MWh", "kWh", "Wh")
-ALL_AT_ONCE = (10_000, 0, 0)
 
 
 def granular(scheme: Scheme) -> bool:
@@ -44,8 +43,6 @@ def problem(scheme: Scheme) -> str | None:
         return "release_shares are basis points that sum to 10000"
     if not scheme.release_shares[0]:
         return "the first of release_shares is not 0"
-    if granular(scheme) and scheme.release_shares != ALL_AT_ONCE:
-        return "certificates of one hour are released at once (10000, 0, 0)"
     if scheme.issue_rule != "verified":
         return "the issue rule is 'verified'"
     if scheme.hold_days:

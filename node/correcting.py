@@ -70,7 +70,8 @@ class Correcting:
         store = self._node.ledger.store
         record = store.get(device_key(device))
         assert isinstance(record, Device), "a debt names its device"
-        return withdrawal(store, record, holdings(store, record.owner, "bundle", limit=OUTPUTS), RANGES)
+        held = holdings(store, record.owner, "bundle", limit=OUTPUTS)
+        return withdrawal(store, self._tip.next_environment().time_s, record, held, RANGES)
 
     def _transaction(self, action: Withdraw) -> bytes:
         environment = self._tip.next_environment()

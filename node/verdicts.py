@@ -8,10 +8,11 @@ days around it up to the step's own last day. For a worker thread.
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import sub
 from typing import TypeVar
 
 from contracts.issue import NO_INPUTS
-from contracts.release import released_up_to, steps_of
+from contracts.release import parts_released_up_to, steps_of
 from contracts.schemes import granular
 from node.baselines import Baselines, facts_of, readings_between
 from node.readings import ReadingStore
@@ -92,17 +93,23 @@ class Verdicts:
         if newest_day < close.day + STEP_DAYS[step]:
             return None
         outcome: Outcome = "accept"
-        found, released_wh, release_wh = weighed.findings, 0, 0
+        found, hourly = weighed.findings, granular(scheme)
+        parts = self._grid(facts, close).hours_wh if hourly else (energy_wh,)  # each is released by itself
+        released: tuple[int, ...] = (0,) * len(parts)
+        step_wh: tuple[int, ...] = ()
         days = self._around(device, facts, close.day, step)
         limits = self._limits_of(device, facts)
         for each in (each for each in steps if each <= step):
             if outcome == "reject":
                 return None
             outcome, against = review_step(each, close.day, days, limits, facts.slots)
-            found = (*weighed.findings, *against)
-            release_wh = released_up_to(energy_wh, shares, each) - released_wh if outcome == "accept" else 0
-            released_wh += release_wh
-        return StepVerdict(close, step, outcome, codes(found), energy_wh, release_wh)
+            found, step_wh = (*weighed.findings, *against), ()
+            if outcome == "accept":
+                up_to = parts_released_up_to(parts, shares, each)
+                step_wh, released = tuple(map(sub, up_to, released)), up_to
+        release_wh = sum(step_wh)
+        hours_wh = step_wh if hourly and release_wh else ()
+        return StepVerdict(close, step, outcome, codes(found), energy_wh, release_wh, hours_wh)
 
     def _around(self, device: Device, facts: DeviceFacts, day: int, step: int) -> Mapping[int, WeighedDay]:
         first, last = span(day, step)

@@ -1,5 +1,9 @@
 """What a proposal may ask the consortium for: one type for each thing that only a quorum may decide."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from state.codec import Wire
 from state.records import DeviceFacts, Scheme
 from state.units import U8, U32, U64, Code, Hash, Key, Name, Note, OptionalKey
@@ -60,6 +64,7 @@ class CorrectContent(Wire, frozen=True, tag="correct"):
     release_wh: U64  # of the whole day, as it should have been
     reason: Note
     evidence_hash: OptionalKey
+    hours_wh: Annotated[tuple[U64, ...], Meta(max_length=24)] = ()  # what it adds by hour, in a granular scheme
 
 
 class SchemeContent(Wire, frozen=True, tag="scheme"):

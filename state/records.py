@@ -254,7 +254,8 @@ class MonthEnergy(Wire, frozen=True, tag="month_energy"):
 class Debt(Wire, frozen=True, tag="debt"):
     """Energy of a device that was certified in error and is not made up for; the record stays when it is paid.
 
-    `incurred_wh == debt_wh + netted_wh + received_wh + forfeited_wh + what withdrawing own certificates paid`.
+    What withdrawing own certificates paid is what remains of `incurred_wh` after all of these; of certificates of
+    other devices `received_wh` counts the whole energy, also what came back as carry.
     """
 
     device: U32
@@ -262,7 +263,7 @@ class Debt(Wire, frozen=True, tag="debt"):
     debt_wh: U64
     incurred_wh: U64
     netted_wh: U64  # paid by new releases
-    received_wh: U64  # paid by certificates of other devices
+    received_wh: U64  # came by certificates of other devices
     forfeited_wh: U64  # paid in money, from the pledges
     due_at: U64  # s, 0 while nothing is owed
 
@@ -276,6 +277,7 @@ class Credit(Wire, frozen=True, tag="credit"):
     credit_wh: U64
     energy_wh: U64  # of the day, corrected
     readings_root: Hash  # of the evidence
+    hours_wh: tuple[U64, ...] = ()  # of the credit, in a granular scheme
 
 
 class Amendment(Wire, frozen=True, tag="amendment"):

@@ -24,6 +24,7 @@ from state.transaction import Action, Deposit, Issue, Payout, Retire, Settle, Wi
 from state.units import Outpoint
 
 DAY_S = 86_400
+HOUR_S = 3_600
 ENDS = {"retire": "retired", "expire": "expired", "withdraw": "withdrawn"}
 
 Range = tuple[int, int]
@@ -62,6 +63,10 @@ class Plant:
     received_wh: int = 0  # of its debt, paid by certificates of other plants
     given_wh: int = 0  # by its certificates for the debt of other plants
     births: list[Range] = field(default_factory=list)  # first serial of an issue, its production month
+    hours: dict[int, int] = field(default_factory=dict)  # first serial of an hour -> its start in s
+    days_wh: dict[int, int] = field(default_factory=dict)  # what each judged day stands at
+    owner: int = 0
+    debt_month: int = 0  # of the last correction that made a debt
 
     def month_of(self, serial: int) -> int:
         """The production month of a certificate."""
@@ -130,8 +135,11 @@ class Books:
             self._found.add("spent_twice", place, f"output {point.hex()} is not there to be spent")
         elif held != output:
             self._found.add("spent_twice", place, f"output {point.hex()} is spent as something else than it is")
-        if kind != "expire" and retire_until(output) * 1000 <= time_ms:
+        dead = retire_until(output) * 1000 <= time_ms
+        if kind != "expire" and dead:
             self._found.add("dead_used", place, f"output {point.hex()} was dead since {retire_until(output)} s")
+        if kind == "expire" and not dead and lot_of(output) is not None:
+            self._found.add("certificates_lost", place, f"output {point.hex()} expires before its term")
 
     # --- money
 
@@ -193,11 +201,19 @@ class Books:
         for event in events:
             match event:
                 case DayCorrected():
+                    self._correct_day(place, event)
                     self._correct(event.device, _month(event.day * DAY_S), event.after_wh - event.before_wh)
                 case Forfeited():
                     plant = self.plants[event.device]
                     plant.forfeited_wh += event.forfeited_wh
                     self._pay(place, event.device, event.forfeited_wh)
+
+    def _correct_day(self, place: str, event: DayCorrected) -> None:
+        stood = self.plants[event.device].days_wh.get(event.day)
+        if stood != event.before_wh:
+            why = f"day {_date(event.day)} stood at {stood} Wh, a correction begins with {event.before_wh} Wh"
+            self._found.add("account_differs", place, f"plant {event.device}: {why}")
+        self.plants[event.device].days_wh[event.day] = event.after_wh
 
     def _correct(self, device: int, month: int, change_wh: int) -> None:
         """Upwards a credit waits for its issue; downwards the carry pays, that month's first, and the rest is owed."""
@@ -211,7 +227,9 @@ class Books:
             account.carry_wh -= taken
             account.corrected_wh += taken
             owed -= taken
-        plant.debt_wh += owed
+        if owed:
+            plant.debt_wh += owed
+            plant.debt_month = month
 
     def _pay(self, place: str, device: int, paid_wh: int) -> None:
         plant = self.plants[device]
@@ -227,18 +245,22 @@ class Books:
             lot = None if output is None else lot_of(output)
             if lot is None:
                 continue  # the spending has been found wrong already
+            if holder_of(output) != debtor.owner:  # type: ignore[arg-type]
+                self._found.add("debt_differs", place, f"plant {action.device}: its operator does not own what pays")
             plant, count = self.plants[lot.device], part.end - part.start + 1
-            account = plant.accounts[plant.month_of(part.start)]
-            paid = min(count * debtor.face_wh, debtor.debt_wh)
-            rest = count * debtor.face_wh - paid
-            if rest >= debtor.face_wh:
+            month = plant.month_of(part.start)
+            energy = count * debtor.face_wh
+            paid = min(energy, debtor.debt_wh)
+            if energy - paid >= debtor.face_wh:
                 self._found.add("debt_differs", place, f"plant {action.device}: more is withdrawn than is owed")
-            account.withdrawn += count
-            account.carry_wh += rest
-            account.returned_wh += rest
+            plant.accounts[month].withdrawn += count
+            home = plant.accounts[month]
             if plant is not debtor:
-                plant.given_wh += paid
-                debtor.received_wh += paid
+                plant.given_wh += energy
+                debtor.received_wh += energy
+                home = debtor.accounts[debtor.debt_month]
+            home.carry_wh += energy - paid
+            home.returned_wh += energy - paid
             self._pay(place, action.device, paid)
 
     # --- energy
@@ -247,7 +269,10 @@ class Books:
         self, place: str, time_s: int, vote_keys: Sequence[bytes], action: Issue, movement: Movement
     ) -> None:
         plant, terms = self.plants[action.device], self.schemes.get(action.scheme, Terms(action.face_value, 0))
-        plant.scheme, plant.face_wh = action.scheme, terms.face_wh
+        if plant.face_wh not in (0, terms.face_wh):
+            why = f"certificates of {terms.face_wh} Wh, after some of {plant.face_wh} Wh"
+            self._found.add("issuance_differs", place, f"plant {action.device}: {why}")
+        plant.scheme, plant.face_wh, plant.owner = action.scheme, terms.face_wh, action.owner
         for day in action.days:
             self._book_day(place, action, day.attestation)
             self._check_quorum(place, vote_keys, day.attestation, day.signatures)
@@ -271,6 +296,8 @@ class Books:
                 f"it makes {action.count} of {action.face_value} Wh and carries {action.carry_out_wh} Wh",
             )
         self._book_numbers(place, plant, action, movement)
+        if terms.face_wh == 1:
+            self._book_hours(place, plant, action, movement, netted)
         account.released_wh += released
         account.issued += action.count
         account.carry_wh = action.carry_out_wh
@@ -289,7 +316,10 @@ class Books:
                 "energy_twice", place, f"plant {judged.device}: day {_date(judged.day)} was released before"
             )
         self._released.add(key)
-        self.plants[judged.device].days += 1
+        plant = self.plants[judged.device]
+        plant.days += 1
+        if judged.step != CORRECTION:  # what a correction adds was booked when it was decided
+            plant.days_wh[judged.day] = plant.days_wh.get(judged.day, 0) + judged.release_wh
         if judged.device != action.device or _month(judged.day * DAY_S) != action.month:
             self._found.add("issuance_differs", place, f"day {_date(judged.day)} is not of that plant and month")
         if judged.release_wh > (judged.energy_wh if judged.verdict == ACCEPT else 0):
@@ -340,6 +370,22 @@ class Books:
                 how = "ranges_overlap" if start < plant.next_serial else "certificates_lost"
                 self._found.add(how, place, f"numbers go on with {start}, the next one was {plant.next_serial}")
             plant.next_serial = max(plant.next_serial, end + 1)
+
+    def _book_hours(self, place: str, plant: Plant, action: Issue, movement: Movement, netted: int) -> None:
+        """Where certificates name their hour: the attested hours in order, what pays a debt taken off the first."""
+        serial = action.first_serial
+        expected: list[Range] = []
+        for judged in (day.attestation for day in action.days):
+            for hour, energy_wh in enumerate(judged.hours_wh):
+                paid = min(netted, energy_wh)
+                netted -= paid
+                if energy_wh > paid:
+                    plant.hours[serial] = judged.day * DAY_S + hour * HOUR_S
+                    expected.append((serial, serial + energy_wh - paid - 1))
+                    serial += energy_wh - paid
+        made = [(lot.start, lot.end) for _, output in movement.created if (lot := lot_of(output)) is not None]
+        if sorted(made) != expected:
+            self._found.add("hours_differ", place, f"plant {action.device}: {expected} by the hour, it creates {made}")
 
     # --- the market
 
@@ -400,6 +446,11 @@ class Books:
             self._found.add(
                 "certificates_lost", place, f"its ranges end at {expected - 1}, not {plant.next_serial - 1}"
             )
+        for month, account in plant.accounts.items():
+            if not 0 <= account.carry_wh < plant.face_wh:
+                self._found.add("account_differs", place, f"month {month} carries {account.carry_wh} Wh")
+        if plant.debt_wh and plant.carry_wh:
+            self._found.add("debt_differs", place, f"{plant.carry_wh} Wh are carried, {plant.debt_wh} Wh are owed")
         withdrawn = sum(account.withdrawn for account in plant.accounts.values())
         given = (plant.issued - withdrawn) * plant.face_wh + plant.carry_wh + plant.credit_wh
         given += plant.given_wh - plant.debt_wh - plant.forfeited_wh - plant.received_wh

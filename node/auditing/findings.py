@@ -19,6 +19,7 @@ KINDS = {
     "energy_twice": "the energy of a day was released twice",
     "carry_missing": "an issue does not begin with what was carried",
     "debt_differs": "what was certified in error is not made up for as the rules of debts say",
+    "hours_differ": "certificates name another hour than the one whose energy was attested",
     "ranges_overlap": "a certificate lies in two places, or its number was given twice",
     "certificates_lost": "certificates vanish without having been retired, expired or withdrawn",
     "certificates_from_nothing": "certificates appear without an issue",

@@ -5,9 +5,11 @@ folder, so memory grows with what lives and not with the chain. Where a block do
 and from there on only links and Finalizations can be followed: nobody can say what the state is behind a wrong block.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from contracts.context import BlockOutput
 from contracts.events import Event
@@ -37,6 +39,7 @@ from state.errors import (
     WattestError,
 )
 from state.keyspace import scheme_key
+from state.movement import Movement
 from state.records import Scheme
 from state.store import Batch, LevelStore
 from state.transaction import Action, Issue
@@ -162,7 +165,7 @@ class Replay:
         for record in output.events:
             events.setdefault((record.txid, record.action_index), []).append(record.event)
         self.books.book_events(f"block {block.header.height}", events.get((_sweep(block), 0), ()))
-        for movement in output.movements:
+        for movement in _whole_issues(output.movements):
             of_transaction = actions.get(movement.txid)
             action = None if of_transaction is None else of_transaction[movement.action_index]
             if action is not None and kind_name(action) != movement.kind:
@@ -184,6 +187,22 @@ class Replay:
         found = self.ledger.store.get(scheme_key(number))
         if isinstance(found, Scheme):
             self.books.schemes[number] = Terms(found.face_value, found.close_days)
+
+
+def _whole_issues(movements: Sequence[Movement]) -> list[Movement]:
+    """An hourly issue is one movement for each hour, with what standing rules pass on in between: one for the books."""
+    whole: list[Movement] = []
+    issues: dict[tuple[bytes, int], Movement] = {}
+    for movement in movements:
+        known = issues.get((movement.txid, movement.action_index)) if movement.kind == "issue" else None
+        if known is not None:
+            known.created.extend(movement.created)
+            continue
+        own = replace(movement, spent=list(movement.spent), created=list(movement.created))
+        whole.append(own)
+        if movement.kind == "issue":
+            issues[movement.txid, movement.action_index] = own
+    return whole
 
 
 def _sweep(block: Block) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from node.auditing.books import Account, Books
+from node.auditing.books import HOUR_S, Account, Books
 from node.auditing.findings import Findings
 from node.baselines import Baselines
 from node.readings import ReadingStore
@@ -14,7 +14,7 @@ from state.errors import ReadingRefusal
 from state.keyspace import Space, device_key, scheme_key, space_end
 from state.outputs import Output
 from state.overlay import Snapshot
-from state.records import Debt, Device, MonthEnergy, Record, Scheme, Statement
+from state.records import Debt, Device, Issuance, MonthEnergy, Record, Scheme, Statement
 from state.store import Store
 from state.transaction import Issue
 from verifier.reading import readings_root
@@ -60,13 +60,27 @@ def check_state(books: Books, store: Store, found: Findings) -> None:
         booked = {name: getattr(entry, name) for name in vars(Account())}
         if own is None or booked != vars(own):
             found.add("account_differs", f"plant {entry.device}, month {entry.month}", f"{booked} against {own}")
-    for _, entry in _entries(store, Space.DEBT):
-        assert isinstance(entry, Debt)
-        owed = books.plants[entry.device].debt_wh
-        if entry.debt_wh != owed:
-            found.add(
-                "debt_differs", f"plant {entry.device}", f"owes {entry.debt_wh} Wh on record, {owed} by the books"
-            )
+    for _, entry in _entries(store, Space.ISSUANCE):
+        assert isinstance(entry, Issuance)
+        _check_issuance(books, entry, found)
+    on_record = {entry.device: entry.debt_wh for _, entry in _entries(store, Space.DEBT) if isinstance(entry, Debt)}
+    by_books = {number: plant.debt_wh for number, plant in books.plants.items()}
+    for number in sorted(on_record.keys() | by_books.keys()):
+        debt_wh, owed = on_record.get(number, 0), by_books.get(number, 0)
+        if debt_wh != owed:
+            found.add("debt_differs", f"plant {number}", f"owes {debt_wh} Wh on record, {owed} by the books")
+
+
+def _check_issuance(books: Books, entry: Issuance, found: Findings) -> None:
+    """The month that its certificates bear, and in an hourly scheme the hour."""
+    plant, place = books.plants[entry.device], f"issuance {entry.id}"
+    if not plant.births or plant.month_of(entry.start) != entry.month:
+        found.add("issuance_differs", place, f"certificates of plant {entry.device} bear the month {entry.month}")
+    elif plant.face_wh == 1:
+        hour = plant.hours.get(entry.start)
+        if hour is None or (entry.production_from, entry.production_to) != (hour, hour + HOUR_S):
+            why = f"certificates from {entry.start} on are of {entry.production_from} s, attested was {hour} s"
+            found.add("hours_differ", place, why)
 
 
 def compare(replayed: Store, stored: Store, found: Findings) -> int:

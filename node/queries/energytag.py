@@ -127,6 +127,12 @@ FIELDS = (
     Field("is_storage", _constant(False)),
     Field("storage_id", _constant(None)),
     Field("sdr_allocation_id", _constant(None)),
+    Field("charging_start_datetime", _constant(None)),
+    Field("charging_energy", _constant(None)),
+    Field("discharging_start_datetime", _constant(None)),
+    Field("discharging_end_datetime", _constant(None)),
+    Field("storage_efficiency_factor", _constant(None)),
+    Field("scr_allocation_methodology", _constant(None)),
 )
 
 

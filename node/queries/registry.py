@@ -29,6 +29,7 @@ from state.keyspace import (
     key_owner_key,
     meter_key,
     participant_key,
+    price_key,
     proposal_key,
     recovery_key,
     release_key,
@@ -39,6 +40,7 @@ from state.keyspace import (
 from state.outputs import Output, quantity
 from state.records import (
     Appeal,
+    Counter,
     Device,
     Gateway,
     KeyOwner,
@@ -212,7 +214,13 @@ def appeal_dict(found: Any, time_s: int) -> dict[str, Any]:
 
 
 def schemes_list(store: Store) -> list[dict[str, Any]]:
-    return [_bare(entry) for entry in _all(store, Space.SCHEME)]
+    """Every scheme, with the price of its last auction in millionths; None before the first."""
+    found = []
+    for entry in _all(store, Space.SCHEME):
+        assert isinstance(entry, Scheme)
+        price = store.get(price_key(entry.id))
+        found.append({**_bare(entry), "last_price": str(price.value) if isinstance(price, Counter) else None})
+    return found
 
 
 def validators_dict(store: Store, height: int) -> dict[str, Any]:

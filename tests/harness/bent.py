@@ -4,6 +4,7 @@ Each violation bends a rule while its block is made. `by_rules` is what the audi
 `by_books` what it says when it runs the bent ones itself, so that only the books can notice. None: not to be seen so.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +14,26 @@ from harness.busy import BusyTown
 from harness.world import DAY, MONTH
 from msgspec.structs import replace
 
-from contracts import transition
+from contracts import correct, expire, schemes, transition
 from contracts.context import Context
 from contracts.issue import open_account
+from contracts.schemes import hourly
 from contracts.settle import build_settle
 from state.keyspace import device_key, month_energy_key, scheme_key, statement_key
 from state.lthash import LtHash
 from state.outputs import Bundle, Funds
-from state.records import Device, MonthEnergy, Scheme
-from state.transaction import Deposit, Issue, Piece, Retire, Settle, Transfer
+from state.records import Device, Expiry, MonthEnergy, Scheme
+from state.transaction import (
+    Deposit,
+    Issue,
+    Piece,
+    Retire,
+    SchemeContent,
+    Settle,
+    Transfer,
+    Withdraw,
+    WithdrawnRange,
+)
 from state.units import MICRO
 
 Bend = Callable[[pytest.MonkeyPatch, int], None]  # from this height on: what came before was made under the right rules
@@ -76,6 +88,12 @@ def without_carry(town: BusyTown) -> None:
     assert isinstance(scheme, Scheme)
     assert open_account(town.state, town.time_ms // 1000, device, scheme, MONTH).carry_wh, "something is carried"
     issue(town, carry_in_wh=0, count=2, carry_out_wh=600_000)
+
+
+def hold_back(town: BusyTown) -> None:
+    """One certificate fewer than there is energy for; its Wh are carried instead."""
+    right = town.issue_action(1, (town.attested(1, town.days[1] + 1, 2_600_000),), MONTH)
+    issue(town, count=right.count - 1, carry_out_wh=right.carry_out_wh + 1_000_000)
 
 
 def book_wrongly(context: Context, action: Issue) -> None:
@@ -184,6 +202,118 @@ def settle(town: BusyTown) -> None:
     town.do(Settle(auction, (right.prices[0] + 1,), right.result_root))
 
 
+# --- hours
+
+
+HOURS = (0,) * 8 + (300, 500) + (0,) * 14
+
+
+def hourly_issue(town: BusyTown, **changes: int) -> None:
+    """A plant whose certificates name their hour, and one day of it."""
+    terms = Expiry("issue", 12, 18)
+    scheme = Scheme(3, "HOUR", "Wh", 1, 15, "EUR", terms, True, 0, "verified", (10_000, 0, 0), 0, 0, 0)
+    town.accredit(SchemeContent(scheme), by="Organisation 0")
+    device = town.device("plant", scheme=3)
+    town.do(town.issue_action(device, (town.attested(device, DAY, 800, hours_wh=HOURS),), **changes))
+
+
+def into_the_next_hour(whole: Callable[..., list[tuple[int, int]]], by_s: int, by_wh: int) -> Bend:
+    """One Wh of the first hour is said to be of the second, or every hour to be a later one."""
+
+    def moved(days: list[tuple[int, tuple[int, ...]]], netted_wh: int) -> list[tuple[int, int]]:
+        (start, energy_wh), (later, more_wh) = whole(days, netted_wh)
+        return [(start + by_s, energy_wh - by_wh), (later + by_s, more_wh + by_wh)]
+
+    def bend(patch: pytest.MonkeyPatch, height: int) -> None:
+        patch.setattr("contracts.issue.hourly", moved)
+
+    return bend
+
+
+# --- schemes and corrections
+
+
+def change_the_face_value(town: BusyTown) -> None:
+    scheme = town.state.get(scheme_key(1))
+    assert isinstance(scheme, Scheme)
+    town.accredit(SchemeContent(replace(scheme, face_value=500_000)), by="Organisation 0")
+    town.days[1] += 1
+    town.do(town.issue_action(1, (town.attested(1, town.days[1], 2_600_000),), MONTH))
+
+
+def schemes_change_freely(patch: pytest.MonkeyPatch, height: int) -> None:
+    patch.setattr(schemes, "_fixed", lambda scheme: ())
+
+
+def sold_and_corrected(town: BusyTown) -> tuple[bytes, Bundle]:
+    """A day's certificates belong to a buyer, and half of the day was never produced: their bundle."""
+    town.days[1] += 1
+    lot = town.issue(1, 4_000_000, day=town.days[1], month=MONTH)
+    assert lot is not None
+    held = town.live()[lot]
+    assert isinstance(held, Bundle)
+    town.do(Transfer(held.holder, (lot,), (Piece(town.people["trader"], held.start, held.end),), None), by=("plant",))
+    town.correct(1, town.days[1], 2_000_000)
+    point = next(p for p, o in town.live().items() if isinstance(o, Bundle) and (o.device, o.end) == (1, held.end))
+    bought = town.live()[point]
+    assert isinstance(bought, Bundle)
+    return point, bought
+
+
+def claw_back(town: BusyTown) -> None:
+    point, lot = sold_and_corrected(town)
+    town.do(Withdraw(1, (WithdrawnRange(point, lot.end, lot.end),)))
+
+
+def withdraw_too_much(town: BusyTown) -> None:
+    town.days[1] += 1
+    lot = town.issue(1, 6_000_000, day=town.days[1], month=MONTH)
+    assert lot is not None
+    held = town.live()[lot]
+    assert isinstance(held, Bundle)
+    town.correct(1, town.days[1], 3_900_000)
+    town.do(Withdraw(1, (WithdrawnRange(lot, held.start, held.end),)))
+
+
+def forgive(context: Context, device: int, month: int, owed_wh: int) -> None:
+    """A correction takes the carry, and what is left is owed by nobody."""
+
+
+def nobody_owes(patch: pytest.MonkeyPatch, height: int) -> None:
+    patch.setattr(correct, "_owe", forgive)
+
+
+def the_carry_is_spared(patch: pytest.MonkeyPatch, height: int) -> None:
+    patch.setattr(
+        correct, "_take", lambda context, device, month, owed_wh: correct._owe(context, device, month, owed_wh)
+    )
+
+
+def a_correction_begins_elsewhere(patch: pytest.MonkeyPatch, height: int) -> None:
+    whole = correct.accepted_wh
+    patch.setattr(correct, "accepted_wh", lambda state, device, day: (whole(state, device, day) or 0) + 1_000)
+
+
+def correct_down(town: BusyTown) -> None:
+    town.days[1] += 1
+    town.issue(1, 4_300_000, day=town.days[1], month=MONTH)
+    town.correct(1, town.days[1], 1_000_000)
+
+
+def expires_at_once(patch: pytest.MonkeyPatch, height: int) -> None:
+    """The sweep of this block finds everything dead."""
+    whole = expire._expire
+
+    def early(context: Context) -> None:
+        environment = context.environment
+        if environment.height == height:
+            context.environment = dataclasses.replace(environment, time_ms=environment.time_ms + 10**11)
+        whole(context)
+        context.environment = environment
+
+    patch.setattr(expire, "_expire", early)
+
+
 # --- the chain itself
 
 
@@ -236,5 +366,35 @@ VIOLATIONS = {
     "a deposit of which half is gone": Violation(applied(Deposit, swallow), deposit, "state_root_wrong", "money_lost"),
     "a deposit by somebody without the role": Violation(unchecked(Deposit), by_anybody, "rule_broken", None),
     "a settlement at another price": Violation(unchecked(Settle), settle, "settle_wrong", "settle_wrong"),
+    "certificates of more Wh than the others of their plant": Violation(
+        schemes_change_freely, change_the_face_value, "rule_broken", "issuance_differs"
+    ),
+    "a day of another month": Violation(
+        unchecked(Issue), lambda town: issue(town, day=DAY + 40), "rule_broken", "issuance_differs"
+    ),
+    "a whole certificate that stays in the carry": Violation(
+        unchecked(Issue),
+        lambda town: hold_back(town),
+        "issuance_differs",
+        "issuance_differs",
+    ),
+    "one Wh of another hour": Violation(
+        into_the_next_hour(hourly, 0, 1), hourly_issue, "state_root_wrong", "hours_differ"
+    ),
+    "hours that are told later than they were": Violation(
+        into_the_next_hour(hourly, 3_600, 0), hourly_issue, "state_root_wrong", "hours_differ"
+    ),
+    "certificates that are taken from a buyer": Violation(
+        unchecked(Withdraw), claw_back, "rule_broken", "debt_differs"
+    ),
+    "more withdrawn than is owed": Violation(unchecked(Withdraw), withdraw_too_much, "rule_broken", "debt_differs"),
+    "a debt that nobody owes": Violation(nobody_owes, correct_down, "state_root_wrong", "debt_differs"),
+    "a debt beside a carry": Violation(the_carry_is_spared, correct_down, "state_root_wrong", "debt_differs"),
+    "a correction of what a day never was": Violation(
+        a_correction_begins_elsewhere, correct_down, "state_root_wrong", "account_differs"
+    ),
+    "certificates that expire before their term": Violation(
+        expires_at_once, nothing, "state_root_wrong", "certificates_lost"
+    ),
     "a state root of another state": Violation(wrong_root, nothing, "state_root_wrong", None),
 }

@@ -379,9 +379,18 @@ class World:
         new = [point for point in self.live() if point not in before]
         return new[0] if new else None
 
-    def correct(self, device: int, day: int, release_wh: int, energy_wh: int = 0, revision: int = 1) -> list[Event]:
+    def correct(
+        self,
+        device: int,
+        day: int,
+        release_wh: int,
+        energy_wh: int = 0,
+        revision: int = 1,
+        hours_wh: tuple[int, ...] = (),
+    ) -> list[Event]:
         """A quorum puts the energy of a day right."""
-        content = CorrectContent(device, day, revision, energy_wh or release_wh, release_wh, "meter error", b"")
+        energy_wh = energy_wh or release_wh
+        content = CorrectContent(device, day, revision, energy_wh, release_wh, "meter error", b"", hours_wh)
         return self.accredit(content, by="Organisation 0")
 
     def withdrawal(self, device: int) -> Withdraw:
@@ -389,7 +398,7 @@ class World:
         record = self.state.get(device_key(device))
         assert isinstance(record, Device)
         held = [(point, output) for point, output in self.live().items() if holder_of(output) == record.owner]
-        found = withdrawal(self.state, record, held, 64)
+        found = withdrawal(self.state, self.environment().time_s, record, held, 64)
         assert found is not None
         return found
 

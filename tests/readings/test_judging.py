@@ -255,8 +255,10 @@ LADDER = genesis_json(scheme={"release_shares": [9_000, 600, 400]})
 LADDER_DAYS = 10
 
 
-async def laddered(tamper: Callable[[int, dict[str, Any]], None] = lambda *_: None) -> Validators:
-    plant = Plant(genesis=LADDER)
+async def laddered(
+    tamper: Callable[[int, dict[str, Any]], None] = lambda *_: None, genesis: bytes = LADDER
+) -> Validators:
+    plant = Plant(genesis=genesis)
     stores = await held_by_two(plant, frames_of(plant, COMMISSIONING_DAYS + LADDER_DAYS, tamper))
     sign_profile(plant, stores[0])
     return Validators(plant, stores)
@@ -276,6 +278,31 @@ async def test_an_accepted_day_waits_for_its_week_and_says_until_when() -> None:
         assert first.release_wh == first.energy_wh * 9_000 // 10_000
         waiting = {(item["day"], item["until"]) for item in validators.announced if item["kind"] == "review"}
         assert waiting == {(FIRST_JUDGED + place, FIRST_JUDGED + place + 7) for place in range(LADDER_DAYS)}
+
+    await validators.running(scenario)
+
+
+HOURLY_LADDER = genesis_json(
+    scheme={"release_shares": [9_000, 600, 400], "unit": "Wh", "face_value_wh": 1, "serial_digits": 15}
+)
+
+
+async def test_hours_of_an_hourly_scheme_wait_for_their_week_too() -> None:
+    validators = await laddered(genesis=HOURLY_LADDER)
+
+    async def scenario() -> None:
+        await validators.judged(LADDER_DAYS - 7)
+        validators.exchange()
+        prompt = validators.sent[0].attestation
+        assert len(prompt.hours_wh) == 24
+        assert sum(prompt.hours_wh) == prompt.release_wh
+        assert 0 <= prompt.energy_wh * 9_000 // 10_000 - prompt.release_wh < 24
+        sent = await validators.tick(OTHERS_MS + ALL_SIGNED_MS + ISSUE_RETRY_MS)
+        validators.block(sent[0][1])
+        issued = [record.event for record in validators.world.outputs[-1].events if isinstance(record.event, Issued)]
+        counts = [event.end - event.start + 1 for event in issued]
+        wanted = [energy_wh for day in _issue(sent[0][1]).days for energy_wh in day.attestation.hours_wh if energy_wh]
+        assert counts == wanted
 
     await validators.running(scenario)
 

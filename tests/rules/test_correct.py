@@ -13,6 +13,7 @@ from state.errors import (
     BadField,
     BadRange,
     CarryDiffers,
+    CertificateExpired,
     DebtOpen,
     EnergyBound,
     MissingSignature,
@@ -179,6 +180,35 @@ def test_the_operator_may_hand_in_certificates_of_another_plant(town: Town) -> N
     balanced(town, second)
 
 
+def test_what_the_certificates_of_another_plant_have_too_much_is_carried_by_the_plant_in_debt(town: Town) -> None:
+    """Their own plant's carry may be almost whole already: it must never reach the face value."""
+    town.move("plant", (town.lot,), town.piece("trader", 1, 10))
+    second = town.device("plant")
+    lot = town.issue(second, 3_900_000)
+    assert lot is not None
+    town.correct(town.device_id, DAY, 9_700_000)
+    town.do(Withdraw(town.device_id, (WithdrawnRange(lot, 3, 3),)), by=("plant",))
+    assert debt(town).debt_wh == 0
+    assert carries(town) == {MONTH: 700_000}
+    balanced(town)
+    balanced(town, second)
+
+
+def test_a_mixed_withdrawal_pays_with_own_certificates_first(town: Town) -> None:
+    town.move("plant", (town.lot,), town.piece("trader", 1, 9), town.piece("plant", 10, 10))
+    own = next(point for point in town.outputs_of("plant", Bundle))
+    second = town.device("plant")
+    other = town.issue(second, 3_000_000)
+    assert other is not None
+    town.correct(town.device_id, DAY, 7_500_000)
+    wrong = (WithdrawnRange(other, 2, 3), WithdrawnRange(own, 10, 10))
+    town.refuses(WrongCertificates, Withdraw(town.device_id, wrong), by=("plant",))
+    town.do(Withdraw(town.device_id, (wrong[1], wrong[0])), by=("plant",))
+    assert (debt(town).debt_wh, carries(town)) == (0, {MONTH: 500_000})
+    balanced(town)
+    balanced(town, second)
+
+
 def test_the_month_in_error_goes_first(town: Town) -> None:
     later = town.issue(town.device_id, 5_000_000, day=MAY_DAY, month=MAY)
     assert later is not None
@@ -321,6 +351,29 @@ def test_refuses_to_take_from_a_buyer(town: Town) -> None:
     town.correct(town.device_id, DAY, 8_000_000)
     point = town.outputs_of("trader", Bundle)[0]
     town.refuses(WrongCertificates, Withdraw(town.device_id, (WithdrawnRange(point, 9, 9),)))
+
+
+def test_refuses_certificates_of_a_plant_that_is_in_debt_itself(town: Town) -> None:
+    town.move("plant", (town.lot,), town.piece("trader", 1, 10))
+    second = town.device("plant")
+    lot = town.issue(second, 3_000_000)
+    assert lot is not None
+    town.correct(town.device_id, DAY, 9_000_000)
+    town.correct(second, DAY, 2_000_000)
+    town.refuses(DebtOpen, Withdraw(town.device_id, (WithdrawnRange(lot, 3, 3),)), by=("plant",))
+
+
+def test_refuses_certificates_that_expired_before_anybody_swept_them(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.correct(town.device_id, DAY, 9_000_000)
+    action, until = taken(town, 10, 10), town.bundle(town.lot).retire_until
+    for place in ("contracts.transition.sweep", "harness.world.sweep"):
+        monkeypatch.setattr(place, lambda overlay, environment, output: None)
+    town.block(seconds=until - town.time_ms // 1000)
+    town.refuses(CertificateExpired, action)
+    with pytest.raises(AssertionError):
+        town.withdrawal(town.device_id)
 
 
 def test_refuses_the_wrong_order_and_parts_in_between(town: Town) -> None:

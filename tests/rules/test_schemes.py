@@ -1,17 +1,23 @@
 """schemes: kinds of certificates by proposal, and certificates of one hour."""
 
+from itertools import pairwise
+from operator import sub
+
 import pytest
 from harness.town import Town
 from harness.world import DAY, FAR, START_S, WIND
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.accounts import accounts_of, debt_of
 from contracts.events import Issued, SchemeSet
+from contracts.release import parts_released_up_to, released_up_to
 from contracts.schemes import hourly
-from state.errors import BadField, NotTradable
-from state.keyspace import issuance_key, scheme_key
+from state.errors import BadField, EnergyBound, NotTradable, StepOrder
+from state.keyspace import device_key, issuance_key, scheme_key
 from state.outputs import Bundle
-from state.records import Expiry, Issuance, Scheme
+from state.records import Device, Expiry, Issuance, Scheme
 from state.transaction import CorrectContent, DeviceContent, Issue, Propose, SchemeContent, SetStanding
 from state.units import DAY_S
 
@@ -88,7 +94,6 @@ def test_refuses_to_change_what_existing_certificates_rest_on(town: Town, change
         {"currency": "euro"},
         {"expiry": Expiry("issue", 12, 6)},
         {"expiry": Expiry("birth", 6, 12)},
-        {"release_shares": (5_000, 5_000, 0)},
         {"release_shares": (9_000, 0, 0)},
         {"issue_rule": "trust"},
         {"hold_days": 14},
@@ -168,10 +173,105 @@ def test_an_hourly_day_is_corrected_downwards_and_the_debt_is_paid_by_the_first_
     assert sum(account.carry_wh for account in accounts_of(town.state, 2)) == 0
 
 
-def test_refuses_to_guess_the_hours_of_a_correction_upwards(hourly_town: Town) -> None:
+def more(added: tuple[int, ...], release_wh: int = 900) -> CorrectContent:
+    return CorrectContent(2, DAY, 1, release_wh, release_wh, "more", b"", added)
+
+
+def test_an_hourly_day_is_corrected_upwards_in_the_hours_that_the_quorum_names(hourly_town: Town) -> None:
+    town = hourly_town
+    town.do(hour_issue(town))
+    hours = (0,) * 11 + (30, 70) + (0,) * 11
+    town.accredit(more(hours), by="Organisation 0")
+    events = town.do(town.credit_action(2, DAY))
+    made = [event for event in events if isinstance(event, Issued)]
+    assert [event.end - event.start + 1 for event in made] == [30, 70]
+    issued = [town.state.get(issuance_key(event.issuance)) for event in made]
+    assert [entry.production_from for entry in issued] == [DAY * 86_400 + hour * 3_600 for hour in (11, 12)]  # type: ignore[union-attr]
+    assert [entry.production_to for entry in issued] == [DAY * 86_400 + hour * 3_600 for hour in (12, 13)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("added", [(), (100,), (99, *(0,) * 23), (0,) * 24])
+def test_refuses_a_correction_upwards_without_the_hours_of_what_it_adds(
+    hourly_town: Town, added: tuple[int, ...]
+) -> None:
     hourly_town.do(hour_issue(hourly_town))
-    content = CorrectContent(2, DAY, 1, 900, 900, "more", b"")
-    hourly_town.refuses(BadField, Propose(1, content), by=("Organisation 0",))
+    hourly_town.refuses(BadField, Propose(1, more(added)), by=("Organisation 0",))
+
+
+def test_refuses_hours_in_a_correction_downwards_and_of_a_day_without_hours(hourly_town: Town) -> None:
+    hourly_town.do(hour_issue(hourly_town))
+    added = (1, *(0,) * 23)
+    hourly_town.refuses(BadField, Propose(1, more(added, 700)), by=("Organisation 0",))
+    other = CorrectContent(1, DAY, 1, 10_000_001, 10_000_001, "more", b"", added)
+    hourly_town.refuses(BadField, Propose(1, other), by=("Organisation 0",))
+
+
+def test_refuses_to_add_more_to_one_hour_than_the_nameplate_allows(hourly_town: Town) -> None:
+    hourly_town.do(hour_issue(hourly_town))
+    device = hourly_town.state.get(device_key(2))
+    assert isinstance(device, Device)
+    most = device.facts.capacity_w * 102 // 100
+    over = more((most + 1, *(0,) * 23), 801 + most)
+    hourly_town.refuses(BadField, Propose(1, over), by=("Organisation 0",))
+    hourly_town.do(Propose(1, more((most, *(0,) * 23), 800 + most)), by=("Organisation 0",))
+
+
+# --- the ladder of an hourly scheme
+
+
+LADDER = (9_000, 600, 400)
+
+
+@pytest.fixture
+def ladder_town(town: Town) -> Town:
+    enacted(town, replace(HOURLY, release_shares=LADDER))
+    assert town.device("plant", scheme=3) == 2
+    return town
+
+
+def step_issue(town: Town, step: int, hours: tuple[int, ...], **changes: object) -> Issue:
+    return hour_issue(town, hours, step=step, release_wh=sum(hours), **changes)
+
+
+def steps_of_the_day() -> list[tuple[int, ...]]:
+    up_to = [parts_released_up_to(HOURS, LADDER, step) for step in range(3)]
+    return [up_to[0], *(tuple(map(sub, after, before)) for before, after in pairwise(up_to))]
+
+
+def test_hours_climb_the_ladder_each_by_itself_until_nothing_is_missing(ladder_town: Town) -> None:
+    made: dict[int, int] = {}
+    for step, hours in enumerate(steps_of_the_day()):
+        for event in ladder_town.do(step_issue(ladder_town, step, hours)):
+            if isinstance(event, Issued):
+                entry = ladder_town.state.get(issuance_key(event.issuance))
+                hour = entry.production_from % 86_400 // 3_600  # type: ignore[union-attr]
+                made[hour] = made.get(hour, 0) + event.end - event.start + 1
+    assert made == {hour: energy_wh for hour, energy_wh in enumerate(HOURS) if energy_wh}
+    assert ladder_town.certificates("plant") == 10 + sum(HOURS)
+
+
+@given(
+    st.lists(st.integers(0, 10**9), min_size=24, max_size=24),
+    st.tuples(st.integers(1, 10_000), st.integers(0, 10_000)).map(
+        lambda cut: (cut[0], min(cut[1], 10_000 - cut[0]), 10_000 - cut[0] - min(cut[1], 10_000 - cut[0]))
+    ),
+)
+def test_every_hour_is_conserved_by_any_ladder(hours: list[int], shares: tuple[int, int, int]) -> None:
+    before: tuple[int, ...] = (0,) * 24
+    for step in range(3):
+        up_to = parts_released_up_to(hours, shares, step)
+        assert all(was <= now <= most for was, now, most in zip(before, up_to, hours, strict=True))
+        assert sum(up_to) <= released_up_to(sum(hours), shares, step), "what the ledger lets a step release"
+        before = up_to
+    assert before == tuple(hours)
+
+
+def test_refuses_a_first_step_that_releases_more_than_its_share(ladder_town: Town) -> None:
+    ladder_town.refuses(EnergyBound, step_issue(ladder_town, 0, HOURS))
+
+
+def test_refuses_a_correction_of_the_rest_before_its_step(ladder_town: Town) -> None:
+    ladder_town.refuses(StepOrder, step_issue(ladder_town, 1, steps_of_the_day()[1]))
 
 
 @pytest.mark.parametrize("hours", [(), (800,), (*HOURS[:-1], 51), (*HOURS, 0)[:23]])

@@ -2,7 +2,7 @@
 
 import pytest
 from harness.town import Town
-from harness.world import genesis_json
+from harness.world import DAY, genesis_json
 from msgspec.structs import replace
 
 from contracts.events import Paid, Transferred
@@ -259,3 +259,25 @@ def test_a_holder_at_his_limit_can_still_give_away_merge_and_retire() -> None:
     )
     town.do(town.retire_action("plant", third, 7, 10), by=("plant",))
     assert town.move("plant", (first, second), town.piece("plant", 1, 6))
+
+
+def rows(town: Town) -> int:
+    """Entries of the committed state."""
+    return sum(1 for _ in town.state.scan(b"\x00", b"\x80"))
+
+
+def test_the_state_grows_with_bundles_and_not_with_certificates() -> None:
+    few, many = Town(), Town()
+    few.issue(few.device_id, 1_000_000, day=DAY + 1)
+    lot = many.issue(many.device_id, 40_000_000, day=DAY + 1)
+    assert lot is not None
+    assert rows(few) == rows(many)
+    before = rows(many)
+    parts = [many.piece("plant", serial, serial) for serial in range(11, 51)]
+    singles = many.move("plant", (lot,), *parts)
+    assert rows(many) == before + 2 * 39, "an output and its place in the queue of expiry for each bundle more"
+    many.move("plant", tuple(singles), many.piece("plant", 11, 50))
+    assert rows(many) == before
+    whole = many.outputs_of("plant", Bundle)[-1]
+    many.do(many.retire_action("plant", whole, 11, 50), by=("plant",))
+    assert rows(many) == before - 1, "two less for the bundle, one more for the statement"
