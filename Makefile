@@ -4,6 +4,7 @@
 #   make demo        four validators on this machine and their dashboard         HEADLESS=1, KEEP=dir, RESUME=dir, LAN=1
 #   make test        the whole suite
 #   make check       format, lint, types, import contracts, docs, 300 simulated networks, and that suite once
+#   make broker      a real MQTT broker for the tests, unpacked into .venv where the machine has none
 #   make attack      attack a running network of four in every way we know       SHORT=1 for fewer of each
 #   make bench       throughput of one node and of four                          QUICK=0 for the longer, steadier run
 #   make fuzz        mutated inputs to everything that reads bytes               INPUTS=1000000, SEED=n
@@ -36,7 +37,7 @@ VALIDATORS ?= 4,7
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check attack sim mutants partitions fuzz stories bench vectors docs browser gallery
+.PHONY: help setup demo test check broker attack sim mutants partitions fuzz stories bench vectors docs browser gallery
 .PHONY: lock wheel wheelhouse clean
 
 help:
@@ -64,6 +65,9 @@ check: $(DEV)
 	$(BIN)/lint-imports
 	@$(MAKE) sim
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+broker: $(DEV)
+	@tools/broker
 
 attack: $(DEV)
 	@PYTHONPATH=.:tests $(BIN)/python -m attacks $(if $(SHORT),--short)

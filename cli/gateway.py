@@ -14,6 +14,7 @@ from cli.session import Session, with_session
 if TYPE_CHECKING:
     from node.gateway import Gateway
     from node.keystore import PrivateKey
+    from node.mqtt import Broker, Listener
 
 ASK_S, PATIENCE_S = 0.5, 60  # between tries to learn the network from a node, and in all
 
@@ -32,8 +33,15 @@ ASK_S, PATIENCE_S = 0.5, 60  # between tries to learn the network from a node, a
     "--key", "key_name", metavar="NAME", help="Key of the home, or key file, that signs; its only gateway key, if one."
 )
 @click.option(
-    "--node", "nodes", multiple=True, metavar="URL", help="A validator's API; repeat it for others to turn to."
+    "--node",
+    "nodes",
+    multiple=True,
+    metavar="URL",
+    help="A validator's API, or mqtt[s]://HOST[:PORT][/PREFIX]; repeat it for others to turn to.",
 )
+@click.option("--mqtt", "broker_url", metavar="URL", help="Take raw readings off PREFIX/raw of this broker too.")
+@click.option("--mqtt-ca", default="", metavar="FILE", help="Authority of the broker's certificate, for mqtts://.")
+@click.option("--mqtt-credentials", default="", metavar="FILE", help="File of mode 0600 with USER:PASSWORD.")
 @click.option(
     "--resend", is_flag=True, help="Hand in again all that the log still holds: a validator lost its readings."
 )
@@ -47,6 +55,9 @@ def gateway(
     units_file: str,
     key_name: str | None,
     nodes: tuple[str, ...],
+    broker_url: str | None,
+    mqtt_ca: str,
+    mqtt_credentials: str,
     resend: bool,
     data: str | None,
 ) -> None:
@@ -59,18 +70,49 @@ def gateway(
     \b
     units.json: {"gateway": 1, "units": {"3": {"device": 7, "interval_s": 600, "channels": ["wind", "temperature"]}}}
     """
-    from node.gateway import Gateway, open_spool, read_units
+    from node.delivering import over_broker
+    from node.gateway import Gateway, listener_of, open_spool, read_units
 
     host, port = _address(listen)
     units = read_units(Path(units_file))
     key = _unlock(session, key_name or _only_key(session))
     urls = list(nodes) or [session.node_url]
-    chain = session.named_chain() or _ask_chain(session, urls)
+    require_mqtt([url for url in (*urls, broker_url or "") if over_broker(url)])
+    for url in filter(over_broker, urls):
+        parse_broker_of(url, mqtt_ca, mqtt_credentials)
+    broker = parse_broker_of(broker_url, mqtt_ca, mqtt_credentials) if broker_url is not None else None
+    chain = session.named_chain() or _ask_chain(session, [url for url in urls if not over_broker(url)])
     spool = open_spool(Path(data) if data else session.home / "gateway", chain)
+
+    def make() -> "tuple[Gateway, Listener | None]":
+        gateway = Gateway(
+            units, key.seed, chain, urls, spool, resend=resend, mqtt_ca=mqtt_ca, mqtt_credentials=mqtt_credentials
+        )
+        name = f"wattest-gateway-{chain.hex()[:16]}-{key.public.hex()[:16]}"
+        return gateway, None if broker is None else listener_of(gateway, broker, name)
+
     try:
-        asyncio.run(_serve(session, lambda: Gateway(units, key.seed, chain, urls, spool, resend=resend), host, port))
+        asyncio.run(_serve(session, make, host, port))
     finally:
         spool.close()
+
+
+def require_mqtt(urls: list[str]) -> None:
+    """UsageError where something goes over a broker and the library for it is not installed."""
+    from importlib.util import find_spec
+
+    if urls and find_spec("aiomqtt") is None:
+        raise click.UsageError("A broker needs aiomqtt: install the extra `mqtt` (pip install 'wattest[mqtt]').")
+
+
+def parse_broker_of(url: str, mqtt_ca: str, mqtt_credentials: str) -> "Broker":
+    from node.mqtt import parse_broker
+    from state.errors import DecodeError
+
+    try:
+        return parse_broker(url, mqtt_ca, mqtt_credentials)
+    except DecodeError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -109,6 +151,8 @@ def _ask_chain(session: Session, urls: list[str]) -> bytes:
     from node.client import NodeClient
     from node.failures import NodeUnreachable
 
+    if not urls:
+        raise click.UsageError("A broker does not tell which network this is: set client.chain_id, or name a --node.")
     deadline = time.monotonic() + PATIENCE_S
     while True:
         for url in urls:
@@ -122,7 +166,7 @@ def _ask_chain(session: Session, urls: list[str]) -> bytes:
         time.sleep(ASK_S)
 
 
-async def _serve(session: Session, make: "Callable[[], Gateway]", host: str, port: int) -> None:
+async def _serve(session: Session, make: "Callable[[], tuple[Gateway, Listener | None]]", host: str, port: int) -> None:
     """Until SIGINT or SIGTERM; what was acknowledged stays in the log and goes out after the next start."""
     from node.gateway import serve
 
@@ -133,7 +177,8 @@ async def _serve(session: Session, make: "Callable[[], Gateway]", host: str, por
             f"The gateway takes readings at http://{host}:{bound}/readings",
         )
 
-    task = asyncio.ensure_future(serve(make(), host, port, started))
+    gateway, listener = make()
+    task = asyncio.ensure_future(serve(gateway, host, port, started, listener))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)

@@ -32,6 +32,7 @@ from state.errors import (
 from state.merkle import merkle_root
 from state.units import DAY_S
 from verifier.reading import SignedReading, parse_signed, reading_hash
+from verifier.register import name_fall
 
 MAX_BATCH_READINGS = 1_440  # a day of minutes
 FUTURE_S = 300  # a reading may be this much ahead of the node's clock: meters and nodes are not synchronised
@@ -109,7 +110,8 @@ def _require_next(head: Head, device: int, signed: SignedReading, now_s: int) ->
         raise FutureReading(timestamp=signed.reading.timestamp, now=now_s)
     before = head.register_wh
     if before is not None and signed.register_wh is not None and signed.register_wh < before:
-        raise RegisterFell(device=device, before_wh=before, register_wh=signed.register_wh, seq=signed.seq)
+        how = name_fall(before, signed.register_wh)
+        raise RegisterFell(device=device, before_wh=before, register_wh=signed.register_wh, seq=signed.seq, how=how)
 
 
 class _ClosedDays:

@@ -1,7 +1,7 @@
 """Settings of a home: flag, then `WATTEST_*` variable, then `config.toml`, then the default; each with its origin.
 
     HOME/config.toml   [node]    p2p_listen api_listen pages_listen public_url peers sync catch_up keep_blocks
-                                 verify_threads reserve_mib profile keyring
+                                 verify_threads reserve_mib profile keyring mqtt mqtt_ca mqtt_credentials
                        [client]  node chain_id keyring key
 
 Every key `[section] name` has the variable `WATTEST_NAME` (node) or `WATTEST_CLIENT_NAME`; unknown keys are refused,
@@ -109,6 +109,9 @@ SETTINGS: Mapping[str, Setting] = {
     "node.reserve_mib": Setting(64, _reserve, "MiB of disk held back so that a full disk can be recovered from"),
     "node.profile": Setting("default", _one_of(*PROFILES), "request rates: default, demo or bench"),
     "node.keyring": Setting("file", _one_of(*KEYRINGS), "file: keys under a passphrase; test: keys in the clear"),
+    "node.mqtt": Setting("", _text, "mqtt[s]://HOST[:PORT][/PREFIX] of a broker to take readings from; empty = none"),
+    "node.mqtt_ca": Setting("", _text, "file of the authority whose certificate the broker has; empty = the machine's"),
+    "node.mqtt_credentials": Setting("", _text, "file of mode 0600 with USER:PASSWORD for the broker"),
     "client.node": Setting("http://127.0.0.1:27680", _text, "the node that commands talk to"),
     "client.chain_id": Setting("", _text, "refuse to sign for any other network"),
     "client.keyring": Setting("file", _one_of(*KEYRINGS), "as node.keyring, for wallets"),

@@ -3,11 +3,13 @@
     POST /  or /readings      one seed object {timestamp, id, pwr_avg, wind_spd, t, insolation}, or an array of them
     POST /flush[?unit=ID]     close the open day of one unit or all, where no next day will
     GET  /status              where each unit's chain stands, what waits, and what a validator refused
+    MQTT PREFIX/raw           the same posts over a broker, where one is named
 
 An answer of 200 means that the post is on this gateway's disk. It says how many readings were held already, came after
 a later one of their day, or give a time a second value; all but the first are kept (decision 0022). From there they go
 to a validator in signed batches, are sent again until a validator has acknowledged them, and only then forgotten. When
-too much waits, the sender is told to come again (503), never to believe that something was taken which was not.
+too much waits, the sender is told to come again (503; over a broker nothing is acknowledged until there is room),
+never to believe that something was taken which was not.
 """
 
 import asyncio
@@ -16,15 +18,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import msgspec
 from aiohttp import web
 
 from node.chaining import MAX_BATCH_READINGS
+from node.delivering import DAYS_PATH, READINGS_PATH, Delivery, Trouble
 from node.intake import CLOSE_TAG, READINGS_TAG
 from node.log import UNHEARD, open_log
 from node.spool import Spool
@@ -44,18 +45,17 @@ from state.errors import (
 )
 from verifier.reading import MAX_READING_BYTES, SeedReading, guarded_json, seed_of
 
+if TYPE_CHECKING:
+    from node.mqtt import Broker, Listener
+
 MAX_BODY_BYTES = 512 * 1024  # 1,440 seed objects of at most 360 bytes
 BODY_TIMEOUT_S = 10  # aiohttp has no limit of its own on how long a body may drip
 MAX_UNSENT = 30_000  # readings of one unit that may wait for the validators: half a year of quarter hours, 12 MB
 REWRITE_BYTES = 64 * 1024 * 1024  # of acknowledged history in the log before it is shortened at a start
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0  # between tries to reach a validator, doubled
-REQUEST_TIMEOUT_S = 20
 GATHER_S = (
     0.1  # between batches of one unit: a fast stream costs each validator ten synced writes a second, not hundreds
 )
-
-
-READINGS_PATH, DAYS_PATH = "/v1/readings", "/v1/days"  # of a validator's API
 
 
 class Units(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,16 +73,8 @@ def read_units(path: Path) -> Units:
         raise DecodeError(why=f"{path}: {error}") from None
 
 
-@dataclass
-class Trouble:
-    """Why a unit's readings do not reach the validators at the moment."""
-
-    code: str
-    message: str
-
-
 class Gateway:
-    """`seed` is the credential's private half, `nodes` base URLs of validators in order of preference."""
+    """`seed` is the credential's private half, `nodes` addresses of validators or brokers in order of preference."""
 
     def __init__(
         self,
@@ -93,13 +85,15 @@ class Gateway:
         spool: Spool,
         clock: Callable[[], int] = lambda: int(time.time()),
         resend: bool = False,
+        mqtt_ca: str = "",
+        mqtt_credentials: str = "",
     ) -> None:
         """`resend` offers again everything that the log still holds, acknowledged or not."""
         self._units = {name: Unit(name, setting, units.gateway) for name, setting in units.units.items()}
         self._seed = seed
         self._key = public_key(seed)
         self._chain = chain
-        self._nodes = [node.rstrip("/") for node in nodes]
+        self._delivery = Delivery(nodes, mqtt_ca, mqtt_credentials)
         self._spool = spool
         self._clock = clock
         self._work = {name: asyncio.Event() for name in self._units}
@@ -199,9 +193,8 @@ class Gateway:
 
     async def run(self) -> None:
         """Forward until cancelled. StoreError when the disk fails."""
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            self._senders = [asyncio.create_task(self._forward(unit, session)) for unit in self._units.values()]
+        async with self._delivery:
+            self._senders = [asyncio.create_task(self._forward(unit)) for unit in self._units.values()]
             try:
                 await asyncio.wait([self._failed, *self._senders], return_when=asyncio.FIRST_COMPLETED)
                 for ended in [self._failed, *self._senders]:
@@ -212,7 +205,7 @@ class Gateway:
                     sender.cancel()
                 await asyncio.gather(*self._senders, return_exceptions=True)
 
-    async def _forward(self, unit: Unit, session: aiohttp.ClientSession) -> None:
+    async def _forward(self, unit: Unit) -> None:
         """One unit's readings and closes, in order. What a validator refuses stays and is offered again: the ledger
         may accredit the unit later, and a reading is never dropped here."""
         pause_s, turn = FIRST_PAUSE_S, 0
@@ -223,8 +216,8 @@ class Gateway:
                 await self._work[unit.name].wait()
                 continue
             path, body, sent = sending
-            trouble = await _deliver(session, self._nodes[turn % len(self._nodes)] + path, body)
-            if trouble is None:
+            answer = await self._delivery.deliver(turn, path, body)
+            if not isinstance(answer, Trouble):
                 pause_s = FIRST_PAUSE_S
                 self._trouble.pop(unit.name, None)
                 unit.apply(sent)
@@ -232,7 +225,7 @@ class Gateway:
                 if path == READINGS_PATH and unit.next_close() is None:
                     await asyncio.sleep(GATHER_S)
                 continue
-            self._trouble[unit.name] = trouble
+            self._trouble[unit.name] = answer
             turn += 1
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -259,22 +252,6 @@ class Gateway:
         return body | {"signature": sign(self._seed, message).hex(), "key": self._key.hex()}
 
 
-async def _deliver(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> Trouble | None:
-    """None when the validator acknowledged it."""
-    try:
-        async with session.post(url, json=body) as answer:
-            if answer.status == 200:
-                return None
-            text = (await answer.read())[:10_000]
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Trouble("unreachable", f"{url}: {error or type(error).__name__}")
-    try:
-        refusal = msgspec.json.decode(text)
-        return Trouble(str(refusal["code"])[:64], str(refusal["message"])[:500])
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
-        return Trouble(f"http_{answer.status}", url)
-
-
 def parse_posts(body: bytes) -> list[SeedReading]:
     """One seed object or an array of 1..1,440 of them; the refusal of the first that is wrong."""
     value = guarded_json(body, MAX_BODY_BYTES)
@@ -287,21 +264,23 @@ def parse_posts(body: bytes) -> list[SeedReading]:
     return [seed_of(item) for item in value]
 
 
+def posted(places: Counter[Place]) -> dict[str, Any]:
+    """The answer to a raw post, however it came."""
+    return {
+        "schema": "gateway_accepted/1",
+        "accepted": places.total() - places["repeated"],
+        "duplicates": places["repeated"],
+        "out_of_order": places["out_of_order"],
+        "second_values": places["second_value"],
+    }
+
+
 # --- HTTP
 
 
 def gateway_app(gateway: Gateway) -> web.Application:
     async def post(request: web.Request) -> web.Response:
-        places = await gateway.post(await read_body(request, MAX_BODY_BYTES))
-        return web.json_response(
-            {
-                "schema": "gateway_accepted/1",
-                "accepted": places.total() - places["repeated"],
-                "duplicates": places["repeated"],
-                "out_of_order": places["out_of_order"],
-                "second_values": places["second_value"],
-            }
-        )
+        return web.json_response(posted(await gateway.post(await read_body(request, MAX_BODY_BYTES))))
 
     async def flush(request: web.Request) -> web.Response:
         closed = await gateway.flush(request.query.get("unit"))
@@ -352,8 +331,12 @@ async def refusals_to_json(
         return _refusal(500, "internal", "This gateway made a mistake; what it says on stderr has more.", {}, {})
 
 
+def _refusal_body(code: str, message: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": "error/1", "code": code, "message": message, "params": params, "action_index": None}
+
+
 def _refusal(status: int, code: str, message: str, params: dict[str, Any], headers: dict[str, str]) -> web.Response:
-    body = {"schema": "error/1", "code": code, "message": message, "params": params, "action_index": None}
+    body = _refusal_body(code, message, params)
     return web.json_response(body, status=status, headers=headers, dumps=lambda value: json.dumps(value, default=str))
 
 
@@ -371,16 +354,45 @@ def http_status(error: WattestError) -> int:
             return 400
 
 
-async def serve(gateway: Gateway, host: str, port: int, started: Callable[[int], None]) -> None:
+# --- over a broker
+
+
+def listener_of(gateway: Gateway, broker: "Broker", identifier: str) -> "Listener":
+    """Takes raw posts off PREFIX/raw: acknowledged, and answered, once they are on this gateway's disk."""
+    from node.mqtt import Listener
+
+    async def post(body: bytes) -> dict[str, Any]:
+        return {"status": 200, **posted(await gateway.post(body))}
+
+    def refused(refusal: WattestError) -> dict[str, Any]:
+        return {"status": http_status(refusal), **_refusal_body(refusal.code, str(refusal), refusal.params)}
+
+    log = open_log(None, to_stderr=True)
+    return Listener(broker, identifier, {"raw": post}, refused, MAX_BODY_BYTES, log)
+
+
+async def serve(
+    gateway: Gateway,
+    host: str,
+    port: int,
+    started: Callable[[int], None],
+    listener: "Listener | None" = None,
+) -> None:
     """Listen and forward until cancelled; `started` is told the port. OSError where the port is taken."""
+    listening: asyncio.Task[None] | None = None  # a disk that fails ends `gateway.run` too
     runner = web.AppRunner(gateway_app(gateway), access_log=None, handle_signals=False, logger=UNHEARD)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
         started(runner.addresses[0][1])
+        if listener is not None:
+            listening = asyncio.create_task(listener.run())
         await gateway.run()
     finally:
+        if listening is not None:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
         await runner.cleanup()
 
 

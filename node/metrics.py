@@ -105,6 +105,8 @@ class Metrics:
         self.readings_refused = self._counters(
             "wattest_verifier_readings_refused", "Readings or batches refused", "code"
         )
+        self.broker_messages = self._counter("wattest_verifier_broker_messages", "Messages taken off the broker")
+        self.broker_connected = self._gauge("wattest_verifier_broker_connected", "1 while the broker is connected")
         self.verdicts = self._counters(
             "wattest_verifier_verdicts", "Days whose verdict became final, once for each reason", "verdict", "reason"
         )

@@ -31,11 +31,11 @@ class Serving:
         self._metering = metering
         self._host, self._port = parse_address(node.config.text("node.api_listen"))
         self._feed = Feed(partial(block_message, node.ledger.store))
-        self._metrics = Metrics(node.chain, len(node.ledger.validators))
+        self.metrics = Metrics(node.chain, len(node.ledger.validators))
         self._ranges = Ranges()
         self._pages = config_address(node.config.text("node.pages_listen"))
         self._runners: list[web.AppRunner] = []
-        node.runtime.watchers += [self._metrics, self._feed, self._ranges]
+        node.runtime.watchers += [self.metrics, self._feed, self._ranges]
 
     async def start(self) -> None:
         services = self._services()
@@ -69,7 +69,7 @@ class Serving:
             public_urls=node.genesis.public_urls,
             emissions=emissions_of(node.genesis),
             feed=self._feed,
-            metrics=self._metrics,
+            metrics=self.metrics,
             ranges=self._ranges,
             live=self._live,
             admit=node.mempool.admit,

@@ -37,4 +37,13 @@ def run(
 def parts(node: Node) -> list[Part]:
     """Readings before the API that takes them in; on the way down the API goes first."""
     metering = Metering(node)
-    return [metering, Settling(node), Correcting(node), Accusing(node), Serving(node, metering)]
+    serving = Serving(node, metering)
+    found: list[Part] = [metering, Settling(node), Correcting(node), Accusing(node), serving]
+    if node.config.text("node.mqtt"):
+        try:
+            from node.subscribing import Subscribing
+        except ModuleNotFoundError:
+            raise ConfigError(why="node.mqtt needs aiomqtt: install the extra `mqtt`") from None
+
+        found.append(Subscribing(node, metering.intake, serving.metrics))
+    return found

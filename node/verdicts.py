@@ -24,7 +24,8 @@ from verifier.device import DeviceFacts
 from verifier.finding import codes
 from verifier.finished import Plant, grid_of, own_limits
 from verifier.intake import DayReadings, days_of, read_day
-from verifier.reading import parse_signed
+from verifier.reading import SignedReading, parse_signed
+from verifier.register import check_register
 from verifier.review import WeighedDay, review_step, span, weigh
 from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, Outcome, judge_day
 from verifier.windows import Limits
@@ -155,10 +156,17 @@ class Verdicts:
         key = (facts, close)
         grid = self._grids.get(key)
         if grid is None:
-            texts = self._store.day(close.device, close.day)
-            grid = read_day(facts, close.day, [parse_signed(text.encode()).reading for text in texts])
+            signed = [parse_signed(text.encode()) for text in self._store.day(close.device, close.day)]
+            mismatch = check_register(signed, self._before(close), facts.interval_s)
+            grid = read_day(facts, close.day, [each.reading for each in signed], [mismatch] if mismatch else [])
             _keep(self._grids, key, grid, GRIDS)
         return grid
+
+
+    def _before(self, close: Close) -> SignedReading | None:
+        """The reading of the chain before the day's first."""
+        text = self._store.raw(close.device, close.last_seq - close.count)
+        return None if text is None else parse_signed(text.encode())
 
 
 def _keep(kept: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> None:

@@ -526,7 +526,10 @@ class FutureReading(ReadingRefusal):
 
 class RegisterFell(ReadingRefusal):
     code = "register_mismatch"
-    sentence = "The register of device {device} fell from {before_wh} to {register_wh} Wh at reading {seq}."
+    sentence = (
+        "The register of device {device} fell from {before_wh} to {register_wh} Wh at reading {seq}, which looks like "
+        "{how}: go on from the last value, or send no register."
+    )
 
 
 class CloseConflict(ReadingRefusal):

@@ -7,8 +7,10 @@ from state.codec import Wire
 INFO = frozenset(
     {"bad_number", "bad_time", "truncated", "duplicate", "conflict", "gap", "clock_shift", "single_source"}
 )
+REGISTER = "register_differs"  # sixteen letters, the most that a reason on the ledger may have
 HOLD = frozenset(
     {
+        REGISTER,
         "clock_unknown",
         "climate_missing",
         "climate_dead",

@@ -14,7 +14,7 @@ GENERAL = {
     "late": "Readings that came after the close of the day were not counted.",
     "gap": "Some intervals have no power reading; they count as no energy.",
     "chain_break": "The chain of signed readings has a missing link.",
-    "register_mismatch": "The meter's register and the sum of its readings differ.",
+    "register_differs": "The readings claim more energy than the meter's own register counted.",
     "clock_shift": "The plant's clock is off by whole hours for weeks; the comparison was aligned to the sun.",
     "clock_unknown": "The plant's clock does not agree with the sun, and no steady shift explains it.",
     "climate_missing": "Too much of the energy comes from intervals without wind or light readings.",

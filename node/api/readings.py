@@ -1,10 +1,13 @@
-"""Handlers of what meters and gateways send."""
+"""Handlers of what meters and gateways send, by HTTP POST and over a broker."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from node.api.calls import Answer, Call
 from node.api.refusals import BadJson
 from node.api.requests import fields, hex_field, integer_field, parse_json, read_body
+from node.api.services import Taken
+from node.metrics import Metrics
 from node.wire import Close
 from state.errors import WattestError
 from state.units import DAY_S
@@ -14,19 +17,46 @@ MAX_RAW_CHARS = 1_024
 MAX_READINGS_BYTES = 2 * 1024 * 1024
 MAX_CLOSE_BYTES = 4_096
 
+TakeReadings = Callable[[Sequence[str], bytes, bytes], Awaitable[Taken]]
+TakeClose = Callable[[Close, bytes, bytes], Awaitable[bool]]
+
 
 async def post_readings(call: Call) -> Answer:
     """A signed batch of readings of one device; answered once they are on disk, all or none."""
-    value = parse_json(await read_body(call.request, MAX_READINGS_BYTES))
-    raws, signature, key = fields(value, ("readings", "signature", "key"))
-    key, signature = hex_field(key, "key", 32, 32), hex_field(signature, "signature", 64, 64)
+    body = await read_body(call.request, MAX_READINGS_BYTES)
+    return await take_readings(body, call.services.take_readings, call.services.metrics)
+
+
+async def post_day(call: Call) -> Answer:
+    """A signed close of one device's UTC day: validators attest against it."""
+    body = await read_body(call.request, MAX_CLOSE_BYTES)
+    return await take_close(body, call.services.take_close, call.services.metrics)
+
+
+# --- the same bodies, however they came: as a POST or over a broker
+
+
+async def take_readings(body: bytes, take: TakeReadings, metrics: Metrics) -> dict[str, Any]:
+    """The answer once the batch is durable; every refusal is counted by its code."""
     try:
-        taken = await call.services.take_readings(_raws(raws), key, signature)
+        raws, signature, key = fields(parse_json(body), ("readings", "signature", "key"))
+        key, signature = hex_field(key, "key", 32, 32), hex_field(signature, "signature", 64, 64)
+        taken = await take(_raws(raws), key, signature)
     except WattestError as refusal:
-        call.services.metrics.readings_refused.of(refusal.code).inc()
+        metrics.readings_refused.of(refusal.code).inc()
         raise
-    call.services.metrics.readings.inc(taken.accepted)
+    metrics.readings.inc(taken.accepted)
     return {"accepted": taken.accepted, "duplicates": taken.duplicates}
+
+
+async def take_close(body: bytes, take: TakeClose, metrics: Metrics) -> dict[str, Any]:
+    try:
+        close, signature, key = fields(parse_json(body), ("close", "signature", "key"))
+        new = await take(_close(close), hex_field(key, "key", 32, 32), hex_field(signature, "signature", 64, 64))
+    except WattestError as refusal:
+        metrics.readings_refused.of(refusal.code).inc()
+        raise
+    return {"accepted": int(new), "duplicates": int(not new)}
 
 
 def _raws(value: Any) -> tuple[str, ...]:
@@ -38,23 +68,15 @@ def _raws(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-async def post_day(call: Call) -> Answer:
-    """A signed close of one device's UTC day: validators attest against it."""
-    value = parse_json(await read_body(call.request, MAX_CLOSE_BYTES))
-    close, signature, key = fields(value, ("close", "signature", "key"))
+def _close(close: Any) -> Close:
     if not isinstance(close, list) or len(close) != 6:
         raise BadJson(why="close must be [device, day, last_seq, count, head_hash, readings_root]")
     device, day, last_seq, count, head_hash, readings_root = close
-    new = await call.services.take_close(
-        Close(
-            integer_field(device, "device", 2**32 - 1),
-            integer_field(day, "day", 2**32 - 1),
-            integer_field(last_seq, "last_seq", 2**53),
-            integer_field(count, "count", DAY_S),
-            hex_field(head_hash, "head_hash", 32, 32),
-            hex_field(readings_root, "readings_root", 32, 32),
-        ),
-        hex_field(key, "key", 32, 32),
-        hex_field(signature, "signature", 64, 64),
+    return Close(
+        integer_field(device, "device", 2**32 - 1),
+        integer_field(day, "day", 2**32 - 1),
+        integer_field(last_seq, "last_seq", 2**53),
+        integer_field(count, "count", DAY_S),
+        hex_field(head_hash, "head_hash", 32, 32),
+        hex_field(readings_root, "readings_root", 32, 32),
     )
-    return {"accepted": int(new), "duplicates": int(not new)}
