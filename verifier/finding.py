@@ -7,11 +7,13 @@ from state.codec import Wire
 INFO = frozenset(
     {"bad_number", "bad_time", "truncated", "duplicate", "conflict", "gap", "clock_shift", "single_source"}
 )
+FROST = "climate_frost"
 HOLD = frozenset(
     {
         "clock_unknown",
         "climate_missing",
         "climate_dead",
+        FROST,
         "climate_stuck",
         "climate_range",
         "climate_replay",
