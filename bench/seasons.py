@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.fraud import Fraud, Scene, grown, idle_diesel, joint_replay, joint_scale, replayed, scaled
-from verifier.finished import Case, conclude
+from verifier.finished import Case, conclude, own_limits
 from verifier.intake import series_of
 from verifier.verdict import HISTORY_DAYS, judge_day
-from verifier.windows import Limits
+from verifier.windows import LIMITS, Limits
 
 RAMP_PPM = 1_000  # +0.1 % a day
 
@@ -146,4 +146,4 @@ def with_fraud(case: Case, fraud: Fraud, chosen: Collection[int], dice: np.rando
 def with_limits(case: Case, limits: Mapping[str, Limits]) -> Case:
     """The same case under limits that other sites set; where they say nothing, its own stay."""
     heard = [replace(said, limits=limits.get(said.witness.code, said.limits)) for said in case.heard]
-    return replace(case, heard=heard, own=limits.get(case.plant.device.technology, case.own))
+    return replace(case, heard=heard, own=own_limits(case.plant, case.grid, {**LIMITS, **limits}))

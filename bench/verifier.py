@@ -23,13 +23,15 @@ from bench.fraud import CLASSES
 from bench.seasons import SUSTAINED, ramp, single_days, spans, tally, with_limits
 from verifier.climate import Climate, parse_climate
 from verifier.file_run import DeviceEntry, Records, Run, parse_devices
-from verifier.finished import Case, balance, conclude
-from verifier.windows import LIMITS, Limits
+from verifier.finished import Case, balance, conclude, running, running_over, sound_days
+from verifier.windows import LENGTHS, PASSING_PERCENT, RESERVE_PERCENT, SHORT, Balance, Limits, exceedances, rises
 
 DAMAGED = frozenset({"CN3"})  # its record is no honest one: reported, never averaged
 ALONE = {"x1.1, 30 d", "x1.1, 90 d", "x1.2, 7 d", "x1.2, 30 d"}  # measured again under limits of other sites
-STEP_PPM = 5_000  # limits of other sites are rounded up to half a percent
+WEEK = 7
+LIGHT_PPM = 50_000  # by which a pyranometer in the field may be off over a month (WMO Guide No. 8, "good quality")
 OTHERS_PERCENT = 150  # of the highest honest exceedance of the other sites: three or four sites are few
+STEP_PPM = 5_000  # limits of other sites are rounded up to half a percent
 
 
 def main(arguments: list[str]) -> None:
@@ -109,23 +111,50 @@ def measure(case: Case, every: int, seed: int) -> dict[str, dict[str, Any]]:
 
 
 def limits_of_others(name: str, cases: dict[str, Case]) -> dict[str, Limits]:
-    """What the honest years of every other site would set: the highest exceedance by length, rounded up.
+    """What the honest records of every other site would set for the plant's own weather, rounded up.
 
-    The plant's own weather only: the open data know one site with neighbours and reanalysis.
+    Weeks and sums over all intervals: the highest, with a reserve, since a few sites have not seen everything. Months
+    and seasons of normal operation: what one honest window in twenty of the technology passes, with its reserve.
     """
-    site = name.split("-")[0]
-    highest: dict[int, int] = {}
-    for other, case in cases.items():
-        if other.split("-")[0] == site:
-            continue
-        accepted = {day for day, verdict in case.plant.verdicts.items() if verdict.verdict == "accept"}
-        own = balance(case, accepted, case.grid.expected_ppm, case.grid.known)
-        for length, _ in LIMITS["wind"].shares:
-            excess, base, full = own.excess(length)
-            top = max((excess[full] * 1_000_000 // base[full]).tolist(), default=0)
-            highest[length] = max(highest.get(length, 0), top)
-    shares = tuple((n, -(-top * OTHERS_PERCENT // 100 // STEP_PPM) * STEP_PPM) for n, top in highest.items())
-    return {"wind": Limits(shares), "solar": Limits(shares)}
+    technology = cases[name].plant.device.technology
+    others = [case for other, case in cases.items() if other.split("-")[0] != name.split("-")[0]]
+    sums = [(case.plant.device.technology, _honest(case)) for case in others]
+    whole: list[tuple[int, int]] = []
+    ran: list[tuple[int, int]] = []
+    for length in LENGTHS:
+        highest = max((exceedances(one, length) or [0])[-1] for _, (one, _, _) in sums)
+        whole.append((length, _rounded_up(highest * OTHERS_PERCENT // 100)))
+        if length in SHORT:
+            passing = max((exceedances(one, length) or [0])[-1] for _, (_, *parts) in sums for one in parts)
+        else:
+            alike = [one for kind, (_, *parts) in sums for one in parts if kind == technology]
+            # Each record's hundredths, so that a long one weighs no more than a short one.
+            seen = [part for one in alike if (part := exceedances(one, length))]
+            pooled = sorted(part[len(part) * percent // 100] for part in seen for percent in range(100))
+            passing = max(0, pooled[len(pooled) * PASSING_PERCENT // 100]) if pooled else 0
+        least = LIGHT_PPM if technology == "solar" and length not in SHORT else 0
+        ran.append((length, max(least, _rounded_up(passing * RESERVE_PERCENT // 100))))
+    top = max(rise for _, (_, *parts) in sums for one in parts for _, rise, _ in rises(one, WEEK))
+    both = Limits(tuple(whole))
+    return {
+        "wind": both,
+        "solar": both,
+        f"running {technology}": Limits(tuple(ran)),
+        "rise": Limits(((WEEK, _rounded_up(top * RESERVE_PERCENT // 100)),)),
+    }
+
+
+def _honest(case: Case) -> list[Balance]:
+    """The judged days over all intervals, and over normal operation; the same of commissioning."""
+    accepted = {day for day, verdict in case.plant.verdicts.items() if verdict.verdict == "accept"}
+    whole = balance(case, accepted, case.grid.expected_ppm, case.grid.known)
+    days = sound_days(case.plant, case.grid)
+    slots, level = case.plant.device.slots, case.own.level_ppm
+    return [whole, running(case, accepted), running_over(case.grid, slots, days[0], days[-1], set(days), level)]
+
+
+def _rounded_up(share: int) -> int:
+    return -(-share // STEP_PPM) * STEP_PPM
 
 
 def print_tables(report: dict[str, dict[str, Any]]) -> None:

@@ -28,7 +28,7 @@ from verifier.reading import SignedReading, parse_signed
 from verifier.register import check_register
 from verifier.review import WeighedDay, review_step, span, weigh
 from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, Outcome, judge_day
-from verifier.windows import Limits
+from verifier.windows import OwnLimits
 
 GRIDS = 512  # days kept on their grid, some 10 kB each: the history of a dozen devices
 WEIGHED = 8_192  # days kept as their windows see them, some 500 bytes each
@@ -62,7 +62,7 @@ class Verdicts:
         self._baselines = baselines
         self._grids: OrderedDict[tuple[DeviceFacts, Close], DayReadings] = OrderedDict()
         self._weighed: OrderedDict[tuple[DeviceFacts, bytes, Close], tuple[WeighedDay, int]] = OrderedDict()
-        self._limits: OrderedDict[tuple[int, bytes], Limits] = OrderedDict()
+        self._limits: OrderedDict[tuple[int, bytes], OwnLimits] = OrderedDict()
 
     def due(self, device: Device, shares: tuple[int, ...], signed: DayClose) -> list[tuple[DayClose, int]]:
         """The days and steps that may be said something about since this close, in order."""
@@ -131,7 +131,7 @@ class Verdicts:
             _keep(self._weighed, key, found, WEIGHED)
         return found
 
-    def _limits_of(self, device: Device, facts: DeviceFacts) -> Limits:
+    def _limits_of(self, device: Device, facts: DeviceFacts) -> OwnLimits:
         """What windows may exceed: the technology's limits, raised where the plant's own commissioning went higher."""
         key = (device.id, device.profile_hash)
         found = self._limits.get(key)

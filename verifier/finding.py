@@ -8,12 +8,14 @@ INFO = frozenset(
     {"bad_number", "bad_time", "truncated", "duplicate", "conflict", "gap", "clock_shift", "single_source"}
 )
 REGISTER = "register_differs"  # sixteen letters, the most that a reason on the ledger may have
+FROST = "climate_frost"
 HOLD = frozenset(
     {
         REGISTER,
         "clock_unknown",
         "climate_missing",
         "climate_dead",
+        FROST,
         "climate_stuck",
         "climate_range",
         "climate_replay",

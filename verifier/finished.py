@@ -5,7 +5,7 @@ a sensor, and refuses what the plant's own sensors were forged to allow.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from msgspec import structs
@@ -14,18 +14,17 @@ from state.units import DAY_S
 from verifier import climate, neighbours, scores, solar, wind, wind_clock, windows
 from verifier.climate import Climate
 from verifier.device import DeviceFacts
-from verifier.finding import HOLD, MODEL, PHYSICS, Finding, any_of, codes
-from verifier.intake import COLDEST_CENTI_C, HOTTEST_CENTI_C, DayReadings, Flags, Ints, Series, series_of
+from verifier.finding import FROST, HOLD, MODEL, PHYSICS, Finding, any_of, codes
+from verifier.intake import DayReadings, Flags, Ints, Series, series_of
 from verifier.ladder import FinalVerdict, climb
 from verifier.link import Witness
 from verifier.profile import Profile
 from verifier.verdict import DayVerdict, combine
 from verifier.wind import WindCurve
-from verifier.windows import Balance, Flag, Limits
+from verifier.windows import Balance, Flag, Limits, OwnLimits
 
-FROST_CENTI_C = 200  # median of a day: wet air freezes onto an anemometer from about 2 C down
 RELEASABLE = frozenset(
-    {"climate_missing", "climate_dead", "climate_stuck", "climate_range", "climate_replay", "baseline_range"}
+    {"climate_missing", "climate_dead", "climate_stuck", "climate_range", "climate_replay", FROST, "baseline_range"}
 )
 
 
@@ -67,7 +66,7 @@ class Case:
     grid: Grid
     hours: Mapping[int, int]  # whole hours (s) that a wind logger is behind independent wind, by day
     heard: Sequence[Spoken]
-    own: Limits  # for the plant's own weather
+    own: OwnLimits  # for the plant's own weather
 
 
 def grid_of(plant: Plant) -> Grid:
@@ -101,9 +100,19 @@ def case_of(
     return Case(plant, grid, hours, heard, own_limits(plant, grid, limits))
 
 
-def own_limits(plant: Plant, grid: Grid, limits: Mapping[str, Limits] = windows.LIMITS) -> Limits:
+def own_limits(plant: Plant, grid: Grid, limits: Mapping[str, Limits] = windows.LIMITS) -> OwnLimits:
     """For the plant's own weather: its technology's, raised where its honest commissioning went higher."""
-    return _widened(limits[plant.device.technology], plant, grid, grid.expected_ppm, grid.known)
+    whole = _widened(limits[plant.device.technology], plant, grid, grid.expected_ppm, grid.known)
+    usual = limits[f"running {plant.device.technology}"]
+    slots, days = plant.device.slots, sound_days(plant, grid)
+    if not days:
+        return OwnLimits(whole, usual, limits["rise"])
+    ran = running_over(grid, slots, days[0], days[-1], set(days), 1_000_000)
+    expected = int(ran.expected.sum())
+    level_ppm = int(ran.claimed.sum()) * 1_000_000 // expected if expected else 1_000_000
+    levelled = running_over(grid, slots, days[0], days[-1], set(days), level_ppm)
+    rise = windows.widened_rise(limits["rise"], levelled)
+    return OwnLimits(whole, windows.widened_running(usual, levelled), rise, level_ppm)
 
 
 def conclude(case: Case) -> list[tuple[DayReadings, FinalVerdict]]:
@@ -175,6 +184,20 @@ def balance(case: Case, counting: Collection[int], expected_ppm: Ints, known: Fl
     return _balance_of(case.grid, case.plant.device.slots, min(judged), max(judged), counting, expected_ppm, known, cut)
 
 
+def running(case: Case, counting: Collection[int]) -> Balance:
+    """`balance` of the plant's own weather over normal operation."""
+    judged = case.plant.verdicts
+    return running_over(case.grid, case.plant.device.slots, min(judged), max(judged), counting, case.own.level_ppm)
+
+
+def running_over(grid: Grid, slots: int, first: int, last: int, counting: Collection[int], level_ppm: int) -> Balance:
+    counted = np.array([day in counting for day in grid.days.tolist()], dtype=np.bool_)
+    power_ppm = grid.series.power_ppm
+    return windows.running_balance(
+        first, last, grid.days, power_ppm, grid.expected_ppm, grid.known, counted, slots, level_ppm
+    )
+
+
 def _balance_of(
     grid: Grid,
     slots: int,
@@ -191,11 +214,16 @@ def _balance_of(
 
 def _widened(limits: Limits, plant: Plant, grid: Grid, expected_ppm: Ints, known: Flags) -> Limits:
     """By the sound days of commissioning."""
-    slots = plant.device.slots
-    days = grid.days[grid.commissioning.reshape(-1, slots).all(axis=1)].tolist()
+    slots, days = plant.device.slots, sound_days(plant, grid)
     if not days:
         return limits
     return windows.widened(limits, _balance_of(grid, slots, days[0], days[-1], set(days), expected_ppm, known, True))
+
+
+def sound_days(plant: Plant, grid: Grid) -> list[int]:
+    """Whole days of commissioning in which the baseline found no fault."""
+    days: list[int] = grid.days[grid.commissioning.reshape(-1, plant.device.slots).all(axis=1)].tolist()
+    return days
 
 
 def _reviewed(case: Case, place: int, verdict: DayVerdict, asked: Sequence[tuple[Spoken, Balance]]) -> DayVerdict:
@@ -210,36 +238,32 @@ def _reviewed(case: Case, place: int, verdict: DayVerdict, asked: Sequence[tuple
         percent = windows.contradicted(balance, one.limits, day)
         if percent is not None:
             against.append(Finding(one.witness.code, 0, percent, one.limits.share(windows.DAY) // 10_000))
-    broken = any_of(found, RELEASABLE) or _frost(case, place)  # then what the model says rests on that sensor
+    broken = any_of(found, RELEASABLE)  # then what the model says rests on that sensor
     excused = RELEASABLE | (MODEL if broken else frozenset())
     if not against and any_of(found, excused) and _vouched(case, place, [one for one, _ in heard]):
         found = [structs.replace(finding, info=True) if finding.code in excused else finding for finding in found]
     return _with(verdict, [*found, *against])
 
 
-def _frost(case: Case, place: int) -> bool:
-    """Whether a wind plant's day was cold enough to freeze its anemometer, which then reads less than the wind."""
-    temperature = case.plant.days[place].temperature_centi_c
-    measured = np.sort(temperature[(temperature >= COLDEST_CENTI_C) & (temperature <= HOTTEST_CENTI_C)])
-    return (
-        case.plant.device.technology == "wind"
-        and len(measured) > 0
-        and int(measured[len(measured) // 2]) <= FROST_CENTI_C
-    )
-
-
 def _vouched(case: Case, place: int, heard: Sequence[Spoken]) -> bool:
     """Whether the day fits, if in every interval the kinder of its own weather and its neighbours is believed."""
     profile, slots = case.plant.profile, case.plant.device.slots
+    if not any(one.witness.code == neighbours.CODE for one in heard):
+        return False
     part = slice(place * slots, (place + 1) * slots)
+    expected, known = _kinder(case, heard, part)
+    score = scores.score(case.grid.series.power_ppm[part], expected, known, unseen_claims=True)
+    return scores.exceeded(score, profile.tolerances, slots) is None
+
+
+def _kinder(case: Case, heard: Sequence[Spoken], part: slice) -> tuple[Ints, Flags]:
+    """Of the intervals in `part`: what own weather or neighbours let expect, whichever is more."""
     grid = case.grid
     expected, known = np.where(grid.known[part], grid.expected_ppm[part], 0), grid.known[part]
-    neighbourly = [one.witness for one in heard if one.witness.code == neighbours.CODE]
-    for witness in neighbourly:
+    for witness in (one.witness for one in heard if one.witness.code == neighbours.CODE):
         expected = np.where(witness.known[part], np.maximum(expected, witness.expected_ppm[part]), expected)
         known = known | witness.known[part]
-    score = scores.score(grid.series.power_ppm[part], expected, known, unseen_claims=True)
-    return bool(neighbourly) and scores.exceeded(score, profile.tolerances, slots) is None
+    return expected, known
 
 
 def _with(verdict: DayVerdict, found: Sequence[Finding]) -> DayVerdict:
@@ -257,19 +281,34 @@ def _flags(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
     """Windows over accepted days; a week also counts those that the model or a witness refused.
 
     A week of x1.2 of which half is refused by the day is still a week of x1.2; a month keeps to what may be certified.
-    Days that a neighbour cleared say nothing of the plant's own sensors.
+    Days that a neighbour cleared are weighed by what cleared them, since their own sensor was broken.
     """
     standing = {day for day, verdict in verdicts.items() if verdict.verdict == "accept"}
-    asked = {day for day, verdict in verdicts.items() if not any_of(verdict.findings, PHYSICS | HOLD)}
+    asked = {day for day, verdict in verdicts.items() if not any_of(verdict.findings, PHYSICS | HOLD - {FROST})}
     cleared = {day for day in asked if any(f.info and f.code in MODEL | HOLD for f in verdicts[day].findings)}
+    case = _with_kinder(case, cleared)
     flags: list[Flag] = []
     for days, lengths in ((asked, windows.SHORT), (standing, windows.LONG)):
         for one in case.heard:
             over = balance(case, days, one.witness.expected_ppm, one.witness.known)
             flags += windows.flags_of(over, one.limits, lengths, one.witness.code)
-        own = balance(case, days - cleared, case.grid.expected_ppm, case.grid.known)
-        flags += windows.flags_of(own, case.own, lengths)
-    return [*flags, *windows.ramp_flags(own, case.own)]
+        own = balance(case, days, case.grid.expected_ppm, case.grid.known)
+        flags += windows.flags_of(own, case.own.whole, lengths)
+    flags += windows.running_flags(running(case, asked), case.own)
+    return [*flags, *windows.ramp_flags(own, case.own.whole)]
+
+
+def _with_kinder(case: Case, cleared: Collection[int]) -> Case:
+    """The case with the kinder expectation on the days of `cleared`."""
+    if not cleared:
+        return case
+    grid, slots = case.grid, case.plant.device.slots
+    expected, known = grid.expected_ppm.copy(), grid.known.copy()
+    for place, day in enumerate(grid.days.tolist()):
+        if day in cleared:
+            part = slice(place * slots, (place + 1) * slots)
+            expected[part], known[part] = _kinder(case, case.heard, part)
+    return replace(case, grid=replace(grid, expected_ppm=expected, known=known))
 
 
 def _by_day(flags: Sequence[Flag], first: int, last: int) -> dict[int, list[Flag]]:

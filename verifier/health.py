@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from verifier.device import INSOLATION_CHANNEL, WIND_CHANNEL, DeviceFacts
-from verifier.finding import Finding
+from verifier.finding import FROST, Finding
 from verifier.intake import (
     COLDEST_CENTI_C,
     HOTTEST_CENTI_C,
@@ -32,6 +32,7 @@ GALE_MM_S = 75_000
 DARK_LIGHT_MW = -5_000  # pyranometers read slightly below zero at night
 STUCK_LIGHT_MW = 20_000
 STUCK_WIND_MM_S = 500
+FROST_CENTI_C = 200  # median of a day: wet air freezes onto an anemometer from about 2 C down
 REPLAY_VALUES = 12  # distinct climate values that a copied day must share
 
 
@@ -56,6 +57,19 @@ def check(
         findings += _stuck(device, climate, missing, power)
         findings += _replay(device, climate, missing, earlier)
     return findings
+
+
+def frost(device: DeviceFacts, day: DayReadings) -> list[Finding]:
+    """Whether a turbine's day was cold enough to freeze its anemometer: asked only of a day that the model refuses.
+
+    What a frozen anemometer lets expect is no evidence against the claim, and none for it.
+    """
+    temperature = day.temperature_centi_c
+    measured = np.sort(temperature[(temperature >= COLDEST_CENTI_C) & (temperature <= HOTTEST_CENTI_C)])
+    if device.technology != "wind" or not len(measured):
+        return []
+    middle = int(measured[len(measured) // 2])
+    return [Finding(FROST, 0, middle // 100, FROST_CENTI_C // 100)] if middle <= FROST_CENTI_C else []
 
 
 def _out_of_range(device: DeviceFacts, climate: Ints) -> Flags:

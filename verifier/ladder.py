@@ -7,7 +7,7 @@ less than 1, and a false alarm of a long window costs an honest plant a tenth at
 
 from collections.abc import Sequence
 
-from state.attestation import STEP_DAYS
+from state.attestation import PROMPT, STEP_DAYS
 from state.codec import Wire
 from verifier.finding import RAMP, Finding, codes
 from verifier.verdict import DayVerdict, Outcome
@@ -49,7 +49,7 @@ def climb(day: int, verdict: DayVerdict, flags: Sequence[Flag], last: int) -> Fi
             verdict.findings,
         )
     over = [flag for flag in flags if flag.end - flag.length < day <= flag.end and day not in flag.spared]
-    soon = [flag for flag in over if flag.end <= day + PROMPT_DAYS]
+    soon = [flag for flag in over if flag.end <= day + PROMPT_DAYS and not flag.lightly]
     prompt_wh = 0 if soon else energy_wh * PROMPT_BASIS_POINTS // 10_000
     rest_wh = energy_wh - prompt_wh
     if not over:
@@ -62,6 +62,8 @@ def climb(day: int, verdict: DayVerdict, flags: Sequence[Flag], last: int) -> Fi
 def climb_step(step: int, flags: Sequence[Flag], day: int) -> tuple[Outcome, tuple[Finding, ...]]:
     """One step of the release of an accepted `day`; `flags`: all that the days up to the step's last one raise."""
     over = [flag for flag in flags if flag.end - flag.length < day <= flag.end and day not in flag.spared]
+    if step == PROMPT:
+        over = [flag for flag in over if not flag.lightly]
     if not over:
         return "accept", ()
     waits = step < len(STEP_DAYS) - 1 and all(flag.finding.code == RAMP for flag in over)

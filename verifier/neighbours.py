@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from verifier import link
+from verifier import health, link
 from verifier.device import DeviceFacts
 from verifier.finding import PHYSICS, any_of
 from verifier.intake import MISSING, DayReadings, Flags, Ints, series_of
@@ -47,6 +47,8 @@ def heard(
     broken = [day.day in verdicts and any_of(verdicts[day.day].findings, PHYSICS) for day in days]
     # An anemometer that reads exactly nothing stands in a calm or is frozen, and so may be the turbine under it.
     down |= (device.technology == "wind") & (series.wind_mm_s == 0)
+    frozen = np.repeat(np.array([bool(health.frost(device, day)) for day in days]), device.slots)
+    down |= frozen & (series.power_ppm <= IDLE_PPM)
     power = np.where(down | np.repeat(np.array(broken), device.slots), MISSING, series.power_ppm)
     places = np.minimum(np.searchsorted(series.times, times), len(series.times) - 1)
     return np.where(series.times[places] == times, power[places], MISSING)

@@ -12,11 +12,24 @@ import numpy as np
 from state.attestation import STEP_DAYS
 from state.codec import Wire
 from verifier.device import DeviceFacts
-from verifier.finding import HOLD, PHYSICS, Finding, any_of
+from verifier.finding import FROST, HOLD, PHYSICS, Finding, any_of
 from verifier.intake import DayReadings, series_of
 from verifier.ladder import LONGEST_DAYS, climb_step
 from verifier.verdict import DayVerdict, Outcome
-from verifier.windows import LONG, RAMP_DAYS, RAMP_RATIO, SHORT, Limits, Tally, balance_of, flags_of, ramp_flags, tally
+from verifier.windows import (
+    LONG,
+    RAMP_DAYS,
+    RAMP_RATIO,
+    SHORT,
+    OwnLimits,
+    Tally,
+    balance_of,
+    flags_of,
+    ramp_flags,
+    running_flags,
+    running_of,
+    tally,
+)
 
 BACK_DAYS = LONGEST_DAYS + RAMP_DAYS + RAMP_RATIO  # what a window or a ramp over a day can reach back to
 
@@ -31,7 +44,7 @@ class WeighedDay(Wire, frozen=True):
     @property
     def counts_in_weeks(self) -> bool:
         """A week of x1.2 of which half is refused by the day is still a week of x1.2."""
-        return not any_of(self.findings, PHYSICS | HOLD)
+        return not any_of(self.findings, PHYSICS | HOLD - {FROST})
 
 
 def weigh(device: DeviceFacts, day: DayReadings, verdict: DayVerdict) -> WeighedDay:
@@ -43,7 +56,7 @@ def weigh(device: DeviceFacts, day: DayReadings, verdict: DayVerdict) -> Weighed
 
 
 def review_step(
-    step: int, day: int, days: Mapping[int, WeighedDay], limits: Limits, slots: int
+    step: int, day: int, days: Mapping[int, WeighedDay], limits: OwnLimits, slots: int
 ) -> tuple[Outcome, tuple[Finding, ...]]:
     """The outcome of a step for an accepted `day`. `days`: at least those judged in `span(day, step)`."""
     first, last = span(day, step)
@@ -51,9 +64,10 @@ def review_step(
     weeks = {number: one.tally for number, one in seen.items() if one.counts_in_weeks}
     longer = {number: one.tally for number, one in seen.items() if one.verdict == "accept"}
     own = balance_of(first, last, longer, slots)
-    flags = flags_of(balance_of(first, last, weeks, slots), limits, SHORT)
-    flags += flags_of(own, limits, LONG)
-    return climb_step(step, [*flags, *ramp_flags(own, limits)], day)
+    flags = flags_of(balance_of(first, last, weeks, slots), limits.whole, SHORT)
+    flags += flags_of(own, limits.whole, LONG)
+    flags += running_flags(running_of(first, last, weeks, slots, limits.level_ppm), limits)
+    return climb_step(step, [*flags, *ramp_flags(own, limits.whole)], day)
 
 
 def span(day: int, step: int) -> tuple[int, int]:

@@ -15,14 +15,14 @@ import numpy as np
 
 from state.attestation import VERDICT_NAMES
 from state.codec import Wire
-from verifier import clock, scores
+from verifier import clock, health, scores
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
 from verifier.finding import HOLD, INFO, MODEL, PHYSICS, WITNESS, Finding, any_of, codes
 from verifier.intake import DayReadings
 from verifier.profile import Profile, View, examine, expected, noon_centi, score_of, view_of, without_night
 from verifier.wind import BIN_MM_S, WindCurve, corrected_mm_s
 
-VERIFIER_VERSION = 1  # of the rules: any change that can change a verdict raises it
+VERIFIER_VERSION = 2  # of the rules: any change that can change a verdict raises it
 HISTORY_DAYS = 40  # earlier days that a node hands to `judge_day`; an audit of a file may hand over more
 RANGE_CENTI, RANGE_KNOWN_CENTI = 600, 2_300  # sun heights beyond the baseline's: without, and with known geometry
 STRONG_PERCENT = 20  # of a day's energy in winds that the baseline never saw
@@ -120,6 +120,7 @@ def _against_baseline(device: DeviceFacts, profile: Profile | None, view: View) 
         to_wh = device.nameplate_w * device.interval_s
         values = (score.excess[index] * to_wh // 3_600_000_000, limit * to_wh // 3_600_000_000)
         found.append(Finding(code, 0, *(values if hours == 0 else (hours, values[0]))))
+        found += health.frost(device, view.day)
     return found
 
 
@@ -140,7 +141,7 @@ def _outside_range(device: DeviceFacts, profile: Profile, view: View) -> list[Fi
         outside = not profile.noon_low_centi - margin <= noon <= profile.noon_high_centi + margin
         return [Finding("baseline_range", 0, noon // 100, profile.noon_low_centi // 100)] if outside else []
     assert isinstance(profile.model, WindCurve)
-    wind = corrected_mm_s(view.series.wind_mm_s, view.series.temperature_centi_c)
+    wind = corrected_mm_s(view.series.wind_mm_s, view.series.temperature_centi_c, profile.model.gain)
     power = np.maximum(view.series.power_ppm, 0)
     strong = wind >= (profile.model.strongest + 2) * BIN_MM_S
     if int(power[strong].sum()) * 100 <= STRONG_PERCENT * int(power.sum()):

@@ -2,8 +2,9 @@
 
 A window adds up what a plant claimed and what was expected of it on the days that were neither held nor rejected.
 Weather and sensor errors cancel over days, a cheat's factor does not, so what a window may exceed falls with its
-length. The plant's own weather and every witness are asked alike. A window accuses only those of its days whose own
-week claims too much, so that an honest month beside a tampered one keeps its energy.
+length. The plant's own weather and every witness are asked alike; of the plant's own a second sum is asked too, over
+the intervals in which it ran normally (`running.py`), against its own level at commissioning. A window accuses only
+those of its days whose own week claims too much, so that an honest month beside a tampered one keeps its energy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from state.codec import Wire
+from verifier import running
 from verifier.finding import RAMP, Finding
 from verifier.intake import MISSING, Flags, Ints
 
@@ -22,6 +24,7 @@ HEARD_PERCENT = 66  # of a day's claim must lie in intervals that a witness know
 FULL_PERCENT = 66  # of a window's days must count
 FLOOR_PPM = 10_000  # of nameplate: expected energy is never taken smaller, so that calm weeks do not divide by nothing
 RESERVE_PERCENT = 115  # on top of the highest of the commissioning windows
+PASSING_PERCENT = 95  # of honest days stay under a long window's limit over normal operation
 OWN = {7: "window_7", 30: "window_30", 90: "window_90"}
 
 MOST_PPM = 250_000  # a day never counts for more excess: one wild day must not accuse its honest neighbours
@@ -29,6 +32,8 @@ BLAMED = 2  # a day is accused by a month or a season if its own week exceeds by
 
 RAMP_DAYS = 60  # an increase counts when it persists as long
 RAMP_RATIO = 30  # days of each ratio in the cumulative sum
+BEFORE_DAYS = 30  # before a week, against which it must not rise too far
+LEAST_LEVEL_PPM = 900_000  # a plant that ran at less may recover: a cleaning, a repair
 
 
 class Limits(Wire, frozen=True):
@@ -40,17 +45,37 @@ class Limits(Wire, frozen=True):
         return dict(self.shares)[length]
 
 
+class OwnLimits(Wire, frozen=True):
+    """For the plant's own weather: over all intervals, and over those of normal operation against its level."""
+
+    whole: Limits
+    running: Limits
+    rise: Limits  # of normal operation against the weeks before
+    level_ppm: int = 1_000_000  # claimed by expected energy of normal operation at commissioning
+
+
 # The highest honest exceedance of the open plants' years after commissioning, rounded up; `docs/VERIFIER.md` shows
 # each plant's own, and what is refused and blocked when a site's limits come from the other sites only.
 WIND_LIMITS = Limits(((7, 130_000), (30, 80_000), (90, 30_000)))
 SOLAR_LIMITS = Limits(((7, 110_000), (30, 55_000), (90, 25_000)))
 NEIGHBOUR_LIMITS = Limits(((DAY, 400_000), (7, 160_000), (30, 50_000), (90, 30_000)))
 REANALYSIS_LIMITS = Limits(((DAY, 900_000), (7, 250_000), (30, 100_000), (90, 60_000)))
+# Over normal operation: of weeks the highest honest one; of months and seasons, whose false alarm costs a tenth of a
+# day, what one honest window in twenty of the technology passes, with its reserve. Light is never trusted better over a
+# month than the 5 % that a pyranometer in the field may be off (WMO Guide No. 8, "good quality").
+RUNNING_LIMITS: Mapping[str, Limits] = {
+    "wind": Limits(((7, 130_000), (30, 70_000), (90, 45_000))),
+    "solar": Limits(((7, 130_000), (30, 50_000), (90, 35_000))),
+}
+RISE_LIMITS = Limits(((7, 120_000),))
 LIMITS: Mapping[str, Limits] = {
     "wind": WIND_LIMITS,
     "solar": SOLAR_LIMITS,
     "neighbour": NEIGHBOUR_LIMITS,
     "reanalysis": REANALYSIS_LIMITS,
+    "running wind": RUNNING_LIMITS["wind"],
+    "running solar": RUNNING_LIMITS["solar"],
+    "rise": RISE_LIMITS,
 }
 
 
@@ -63,12 +88,15 @@ class Balance:
     expected: Ints
     counted: Flags
     slots: int
+    floor_ppm: int = FLOOR_PPM
+    least_ppm: int = 0  # of nameplate, expected over a window that may speak
 
     def excess(self, length: int) -> tuple[Ints, Ints, Flags]:
         """For every day as the window's last: excess, the energy it is measured by, and whether enough days count."""
         days = _trailing(self.counted.astype(np.int64), length)
         claimed, expected = (_trailing(column, length) for column in (self.claimed, self.expected))
-        return claimed - expected, expected + FLOOR_PPM * self.slots * days, days * 100 >= FULL_PERCENT * length
+        full = (days * 100 >= FULL_PERCENT * length) & (expected >= self.least_ppm * self.slots * length)
+        return claimed - expected, np.maximum(expected + self.floor_ppm * self.slots * days, 1), full
 
 
 class Flag(Wire, frozen=True):
@@ -78,6 +106,7 @@ class Flag(Wire, frozen=True):
     length: int
     finding: Finding
     spared: frozenset[int] = frozenset()
+    lightly: bool = False  # it refuses what is withheld, however soon it ends
 
 
 class Tally(Wire, frozen=True):
@@ -86,22 +115,38 @@ class Tally(Wire, frozen=True):
     claimed: int  # a wild day cut to `MOST_PPM` above what was expected
     expected: int
     speaks: bool  # whether enough of its claim lies in intervals with an expectation
+    ran_claimed: int = 0  # the same of the intervals of normal operation
+    ran_expected: int = 0
 
 
 def tally(power_ppm: Ints, expected_ppm: Ints, known: Flags) -> Tally:
     """Of one day's intervals."""
-    heard, expected, speaks = _sums(power_ppm, expected_ppm, known, len(power_ppm))
-    return Tally(int(_cut(heard, expected, len(power_ppm))[0]), int(expected[0]), bool(speaks[0]))
+    slots = len(power_ppm)
+    heard, expected, speaks = _sums(power_ppm, expected_ppm, known, slots)
+    ran = _running(power_ppm, expected_ppm, known, slots)
+    whole = int(_cut(heard, expected, slots)[0]), int(expected[0]), bool(speaks[0])
+    return Tally(*whole, *(int(column[0]) for column in ran))
 
 
 def balance_of(first: int, last: int, tallies: Mapping[int, Tally], slots: int) -> Balance:
     """`tallies`: of the days that count, by day; those that do not speak, or lie outside, are left out."""
-    columns = [np.zeros(last - first + 1, dtype=np.int64) for _ in range(3)]
-    for day, one in tallies.items():
-        if one.speaks and first <= day <= last:
-            for column, value in zip(columns, (one.claimed, one.expected, 1), strict=True):
-                column[day - first] = value
-    return Balance(first, columns[0], columns[1], columns[2] > 0, slots)
+    chosen = {day: one for day, one in tallies.items() if one.speaks and first <= day <= last}
+    sums = [(one.claimed, one.expected) for one in chosen.values()]
+    return Balance(first, *_columns(first, last, list(chosen), sums), slots)
+
+
+def running_of(first: int, last: int, tallies: Mapping[int, Tally], slots: int, level_ppm: int) -> Balance:
+    """The same over normal operation, at the plant's level."""
+    chosen = {day: one for day, one in tallies.items() if one.speaks and first <= day <= last}
+    sums = [(one.ran_claimed, one.ran_expected * level_ppm // 1_000_000) for one in chosen.values()]
+    return Balance(first, *_columns(first, last, list(chosen), sums), slots, 0, running.LEAST_PPM)
+
+
+def _columns(first: int, last: int, days: Sequence[int], sums: Sequence[tuple[int, int]]) -> tuple[Ints, Ints, Flags]:
+    claimed, expected, counted = (np.zeros(last - first + 1, dtype=np.int64) for _ in range(3))
+    for day, (was, should) in zip(days, sums, strict=True):
+        claimed[day - first], expected[day - first], counted[day - first] = was, should, 1
+    return claimed, expected, counted > 0
 
 
 def balance(
@@ -128,6 +173,34 @@ def balance(
     return Balance(first, columns[0], columns[1], columns[2] > 0, slots)
 
 
+def running_balance(
+    first: int,
+    last: int,
+    days: Ints,
+    power_ppm: Ints,
+    expected_ppm: Ints,
+    known: Flags,
+    counted: Flags,
+    slots: int,
+    level_ppm: int,
+) -> Balance:
+    """`balance` over normal operation, at the plant's level."""
+    claimed, expected = _running(power_ppm, expected_ppm, known, slots)
+    chosen = counted & _sums(power_ppm, expected_ppm, known, slots)[2] & (days >= first) & (days <= last)
+    columns = [np.zeros(last - first + 1, dtype=np.int64) for _ in range(3)]
+    levelled = expected * level_ppm // 1_000_000
+    for column, values in zip(columns, (claimed, levelled, np.ones(len(days), dtype=np.int64)), strict=True):
+        column[days[chosen] - first] = values[chosen]
+    return Balance(first, columns[0], columns[1], columns[2] > 0, slots, 0, running.LEAST_PPM)
+
+
+def _running(power_ppm: Ints, expected_ppm: Ints, known: Flags, slots: int) -> tuple[Ints, Ints]:
+    """Claimed, a wild day cut as always, and expected energy of normal operation by day."""
+    rows = (power_ppm.reshape(-1, slots), expected_ppm.reshape(-1, slots), known.reshape(-1, slots))
+    claimed, expected = running.sums(*rows)
+    return np.minimum(claimed, expected + MOST_PPM * expected // 1_000_000), expected
+
+
 def _sums(power_ppm: Ints, expected_ppm: Ints, known: Flags, slots: int) -> tuple[Ints, Ints, Flags]:
     """By day: what was claimed and expected where both are known, and whether that is enough of the day's claim."""
     both = (known & (power_ppm != MISSING)).reshape(-1, slots)
@@ -146,13 +219,41 @@ def widened(limits: Limits, commissioning: Balance) -> Limits:
     """The limits, raised where the honest commissioning windows themselves went higher."""
     shares = []
     for length, share in limits.shares:
-        excess, base, full = commissioning.excess(length)
-        highest = max((excess[full] * 1_000_000 // base[full]).tolist(), default=0)
+        highest = max(exceedances(commissioning, length), default=0)
         shares.append((length, max(share, highest * RESERVE_PERCENT // 100)))
     return Limits(tuple(shares))
 
 
-def flags_of(one: Balance, limits: Limits, lengths: Sequence[int] = LENGTHS, code: str = "") -> list[Flag]:
+def widened_running(limits: Limits, commissioning: Balance) -> Limits:
+    """The same over normal operation; of long windows one honest day in twenty may pass."""
+    shares = []
+    for length, share in limits.shares:
+        seen = exceedances(commissioning, length)
+        if length in SHORT:
+            reached = max(seen, default=0) * RESERVE_PERCENT // 100
+        else:
+            reached = seen[len(seen) * PASSING_PERCENT // 100] if seen else 0
+        shares.append((length, max(share, reached)))
+    return Limits(tuple(shares))
+
+
+def widened_rise(limits: Limits, commissioning: Balance) -> Limits:
+    shares = []
+    for length, share in limits.shares:
+        highest = max((rise for _, rise, _ in rises(commissioning, length)), default=0)
+        shares.append((length, max(share, highest * RESERVE_PERCENT // 100)))
+    return Limits(tuple(shares))
+
+
+def exceedances(one: Balance, length: int) -> list[int]:
+    """Share (ppm) by which each full window claims more than expected, in ascending order."""
+    excess, base, full = one.excess(length)
+    return sorted((excess[full] * 1_000_000 // base[full]).tolist())
+
+
+def flags_of(
+    one: Balance, limits: Limits, lengths: Sequence[int] = LENGTHS, code: str = "", lightly: bool = False
+) -> list[Flag]:
     """Windows whose claims nobody's weather explains; `code` names the witness, else the plant's own is named."""
     flags = []
     for length in lengths:
@@ -163,10 +264,43 @@ def flags_of(one: Balance, limits: Limits, lengths: Sequence[int] = LENGTHS, cod
         spared = _spared(one, share // BLAMED) if length in LONG else frozenset()
         for place in np.flatnonzero(over).tolist():
             percent = int(excess[place]) * 100 // int(base[place])
-            flags.append(
-                Flag(one.first + place, length, Finding(code or OWN[length], 0, percent, share // 10_000), spared)
-            )
+            finding = Finding(code or OWN[length], 0, percent, share // 10_000)
+            flags.append(Flag(one.first + place, length, finding, spared, lightly))
     return flags
+
+
+def running_flags(ran: Balance, limits: OwnLimits) -> list[Flag]:
+    """Over normal operation. A long window's limit is one that honest days pass too, so it refuses lightly."""
+    short = flags_of(ran, limits.running, SHORT) + _rise_flags(ran, limits.rise)
+    return short + flags_of(ran, limits.running, LONG, lightly=True)
+
+
+def _rise_flags(ran: Balance, limits: Limits) -> list[Flag]:
+    """Weeks that run too far above the plant's own month before them: weather and seasons rise slower."""
+    flags = []
+    for length, share in limits.shares:
+        for place, rise, reference in rises(ran, length):
+            if rise > share:
+                base = int(ran.excess(length)[1][place])
+                percent = int(ran.excess(length)[0][place]) * 100 // base
+                allowed = (reference * (1_000_000 + share) // 1_000_000 - 1_000_000) // 10_000
+                flags.append(Flag(ran.first + place, length, Finding(OWN[length], 0, percent, allowed)))
+    return flags
+
+
+def rises(ran: Balance, length: int) -> list[tuple[int, int, int]]:
+    """Place of each full window's last day, its rise (ppm) above the month before it, and the level of that month."""
+    excess, base, full = ran.excess(length)
+    month, month_base, month_full = ran.excess(BEFORE_DAYS)
+    found = []
+    for place in np.flatnonzero(full).tolist():
+        before = place - length
+        known = before >= 0 and month_full[before]
+        reference = 1_000_000 + int(month[before]) * 1_000_000 // int(month_base[before]) if known else 1_000_000
+        reference = max(reference, LEAST_LEVEL_PPM)
+        level = 1_000_000 + int(excess[place]) * 1_000_000 // int(base[place])
+        found.append((place, level * 1_000_000 // reference - 1_000_000, reference))
+    return found
 
 
 def contradicted(witness: Balance, limits: Limits, day: int) -> int | None:
@@ -198,7 +332,7 @@ def ramp_flags(own: Balance, limits: Limits) -> list[Flag]:
 def _spared(one: Balance, share: int) -> frozenset[int]:
     """Days whose own week, three days on either side, exceeds by no more than `share`."""
     claimed, expected, days = (_around(column) for column in (one.claimed, one.expected, one.counted.astype(np.int64)))
-    mild = claimed - expected <= share * (expected + FLOOR_PPM * one.slots * days) // 1_000_000
+    mild = claimed - expected <= share * (expected + one.floor_ppm * one.slots * days) // 1_000_000
     return frozenset((np.flatnonzero(mild) + one.first).tolist())
 
 

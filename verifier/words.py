@@ -20,6 +20,7 @@ GENERAL = {
     "climate_missing": "Too much of the energy comes from intervals without wind or light readings.",
     "climate_dead": "The wind or light sensor reads nothing while the plant runs: it seems to be dead.",
     "climate_stuck": "The wind or light sensor repeats one value for hours: it seems to be stuck.",
+    "climate_frost": "It was cold enough to freeze the wind sensor, which then reads less than the wind that blew.",
     "climate_range": "A wind, light or temperature reading is outside what exists outdoors.",
     "climate_replay": "The wind or light readings of this day are a copy of an earlier day.",
     "too_perfect": "Power and weather agree better than any real plant does: one was computed from the other.",
@@ -46,6 +47,7 @@ GENERAL = {
 NUMBERS = {
     "climate_missing": "{value} % of the day's energy has no weather beside it; {limit} % would be let pass.",
     "climate_stuck": "One value was repeated for {value} minutes.",
+    "climate_frost": "The day's middle temperature was {value} C.",
     "climate_replay": "It is the weather of {value_day}.",
     "baseline_poor": "On the commissioning days, power and expectation differ by {value} % of the energy.",
     "over_nameplate": "At {at} UTC it claimed {value_power}; its nameplate is {limit_power}.",

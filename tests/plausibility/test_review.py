@@ -14,11 +14,12 @@ from verifier.finished import Plant, case_of, conclude
 from verifier.ladder import climb_step
 from verifier.review import WeighedDay, review_step, span, weigh
 from verifier.verdict import judge_day
-from verifier.windows import LIMITS, WIND_LIMITS, Flag, Tally
+from verifier.windows import LIMITS, RISE_LIMITS, RUNNING_LIMITS, WIND_LIMITS, Flag, OwnLimits, Tally
 
 FIRST, SLOTS = 1_000, 144
 FULL = 300_000 * SLOTS  # a day at 30 % of nameplate
 STEPS = (PROMPT, D30, D90)
+OWN = OwnLimits(WIND_LIMITS, RUNNING_LIMITS["wind"], RISE_LIMITS)
 
 
 def made(factors: list[float]) -> dict[int, WeighedDay]:
@@ -29,7 +30,7 @@ def made(factors: list[float]) -> dict[int, WeighedDay]:
 
 
 def outcomes(days: dict[int, WeighedDay], day: int) -> list[tuple[str, set[str]]]:
-    found = [review_step(step, day, days, WIND_LIMITS, SLOTS) for step in STEPS]
+    found = [review_step(step, day, days, OWN, SLOTS) for step in STEPS]
     return [(outcome, {finding.code for finding in findings}) for outcome, findings in found]
 
 
@@ -79,7 +80,7 @@ def test_nothing_beyond_the_steps_own_days_matters(later: list[float], earlier: 
     days = {first + place: one for place, one in enumerate(made(inside).values())}
     noise = {last + 1 + place: one for place, one in enumerate(made(later).values())}
     noise |= {first - 1 - place: one for place, one in enumerate(made(earlier).values())}
-    assert review_step(step, day, days, WIND_LIMITS, SLOTS) == review_step(step, day, days | noise, WIND_LIMITS, SLOTS)
+    assert review_step(step, day, days, OWN, SLOTS) == review_step(step, day, days | noise, OWN, SLOTS)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.15, 1.3])

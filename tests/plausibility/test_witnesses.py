@@ -53,7 +53,7 @@ def test_a_neighbour_clears_what_a_frozen_anemometer_accuses() -> None:
     slow = DAYS[PLACE].wind_mm_s * 3 // 4
     assert final(changed(PLACE, wind_mm_s=slow))[PLACE].verdict == "reject"  # at 12 C and more nothing freezes
     frost = changed(PLACE, wind_mm_s=slow, temperature_centi_c=np.full(TURBINE.slots, -150, dtype=np.int64))
-    assert final(frost, others=())[PLACE].verdict == "reject"
+    assert final(frost, others=())[PLACE].verdict == "hold"
     cleared = final(frost)[PLACE]
     assert cleared.verdict == "accept"
     assert "model_day" in cleared.reasons
@@ -68,9 +68,9 @@ def test_a_neighbour_releases_what_is_held_for_a_dead_anemometer() -> None:
 def test_a_neighbour_clears_no_fraud_of_a_day() -> None:
     cold = {"temperature_centi_c": np.full(TURBINE.slots, -150, dtype=np.int64)}
     lifted = changed(PLACE, power_w=np.minimum(DAYS[PLACE].power_w * 3 // 2, 1_990_000), **cold)
-    assert final(lifted)[PLACE].verdict == "reject"
+    assert final(lifted)[PLACE].accepted_wh == 0
     shifted = changed(PLACE, power_w=np.roll(DAYS[PLACE].power_w, 36), **cold)
-    assert final(shifted)[PLACE].verdict == final(shifted, others=())[PLACE].verdict == "reject"
+    assert final(shifted)[PLACE].accepted_wh == final(shifted, others=())[PLACE].accepted_wh == 0
 
 
 def test_power_and_wind_forged_together_are_contradicted_by_the_neighbour() -> None:
@@ -217,7 +217,8 @@ def test_the_farm_of_la_haute_borne_is_read_on_its_own_clock() -> None:
         energy_wh = sum(verdict.energy_wh for _, verdict in judged)
         shares.append(100 * sum(verdict.accepted_wh for _, verdict in judged) / energy_wh)
     assert min(shares) >= 97.5
-    assert sum(shares) / len(shares) >= 99
+    # Over all open plants the mean is 99.2 (docs/VERIFIER.md); here one day of ice on all three waits for a witness.
+    assert sum(shares) / len(shares) >= 98.5
 
 
 def text_of(path: Path) -> list[str]:
