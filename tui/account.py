@@ -69,6 +69,14 @@ def accounts_in(home: Path, purpose: str = "wallet") -> list[Account]:
     return [Account(name, key_path(keys, name), file) for name, file in found if file.purpose == purpose]
 
 
+def governance_keys(home: Path) -> list[Account]:
+    """Keys that vote for an organisation: of this home, and of the nodes that a test network has beside it."""
+    homes = [home]
+    if (home.parent / "testnet.json").is_file():
+        homes += sorted(path for path in home.parent.glob("node*") if path.is_dir())
+    return [account for each in homes for account in accounts_in(each, "governance")]
+
+
 def introduce(client: "NodeClient", account: Account) -> Account:
     """Ask the ledger who that is. NodeUnreachable."""
     found = client.participant_of_key(account.public)

@@ -25,23 +25,22 @@ PAGE = 200
 DAY_S = 86_400
 SOON_S = 30 * DAY_S  # what ends within a month is marked
 
-GROUPS = (Column("group", 26), Column("certificates", 14, right=True), Column("energy", 11, right=True),
-          Column("first ends", 10))  # fmt: skip
+GROUPS = (
+    Column("group", 26),
+    Column("certificates", 14, right=True),
+    Column("energy", 11, right=True),
+    Column("first ends", 10),
+)
 RANGES = (
-    Column("number", 52),
-    Column("plant", 22),
+    Column("number", 49),
+    Column("plant", 18),
     Column("produced", 10),
-    Column("certificates", 13, right=True),
-    Column("energy", 10, right=True),
-    Column("status", 8),
+    Column("count", 9, right=True),
+    Column("energy", 9, right=True),
+    Column("status", 7),
 )
 STATEMENTS = (Column("statement", 18), Column("retired", 19), Column("certificates", 13, right=True))
-ENTRIES = (
-    Column("time", 20),
-    Column("what", 40),
-    Column("certificates", 14, right=True),
-    Column("money", 16, right=True),
-)
+ENTRIES = (Column("time", 11), Column("certificates", 12, right=True), Column("money", 12, right=True), Column("what"))
 
 
 @dataclass(frozen=True)
@@ -105,12 +104,12 @@ class HolderScreen(CabinetScreen):
                 Line(
                     f"{entry.height}-{len(entries) - place}",
                     (
-                        ledger_time(entry.time_ms).removesuffix(" UTC"),
-                        entry.what,
+                        ledger_time(entry.time_ms)[5:16],
                         f"{entry.certificates:+,} {entry.unit}" if entry.certificates else "",
                         money(entry.money, entry.currency) if entry.money else "",
+                        entry.what,
                     ),
-                    (entry.time_ms, entry.what.casefold(), entry.certificates, entry.money),
+                    (entry.time_ms, entry.certificates, entry.money, entry.what.casefold()),
                 )
                 for place, entry in enumerate(entries)
             ],

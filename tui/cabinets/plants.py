@@ -23,15 +23,15 @@ from tui.widgets.texts import TextPanel
 from tui.words import clock, counted, date, energy, moment, money, power
 
 COLUMNS = (
-    Column("plant", 24),
-    Column("readings up to", 16),
-    Column("power", 9, right=True),
-    Column("newest day", 22),
-    Column("certified", 10, right=True),
-    Column("in review", 10, right=True),
-    Column("held", 9, right=True),
-    Column("refused", 9, right=True),
-    Column("stock", 12, right=True),
+    Column("plant", 21),
+    Column("last reading", 12),
+    Column("power", 8, right=True),
+    Column("newest day", 15),
+    Column("certified", 9, right=True),
+    Column("in review", 9, right=True),
+    Column("held", 8, right=True),
+    Column("refused", 8, right=True),
+    Column("stock", 9, right=True),
 )
 WORD = {
     ACCEPT: ("accepted", "good"),
@@ -245,9 +245,9 @@ def _line(plant: PlantPicture, stock: int | None) -> Line:
         key=str(plant.device),
         cells=(
             plant.name,
-            moment(plant.timestamp) if plant.timestamp else "no reading yet",
+            moment(plant.timestamp)[5:] if plant.timestamp else "none yet",
             power(plant.power_w) if plant.timestamp else "",
-            f"{date(newest.day)} {word}" if newest else word,
+            f"{date(newest.day)[5:]} {word}" if newest else word,
             *(energy(value) if value else "–" for value in energies),
             f"{stock:,} {plant.unit}" if stock else "–",
         ),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.deeds.deed import Deed, Mistake
-from tui.deeds.form import Field, Form, Values, whole
+from tui.deeds.form import Field, Form, Values, signed_in, whole
 from tui.deeds.people import find_participant
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def retire_form(number: str, quantity: int, account: "Account") -> Form:
     )
 
 
-def _transfer(client: "NodeClient", account: "Account", values: Values) -> Deed:
+def _transfer(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
     from node.wallet import transfer
 
-    to = find_participant(client, values["to"])
+    account, to = signed_in(given), find_participant(client, values["to"])
     if to["id"] == account.id:
         raise Mistake("receiver: that is you; nothing would move.")
     chosen = _chosen(client, account, values)
@@ -58,9 +58,10 @@ def _transfer(client: "NodeClient", account: "Account", values: Values) -> Deed:
     return Deed("Transfer", tuple(transfer(account.id, int(to["id"]), chosen)), notes)
 
 
-def _retire(client: "NodeClient", account: "Account", values: Values) -> Deed:
+def _retire(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
     from node.claims import retirement
 
+    account = signed_in(given)
     chosen = _chosen(client, account, values)
     points = [holding.outpoint for holding, _, _ in chosen]
     if len(set(points)) != len(points):

@@ -8,17 +8,20 @@ if TYPE_CHECKING:
     from node.client import NodeClient
     from node.keystore import PrivateKey
     from state.transaction import Action
+    from tui.account import Account
 
 FINAL_S = 60.0
 
 
 @dataclass(frozen=True)
 class Deed:
-    """`notes` help to judge the words: a name behind a number, what cannot be undone."""
+    """`notes` help to judge the words: a name behind a number, what cannot be undone. `signer` is who signs where that
+    is not the account, such as an organisation by its governance key."""
 
     title: str
     actions: "tuple[Action, ...]"
     notes: tuple[str, ...] = ()
+    signer: "Account | None" = None
 
     def words(self) -> list[str]:
         from contracts.transition import describe

@@ -27,12 +27,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Form:
-    """`make` asks the node what it needs and runs in a thread: Mistake or WattestError say what is wrong."""
+    """`make` asks the node what it needs and runs in a thread: Mistake or WattestError say what is wrong.
+
+    It is handed the account that is signed in, None where nobody is.
+    """
 
     name: str
     title: str
     fields: tuple[Field, ...]
-    make: "Callable[[NodeClient, Account, Values], Deed]"
+    make: "Callable[[NodeClient, Account | None, Values], Deed]"
     remark: str = ""
 
     def check(self, values: Values) -> None:
@@ -43,6 +46,15 @@ class Form:
                 raise Mistake(f"{each.label}: this is needed.")
             if given and each.choices and given not in each.choices:
                 raise Mistake(f"{each.label}: one of {', '.join(each.choices)}.")
+
+
+def signed_in(account: "Account | None") -> "Account":
+    """Mistake where nobody is signed in, or only somebody whom the ledger does not know."""
+    if account is None:
+        raise Mistake("Nobody is signed in: Escape, then S.")
+    if not account.id:
+        raise Mistake(f"The key {account.key_name} is not registered yet: Escape, then S.")
+    return account
 
 
 def whole(values: Values, name: str, label: str, least: int = 0) -> int:

@@ -40,8 +40,10 @@ def register_form(account: "Account") -> Form:
     )
 
 
-def _register(client: "NodeClient", account: "Account", values: Values) -> Deed:
+def _register(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
     from node.wallet import register_key
 
-    action = register_key(account.public, values["name"].strip(), values["country"].strip().upper())
+    if given is None:
+        raise Mistake("Nobody is signed in: Escape, then S.")
+    action = register_key(given.public, values["name"].strip(), values["country"].strip().upper())
     return Deed("Register", (action,))

@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tui.deeds.deed import Deed, Mistake
-from tui.deeds.form import Field, Form, Values, whole
+from tui.deeds.form import Field, Form, Values, signed_in, whole
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -19,10 +19,11 @@ INTERVALS = ("300", "600", "900", "3600")
 
 
 def appeal_form(device: int, plant: str, day: int, date: str) -> Form:
-    def make(client: "NodeClient", account: "Account", values: Values) -> Deed:
+    def make(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
         from state.transaction import FileAppeal
 
-        return Deed("Object to a verdict", (FileAppeal(account.id, device, day, 0, 0, values["reason"].strip(), b""),))
+        me = signed_in(given).id
+        return Deed("Object to a verdict", (FileAppeal(me, device, day, 0, 0, values["reason"].strip(), b""),))
 
     return Form(
         "appeal",
@@ -54,10 +55,11 @@ def plant_form() -> Form:
     )
 
 
-def _propose(client: "NodeClient", account: "Account", values: Values) -> Deed:
+def _propose(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
     from state.records import DeviceFacts
     from state.transaction import DeviceContent, Propose
 
+    me = signed_in(given).id
     technology, fuel, channels = TECHNOLOGIES[values["technology"]]
     facts = DeviceFacts(
         name=values["name"].strip(),
@@ -80,8 +82,8 @@ def _propose(client: "NodeClient", account: "Account", values: Values) -> Deed:
         gsrn="",
         support="",
     )
-    content = DeviceContent(account.id, _scheme(client, values["scheme"]), facts, int(time.time()) + TERM_S)
-    return Deed("Register a plant", (Propose(account.id, content),), ("a quorum of validators has to approve it",))
+    content = DeviceContent(me, _scheme(client, values["scheme"]), facts, int(time.time()) + TERM_S)
+    return Deed("Register a plant", (Propose(me, content),), ("a quorum of validators has to approve it",))
 
 
 def _scheme(client: "NodeClient", text: str) -> int:

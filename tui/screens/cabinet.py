@@ -157,9 +157,9 @@ class CabinetScreen(Screen[None]):
 
     # --- acting
 
-    def open_form(self, form: Form) -> None:
-        """Fill it in, read what will be signed, sign. Without an account there is nobody who could."""
-        if self.desk.account is None:
+    def open_form(self, form: Form, anybody: bool = False) -> None:
+        """Fill it in, read what will be signed, sign. `anybody`: another key than the account's signs."""
+        if self.desk.account is None and not anybody:
             self.notify(f"Nobody is signed in: {self.NEEDS_KEY}.", severity="warning", timeout=4)
             return
         self.app.push_screen(FormScreen(self.desk, form), self._done)

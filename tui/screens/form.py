@@ -105,7 +105,6 @@ class FormScreen(ModalScreen[bool]):
     @work(thread=True, exit_on_error=False)
     def _make(self, values: Values) -> None:
         account = self.desk.account
-        assert account is not None, "a form opens for somebody"
         try:
             client = self.desk.client()
             try:

@@ -21,18 +21,19 @@ TICK_S = 0.2
 
 
 class SigningScreen(ModalScreen[bool]):
-    """True when it is final. `signer` is another key than the account's, such as a governance key."""
+    """True when it is final."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back"),
         Binding("enter", "sign", "Sign", priority=False),
     ]
 
-    def __init__(self, desk: Desk, deed: Deed, signer: Account | None = None) -> None:
+    def __init__(self, desk: Desk, deed: Deed) -> None:
         super().__init__()
-        account = signer or desk.account
+        account = deed.signer or desk.account
         assert account is not None, "somebody has to sign"
-        self.desk, self.deed, self.signer = desk, deed, account
+        self.desk, self.deed = desk, deed
+        self.signer: Account = account
         self._state = "asked"  # asked, signing, final, refused
         self._step = ""
         self._began = 0.0

@@ -73,7 +73,7 @@ def _cell(level: int, rows: int, value: int | None, room: int | None, top: int) 
     """One cell: the bar where it reaches, else the room where that reaches, else nothing."""
     low = level * EIGHTHS
     filled = _eighths(value, rows, top) - low
-    free = _eighths(room, rows, top) - low
+    free = _eighths(room, rows, top, least=0) - low
     over = value is not None and room is not None and value > room
     if filled >= EIGHTHS:
         return ("█", OVER if over and free < EIGHTHS else DONE)
@@ -84,8 +84,10 @@ def _cell(level: int, rows: int, value: int | None, room: int | None, top: int) 
     return (" ", "")
 
 
-def _eighths(value: int | None, rows: int, top: int) -> int:
-    return 0 if value is None or value <= 0 else max(1, value * rows * EIGHTHS // top)
+def _eighths(value: int | None, rows: int, top: int, least: int = 1) -> int:
+    """Height in eighths of a cell; the least power still shows, room for less than half a cell does not."""
+    found = 0 if value is None or value <= 0 else max(least, value * rows * EIGHTHS // top)
+    return found if least or found >= EIGHTHS // 2 else 0
 
 
 def _joined(parts: list[Part]) -> list[Part]:
