@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.widgets import Input
 
 from node.client import NodeClient
 from state.errors import WattestError
@@ -209,6 +210,10 @@ class PlantsScreen(CabinetScreen):
         if not isinstance(message, Sheet.Opened):
             self._back = 0
             self.refresh_soon()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a field the arrows are the field's."""
+        return action != "day" or not isinstance(self.focused, Input)
 
     def action_day(self, step: int) -> None:
         plant = self._chosen()

@@ -114,7 +114,7 @@ class FormScreen(ModalScreen[bool]):
         except Mistake as mistake:
             self.app.call_from_thread(self._refuse, str(mistake))
         except WattestError as error:
-            self.app.call_from_thread(self._refuse, f"{error.code}: {error}")
+            self.app.call_from_thread(self._refuse, str(error))
         except (KeyError, TypeError, ValueError) as error:
             self.app.call_from_thread(self._refuse, f"This cannot be built: {error}")
         else:

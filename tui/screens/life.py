@@ -42,7 +42,7 @@ def life(answer: dict[str, Any]) -> list[Content]:
         lines.append(
             _step(str(event["event"]), ledger_time(int(event["time_ms"])), f"{hands}   block {event['height']}")
         )
-        lines.append(row((" " * 40, ""), (str(event["txid"]), QUIET)))
+        lines.append(row((" " * 42, ""), (str(event["txid"]), QUIET)))
     if answer.get("statement"):
         lines.append(_step("statement", "", str(answer["statement"])))
     for part in answer["ranges"]:
@@ -57,4 +57,4 @@ def _plant(facts: dict[str, Any]) -> str:
 
 
 def _step(what: str, when: str, told: str) -> Content:
-    return row(("● ", GOOD), (f"{what:<14}", STRONG), (f"{when:<24}", QUIET), (told, ""))
+    return row(("● ", GOOD), (f"{what:<14}", STRONG), (f"{when:<26}", QUIET), (told, ""))

@@ -112,8 +112,7 @@ class SigningScreen(ModalScreen[bool]):
     def _refused(self, error: WattestError) -> None:
         self._state = "refused"
         if self.is_mounted:
-            reason = getattr(error, "reason", "") or error.code
-            self._say(row(("✖ ", BAD), (f"{reason}: ", BAD), (str(error), "")))
+            self._say(row(("✖ ", BAD), (str(error), BAD)))
             self._subtitle("Enter: try again   Escape: back to the form, nothing is lost")
 
     def _say(self, content: Content) -> None:
