@@ -133,6 +133,7 @@ async def test_wrong_passphrase_is_a_sentence_and_the_right_one_opens(node: Answ
         app.screen.query_one(Input).value = "right"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))  # not registered yet: that is the first step
+        assert isinstance(app.screen, FormScreen)
         assert "Register the key sealed" in app.screen.form.title
 
 
