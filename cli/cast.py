@@ -37,8 +37,8 @@ CAST = (
     Member("consumer", "Harbour Steel", "DK", "retires what it consumes"),
     Member("payment", "Clearing Bank", "DE", "takes deposits and pays out", "payment_operator"),
     Member("market", "Power Market Operator", "DE", "opens auctions", "market_operator"),
-    Member("auditor", "Green Auditors", "NL", "checks everything and moves nothing"),
-    Member("authority", "Energy Authority", "CN", "the regulator, reads everything"),
+    Member("auditor", "Green Auditors", "NL", "checks everything and moves nothing", "auditor"),
+    Member("authority", "Energy Authority", "CN", "the regulator, answers objections", "authority"),
 )
 GATEWAY_KEY = "gateway"  # signs readings for the plants of the cast
 

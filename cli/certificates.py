@@ -187,12 +187,14 @@ def retire(
     **claim: Any,
 ) -> None:
     """End certificates with a claim, for ever. The answer names the statement to show and to prove."""
-    from cli.claims import retirement
+    from node.claims import retirement
 
     me = acting(session, key_name)
     chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
     require_single_use(chosen)
-    action = retirement(session, me, chosen, **_claim(me, _private(session, claim)))
+    chain, _ = session.network()
+    told = _claim(me, _private(session, claim))
+    action = retirement(session.client, chain, me.id, chosen, **told)
     note = "a retirement is final: nothing and nobody brings these certificates back"
     perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=[*numbers_of(chosen), note])
 

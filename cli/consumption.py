@@ -143,8 +143,8 @@ def retire_matching(
     timeout_s: int,
 ) -> None:
     """Retire own certificates for the hours of an own meter that are not covered yet, each for its hour."""
-    from cli.claims import retirement
     from cli.holdings import chosen_certificates
+    from node.claims import retirement
     from state.numbering import parse_number
 
     me = acting(session, key_name)
@@ -156,8 +156,9 @@ def retire_matching(
         session.answer("sent/1", {"txid": None, "status": "nothing", "actions": []}, "nothing to retire")
         return
     chosen = chosen_certificates(session, me.id, numbers, None, None, None, None)
+    chain, _ = session.network()
     actions = [
-        retirement(session, me, chosen[place : place + RANGES], **_claim(me, meter))
+        retirement(session.client, chain, me.id, chosen[place : place + RANGES], **_claim(me, meter))
         for place in range(0, len(chosen), RANGES)
     ]
     notes = ["a retirement is final: nothing and nobody brings these certificates back"]

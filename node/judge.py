@@ -25,7 +25,7 @@ from contracts.release import is_corrected, next_step
 from node.baselines import Baselines
 from node.issuing import MAX_DAYS, build_issue, issue_transaction
 from node.readings import ReadingStore
-from node.verdicts import StepVerdict, Verdicts, attestation_of, first_judged_day
+from node.verdicts import Curve, StepVerdict, Verdicts, attestation_of, first_judged_day
 from node.wire import AttestationMsg, DayClose
 from state.attestation import CORRECTION, PROMPT, STEP_DAYS, VERDICT_NAMES, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
@@ -119,6 +119,14 @@ class Judge:
             raise Unknown(what="device", id=device)
         described: dict[str, Any] = await self._on_worker(self._baselines.describe, record, from_s, to_s)
         return described
+
+    async def curve(self, device: int, day: int) -> dict[str, Any]:
+        """A day by this node's readings and verifier, for a chart. Unknown, ReadingRefusal."""
+        record = self._device(device)
+        if record is None:
+            raise Unknown(what="device", id=device)
+        curve: Curve = await self._on_worker(self._verdicts.curve, record, day)
+        return curve.describe()
 
     # --- what happens
 

@@ -78,6 +78,7 @@ class Serving:
             take_close=metering.intake.accept_close,
             readings_of_day=self._readings_of_day,
             profile=metering.judge.profile,
+            curve=metering.judge.curve,
             limits=PROFILES[node.config.text("node.profile")],
             failed=node.runtime.fail,
         )

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import sub
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contracts.issue import NO_INPUTS
 from contracts.release import parts_released_up_to, steps_of
@@ -23,7 +23,7 @@ from state.units import DAY_S
 from verifier.device import DeviceFacts
 from verifier.finding import codes
 from verifier.finished import Plant, grid_of, own_limits
-from verifier.intake import DayReadings, days_of, read_day
+from verifier.intake import MISSING, DayReadings, days_of, read_day
 from verifier.reading import SignedReading, parse_signed
 from verifier.register import check_register
 from verifier.review import WeighedDay, review_step, span, weigh
@@ -54,6 +54,33 @@ class StepVerdict:
     energy_wh: int
     release_wh: int
     hours_wh: tuple[int, ...] = ()  # of what is released, where the scheme counts by the hour
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A day as this node's readings and verifier see it, interval by interval."""
+
+    readings: DayReadings
+    judged: DayVerdict | None
+
+    def describe(self) -> dict[str, Any]:
+        """Watts of each interval of the day, null where nothing is known."""
+        judged, power = self.judged, self.readings.power_w
+        nothing = [None] * len(power)
+        return {
+            "interval_s": self.readings.interval_s,
+            "readings": self.readings.count,
+            "energy_wh": str(self.readings.energy_wh),
+            "measured_w": [None if watts == MISSING else watts for watts in power.tolist()],
+            "expected_w": nothing if judged is None else [_known(watts) for watts in judged.expected_w],
+            "allowed_w": nothing if judged is None else [_known(watts) for watts in judged.allowed_w],
+            "verdict": None if judged is None else judged.verdict,
+            "reasons": [] if judged is None else list(codes(judged.findings)),
+        }
+
+
+def _known(watts: int) -> int | None:
+    return None if watts < 0 else watts
 
 
 class Verdicts:
@@ -152,6 +179,14 @@ class Verdicts:
         earlier = [self._grid(facts, other.close) for other in before]
         return judge_day(facts, profile, close.day, self._grid(facts, close), earlier)
 
+    def curve(self, device: Device, day: int) -> Curve:
+        """A day for a chart. A day that is not closed, or that nothing is judged by yet, has no verdict."""
+        facts, signed = facts_of(device), self._store.close_of(device.id, day)
+        if signed is None or not device.profile_hash or day < first_judged_day(device):
+            texts = self._store.day(device.id, day)
+            return Curve(read_day(facts, day, [parse_signed(text.encode()).reading for text in texts]), None)
+        return Curve(self._grid(facts, signed.close), self.judge(device, signed))
+
     def _grid(self, facts: DeviceFacts, close: Close) -> DayReadings:
         key = (facts, close)
         grid = self._grids.get(key)
@@ -161,7 +196,6 @@ class Verdicts:
             grid = read_day(facts, close.day, [each.reading for each in signed], [mismatch] if mismatch else [])
             _keep(self._grids, key, grid, GRIDS)
         return grid
-
 
     def _before(self, close: Close) -> SignedReading | None:
         """The reading of the chain before the day's first."""

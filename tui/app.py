@@ -1,25 +1,36 @@
-"""The dashboard: which screens there are and which keys. What they show is in `screens/`, `widgets/` and `model`."""
+"""The dashboard: which cabinets there are, which keys open them, who is signed in. What they show is theirs."""
 
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
+from textual import work
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
+from state.errors import WattestError
+from tui.account import HOLDER, OWNER, Account, accounts_in, introduce
+from tui.cabinets import cabinet_for, cabinets
+from tui.desk import Desk
 from tui.feed import Feed, Source
+from tui.messages import OpenCabinet
 from tui.model import NetworkModel
 from tui.screens.help import HelpScreen
-from tui.screens.network import NetworkScreen
 from tui.story import StoryControl
 from tui.themes import CALM
+from tui.widgets.cabinets import CabinetBar
 
 
-def run_dashboard(node_urls: list[str], story: StoryControl | None = None, as_role: str | None = None) -> None:
+def run_dashboard(
+    node_urls: list[str], story: StoryControl | None = None, as_role: str | None = None, home: Path | None = None
+) -> None:
     """Show the network behind these API addresses until `q` or Ctrl-C. Blocks; owns the terminal and its signals.
 
-    `story` adds the caption, the pace and the validator that can be killed; `as_role` names the participant to watch
-    as.
+    `story` adds the caption, the pace and the validator that can be killed; `home` holds the keys that can sign in, and
+    `as_role` is the name of the one that does.
     """
-    Dashboard(node_urls, story, as_role).run()
+    Dashboard(node_urls, story, as_role, home=home).run()
 
 
 class Dashboard(App[None]):
@@ -29,6 +40,8 @@ class Dashboard(App[None]):
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("question_mark", "help", "Keys and marks"),
+        Binding("S", "account", "Sign in, or out"),
+        *(Binding(cabinet.key, f"cabinet('{cabinet.mode}')", cabinet.title, show=False) for cabinet in cabinets()),
     ]
 
     def __init__(
@@ -37,19 +50,131 @@ class Dashboard(App[None]):
         story: StoryControl | None = None,
         as_role: str | None = None,
         source: Source | None = None,
+        home: Path | None = None,
     ) -> None:
         super().__init__()
-        self.model = NetworkModel(public_url=node_urls[0])
-        self.source: Source = Feed(node_urls, self.model) if source is None else source
-        self.story = story
-        self.sub_title = as_role or ""
+        model = NetworkModel(public_url=node_urls[0])
+        self.desk = Desk(model, Feed(node_urls, model) if source is None else source, story, home)
+        self.cabinets = cabinets()
+        self._as = as_role
         self.register_theme(CALM)
         self.theme = CALM.name
+        for cabinet in self.cabinets:
+            self.add_mode(cabinet.mode, self._maker(cabinet.make))
+
+    def _maker(self, make: Callable[[Desk], Screen[None]]) -> Callable[[], Screen[None]]:
+        return lambda: make(self.desk)
+
+    @property
+    def model(self) -> NetworkModel:
+        return self.desk.model
+
+    @property
+    def source(self) -> Source:
+        return self.desk.source
+
+    @source.setter
+    def source(self, source: Source) -> None:
+        self.desk.source = source
 
     def on_mount(self) -> None:
-        self.push_screen(NetworkScreen(self.model, self.source, self.story))
-        self.call_after_refresh(self.run_worker, self.source.run(), name="feed")
+        self.switch_mode(self.cabinets[0].mode)
+        self.call_after_refresh(self.run_worker, self._follow(), name="feed")
+        self.set_interval(0.5, self._tell_bar)
+        if self._as is not None and self.desk.home is not None:
+            self._sign_in(self._as, self.desk.home)
+
+    async def _follow(self) -> None:
+        await self.desk.source.run()
+
+    # --- cabinets
+
+    def _tell_bar(self) -> None:
+        account = self.desk.account
+        who = "looking on, S signs in" if account is None else account.name or f"{account.key_name}, not registered"
+        if account is not None and account.locked:
+            who += " (locked)"
+        for bar in self.screen.query(CabinetBar):
+            bar.names = tuple((cabinet.key, cabinet.title) for cabinet in self.cabinets)
+            bar.chosen = next(cabinet.title for cabinet in self.cabinets if cabinet.mode == self.current_mode)
+            bar.who = who
+
+    def action_cabinet(self, mode: str) -> None:
+        """Not from within a form or another window above a cabinet: there letters are text."""
+        if len(self.screen_stack) == 1:
+            self.switch_mode(mode)
+            self.call_after_refresh(self._tell_bar)
+
+    def on_open_cabinet(self, message: OpenCabinet) -> None:
+        self.action_cabinet(next(cabinet.mode for cabinet in self.cabinets if cabinet.title == message.title))
+
+    def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
+        yield from super().get_system_commands(screen)
+        for cabinet in self.cabinets:
+            yield SystemCommand(cabinet.title, f"cabinet {cabinet.key}", self._opener(cabinet.mode))
+        yield SystemCommand("Sign in, or out", "choose a wallet key of the home", self.action_account)
+
+    def _opener(self, mode: str) -> Callable[[], None]:
+        return lambda: self.action_cabinet(mode)
+
+    # --- who is signed in
+
+    def action_account(self) -> None:
+        if self.desk.home is None:
+            self.notify("Start with --home DIR to sign in with a key of that home.", severity="warning", timeout=5)
+        elif len(self.screen_stack) == 1:
+            from tui.screens.account import AccountScreen
+
+            self.push_screen(AccountScreen(self.desk, self.desk.home), self._signed_in)
+
+    def _signed_in(self, account: Account | None) -> None:
+        if account is None:
+            self._tell_bar()
+            return
+        self.desk.account = account
+        self._tell_bar()
+        if not account.id:
+            from tui.deeds.people import register_form
+            from tui.screens.form import FormScreen
+
+            self.push_screen(FormScreen(self.desk, register_form(account)), self._registered)
+            return
+        self._lead(account)
+
+    def _registered(self, done: bool | None) -> None:
+        if done and self.desk.account is not None and self.desk.home is not None:
+            self._sign_in(self.desk.account.key_name, self.desk.home)
+
+    def _lead(self, account: Account) -> None:
+        """To the cabinet that fits: accreditations first, then plants, then holdings."""
+        owns = any(device.owner == account.id for device in self.model.names.devices.values())
+        roles = (HOLDER, *((OWNER,) if owns else ()), *account.roles)
+        found = cabinet_for(account.roles, self.cabinets) or cabinet_for(roles[1:2], self.cabinets)
+        found = found or cabinet_for((HOLDER,), self.cabinets)
+        if found is not None:
+            self.action_cabinet(found.mode)
+
+    @work(thread=True, exit_on_error=False)
+    def _sign_in(self, key_name: str, home: Path) -> None:
+        """As the command line said: look on as this key; its passphrase is asked for when something is signed."""
+        found = [account for account in accounts_in(home) if account.key_name == key_name]
+        if not found:
+            self.call_from_thread(self.notify, f"{home} has no wallet key {key_name!r}.", severity="error", timeout=8)
+            return
+        account = found[0]
+        try:
+            client = self.desk.client()
+            try:
+                introduce(client, account)
+            finally:
+                client.close()
+            if not account.needs_passphrase():
+                account.unlock("")
+        except WattestError as error:
+            self.call_from_thread(self.notify, str(error), severity="error", timeout=8)
+            return
+        self.call_from_thread(self._signed_in, account)
 
     def action_help(self) -> None:
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.story is not None))
+            self.push_screen(HelpScreen(self.desk.story is not None))

@@ -17,3 +17,11 @@ class ChoosePanel(Message):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+
+
+class OpenCabinet(Message):
+    """Go to the cabinet of this title."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title

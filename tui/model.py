@@ -6,6 +6,7 @@ counted once. `version` changes with every message, so that a painter knows when
 
 from typing import Any
 
+from tui.parts.books import Books
 from tui.parts.certificates import Certificates
 from tui.parts.chain import Chain
 from tui.parts.market import Market
@@ -26,6 +27,7 @@ class NetworkModel:
         self.plants = Plants(self.names)
         self.certificates = Certificates(self.names)
         self.market = Market(self.names)
+        self.books = Books(self.names)
         self.statements = Statements(self.names, self.certificates)
         self.public_url = public_url
         self.version = 0
@@ -72,6 +74,7 @@ class NetworkModel:
 
     def _apply_event(self, event: dict[str, Any], height: int, time_ms: int) -> None:
         kind = event["kind"]
+        self.books.apply(event, height, time_ms)
         if kind in NAMING:
             self.names.wanted = True
         match kind:

@@ -121,7 +121,7 @@ def _on_screen(performance: "Performance", processes: "Processes", resume: bool)
     driver.start()
     assert performance.stage is not None
     try:
-        run_dashboard(performance.stage.urls, control)
+        run_dashboard(performance.stage.urls, control, home=performance.stage.session.home)
     finally:
         performance.stopping.set()
         click.echo("Stopping the validators and the gateway…", err=True)

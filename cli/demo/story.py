@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.claims import retirement
 from cli.demo.stage import Answer, Stage, found
 from cli.demo.stream import post_commissioning, wait_until_sent
 from cli.demo.units import CHANNEL_NAMES, Unit
 from cli.holdings import chosen_certificates, chosen_funds
-from cli.people import Acting
+from node.claims import retirement
 from node.wallet import transfer as transfers
 from state.records import AuctionClass
 from state.transaction import (
@@ -240,11 +239,11 @@ def transfer_some(stage: Stage, count: int, outcome: Outcome, say: Say) -> None:
 def retire_some(stage: Stage, count: int, outcome: Outcome, say: Say) -> None:
     """The consumer retires wind certificates for its own use; the statement follows from the ledger."""
     holder = stage.ids["consumer"]
-    key = stage.keys["consumer"]
     chosen = chosen_certificates(stage.session, holder, (), count, "T02", None, None)
     action = retirement(
-        stage.session,
-        Acting("consumer", key.public, holder, "Harbour Steel", "DK"),
+        stage.session.client,
+        stage.session.network()[0],
+        holder,
         chosen,
         beneficiary="Harbour Steel",
         beneficiary_id="DK-2047",

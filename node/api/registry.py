@@ -77,6 +77,12 @@ async def readings(call: Call) -> Answer:
     }
 
 
+async def curve(call: Call) -> Answer:
+    """A UTC day for a chart: measured, expected and allowed watts of each interval, by this node's own verifier."""
+    registry.device_dict(call.store, call["id"])
+    return {"device": call["id"], "day": call["day"], **await call.services.curve(call["id"], call["day"])}
+
+
 async def profile(call: Call) -> Answer:
     """The baseline profile that this node computes from its own readings of a window; compare before you approve."""
     registry.device_dict(call.store, call["id"])

@@ -25,6 +25,7 @@ from node.api.parameters import (
 from node.api.requests import JSON, MSGPACK
 from node.queries.exports import FORMATS
 from node.queries.foreign_codes import SOURCES
+from node.queries.groups import BY
 from node.queries.ranges import STATUSES
 from node.queries.search import SORTS
 from state.units import MAX_TX_BYTES
@@ -216,6 +217,14 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/v1/search/summary",
+        search.summary,
+        "search_summary/1",
+        names("height by total quantity energy_wh groups"),
+        query=(Parameter("by", choice(*BY), "property to add up by", required=True), *FILTERS),
+    ),
+    Route(
+        "GET",
         "/v1/search/export",
         search.export,
         query=(Parameter("format", choice(*FORMATS), "json = one object a line", required=True), *FILTERS),
@@ -291,6 +300,15 @@ ROUTES: tuple[Route, ...] = (
         registry.readings,
         "readings/1",
         ("device", "day", "readings"),
+        where=BY_ID,
+        query=(Parameter("day", DAY, "UTC day", required=True),),
+    ),
+    Route(
+        "GET",
+        "/v1/devices/{id}/curve",
+        registry.curve,
+        "curve/1",
+        names("device day interval_s readings energy_wh measured_w expected_w allowed_w verdict reasons"),
         where=BY_ID,
         query=(Parameter("day", DAY, "UTC day", required=True),),
     ),

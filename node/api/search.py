@@ -11,6 +11,7 @@ from node.api.calls import Answer, Call
 from node.api.parameters import NO_CURSOR, NO_PERIOD, write_cursor
 from node.api.refusals import BadParameter, Busy
 from node.queries.exports import FORMATS, Lines
+from node.queries.groups import groups
 from node.queries.ranges import Ranges
 from node.queries.search import Filter, Found, Items, Orders, Position, find, page
 
@@ -69,6 +70,29 @@ async def answer(call: Call) -> dict[str, Any]:
         "energy_wh": str(found.energy_wh),
         "certificates": [items.item(table, place) for table, place in rows],
         "cursor": write_cursor(following.to_bytes()) if following is not None else None,
+    }
+
+
+async def summary(call: Call) -> Answer:
+    """What a search matched, added up `by` one property; a portfolio is the live ranges of its `holder`."""
+    found = await call.request.app[SEARCHES].found(call, filter_of(call))
+    made = groups(call.store, found, call["by"])
+    return {
+        "height": found.view.height,
+        "by": call["by"],
+        "total": str(found.total),
+        "quantity": str(found.quantity),
+        "energy_wh": str(found.energy_wh),
+        "groups": [
+            {
+                "name": group.name,
+                "total": str(group.ranges),
+                "quantity": str(group.quantity),
+                "energy_wh": str(group.energy_wh),
+                "retire_until": str(group.retire_until),
+            }
+            for group in made
+        ],
     }
 
 

@@ -87,7 +87,7 @@ class Services:
 
     `admit` gives for each transaction its decoded form or the refusal, in order. `standing` answers None for what the
     mempool never saw. `take_readings(raws, key, signature)` returns after the durable write; `take_close` says whether
-    the close was new. `profile` gives `profile_hash` and what it was computed from.
+    the close was new. `profile` gives `profile_hash` and what it was computed from, `curve` a day for a chart.
     """
 
     store: Store
@@ -105,6 +105,7 @@ class Services:
     take_close: Callable[[Close, bytes, bytes], Awaitable[bool]]
     readings_of_day: Callable[[int, int], Sequence[str]]
     profile: Callable[[int, int, int], Awaitable[dict[str, Any]]]
+    curve: Callable[[int, int], Awaitable[dict[str, Any]]]
     public_urls: tuple[str, ...] = ()  # of the network's nodes, from its genesis: another answers when one is gone
     emissions: Emissions = field(default_factory=dict)
     ranges: Ranges = field(default_factory=Ranges)  # told of every final block

@@ -57,6 +57,7 @@ ISSUANCE_COLUMNS: Mapping[str, Any] = {
     "production_from": np.int64,
     "production_to": np.int64,
     "issued_at": np.int64,
+    "retire_until": np.int64,
 }
 
 Array = npt.NDArray[Any]

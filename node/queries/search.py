@@ -200,9 +200,9 @@ def _of_statement(store: Store, rows: Table, identity: bytes, ordered: bool) -> 
 def _energy(store: Store, view: View, issuances: Array, counts: Array) -> int:
     schemes = np.unique(view.issuances["scheme"])
     if len(schemes) == 1:
-        return int(counts.sum()) * _scheme(store, int(schemes[0])).face_value
+        return int(counts.sum()) * scheme_of(store, int(schemes[0])).face_value
     of_row = view.issuances["scheme"][issuances - 1]
-    return sum(int(counts[of_row == one].sum()) * _scheme(store, int(one)).face_value for one in schemes)
+    return sum(int(counts[of_row == one].sum()) * scheme_of(store, int(one)).face_value for one in schemes)
 
 
 # --- one page
@@ -377,7 +377,7 @@ class Items:
                 raise StoreMismatch(why=f"issuance {number} names no device")
             if len(self._origins) >= WALK:
                 self._origins.clear()
-            found = self._origins[number] = issuance, device, _scheme(self._store, issuance.scheme)
+            found = self._origins[number] = issuance, device, scheme_of(self._store, issuance.scheme)
         return found
 
     def name(self, participant: int) -> str:
@@ -392,7 +392,7 @@ class Items:
         return self._view.statements[int(rows["statement"][place])]
 
 
-def _scheme(store: Store, number: int) -> Scheme:
+def scheme_of(store: Store, number: int) -> Scheme:
     found = store.get(scheme_key(number))
     if not isinstance(found, Scheme):
         raise StoreMismatch(why=f"there is no scheme {number}")

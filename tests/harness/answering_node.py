@@ -97,6 +97,7 @@ class AnsweringNode:
             take_close=_nobody,
             readings_of_day=lambda device, day: (),
             profile=self._profile,
+            curve=_nobody,
             limits=PROFILES["bench"],
         )
 

@@ -10,6 +10,7 @@ from harness.served import Served
 
 from node.api.search import EXPORTS, SEARCHES
 from node.queries.exports import HEAD, csv_line
+from node.queries.groups import BY
 
 
 async def asked(client: TestClient, **query: str | int) -> dict[str, object]:
@@ -22,6 +23,27 @@ async def test_totals_are_of_everything_whatever_the_page_shows(client: TestClie
     found = await asked(client, limit=1)
     assert (found["total"], found["quantity"], found["energy_wh"]) == ("3", "3", "3000000")
     assert len(found["certificates"]) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("by", BY)
+async def test_groups_add_up_to_what_was_found(client: TestClient, by: str) -> None:
+    found = await (await client.get("/v1/search/summary", params={"by": by})).json()
+    for figure in ("total", "quantity", "energy_wh"):
+        assert sum(int(group[figure]) for group in found["groups"]) == int(found[figure]) > 0
+
+
+async def test_name_of_a_group_finds_its_rows_again(client: TestClient) -> None:
+    for by in ("technology", "source", "device", "scheme", "holder", "status"):
+        for group in (await (await client.get("/v1/search/summary", params={"by": by})).json())["groups"]:
+            rows = await asked(client, **{by: group["name"]})
+            assert {name: rows[name] for name in ("total", "quantity", "energy_wh")} == {
+                name: group[name] for name in ("total", "quantity", "energy_wh")
+            }
+
+
+async def test_summary_of_nothing_has_no_groups(client: TestClient) -> None:
+    found = await (await client.get("/v1/search/summary?by=month&holder=424242")).json()
+    assert (found["groups"], found["total"]) == ([], "0")
 
 
 async def test_a_block_is_seen_by_the_next_question(served: Served, client: TestClient) -> None:

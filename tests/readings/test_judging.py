@@ -221,6 +221,25 @@ def _tried(block: Callable[[], list[Any]]) -> list[Any]:
         return []
 
 
+async def test_curve_of_a_judged_day_shows_what_the_weather_allowed(validators: Validators) -> None:
+    curve = await validators.judges[0].curve(validators.plant.device, FIRST_JUDGED)
+    assert (curve["verdict"], curve["readings"], len(curve["measured_w"])) == ("accept", 144, 144)
+    known = [pair for pair in zip(curve["expected_w"], curve["allowed_w"], strict=True) if None not in pair]
+    assert len(known) > 100
+    assert all(expected <= allowed for expected, allowed in known)
+    assert int(curve["energy_wh"]) == sum(max(watts, 0) for watts in curve["measured_w"] if watts is not None) // 6
+
+
+async def test_curve_of_a_day_that_is_not_judged_has_readings_only(validators: Validators) -> None:
+    device = validators.plant.device
+    for day, readings in ((FIRST_DAY + 3, 144), (FIRST_JUDGED + JUDGED_DAYS, 0)):
+        curve = await validators.judges[0].curve(device, day)
+        assert (curve["verdict"], curve["readings"]) == (None, readings)
+        assert set(curve["allowed_w"]) == {None}
+    with pytest.raises(Unknown):
+        await validators.judges[0].curve(99, FIRST_JUDGED)
+
+
 async def test_a_tampered_day_is_on_the_record_and_brings_nothing() -> None:
     def diesel(day: int, row: dict[str, Any]) -> None:
         if day == COMMISSIONING_DAYS + 1:

@@ -19,6 +19,7 @@ class DeviceName:
     country: str
     technology: str
     scheme: int
+    owner: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Names:
                         facts["country"],
                         TECHNOLOGIES.get(facts["technology"][:3], facts["technology"]),
                         item["scheme"],
+                        int(item.get("owner", 0)),
                     )
 
     def participant(self, number: int) -> str:

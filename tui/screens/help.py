@@ -12,7 +12,10 @@ from textual.widgets import Static
 from tui.widgets.columns import BAD, GOOD, QUIET, WARN, Part, cell, row
 
 KEYS: tuple[tuple[str, str], ...] = (
-    ("1 … 5", "one panel over the whole screen; again, Escape or 0: all of them"),
+    ("N P H A G", "cabinets: Network, Plants, Holder, Auditor, Authority"),
+    ("S", "sign in with a key of the home, or look on without one"),
+    ("/ o e y", "in a table: filter as you type, order, export, copy the row; j and k move"),
+    ("1 … 5", "in Network: one panel over the whole screen; again, Escape or 0: all of them"),
     ("↑ ↓ Enter", "in Network: choose a block, open it to its last field"),
     ("↑ ↓ ← →", "in Plants: choose a plant and a day, and read its verdict"),
     ("Tab", "next panel"),

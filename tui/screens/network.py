@@ -16,6 +16,7 @@ from tui.model import NetworkModel
 from tui.pictures import Picture
 from tui.screens.detail import BlockScreen
 from tui.story import StoryControl, StoryState
+from tui.widgets.cabinets import CabinetBar
 from tui.widgets.certificates import CertificatesPanel
 from tui.widgets.lines import CaptionLine, PanelTabs, StatusLine, TerminalLine, TitleLine
 from tui.widgets.market import MarketPanel
@@ -50,6 +51,7 @@ class NetworkScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TitleLine()
+        yield CabinetBar()
         yield PanelTabs()
         with Container(id="panels"):
             yield NetworkPanel()
@@ -117,6 +119,7 @@ class NetworkScreen(Screen[None]):
         if not self.is_mounted:
             return
         self.query_one(PanelTabs).chosen = self.chosen
+        self.query_one(CabinetBar).display = not self.small
         front = self.query_one(PANELS[self.chosen - 1])
         for panel in self.query(Panel):
             panel.display = panel is front or not single

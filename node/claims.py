@@ -7,18 +7,17 @@ something else than what is on the ledger only gets the transaction refused.
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cli.people import Acting
-from cli.session import Session
-
 if TYPE_CHECKING:
+    from node.client import NodeClient
     from node.wallet import Chosen
     from state.records import Device, Issuance, Parameters, Scheme
     from state.transaction import Retire
 
 
 def retirement(
-    session: Session,
-    holder: Acting,
+    client: "NodeClient",
+    chain: bytes,
+    holder: int,
     chosen: "Chosen",
     *,
     beneficiary: str,
@@ -31,12 +30,13 @@ def retirement(
     consumption_to: int | None,
     jurisdiction: str,
 ) -> "Retire":
+    """One action over parts of bundles; without a period of consumption it is the production's own."""
     from contracts.statement import statement_facts, statement_hash
     from node.answers import struct_of
     from state.records import Participant
     from state.transaction import Beneficiary, Retire, RetiredRange
 
-    sources = [source_of(session, holding.number) for holding, _, _ in chosen]
+    sources = [source_of(client, holding.number) for holding, _, _ in chosen]
     ranges = tuple(
         RetiredRange(
             outpoint=holding.outpoint,
@@ -50,7 +50,7 @@ def retirement(
         for (holding, start, end), (issuance, _, _) in zip(chosen, sources, strict=True)
     )
     bare = Retire(
-        holder=holder.id,
+        holder=holder,
         ranges=ranges,
         beneficiary=Beneficiary(beneficiary, beneficiary_id, location, country),
         purpose=purpose,
@@ -60,34 +60,32 @@ def retirement(
         jurisdiction=jurisdiction,
         statement_hash=bytes(32),
     )
-    chain, _ = session.network()
-    participant = struct_of(Participant, session.client.participant(holder.id))
-    facts = statement_facts(chain, parameters_of(session), participant, bare, sources)
+    participant = struct_of(Participant, client.participant(holder))
+    facts = statement_facts(chain, parameters_of(client, chain), participant, bare, sources)
     fields = {name: getattr(bare, name) for name in bare.__struct_fields__}
     return Retire(**{**fields, "statement_hash": statement_hash(facts)})
 
 
-def source_of(session: Session, number: str) -> "tuple[Issuance, Device, Scheme]":
+def source_of(client: "NodeClient", number: str) -> "tuple[Issuance, Device, Scheme]":
     """The records behind a bundle, whose number is given, as the node shows them."""
     from node.answers import struct_of
     from state.records import Device, Issuance, Scheme
 
-    issuance = struct_of(Issuance, session.client.get(f"/v1/certificates/{quote(number)}")["issuance"])
-    device = struct_of(Device, session.client.get(f"/v1/devices/{issuance.device}"))
-    schemes = session.client.get("/v1/schemes")["schemes"]
+    issuance = struct_of(Issuance, client.get(f"/v1/certificates/{quote(number)}")["issuance"])
+    device = struct_of(Device, client.get(f"/v1/devices/{issuance.device}"))
+    schemes = client.get("/v1/schemes")["schemes"]
     return issuance, device, struct_of(Scheme, next(item for item in schemes if item["id"] == issuance.scheme))
 
 
-def parameters_of(session: Session) -> "Parameters":
-    """Parameters of the network, by its genesis, whose hash is the chain id."""
+def parameters_of(client: "NodeClient", chain: bytes) -> "Parameters":
+    """Parameters of the network, by its genesis, whose hash is the chain id; WrongChain where it is not."""
     from contracts.genesis import chain_id, genesis_state, load_json, parse_genesis
     from state.errors import WrongChain
     from state.keyspace import PARAMETERS_KEY
     from state.records import Parameters
     from state.store import MemoryStore
 
-    genesis = session.client.get("/v1/genesis")["genesis"].encode()
-    chain, _ = session.network()
+    genesis = client.get("/v1/genesis")["genesis"].encode()
     if chain_id(load_json(genesis)) != chain:
         raise WrongChain(chain=chain)
     parameters = genesis_state(parse_genesis(genesis), MemoryStore()).get(PARAMETERS_KEY)

@@ -1,0 +1,268 @@
+"""The holder's cabinet: what one holds by source, month or zone, when it ends, and what one did with it."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+
+from node.client import NodeClient
+from tui.account import HOLDER
+from tui.cabinets import Cabinet
+from tui.deeds.certificates import retire_form, transfer_form
+from tui.screens.cabinet import CabinetScreen, Keys
+from tui.screens.detail import DetailScreen
+from tui.screens.statement import StatementScreen
+from tui.widgets.columns import QUIET, STRONG, Part
+from tui.widgets.sheet import Column, Line, Sheet
+from tui.widgets.texts import TextPanel
+from tui.words import date, energy, ledger_time, money, month
+
+BY = ("technology", "source", "month", "zone", "country", "device", "scheme", "status")
+PAGE = 200
+DAY_S = 86_400
+SOON_S = 30 * DAY_S  # what ends within a month is marked
+
+GROUPS = (
+    Column("group", 26),
+    Column("certificates", 14, right=True),
+    Column("energy", 11, right=True),
+    Column("first ends", 10),
+)
+RANGES = (
+    Column("number", 49),
+    Column("plant", 18),
+    Column("produced", 10),
+    Column("count", 9, right=True),
+    Column("energy", 9, right=True),
+    Column("status", 7),
+)
+STATEMENTS = (Column("statement", 18), Column("retired", 19), Column("certificates", 13, right=True))
+ENTRIES = (Column("time", 11), Column("certificates", 12, right=True), Column("money", 12, right=True), Column("what"))
+
+
+@dataclass(frozen=True)
+class Question:
+    """`me` is 0 for whoever looks on: then the whole registry is shown."""
+
+    me: int
+    by: str
+    pages: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    about: Question
+    summary: dict[str, Any]
+    ranges: tuple[dict[str, Any], ...]
+    more: bool
+    statements: tuple[dict[str, Any], ...]
+    money: tuple[tuple[str, int, int], ...]  # currency, free, locked in bids
+
+
+class HolderScreen(CabinetScreen):
+    HEADING = "Holder"
+    KEYS: ClassVar[Keys] = (
+        ("g", "group by"),
+        ("Enter", "open"),
+        ("r", "retire"),
+        ("t", "transfer"),
+        ("/", "filter"),
+        ("o", "order"),
+        ("e", "export"),
+        ("y", "copy"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "group", "Group by another property"),
+        Binding("r", "retire", "Retire certificates"),
+        Binding("t", "transfer", "Transfer certificates"),
+    ]
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="above"):
+            yield Sheet("Portfolio", GROUPS, id="portfolio", empty="nothing is held")
+            yield TextPanel("Money", id="money")
+        yield Sheet("Certificates", RANGES, id="certificates", empty="no certificates")
+        with Horizontal(id="below"):
+            yield Sheet("Statements", STATEMENTS, id="statements", empty="nothing was retired yet: r retires")
+            yield Sheet("Account", ENTRIES, id="entries", empty="sign in with S to see your account")
+
+    def on_mount(self) -> None:
+        self._by = 0
+        self._pages = 1
+        self._answer: Answer | None = None
+        super().on_mount()
+        self.query_one("#certificates", Sheet).focus_rows()
+
+    def paint(self) -> None:
+        me, model = self.desk.me, self.desk.model
+        entries = model.books.of(me) if me else ()
+        self.query_one("#entries", Sheet).show(
+            [
+                Line(
+                    f"{entry.height}-{len(entries) - place}",
+                    (
+                        ledger_time(entry.time_ms)[5:16],
+                        f"{entry.certificates:+,} {entry.unit}" if entry.certificates else "",
+                        money(entry.money, entry.currency) if entry.money else "",
+                        entry.what,
+                    ),
+                    (entry.time_ms, entry.certificates, entry.money, entry.what.casefold()),
+                )
+                for place, entry in enumerate(entries)
+            ],
+            f"since block {model.chain.first}",
+        )
+
+    # --- from the node
+
+    def asked(self) -> Question:
+        return Question(self.desk.me, BY[self._by], self._pages)
+
+    def read(self, client: NodeClient, asked: Question) -> Answer:
+        holder = asked.me or None
+        summary = client.get("/v1/search/summary", by=asked.by, status="live", holder=holder)
+        ranges: list[dict[str, Any]] = []
+        cursor: str | None = None
+        for _ in range(asked.pages):
+            found = client.get(
+                "/v1/search", status="live", holder=holder, sort="produced", order="down", limit=PAGE, cursor=cursor
+            )
+            ranges += found["certificates"]
+            cursor = found["cursor"]
+            if cursor is None:
+                break
+        statements = client.get("/v1/statements", holder=holder, limit=PAGE)["statements"]
+        return Answer(asked, summary, tuple(ranges), cursor is not None, tuple(statements), _money(client, asked.me))
+
+    def show(self, found: Answer) -> None:
+        self._answer = found
+        summary, now_s = found.summary, self.desk.model.chain.time_ms // 1_000
+        whose = "My portfolio" if found.about.me else "Whole registry"
+        portfolio = self.query_one("#portfolio", Sheet)
+        portfolio.title = f"{whose} by {found.about.by}"
+        portfolio.show(
+            [self._group(group, found.about.by, now_s) for group in summary["groups"]],
+            f"{int(summary['quantity']):,} certificates, {energy(int(summary['energy_wh']))}",
+        )
+        self.query_one("#certificates", Sheet).show(
+            [_range(item) for item in found.ranges],
+            f"{len(found.ranges):,} of {int(summary['total']):,} ranges, newest production first",
+            found.more,
+        )
+        self.query_one("#statements", Sheet).show([_statement(item) for item in found.statements])
+        self.query_one("#money", TextPanel).picture = _money_rows(found)
+
+    def _group(self, group: dict[str, Any], by: str, now_s: int) -> Line:
+        ends, name = int(group["retire_until"]), str(group["name"])
+        names = self.desk.model.names
+        match by:
+            case "device":
+                name = names.device(int(name)).name
+            case "scheme":
+                name = names.scheme(int(name)).name
+            case "month":
+                name = month(int(name))
+        soon = ends - now_s < SOON_S
+        quantity, energy_wh = int(group["quantity"]), int(group["energy_wh"])
+        return Line(
+            str(group["name"]) or "none",
+            (name or "not given", f"{quantity:,}", energy(energy_wh), date(ends // DAY_S)),
+            (name.casefold(), quantity, energy_wh, ends),
+            ("strong", "", "", "warn" if soon else "quiet"),
+        )
+
+    # --- keys
+
+    def action_group(self) -> None:
+        self._by = (self._by + 1) % len(BY)
+        self.refresh_soon()
+
+    def on_sheet_wanted(self, message: Sheet.Wanted) -> None:
+        """More rows, unless those that were asked for are still on their way."""
+        if self._answer is not None and self._answer.more and self._answer.about.pages == self._pages:
+            self._pages += 1
+            self.refresh_soon()
+
+    def on_sheet_opened(self, message: Sheet.Opened) -> None:
+        url = self.desk.source.answering()
+        if message.sheet.id == "certificates":
+            self.app.push_screen(CertificateScreen(url, f"/v1/certificates/{quote(message.key)}"))
+        elif message.sheet.id == "statements":
+            self.app.push_screen(StatementScreen(self.desk, message.key))
+
+    def _chosen(self) -> dict[str, Any] | None:
+        key = self.query_one("#certificates", Sheet).chosen
+        ranges = self._answer.ranges if self._answer is not None else ()
+        return next((item for item in ranges if item["number"] == key), None)
+
+    def action_retire(self) -> None:
+        self._act(lambda number, count: retire_form(number, count, self.desk.account))  # type: ignore[arg-type]
+
+    def action_transfer(self) -> None:
+        self._act(transfer_form)
+
+    def _act(self, form: Any) -> None:
+        item = self._chosen()
+        if self.desk.account is None:
+            self.notify("Nobody is signed in: sign in with S first.", severity="warning", timeout=4)
+        elif item is None:
+            self.notify("Choose certificates in the table first.", timeout=4)
+        elif item["status"] != "active":
+            self.notify(f"These are {item['status']}: take the offer back first.", severity="warning", timeout=4)
+        else:
+            self.open_form(form(item["number"], int(item["quantity"])))
+
+
+class CertificateScreen(DetailScreen):
+    HEADING = "Certificate"
+
+
+def _money(client: NodeClient, me: int) -> tuple[tuple[str, int, int], ...]:
+    """Own money by currency: what is free, and what bids have locked."""
+    if not me:
+        return ()
+    free: dict[str, int] = {}
+    locked: dict[str, int] = {}
+    for item in client.outputs(me, "funds"):
+        free[item["currency"]] = free.get(item["currency"], 0) + int(item["amount"])
+    for item in client.outputs(me, "bid"):
+        held = item.get("funds", item)
+        locked[held["currency"]] = locked.get(held["currency"], 0) + int(held["amount"])
+    return tuple((currency, free.get(currency, 0), locked.get(currency, 0)) for currency in sorted({*free, *locked}))
+
+
+def _money_rows(found: Answer) -> tuple[tuple[Part, ...], ...]:
+    if not found.about.me:
+        return ((("Sign in with S to see your money.", QUIET),),)
+    if not found.money:
+        return ((("No money on the ledger. The payment operator books deposits.", QUIET),),)
+    rows: list[tuple[Part, ...]] = []
+    for currency, free, locked in found.money:
+        rows.append((("free to use   ", QUIET), (money(free, currency), STRONG)))
+        rows.append((("in bids       ", QUIET), (money(locked, currency), "")))
+    return tuple(rows)
+
+
+def _range(item: dict[str, Any]) -> Line:
+    count, energy_wh, produced = int(item["quantity"]), int(item["energy_wh"]), int(item["production_from"])
+    return Line(
+        item["number"],
+        (item["number"], item["plant"], date(produced // DAY_S), f"{count:,}", energy(energy_wh), item["status"]),
+        (item["number"], item["plant"].casefold(), produced, count, energy_wh, item["status"]),
+        ("strong", "", "", "", "", "" if item["status"] == "active" else "warn"),
+    )
+
+
+def _statement(item: dict[str, Any]) -> Line:
+    count, retired_at = int(item["quantity"]), int(item["retired_at"])
+    return Line(
+        item["id"],
+        (item["id"][:16] + "…", ledger_time(retired_at * 1_000).removesuffix(" UTC"), f"{count:,}"),
+        (item["id"], retired_at, count),
+    )
+
+
+CABINET = Cabinet("H", "Holder", 30, HolderScreen, frozenset({HOLDER, "payment_operator"}))

@@ -1,0 +1,12 @@
+"""The network's own cabinet: what everybody sees first, described in `screens/network.py`."""
+
+from tui.cabinets import Cabinet
+from tui.desk import Desk
+from tui.screens.network import NetworkScreen
+
+
+def _make(desk: Desk) -> NetworkScreen:
+    return NetworkScreen(desk.model, desk.source, desk.story)
+
+
+CABINET = Cabinet("N", "Network", 10, _make)

@@ -1,0 +1,65 @@
+"""A form: fields that a person fills in, and what becomes of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui.deeds.deed import Deed, Mistake
+
+if TYPE_CHECKING:
+    from node.client import NodeClient
+    from tui.account import Account
+
+Values = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Field:
+    """`choices` are the only values where there are any; `hint` stands in the empty field."""
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Form:
+    """`make` asks the node what it needs and runs in a thread: Mistake or WattestError say what is wrong.
+
+    It is handed the account that is signed in, None where nobody is.
+    """
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    make: "Callable[[NodeClient, Account | None, Values], Deed]"
+    remark: str = ""
+
+    def check(self, values: Values) -> None:
+        """Mistake for what is missing or no choice."""
+        for each in self.fields:
+            given = values.get(each.name, "").strip()
+            if each.required and not given:
+                raise Mistake(f"{each.label}: this is needed.")
+            if given and each.choices and given not in each.choices:
+                raise Mistake(f"{each.label}: one of {', '.join(each.choices)}.")
+
+
+def signed_in(account: "Account | None") -> "Account":
+    """Mistake where nobody is signed in, or only somebody whom the ledger does not know."""
+    if account is None:
+        raise Mistake("Nobody is signed in: Escape, then S.")
+    if not account.id:
+        raise Mistake(f"The key {account.key_name} is not registered yet: Escape, then S.")
+    return account
+
+
+def whole(values: Values, name: str, label: str, least: int = 0) -> int:
+    """A whole number as people type it, with or without separators."""
+    text = values[name].strip().replace(",", "").replace(" ", "").replace("_", "")
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise Mistake(f"{label}: a whole number from {least} on, not {values[name]!r}.")
+    return int(text)

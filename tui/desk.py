@@ -1,0 +1,44 @@
+"""What every cabinet works at: the model that follows the network, a way to ask a node, and who is signed in."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from node.client import NodeClient
+from tui.feed import Source
+from tui.model import NetworkModel
+from tui.story import StoryControl
+
+if TYPE_CHECKING:
+    from tui.account import Account
+
+ANSWER_S = 5.0
+READ_S = 3_600  # how long a node takes a reader's signature for good
+
+
+@dataclass
+class Desk:
+    """`home` holds the keys that can sign in; `drafts` keeps what was typed into a form that was left."""
+
+    model: NetworkModel
+    source: Source
+    story: StoryControl | None = None
+    home: Path | None = None
+    account: "Account | None" = None
+    drafts: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def me(self) -> int:
+        """The participant who is signed in; 0 = nobody, who sees what is public."""
+        return self.account.id if self.account is not None else 0
+
+    def client(self) -> NodeClient:
+        """A client of a node that answers, asking as the account where its key is open. For one thread; close it."""
+        client = NodeClient(self.source.answering(), ANSWER_S)
+        account = self.account
+        if account is not None and account.key is not None and account.id and self.model.chain.chain_id:
+            from node.wallet import reader_header
+
+            until = self.model.chain.time_ms // 1_000 + READ_S
+            client.reader = reader_header(account.key, bytes.fromhex(self.model.chain.chain_id), account.id, until)
+        return client

@@ -1,0 +1,88 @@
+"""Everybody's account as the events tell it: what came, what went, for how much.
+
+Counted from the first block that this dashboard heard of; the newest entries of each participant are kept.
+"""
+
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import Any
+
+from tui.parts.certificates import quantity
+from tui.parts.names import Names
+
+KEPT = 2_000  # entries of one participant
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`certificates` and `money` (millionths) are what changed for the participant, 0 where nothing did."""
+
+    height: int
+    time_ms: int
+    what: str
+    txid: str
+    certificates: int = 0
+    unit: str = ""
+    money: int = 0
+    currency: str = ""
+
+
+class Books:
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._entries: dict[int, deque[Entry]] = defaultdict(lambda: deque(maxlen=KEPT))
+
+    def of(self, participant: int) -> tuple[Entry, ...]:
+        """Newest first."""
+        return tuple(reversed(self._entries[participant])) if participant in self._entries else ()
+
+    def apply(self, event: dict[str, Any], height: int, time_ms: int) -> None:
+        for participant, what, certificates, money in self._legs(event):
+            unit = self._names.unit_of(event["device"]) if certificates else ""
+            self._entries[participant].append(
+                Entry(
+                    height,
+                    time_ms,
+                    what,
+                    str(event.get("txid", "")),
+                    certificates,
+                    unit,
+                    money,
+                    str(event.get("currency", "")) if money else "",
+                )
+            )
+
+    def _legs(self, event: dict[str, Any]) -> list[tuple[int, str, int, int]]:
+        """Whom the event concerns: participant, words, certificates, money."""
+        name = self._names.participant
+        match event["kind"]:
+            case "issued":
+                plant = self._names.device(event["device"]).name
+                return [(event["holder"], f"issued for {plant}", quantity(event), 0)]
+            case "transferred":
+                count, sender, to = quantity(event), event["sender"], event["to"]
+                return [(sender, f"transferred to {name(to)}", -count, 0), (to, f"from {name(sender)}", count, 0)]
+            case "delivered":
+                return self._delivered(event)
+            case "retired":
+                return [(event["holder"], f"retired for {event['beneficiary']}", -quantity(event), 0)]
+            case "expired":
+                return [(event["holder"], "expired", -quantity(event), 0)]
+            case "withdrawn":
+                return [(event["holder"], "withdrawn after an error", -quantity(event), 0)]
+            case "deposited":
+                return [(event["to"], f"deposit by {name(event['operator'])}", 0, int(event["amount"]))]
+            case "paid_out":
+                return [(event["holder"], f"paid out by {name(event['operator'])}", 0, -int(event["amount"]))]
+            case "paid":
+                amount, payer, to = int(event["amount"]), event["payer"], event["to"]
+                return [(payer, f"paid to {name(to)}", 0, -amount), (to, f"paid by {name(payer)}", 0, amount)]
+        return []
+
+    def _delivered(self, event: dict[str, Any]) -> list[tuple[int, str, int, int]]:
+        count, amount = quantity(event), int(event["amount"])
+        seller, buyer, where = event["seller"], event["buyer"], f"in auction {event['auction']}"
+        return [
+            (seller, f"sold to {self._names.participant(buyer)} {where}", -count, amount),
+            (buyer, f"bought of {self._names.participant(seller)} {where}", count, -amount),
+        ]

@@ -1,0 +1,177 @@
+"""What all cabinets share: the lines around them, asking the node in a thread, and saying when what is shown is old."""
+
+import time
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+from node.client import NodeClient
+from state.errors import WattestError
+from tui.deeds.form import Form
+from tui.desk import Desk
+from tui.messages import OpenCabinet
+from tui.screens.export import ExportScreen
+from tui.screens.form import FormScreen
+from tui.widgets.cabinets import CabinetBar
+from tui.widgets.columns import QUIET, Part, spread
+from tui.widgets.lines import CaptionLine, TerminalLine, TitleLine
+from tui.widgets.sheet import Sheet
+
+PAINT_S = 0.25
+READ_S = 1.0  # between two questions at most, however many blocks come
+SMALL_WIDTH, SMALL_HEIGHT = 100, 30
+
+Keys = tuple[tuple[str, str], ...]
+
+
+class KeysLine(Widget):
+    """The keys that do something here, and what went wrong last."""
+
+    keys: reactive[Keys] = reactive(())
+    trouble = reactive("")
+
+    def render(self) -> Content:
+        parts: list[Part] = []
+        for key, word in self.keys:
+            parts += [(f"{key} ", "bold $text-primary"), (f"{word}  ", QUIET)]
+        if self.trouble:
+            return spread([(f"▲ {self.trouble}", "bold $text-warning")], [("? help", QUIET)], self.content_size.width)
+        return spread(parts, [("? ", "bold $text-primary"), ("help", QUIET)], self.content_size.width)
+
+
+class CabinetScreen(Screen[None]):
+    """Subclasses say what they are (`HEADING`, `KEYS`), lay out `body`, `read` from a node and `show` what was read.
+
+    `read` runs in a thread whenever the ledger grew; it may look at nothing of the screen but what `asked` gave it.
+    """
+
+    HEADING: ClassVar[str] = ""
+    KEYS: ClassVar[Keys] = ()
+    NEEDS_KEY: ClassVar[str] = "sign in with S first"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "app.focus_next", "Next", show=False)]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self._read_height = -2
+        self._read_at = 0.0
+        self._reading = False
+        self._due = True
+
+    def compose(self) -> ComposeResult:
+        yield TitleLine()
+        yield CabinetBar()
+        yield from self.body()
+        if self.desk.story is not None:
+            yield TerminalLine()
+            yield CaptionLine()
+        yield KeysLine()
+
+    def body(self) -> ComposeResult:
+        raise NotImplementedError
+
+    def asked(self) -> Any:
+        """What the next reading is about, as the screen stands now."""
+        return None
+
+    def read(self, client: NodeClient, asked: Any) -> Any:
+        raise NotImplementedError
+
+    def show(self, found: Any) -> None:
+        raise NotImplementedError
+
+    def paint(self) -> None:
+        """What comes from the model alone, a few times a second."""
+
+    # --- the clock of the screen
+
+    def on_mount(self) -> None:
+        self.set_interval(PAINT_S, self._tick)
+        self._tick()
+
+    def on_screen_resume(self) -> None:
+        self._due = True
+        self._tick()
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width < SMALL_WIDTH or self.size.height < SMALL_HEIGHT, "-small")
+
+    def _tick(self) -> None:
+        if not self.is_current:
+            return
+        desk, title = self.desk, self.query_one(TitleLine)
+        title.freshness, title.stale = (found := desk.source.freshness()).text, found.stale
+        title.picture = desk.model.chain.picture()
+        self.query_one(KeysLine).keys = self.KEYS
+        if desk.story is not None:
+            state = desk.story.state()
+            self.query_one(CaptionLine).text, self.query_one(TerminalLine).text = state.caption, state.second_terminal
+        self.paint()
+        grown = desk.model.chain.height != self._read_height
+        if (grown or self._due) and not self._reading and time.monotonic() - self._read_at >= READ_S:
+            self._begin()
+
+    def refresh_soon(self) -> None:
+        """Something else is to be read now: the next tick does it."""
+        self._due, self._read_at = True, 0.0
+
+    # --- asking
+
+    def _begin(self) -> None:
+        self._reading, self._due = True, False
+        self._read_height, self._read_at = self.desk.model.chain.height, time.monotonic()
+        self._ask(self.asked())
+
+    @work(thread=True, exit_on_error=False, group="read")
+    def _ask(self, asked: Any) -> None:
+        try:
+            client = self.desk.client()
+            try:
+                found = self.read(client, asked)
+            finally:
+                client.close()
+        except WattestError as error:
+            self.app.call_from_thread(self._failed, str(error))
+            return
+        except (KeyError, TypeError, ValueError) as error:
+            self.app.call_from_thread(self._failed, f"the node's answer cannot be read ({type(error).__name__})")
+            return
+        self.app.call_from_thread(self._found, found)
+
+    def _found(self, found: Any) -> None:
+        self._reading = False
+        if self.is_mounted:
+            self.query_one(KeysLine).trouble = ""
+            self.show(found)
+
+    def _failed(self, why: str) -> None:
+        self._reading, self._due = False, True
+        if self.is_mounted:
+            self.query_one(KeysLine).trouble = why
+
+    # --- acting
+
+    def open_form(self, form: Form, anybody: bool = False) -> None:
+        """Fill it in, read what will be signed, sign. `anybody`: another key than the account's signs."""
+        if self.desk.account is None and not anybody:
+            self.notify(f"Nobody is signed in: {self.NEEDS_KEY}.", severity="warning", timeout=4)
+            return
+        self.app.push_screen(FormScreen(self.desk, form), self._done)
+
+    def _done(self, done: bool | None) -> None:
+        if done:
+            self.refresh_soon()
+
+    def on_open_cabinet(self, message: OpenCabinet) -> None:
+        message.stop()
+        self.app.post_message(message)
+
+    def on_sheet_export(self, message: Sheet.Export) -> None:
+        message.stop()
+        self.app.push_screen(ExportScreen(message.sheet, self.desk.model.chain.height))

@@ -1,0 +1,76 @@
+"""What a table shows, as a file: CSV for spreadsheets, JSON for programs, Parquet where its library is installed."""
+
+import csv
+import json
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tui.widgets.sheet import Column, Line, Sheet
+
+FORMATS = ("csv", "json", "parquet")
+FORMULA = ("=", "+", "-", "@", "\t")  # what a spreadsheet would run
+
+
+class ExportScreen(ModalScreen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+
+    def __init__(self, sheet: Sheet, height: int) -> None:
+        super().__init__()
+        self.sheet, self.height = sheet, height
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as box:
+            box.border_title = f"Write {len(self.sheet.lines)} rows to a file"
+            box.border_subtitle = "Enter: write   Escape: back"
+            yield OptionList(*(Option(str(self._path(form)), id=form) for form in FORMATS))
+
+    def _path(self, form: str) -> Path:
+        return Path(f"wattest-{self.sheet.id}-{self.height}.{form}")
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        form = str(event.option_id)
+        path = self._path(form).absolute()
+        try:
+            write(path, form, self.sheet.columns, self.sheet.lines)
+        except (OSError, ImportError) as error:
+            self.notify(str(error), title="Nothing was written", severity="error", timeout=6)
+        else:
+            self.notify(str(path), title=f"{len(self.sheet.lines)} rows are written", timeout=6)
+        self.dismiss()
+
+
+def write(path: Path, form: str, columns: tuple[Column, ...], lines: tuple[Line, ...]) -> None:
+    """OSError where the file cannot be written, ImportError where Parquet's library is missing."""
+    names = [column.name for column in columns]
+    match form:
+        case "csv":
+            with path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(names)
+                writer.writerows([_inert(cell) for cell in line.cells] for line in lines)
+        case "json":
+            rows = [dict(zip(names, line.cells, strict=True)) for line in lines]
+            path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        case _:
+            _write_parquet(path, names, lines)
+
+
+def _inert(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def _write_parquet(path: Path, names: list[str], lines: tuple[Line, ...]) -> None:
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise ImportError("Parquet needs `pip install wattest[export]`; CSV and JSON need nothing.") from None
+    table = arrow.table({name: [line.cells[at] for line in lines] for at, name in enumerate(names)})
+    parquet.write_table(table, path)

@@ -1,0 +1,138 @@
+"""A form on the screen: fields, the first mistake in words, and a draft that outlives a closed window."""
+
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Select, Static
+
+from state.errors import WattestError
+from tui.deeds.deed import Deed, Mistake
+from tui.deeds.form import Field, Form, Values
+from tui.desk import Desk
+from tui.screens.signing import SigningScreen
+from tui.widgets.columns import BAD, QUIET, row
+
+LONGEST = 512  # characters of a field: more is a paste that went wrong
+
+
+class FormScreen(ModalScreen[bool]):
+    """True once what the form says is final. Escape keeps the draft for the next time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back"),
+        Binding("ctrl+s", "go_on", "Go on", priority=True),
+    ]
+
+    def __init__(self, desk: Desk, form: Form) -> None:
+        super().__init__()
+        self.desk, self.form = desk, form
+        self._busy = False
+
+    @property
+    def _draft(self) -> Values:
+        key = f"{self.form.name}:{self.form.title}"
+        return self.desk.drafts.setdefault(key, {field.name: field.value for field in self.form.fields})
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as box:
+            box.border_title = self.form.title
+            box.border_subtitle = "Enter: next field   Ctrl-S: go on   Escape: back, the draft stays"
+            for field in self.form.fields:
+                yield Label(field.label + ("" if field.required else "  (may stay empty)"))
+                yield self._input(field)
+            if self.form.remark:
+                yield Static(row((self.form.remark, QUIET)))
+            yield Static("", id="mistake")
+
+    def _input(self, field: Field) -> Input | Select[str]:
+        value = self._draft[field.name]
+        if field.choices:
+            chosen = value if value in field.choices else field.choices[0]
+            return Select([(choice, choice) for choice in field.choices], value=chosen, allow_blank=False,
+                          id=f"field-{field.name}", compact=True)  # fmt: skip
+        return Input(value, placeholder=field.hint, id=f"field-{field.name}", max_length=LONGEST, compact=True)
+
+    def on_mount(self) -> None:
+        empty = [each for each in self.query(Input) if not each.value]
+        (empty[0] if empty else self.query(Input).first()).focus()
+
+    def values(self) -> Values:
+        found: dict[str, Any] = {}
+        for field in self.form.fields:
+            widget = self.query_one(f"#field-{field.name}")
+            assert isinstance(widget, Input | Select)
+            found[field.name] = str(widget.value)
+        return found
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._draft.update(self.values())
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        self._draft.update(self.values())
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter leads through the fields; in the last one it goes on."""
+        inputs = list(self.query(Input))
+        place = inputs.index(event.input)
+        if place + 1 < len(inputs):
+            inputs[place + 1].focus()
+        else:
+            self.action_go_on()
+
+    def action_leave(self) -> None:
+        self.dismiss(False)
+
+    def action_go_on(self) -> None:
+        if self._busy:
+            return
+        values = self.values()
+        try:
+            self.form.check(values)
+        except Mistake as mistake:
+            self._say(str(mistake), BAD)
+            return
+        self._busy = True
+        self._say("asking the node …", QUIET)
+        self._make(values)
+
+    def _say(self, text: str, style: str) -> None:
+        self.query_one("#mistake", Static).update(row((text, style)))
+
+    @work(thread=True, exit_on_error=False)
+    def _make(self, values: Values) -> None:
+        account = self.desk.account
+        try:
+            client = self.desk.client()
+            try:
+                deed = self.form.make(client, account, values)
+            finally:
+                client.close()
+        except Mistake as mistake:
+            self.app.call_from_thread(self._refuse, str(mistake))
+        except WattestError as error:
+            self.app.call_from_thread(self._refuse, str(error))
+        except (KeyError, TypeError, ValueError) as error:
+            self.app.call_from_thread(self._refuse, f"This cannot be built: {error}")
+        else:
+            self.app.call_from_thread(self._sign, deed)
+
+    def _refuse(self, text: str) -> None:
+        self._busy = False
+        if self.is_mounted:
+            self._say(text, BAD)
+
+    def _sign(self, deed: Deed) -> None:
+        self._busy = False
+        if self.is_mounted:
+            self._say("", "")
+            self.app.push_screen(SigningScreen(self.desk, deed), self._signed)
+
+    def _signed(self, final: bool | None) -> None:
+        """Final: the draft has served. Otherwise the form stands as it was."""
+        if final:
+            self.desk.drafts.pop(f"{self.form.name}:{self.form.title}", None)
+            self.dismiss(True)

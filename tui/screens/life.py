@@ -1,0 +1,60 @@
+"""The whole life of a certificate number as a timeline, from the readings to where it is now."""
+
+from typing import Any
+from urllib.parse import quote
+
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.screens.detail import DetailScreen
+from tui.widgets.columns import GOOD, QUIET, STRONG, WARN, row
+from tui.words import date, energy, ledger_time
+
+DAY_S = 86_400
+STYLES = {"retired": GOOD, "expired": WARN, "withdrawn": WARN}
+
+
+class LifeScreen(DetailScreen):
+    HEADING = "A certificate's life"
+
+    def __init__(self, url: str, number: str) -> None:
+        super().__init__(url, f"/v1/certificates/{quote(number)}")
+
+    def show(self, answer: dict[str, Any]) -> None:
+        self.query_one("#fields", Static).update(Content("\n").join(life(answer)))
+
+
+def life(answer: dict[str, Any]) -> list[Content]:
+    """The API's certificate, as lines from its birth on."""
+    issuance, facts = answer["issuance"], answer["facts"]
+    first, last = int(issuance["production_from"]), int(issuance["production_to"])
+    status = str(answer["status"])
+    where = answer["holder_name"] or "nobody"
+    lines = [
+        row((answer["number"], STRONG), ("   ", ""), (status, STYLES.get(status, GOOD)), (f"   {where}", "")),
+        Content(""),
+        _step("production", f"{date(first // DAY_S)} to {date((last - 1) // DAY_S)}", _plant(facts)),
+        _step("weather check", "", f"passed; remarks: {', '.join(issuance['reasons']) or 'none'}"),
+    ]
+    for event in answer["history"]:
+        giver, taker = event.get("from_name"), event.get("to_name")
+        hands = f"{giver} → {taker}" if giver and taker and giver != taker else str(taker or giver or "")
+        lines.append(
+            _step(str(event["event"]), ledger_time(int(event["time_ms"])), f"{hands}   block {event['height']}")
+        )
+        lines.append(row((" " * 42, ""), (str(event["txid"]), QUIET)))
+    if answer.get("statement"):
+        lines.append(_step("statement", "", str(answer["statement"])))
+    for part in answer["ranges"]:
+        if part["number"] != answer["number"]:
+            lines.append(_step("part", str(part["status"]), f"{part['number']}   {part['holder'] or ''}"))
+    return lines
+
+
+def _plant(facts: dict[str, Any]) -> str:
+    place = facts["location"] or facts["country"]
+    return f"{facts['name']}, {place}, {energy(int(facts['capacity_w'])).removesuffix('h')}, {facts['technology']}"
+
+
+def _step(what: str, when: str, told: str) -> Content:
+    return row(("● ", GOOD), (f"{what:<14}", STRONG), (f"{when:<26}", QUIET), (told, ""))

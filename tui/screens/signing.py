@@ -1,0 +1,140 @@
+"""Before anything is signed it stands here in words; afterwards here is seen how it becomes final, or why not."""
+
+import time
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from state.errors import WattestError
+from tui.account import Account
+from tui.deeds.deed import Deed, carry_out
+from tui.desk import Desk
+from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, row
+
+TICK_S = 0.2
+
+
+class SigningScreen(ModalScreen[bool]):
+    """True when it is final."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back"),
+        Binding("enter", "sign", "Sign", priority=False),
+    ]
+
+    def __init__(self, desk: Desk, deed: Deed) -> None:
+        super().__init__()
+        account = deed.signer or desk.account
+        assert account is not None, "somebody has to sign"
+        self.desk, self.deed = desk, deed
+        self.signer: Account = account
+        self._state = "asked"  # asked, signing, final, refused
+        self._step = ""
+        self._began = 0.0
+
+    def compose(self) -> ComposeResult:
+        who = f"{self.signer.name} ({self.signer.id})" if self.signer.id else "its organisation"
+        with VerticalScroll() as box:
+            box.border_title = self.deed.title
+            yield Static(
+                row(("This will be signed by ", QUIET), (self.signer.key_name, STRONG), (f" for {who}", QUIET))
+            )
+            yield Static(Content("\n").join([Content(""), *(row(("  ", ""), line) for line in self.deed.words())]))
+            yield Static("", id="progress")
+            if self.signer.needs_passphrase():
+                yield Input(password=True, placeholder=f"passphrase of {self.signer.key_name}", id="passphrase")
+
+    def on_mount(self) -> None:
+        self._subtitle("Enter: sign and send   Escape: back, nothing is signed")
+        self.set_interval(TICK_S, self._tick)
+        for field in self.query(Input):
+            field.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_sign()
+
+    def action_sign(self) -> None:
+        if self._state == "final":
+            self.dismiss(True)
+        elif self._state in ("asked", "refused"):
+            given = [field.value for field in self.query(Input)]
+            self._state, self._step, self._began = "signing", "signing …", time.monotonic()
+            self._subtitle("")
+            self._carry_out(given[0] if given else "")
+
+    def action_leave(self) -> None:
+        """While it is on its way the ledger decides: leaving the window changes nothing about that."""
+        self.dismiss(self._state in ("final", "signing"))
+
+    @work(thread=True, exit_on_error=False)
+    def _carry_out(self, passphrase: str) -> None:
+        try:
+            key = self.signer.unlock(passphrase)
+            client = self.desk.client()
+            try:
+                final = carry_out(client, key, self.deed, lambda step: self.app.call_from_thread(self._on_step, step))
+            finally:
+                client.close()
+        except WattestError as error:
+            self.app.call_from_thread(self._refused, error)
+        else:
+            self.app.call_from_thread(self._final, final)
+
+    # --- what is said
+
+    def _on_step(self, step: str) -> None:
+        self._step = step
+
+    def _tick(self) -> None:
+        if self._state == "signing":
+            self._say(row((self._step, ""), (f"  {time.monotonic() - self._began:.1f} s", QUIET)))
+
+    def _final(self, final: dict[str, Any]) -> None:
+        self._state = "final"
+        if not self.is_mounted:
+            return
+        seconds = time.monotonic() - self._began
+        lines = [row(("✔ ", GOOD), (f"final in block {final['height']} after {seconds:.1f} s", STRONG))]
+        lines += [row(("  ", ""), line) for line in map(made, final.get("events", [])) if line]
+        lines += [row(("  transaction ", QUIET), (final["txid"], ""))]
+        self._say(Content("\n").join(lines))
+        self._subtitle("Enter: done")
+        for field in self.query(Input):
+            field.display = False
+
+    def _refused(self, error: WattestError) -> None:
+        self._state = "refused"
+        if self.is_mounted:
+            self._say(row(("✖ ", BAD), (str(error), BAD)))
+            self._subtitle("Enter: try again   Escape: back to the form, nothing is lost")
+
+    def _say(self, content: Content) -> None:
+        self.query_one("#progress", Static).update(Content("\n").join([Content(""), content]))
+
+    def _subtitle(self, text: str) -> None:
+        self.query_one(VerticalScroll).border_subtitle = text
+
+
+def made(event: dict[str, Any]) -> str:
+    """What the ledger gave: the numbers that a person wants to know."""
+    match event.get("kind"):
+        case "registered":
+            return f"participant {event['participant']} is {event['name']}"
+        case "proposed":
+            return f"proposal {event['proposal']} ({event['content']}) is open"
+        case "enacted":
+            return f"proposal {event['proposal']} is enacted: {event['content']} {event['created']}"
+        case "retired":
+            return f"statement {event['statement']}"
+        case "voted":
+            return f"the vote on proposal {event['proposal']} counts"
+        case "appealed":
+            return "the objection is on record; the authority has to answer in its term"
+    return ""

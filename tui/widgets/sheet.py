@@ -1,0 +1,266 @@
+"""A table to work with: filter as you type, sort by any column, copy a row, write the whole of it to a file.
+
+Rows are known by a key and keep their place under the cursor while what is shown changes. Long lists come in pages:
+near the end the sheet asks for more (`Sheet.Wanted`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import DataTable, Input
+
+from tui.widgets.columns import cut
+
+NEAR_END = 40  # rows before the last one at which more are asked for
+COLOURS = {"good": "green", "warn": "yellow", "bad": "bold red", "quiet": "dim", "strong": "bold", "": ""}
+
+
+@dataclass(frozen=True)
+class Column:
+    """`width` in cells; 0 = as wide as its content."""
+
+    name: str
+    width: int = 0
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """`cells` as they are shown; `sorts` are what they are ordered by where that is not the text; `style` by column."""
+
+    key: str
+    cells: tuple[str, ...]
+    sorts: tuple[int | str, ...] = ()
+    styles: tuple[str, ...] = ()
+
+    def order(self, column: int) -> tuple[int, int | str]:
+        value = self.sorts[column] if self.sorts else self.cells[column].casefold()
+        return (0, value) if isinstance(value, int) else (1, value)
+
+    def fits(self, wanted: str) -> bool:
+        return not wanted or any(wanted in cell.casefold() for cell in self.cells)
+
+
+class Sheet(Vertical):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", show=False),
+        Binding("escape", "unfilter", "All rows", show=False),
+        Binding("o", "order", "Order by the next column", show=False),
+        Binding("y", "copy", "Copy the row", show=False),
+        Binding("e", "export", "Export", show=False),
+        Binding("j", "down", "Down", show=False),
+        Binding("k", "up", "Up", show=False),
+    ]
+
+    class Chosen(Message):
+        """The row under the cursor is another one; key "" = there is none."""
+
+        def __init__(self, sheet: "Sheet", key: str) -> None:
+            super().__init__()
+            self.sheet, self.key = sheet, key
+
+        @property
+        def control(self) -> "Sheet":
+            return self.sheet
+
+    class Opened(Chosen):
+        """Enter, or a click on the row that was chosen already."""
+
+    class Wanted(Message):
+        """The cursor comes near the end and there may be more rows."""
+
+        def __init__(self, sheet: "Sheet") -> None:
+            super().__init__()
+            self.sheet = sheet
+
+        @property
+        def control(self) -> "Sheet":
+            return self.sheet
+
+    class Export(Message):
+        """The person wants what is shown in a file."""
+
+        def __init__(self, sheet: "Sheet") -> None:
+            super().__init__()
+            self.sheet = sheet
+
+    wanted = reactive("")
+
+    def __init__(self, title: str, columns: Sequence[Column], *, id: str, empty: str = "nothing here yet") -> None:
+        super().__init__(id=id)
+        self.title = title
+        self.columns = tuple(columns)
+        self.empty = empty
+        self.more = False  # whether rows beyond the last one exist
+        self._lines: tuple[Line, ...] = ()
+        self._shown: tuple[Line, ...] = ()
+        self._order: int | None = None
+        self._down = False
+        self._summary = ""
+
+    def compose(self) -> ComposeResult:
+        search = Input(placeholder="filter; Enter keeps it, Escape ends it", compact=True)
+        search.display = False
+        yield search
+        yield DataTable[Text](cursor_type="row", zebra_stripes=False, cell_padding=1)
+
+    def on_mount(self) -> None:
+        table = self._table
+        for index, column in enumerate(self.columns):
+            table.add_column(Text(column.name, justify="right" if column.right else "left"), width=column.width or None,
+                             key=str(index))  # fmt: skip
+        self._entitle()
+
+    @property
+    def _table(self) -> DataTable[Text]:
+        return self.query_one(DataTable)
+
+    # --- what is shown
+
+    def show(self, lines: Sequence[Line], summary: str = "", more: bool = False) -> None:
+        """All rows, and a few words about them for the lower border."""
+        self.more = more
+        if tuple(lines) != self._lines or summary != self._summary:
+            self._lines, self._summary = tuple(lines), summary
+            self._paint()
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What is shown now, filtered and ordered."""
+        return self._shown
+
+    @property
+    def chosen(self) -> str:
+        """Key of the row under the cursor, or empty."""
+        row = self._table.cursor_row
+        return self._shown[row].key if 0 <= row < len(self._shown) else ""
+
+    def _paint(self) -> None:
+        wanted = self.wanted.casefold()
+        shown = [line for line in self._lines if line.fits(wanted)]
+        if self._order is not None:
+            column = self._order
+            shown.sort(key=lambda line: line.order(column), reverse=self._down)
+        self._fill(tuple(shown))
+        self._entitle()
+
+    def _fill(self, shown: tuple[Line, ...]) -> None:
+        """Change what differs: rows that stay are not built again, so that nothing flickers and the cursor stays."""
+        table, before, kept = self._table, self._shown, self.chosen
+        at_top = table.cursor_row <= 0
+        self._shown = shown
+        if [line.key for line in before] == [line.key for line in shown[: len(before)]]:
+            for old, new in zip(before, shown, strict=False):
+                if old != new:
+                    for index, cell in enumerate(self._cells(new)):
+                        table.update_cell(new.key, str(index), cell)
+            for line in shown[len(before) :]:
+                table.add_row(*self._cells(line), key=line.key)
+            if not before and shown:
+                self.post_message(self.Chosen(self, self.chosen))
+            return
+        table.clear()
+        for line in shown:
+            table.add_row(*self._cells(line), key=line.key)
+        places = {line.key: place for place, line in enumerate(shown)}
+        if kept in places and not at_top:
+            table.move_cursor(row=places[kept], animate=False)
+        if self.chosen != kept:
+            self.post_message(self.Chosen(self, self.chosen))
+
+    def _cells(self, line: Line) -> list[Text]:
+        found = []
+        for index, column in enumerate(self.columns):
+            style = COLOURS[line.styles[index]] if index < len(line.styles) else ""
+            text = cut(line.cells[index], column.width) if column.width else line.cells[index]
+            found.append(Text(text, style=style, justify="right" if column.right else "left", no_wrap=True))
+        return found
+
+    def _entitle(self) -> None:
+        mark = ""
+        if self._order is not None:
+            mark = f"  by {self.columns[self._order].name} {'↓' if self._down else '↑'}"
+        kept = f"  {len(self._shown)} of {len(self._lines)} with {self.wanted!r}" if self.wanted else ""
+        self.border_title = self.title + mark + kept
+        self.border_subtitle = self._summary if self._lines else self.empty
+
+    # --- keys
+
+    def action_filter(self) -> None:
+        search = self.query_one(Input)
+        search.display = True
+        search.focus()
+
+    def action_unfilter(self) -> None:
+        search = self.query_one(Input)
+        search.value = ""
+        search.display = False
+        self._table.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.wanted = event.value.strip()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        event.input.display = bool(event.value)
+        self._table.focus()
+
+    def watch_wanted(self) -> None:
+        if self.is_mounted:
+            self._paint()
+
+    def action_order(self) -> None:
+        """Each column upward, then downward, then as it came."""
+        if self._order is None:
+            self._order, self._down = 0, False
+        elif not self._down:
+            self._down = True
+        else:
+            self._order = self._order + 1 if self._order + 1 < len(self.columns) else None
+            self._down = False
+        self._paint()
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        event.stop()
+        again = self._order == event.column_index
+        self._down = again and not self._down
+        self._order = event.column_index
+        self._paint()
+
+    def action_copy(self) -> None:
+        row = self._table.cursor_row
+        if 0 <= row < len(self._shown):
+            self.app.copy_to_clipboard("\t".join(self._shown[row].cells))
+            self.notify("The row is in the clipboard.", timeout=2)
+
+    def action_export(self) -> None:
+        self.post_message(self.Export(self))
+
+    def action_down(self) -> None:
+        self._table.action_cursor_down()
+
+    def action_up(self) -> None:
+        self._table.action_cursor_up()
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        event.stop()
+        if self.chosen:
+            self.post_message(self.Chosen(self, self.chosen))
+        if self.more and event.cursor_row >= len(self._shown) - NEAR_END:
+            self.post_message(self.Wanted(self))
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        if self.chosen:
+            self.post_message(self.Opened(self, self.chosen))
+
+    def focus_rows(self) -> None:
+        self._table.focus()
