@@ -245,7 +245,10 @@ def _fed(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
             (t("Accredited until"), moment(t, meter["until"]) if meter else ""),
         )
     )
-    text = t("Plant, zone and meter were accredited by a quorum of the validators.")
+    if meter:
+        text = t("Plant, zone and meter were accredited by a quorum of the validators.")
+    else:
+        text = t("Plant and zone were accredited by a quorum of the validators.")
     body = joined((paragraph(text), Safe(f'<table class="facts"><tbody>{table}</tbody></table>')))
     return "grid", "origin", t("Fed into the grid"), body
 
