@@ -8,7 +8,7 @@ const box = document.getElementById("proof");
 const form = document.getElementById("keep");
 
 const shown = (name, value) => {
-  for (const one of box.querySelectorAll(`[data-${name}]`)) one.hidden = one.dataset[name] !== value;
+  for (const one of document.querySelectorAll(`[data-${name}]`)) one.hidden = one.dataset[name] !== value;
 };
 const say = (state, about = "", detail = "") => {
   shown("state", state);
