@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from harness.finalized import FinalizedWorld
 from harness.forger import Forger, replace
-from harness.world import DAY, genesis_json, key_of, seed_of
+from harness.world import genesis_json
 
 from cli.verify_statement import NotProven
 from cli.verify_statement import verify_proof as verify_alone
@@ -31,10 +31,7 @@ from state.merkle import merkle_path, merkle_root
 from state.numbering import CertificateNumber, format_number
 from state.outputs import Bundle
 from state.transaction import (
-    RemoveValidatorContent,
     RetiredRange,
-    RotateVoteKeyContent,
-    ValidatorContent,
     decode_transaction,
 )
 
@@ -562,55 +559,3 @@ def test_refuses_an_epoch_that_no_hop_leads_to(world: FinalizedWorld, honest: by
     without = msgspec.structs.replace(decode(StatementProof, data), hops=())
     with pytest.raises(NotProven, match="epoch 1"):
         verify_proof(encode(without))
-
-
-def ended(world: FinalizedWorld) -> None:
-    """Blocks to the end of the epoch."""
-    world.block()
-    while world.height % 32:
-        world.block()
-
-
-CHANGED = tuple(key_of(name) for name in ("vote_key0", "new vote", "vote_key3", "fifth vote"))
-
-
-def changed_world() -> FinalizedWorld:
-    """A fifth validator joins, one of the first four leaves, another one rotates its key: one change an epoch."""
-    world = FinalizedWorld(epoch_length=32)
-    world.operators()
-    world.register("owner")
-    world.device("owner")
-    first = world.issue(1, 1_000_000)
-    assert first is not None
-    number = world.register("fifth")
-    ended(world)  # so that all three are decided by one set
-    for name in ("fifth vote", "new vote"):
-        world.vote_seeds[key_of(name)] = seed_of(name)
-    keys = (key_of("fifth vote"), key_of("fifth node"), key_of("fifth escrow"))
-    world.accredit(ValidatorContent(number, "fifth", *keys, "192.0.2.5:7000"), by="fifth")
-    world.accredit(RemoveValidatorContent(2), by="fifth")
-    world.accredit(RotateVoteKeyContent(3, key_of("new vote")), by="Organisation 2")
-    while world.set.vote_keys != CHANGED:
-        ended(world)
-    return world
-
-
-def test_proof_leads_from_the_genesis_through_every_change_of_the_validators() -> None:
-    world = changed_world()
-    bundle = world.issue(1, 2_000_000, day=DAY + 1)
-    assert bundle is not None
-    old = world.outputs_of("owner", Bundle)
-    action = world.retire_action("owner", bundle, 2, 3)
-    world.do(action, by=("owner",))
-    data = build_proof(world.store, action.statement_hash[:16])
-    answer = verify_proof(data, world.genesis_text)
-    assert answer["verified"]
-    assert len(old) == 2
-    proof = decode(StatementProof, data)
-    assert len(proof.hops) == world.ledger.epoch >= 3
-    assert {len(hop.next_vote_keys) for hop in proof.hops} == {4, 5}
-    assert proof.hops[-1].next_vote_keys == CHANGED
-    for gone in range(len(proof.hops)):
-        hops = proof.hops[:gone] + proof.hops[gone + 1 :]
-        with pytest.raises(NotProven):
-            verify_proof(encode(replace(proof, hops=hops)), world.genesis_text)
