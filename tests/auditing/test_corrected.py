@@ -1,6 +1,7 @@
 """Chains on which errors were put right: the books follow carry, debt, withdrawal and credit."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from contracts.context import Context
 from node.auditing.chain_file import chain_records
 from node.auditing.replay import Replay
 from state.attestation import HOLD
-from state.errors import AlreadyExists, DebtOpen, Refusal, Unknown
+from state.errors import AlreadyExists, DebtOpen, Unknown
 from state.transaction import Withdraw
 
 
@@ -100,12 +101,9 @@ def test_a_chain_with_every_kind_of_transaction_adds_up(tmp_path: Path) -> None:
     town = FinalTown()
     done = set()
     for kind, (by, actions) in one_of_each(town).items():
-        try:
+        with suppress(DebtOpen, Unknown, AlreadyExists):  # of what an earlier one has made impossible
             town.do(*actions, by=by)
-        except Refusal as refusal:
-            assert isinstance(refusal, DebtOpen | Unknown | AlreadyExists), (kind, refusal)
-            continue
-        done.add(kind)
+            done.add(kind)
     replay = audited(town, tmp_path)
     assert replay.findings.listed == []
     assert replay.totals.executed == town.height
