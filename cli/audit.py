@@ -22,7 +22,7 @@ from cli.session import Session, with_session
 if TYPE_CHECKING:
     from node.auditing.replay import Replay
 
-HEAD = ("plant", "name", "days", "released", "certificates", "carried", "live")
+HEAD = ("plant", "name", "days", "released", "accepted", "certificates", "carried", "owed", "live")
 SUPPLY = ("scheme", "name", "issued", "live", "retired", "expired", "withdrawn")
 MONEY = ("currency", "paid in", "paid out", "held")
 
@@ -156,9 +156,8 @@ def _plants(replay: "Replay", exact: bool = False) -> list[tuple[Any, ...]]:
     for number, plant in sorted(replay.books.plants.items()):
         record = replay.ledger.store.get(device_key(number))
         name = record.facts.name if isinstance(record, Device) else ""
-        rows.append(
-            (number, name, plant.days, energy(plant.released_wh), plant.issued, energy(plant.carry_wh), live[number])
-        )
+        wh = [energy(value) for value in (plant.released_wh, plant.accepted_wh, plant.carry_wh, plant.debt_wh)]
+        rows.append((number, name, plant.days, wh[0], wh[1], plant.issued, wh[2], wh[3], live[number]))
     return rows
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from state.transaction import Action
 
 MAX_LINES = 10_000
+UNSENT = "all or nothing: another line was refused; --each sends what can move"
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ def _together(session: Session, me: Acting, rows: list[Row], timeout_s: int) -> 
         except WattestError as error:
             index = getattr(error, "action_index", None)
             failed[lines[index].line if index is not None else rows[0].line] = str(error)
-    status = "final" if not failed else "not sent"
-    return [_result(row, "refused" if row.line in failed else status, failed.get(row.line, "")) for row in rows]
+    status, why = ("final", "") if not failed else ("not sent", UNSENT)
+    return [_result(row, "refused" if row.line in failed else status, failed.get(row.line, why)) for row in rows]
 
 
 def _one_by_one(session: Session, me: Acting, rows: list[Row], timeout_s: int) -> list[dict[str, Any]]:

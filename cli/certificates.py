@@ -100,7 +100,12 @@ def history(session: Session, number: "CertificateNumber") -> None:
 def where(session: Session, number: "CertificateNumber") -> None:
     """Where a certificate, or each part of a range, lies now."""
     found = _certificate(session, number)
-    rows = [(part["number"], part["quantity"], part["status"], part["holder"]) for part in found["ranges"]]
+    names: dict[int, str] = {}
+    for holder in {part["holder"] for part in found["ranges"] if part["holder"]}:
+        names[holder] = f"{name_of(session, holder)} ({holder})"
+    rows = [
+        (part["number"], part["quantity"], part["status"], names.get(part["holder"], "-")) for part in found["ranges"]
+    ]
     text = show.table(("number", "quantity", "status", "holder"), rows)
     session.answer("where/1", {"number": found["number"], "ranges": found["ranges"]}, text)
 

@@ -16,13 +16,24 @@ if TYPE_CHECKING:
     from node.config import Config
 
 
+READERS = frozenset({"auditor", "authority"})
+
 reading = click.option("--as", "reader", metavar="KEY", help="Read as the auditor or authority of this key.")
 
 
 def read_as(session: Session, reader: str | None) -> None:
     """A node gives its whole chain to auditors and authorities only."""
-    if reader is not None:
-        session.read_as(reader, acting(session, reader).id)
+    if reader is None:
+        return
+    me = acting(session, reader)
+    session.read_as(reader, me.id)
+    roles = {item["role"] for item in session.client.participant(me.id)["roles"]}
+    organisations = {item["participant"] for item in session.client.get("/v1/validators")["validators"]}
+    if not roles & READERS and me.id not in organisations:
+        session.say(
+            f"{me.name} is neither auditor nor authority on this network. It can ask to be: "
+            f"wattest proposal role --role auditor --from {reader}, and a quorum of the organisations approves."
+        )
 
 
 @click.group(cls=Group)
@@ -125,6 +136,8 @@ def records_of(session: Session, file: Path | None, home: Path | None) -> "Itera
         with stopped(home) as records:
             yield records
         return
+    if not session.client.reader:
+        session.say("The whole chain is for auditors and authorities: name your key with --as KEY.")
     headers, pieces = session.client.stream("/v1/chain")
     height = int(headers["X-Ledger-Height"])
     with session.bar("blocks", height) as bar:

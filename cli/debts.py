@@ -143,7 +143,8 @@ def withdraw(
         chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
         require_single_use(chosen)
     else:
-        usable = _paying(session, me.id, plant, technology, device, month)
+        every = _of_scheme(session, me.id, plant, technology, device, month)
+        usable = [item for item in every if item[1].device != number]  # its own ones the nodes withdraw
         chosen = _tails(usable, owed if quantity is None else quantity, quantity is not None, scheme)
     ranges = tuple(
         WithdrawnRange(holding.outpoint, start, end) for holding, start, end in sorted(chosen, key=_order(plant))
@@ -155,7 +156,7 @@ def withdraw(
     perform(session, [Withdraw(number, ranges)], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
 
-def _paying(
+def _of_scheme(
     session: Session,
     holder: int,
     plant: dict[str, Any],
@@ -163,18 +164,20 @@ def _paying(
     device: int | None,
     month: int | None,
 ) -> "Bundles":
-    """Bundles of other plants of the scheme that owe nothing themselves."""
-    plants: dict[int, dict[str, Any]] = {}
+    """Bundles of somebody that may pay for a plant: of its scheme, and not of an own plant whose debt comes first."""
+    plants: dict[int, dict[str, Any]] = {plant["id"]: plant}
     found = []
     for holding, number in bundles_of(session, holder):
-        if number.device == plant["id"] or device not in (None, number.device) or month not in (None, number.month):
+        if device not in (None, number.device) or month not in (None, number.month):
             continue
         if number.device not in plants:
             plants[number.device] = session.client.get(f"/v1/devices/{number.device}")
         other = plants[number.device]
-        own_debt = other["owner"] == holder and other["debt"] and int(other["debt"]["debt_wh"])
+        busy = (
+            other is not plant and other["owner"] == plant["owner"] and other["debt"] and int(other["debt"]["debt_wh"])
+        )
         fits = technology is None or other["facts"]["technology"].startswith(technology.upper())
-        if other["scheme"] == plant["scheme"] and fits and not own_debt:
+        if other["scheme"] == plant["scheme"] and fits and not busy:
             found.append((holding, number))
     return found
 
@@ -194,9 +197,30 @@ def _tails(usable: "Bundles", wanted: int, exact: bool, scheme: dict[str, Any]) 
     held = wanted - left
     if not held or (exact and left):
         raise WrongCertificates(
-            why=f"you hold {held} of scheme {scheme['name']} of other plants without a debt, {wanted} are wanted"
+            why=f"you hold {held} of scheme {scheme['name']} of other plants without a debt, {wanted} are wanted; "
+            "others can be bought, from a holder (wattest device buy-back) or at an auction"
         )
     return chosen
+
+
+def _of_one_issuance(usable: "Bundles", wanted: int, plant: dict[str, Any], scheme: dict[str, Any]) -> "Chosen":
+    """One payment buys certificates of one issue and history: of the plant in debt, if there are as many."""
+    from node.wallet import choose_quantity
+    from state.errors import WrongCertificates
+    from state.outputs import quantity
+
+    groups: dict[tuple[bool, int, int], list[Holding[Bundle]]] = {}
+    for holding, number in usable:
+        bundle = holding.output
+        groups.setdefault((number.device != plant["id"], bundle.issuance, bundle.transfers), []).append(holding)
+    counts = {group: sum(quantity(holding.output) for holding in held) for group, held in groups.items()}
+    enough = [group for group in sorted(groups) if counts[group] >= wanted]
+    if not enough:
+        most = max(counts.values(), default=0)
+        raise WrongCertificates(
+            why=f"the seller has at most {most} of one issue of scheme {scheme['name']}, {wanted} are wanted"
+        )
+    return choose_quantity(groups[enough[0]], wanted)
 
 
 def _order(plant: dict[str, Any]) -> "Callable[[tuple[Holding[Bundle], int, int]], tuple[bool, bool, int, int]]":
@@ -238,6 +262,7 @@ def buy_back(
 ) -> None:
     """Buy certificates for what plant NUMBER owes. The seller signs too; money and certificates move at once or not.
 
+    Without NUMBERS as many of one issue as --quantity says, or as are owed, of the plant itself if the seller has them.
     Those of the plant itself are withdrawn by the nodes in the next blocks; hand others in with `device withdraw`.
     Where the seller's key is elsewhere, `wattest tx build buy-back …` writes the transaction for both to sign.
     """
@@ -250,7 +275,11 @@ def buy_back(
     other = other_signer(session, seller)
     if other.id == me.id:
         raise click.UsageError("The seller is yourself; hand in what you hold with `wattest device withdraw`.")
-    chosen = chosen_certificates(session, other.id, numbers, quantity, technology, device, month)
+    if numbers:
+        chosen = chosen_certificates(session, other.id, numbers, quantity, technology, device, month)
+    else:
+        usable = _of_scheme(session, other.id, plant, technology, device, month)
+        chosen = _of_one_issuance(usable, owed if quantity is None else quantity, plant, scheme)
     count = sum(end - start + 1 for _, start, end in chosen)
     if count > owed:
         raise WrongCertificates(why=f"{owed} are owed for plant {number}, {count} would be bought")

@@ -248,6 +248,6 @@ def _class(lot: dict[str, Any]) -> str:
 
 
 def _price(amount: int | str, currency: str) -> str:
-    from contracts.deposit import format_money
+    from state.spoken import format_money
 
     return format_money(int(amount), currency) if int(amount) else "-"

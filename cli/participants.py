@@ -90,7 +90,7 @@ def _roles(item: dict[str, object]) -> str:
 
 
 def _holding(item: dict[str, str]) -> str:
-    from contracts.deposit import format_money
+    from state.spoken import format_money
 
     if item["kind"] == "funds":
         return format_money(int(item["amount"]), item["currency"])

@@ -172,12 +172,13 @@ def correct(
     from cli.appeals import day_of, digest_of
     from state.transaction import CorrectContent
 
+    number = day_of(day)
     me = acting(session, key_name)
     page = session.client.get(f"/v1/devices/{device}/days", **{"from": day, "to": day})["days"]
     revision = 1 + sum(item["step"] == 3 for item in page)
     energy = release_wh if energy_wh is None else energy_wh
     content = CorrectContent(
-        device, day_of(day), revision, energy, release_wh, reason, digest_of(evidence), added_hours or ()
+        device, number, revision, energy, release_wh, reason, digest_of(evidence), added_hours or ()
     )
     propose_content(session, me, content, no_wait, timeout_s)
 

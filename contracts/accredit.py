@@ -58,6 +58,7 @@ from state.records import (
     Scheme,
     Validator,
 )
+from state.spoken import format_day
 from state.transaction import (
     ConsumptionMeterContent,
     CorrectContent,
@@ -492,7 +493,7 @@ def describe_content(content: ProposalContent) -> str:
             return f"give participant {content.participant} the key {content.key.hex()[:16]}…, as its own is lost"
         case CorrectContent():
             return (
-                f"put day {content.day} of device {content.device} right: {content.release_wh / 1000:,.1f} kWh "
+                f"put {format_day(content.day)} of device {content.device} right: {content.release_wh / 1000:,.1f} kWh "
                 f"of {content.energy_wh / 1000:,.1f} kWh ({content.reason})"
             )
         case SchemeContent():

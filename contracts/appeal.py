@@ -16,6 +16,7 @@ from state.errors import AlreadyExists, BadField, DayAccepted, RoleNeeded
 from state.keyspace import appeal_key, device_key, release_key, space_end
 from state.overlay import Snapshot
 from state.records import Appeal, Device, Release, Role
+from state.spoken import format_day
 from state.transaction import AnswerAppeal, FileAppeal
 
 OPEN, UPHELD, DISMISSED = "open", "upheld", "dismissed"
@@ -64,7 +65,7 @@ def apply_file(context: Context, action: FileAppeal) -> None:
 
 
 def describe_file(action: FileAppeal) -> str:
-    return f"object to the verdict on day {action.day} of device {action.device}: {action.reason}"
+    return f"object to the verdict on {format_day(action.day)} of device {action.device}: {action.reason}"
 
 
 def check_answer(context: Context, action: AnswerAppeal) -> None:
@@ -100,7 +101,7 @@ def apply_answer(context: Context, action: AnswerAppeal) -> None:
 
 def describe_answer(action: AnswerAppeal) -> str:
     verb = "uphold" if action.upheld else "dismiss"
-    return f"{verb} the objection to day {action.day} of device {action.device}: {action.answer}"
+    return f"{verb} the objection to {format_day(action.day)} of device {action.device}: {action.answer}"
 
 
 def appeals_of(state: Snapshot, device: int) -> list[Appeal]:

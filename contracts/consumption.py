@@ -17,6 +17,7 @@ from state.errors import AlreadyExists, BadField, BadSignature, TermOver
 from state.keyspace import consumption_key, consumption_meter_key
 from state.overlay import Snapshot
 from state.records import Consumption, ConsumptionMeter
+from state.spoken import format_day
 from state.transaction import ConsumptionMeterContent, ReportConsumption
 from state.units import DAY_S
 
@@ -86,7 +87,7 @@ def apply(context: Context, action: ReportConsumption) -> None:
 
 
 def describe(action: ReportConsumption) -> str:
-    return f"report what consumption meter {action.meter} measured on day {action.day}"
+    return f"report what consumption meter {action.meter} measured on {format_day(action.day)}"
 
 
 def consumption_between(state: Snapshot, meter: int, first: int, last: int) -> list[Consumption]:

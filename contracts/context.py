@@ -33,6 +33,7 @@ from state.movement import Movement
 from state.outputs import NEVER, Bundle, Funds, Output, holder_of, outpoint, retire_until
 from state.overlay import Overlay
 from state.records import Counter, Debt, Device, Parameters, Participant, Pointer, RoleGrant, Used, Validator
+from state.spoken import format_money
 from state.units import MAX_AMOUNT, Outpoint
 
 R = TypeVar("R", bound=Entry)
@@ -178,14 +179,14 @@ class Context:
         for point in points:
             funds = self.funds(point, holder)
             if funds.currency != currency:
-                raise MoneyDiffers(inputs=f"{funds.currency}", needed=currency)
+                raise MoneyDiffers(inputs=format_money(funds.amount, funds.currency), needed=currency)
             total += funds.amount
         if len(set(points)) != len(points):
             raise Spent(outpoint=points[0])
         if total > MAX_AMOUNT:
             raise LimitReached(limit=MAX_AMOUNT, what="millionths of one action's inputs")
         if total < needed:
-            raise MoneyDiffers(inputs=total, needed=needed)
+            raise MoneyDiffers(inputs=format_money(total, currency), needed=format_money(needed, currency))
         return total
 
     # --- writing

@@ -241,15 +241,22 @@ def _withdrawable(context: Context, device: Device, scheme: Scheme, taken: Withd
     now = context.environment
     if not now.before(found.retire_until):
         raise CertificateExpired(outpoint=taken.outpoint, what="withdrawn", until=found.retire_until, now=now.time_s)
-    own_debt_wh = open_debt_wh(context.overlay, found.device) if found.device != device.id else 0
-    if own_debt_wh:  # they are withdrawn for what their own plant owes
-        raise DebtOpen(device=found.device, debt_wh=own_debt_wh)
+    if found.device != device.id:
+        _require_no_debt_of_its_own(context, found.device, device.owner)
     if not found.start <= taken.start <= taken.end == found.end:
         raise BadRange(start=taken.start, end=taken.end)
     issuance = context.record(issuance_key(found.issuance), Issuance, "issuance", found.issuance)
     if issuance.scheme != scheme.id:
         raise WrongCertificates(why=f"they are of scheme {issuance.scheme}, the debt is of scheme {scheme.id}")
     return found
+
+
+def _require_no_debt_of_its_own(context: Context, number: int, operator: int) -> None:
+    """What an operator still owns of a plant is withdrawn for what that plant owes; a buyer's certificates are free."""
+    other = context.record(device_key(number), Device, "device", number)
+    owed_wh = open_debt_wh(context.overlay, number)
+    if owed_wh and other.owner == operator:
+        raise DebtOpen(device=number, debt_wh=owed_wh)
 
 
 def withdrawal_order(debt: Debt, bundle: Bundle, month: int) -> tuple[bool, bool, int, int]:

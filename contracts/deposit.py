@@ -11,8 +11,9 @@ from state.errors import AlreadyExists, BadField
 from state.keyspace import reference_key
 from state.outputs import Funds
 from state.records import Role, Used
+from state.spoken import format_money
 from state.transaction import Deposit, Payout
-from state.units import MAX_AMOUNT, MICRO, MINOR_UNIT
+from state.units import MAX_AMOUNT, MINOR_UNIT
 
 
 def check_deposit(context: Context, action: Deposit) -> None:
@@ -55,13 +56,6 @@ def describe_deposit(action: Deposit) -> str:
 
 def describe_payout(action: Payout) -> str:
     return f"pay out {format_money(action.amount, action.currency)} of participant {action.holder}"
-
-
-def format_money(amount: int, currency: str) -> str:
-    """`12.50 EUR`: two decimals, more only where the millionths need them."""
-    whole, rest = divmod(amount, MICRO)
-    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
-    return f"{whole:,}.{decimals} {currency}"
 
 
 def format_price(amount: int) -> str:

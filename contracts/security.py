@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from contracts.accounts import debt_of, open_debt_wh
 from contracts.context import Context
 from contracts.correct import pay_debt
-from contracts.deposit import format_money, require_currency
+from contracts.deposit import require_currency
 from contracts.events import Forfeited, Pledged, Unpledged
 from state.errors import BadField, DebtOpen, LimitReached, Locked, NotYet, RoleNeeded
 from state.keyspace import (
@@ -27,6 +27,7 @@ from state.keyspace import (
 from state.outputs import Funds, Security
 from state.overlay import Snapshot
 from state.records import Counter, Device, Pointer, Scheme
+from state.spoken import format_money
 from state.transaction import Pledge, Unpledge
 from state.units import Outpoint
 

@@ -5,12 +5,13 @@ covered by the inputs; a split is explicit, a merge joins adjacent ranges only (
 """
 
 from contracts.context import Context
-from contracts.deposit import format_money, require_currency
+from contracts.deposit import require_currency
 from contracts.events import Paid, Transferred
 from state.errors import BadField, BadRange, CertificateExpired, NotTradable, RangesDiffer, Spent
 from state.keyspace import issuance_key, scheme_key
 from state.outputs import Bundle
 from state.records import Issuance, Scheme
+from state.spoken import format_money
 from state.transaction import Piece, Transfer
 from state.units import Outpoint
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from state.errors import WattestError
+from state.errors import WattestError, spoken
 
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "ru": "Русский", "zh": "中文"}  # each under the name that its readers look for
@@ -44,7 +44,7 @@ class Texts:
 
     def refusal(self, error: WattestError) -> str:
         """The sentence of a refusal, without its code. What it names is said in the language where a word is known."""
-        shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in error.params.items()}
+        shown = spoken(error.params)
         for name in ("why", "what"):
             if isinstance(shown.get(name), str):
                 shown[name] = self._named(name, error, shown)

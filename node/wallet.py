@@ -17,6 +17,7 @@ from state.codec import decode, encode
 from state.crypto import signed_bytes, verify
 from state.errors import BadField, DecodeError, MoneyDiffers, RangesDiffer, SignerMismatch, WrongChain
 from state.outputs import Bundle, Funds, quantity
+from state.spoken import format_money
 from state.transaction import (
     Action,
     Body,
@@ -232,7 +233,7 @@ def choose_funds(holdings: Sequence[Holding[Funds]], currency: str, amount: int)
         chosen.append(held.outpoint)
         covered += held.output.amount
     if covered < amount or not chosen:
-        raise MoneyDiffers(inputs=covered, needed=amount)
+        raise MoneyDiffers(inputs=format_money(covered, currency), needed=format_money(amount, currency))
     if len(chosen) > MAX_INPUTS:
         raise BadField(field="inputs", why=f"{len(chosen)} pieces of money are needed, one action takes {MAX_INPUTS}")
     return tuple(chosen)

@@ -17,9 +17,27 @@ that translations are keyed by. Params are integers, strings or bytes, and never
 Expected refusals raise; broken invariants assert and stop the node.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
+from state.spoken import format_day, format_moment
+
 Param = int | str | bytes
+
+MOMENTS = frozenset({"until", "now", "timestamp"})  # params that are seconds since 1970
+
+
+def spoken(params: Mapping[str, Param]) -> dict[str, object]:
+    """Params as a sentence has them: days and moments as dates, bytes in hexadecimal."""
+    return {name: _said(name, value) for name, value in params.items()}
+
+
+def _said(name: str, value: Param) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if name == "day" and isinstance(value, int):
+        return format_day(value)
+    return format_moment(value) if name in MOMENTS and isinstance(value, int) else value
 
 
 class WattestError(Exception):
@@ -34,9 +52,8 @@ class WattestError(Exception):
         self.action_index: int | None = None  # which action of a transaction was refused, set by the transition
 
     def __str__(self) -> str:
-        shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in self.params.items()}
         try:
-            text = self.sentence.format(**shown)
+            text = self.sentence.format(**spoken(self.params))
         except (KeyError, IndexError):
             text = self.sentence
         return f"{text} [{self.code}]"

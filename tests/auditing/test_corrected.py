@@ -1,11 +1,12 @@
 """Chains on which errors were put right: the books follow carry, debt, withdrawal and credit."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from harness.finalized import FinalizedWorld
-from harness.town import Town
+from harness.town import Town, one_of_each
 from harness.world import DAY
 
 from contracts import correct, transition
@@ -13,6 +14,7 @@ from contracts.context import Context
 from node.auditing.chain_file import chain_records
 from node.auditing.replay import Replay
 from state.attestation import HOLD
+from state.errors import AlreadyExists, DebtOpen, Unknown
 from state.transaction import Withdraw
 
 
@@ -92,6 +94,20 @@ def test_corrections_add_up(story: Callable[[FinalTown], None], tmp_path: Path) 
     replay = audited(town, tmp_path)
     assert replay.findings.listed == []
     assert replay.totals.executed == town.height
+
+
+def test_a_chain_with_every_kind_of_transaction_adds_up(tmp_path: Path) -> None:
+    """Rotated and recovered keys, appeals, amendments, handovers, standing shares, pledges, consumption."""
+    town = FinalTown()
+    done = set()
+    for kind, (by, actions) in one_of_each(town).items():
+        with suppress(DebtOpen, Unknown, AlreadyExists):  # of what an earlier one has made impossible
+            town.do(*actions, by=by)
+            done.add(kind)
+    replay = audited(town, tmp_path)
+    assert replay.findings.listed == []
+    assert replay.totals.executed == town.height
+    assert {"rotate_key", "recover_key", "rotate_credential", "amend", "withdraw", "answer_handover"} <= done
 
 
 def forgotten(context: Context, action: Withdraw) -> None:

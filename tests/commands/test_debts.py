@@ -7,9 +7,10 @@ from harness.answering_node import AnsweringNode
 from harness.world import DAY, MONTH
 
 from contracts.accounts import accounts_of, debt_of
+from contracts.calendar import date_of_day
 from state.numbering import CertificateNumber, format_number
 from state.outputs import Bundle
-from state.transaction import Piece, Transfer
+from state.transaction import Piece, Transfer, Vote
 
 FACE_WH = 1_000_000
 
@@ -182,3 +183,54 @@ def test_a_seller_elsewhere_signs_a_file(act, owing: AnsweringNode, tmp_path: Pa
     assert act("tx", "sign", file, "--out", file, "--from", "trader").code == 0
     assert act("tx", "send", file).code == 0
     assert owing.chain.certificates("trader") == 2
+
+
+# --- what a proposal of the registry can say
+
+
+def content_of(act, number: int) -> dict[str, object]:  # type: ignore[no-untyped-def]
+    found: dict[str, object] = act("proposal", "show", number, "--json").json["content"]
+    return found
+
+
+def test_a_scheme_by_the_hour_has_a_ladder_and_a_change_of_terms_keeps_it(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    line = ("proposal", "scheme", 3, "--name", "HOUR", "--unit", "Wh", "--face-value-wh", 1, "--from", "owner")
+    ran = act(*line, "--release-shares", "9000,600,400")
+    assert ran.code == 0, ran.err
+    number = node.chain.count("proposal")
+    content = content_of(act, number)
+    assert isinstance(content["scheme"], dict)
+    assert content["scheme"]["release_shares"] == [9_000, 600, 400]
+    for index in range(3):
+        node.chain.do(Vote(number, index, True, ""), by=(f"Organisation {index}",))
+    ran = act("proposal", "scheme", 3, "--not-tradable", "--from", "owner")
+    assert ran.code == 0, ran.err
+    changed = content_of(act, number + 1)["scheme"]
+    assert isinstance(changed, dict)
+    assert (changed["tradable"], changed["release_shares"]) == (False, [9_000, 600, 400])
+
+
+@pytest.mark.parametrize("shares", ["9000", "9000,500,500,0", "9000,a,1000", "@/nowhere"])
+def test_refuses_shares_that_are_none(act, shares: str) -> None:  # type: ignore[no-untyped-def]
+    line = ("proposal", "scheme", 3, "--name", "HOUR", "--unit", "Wh", "--face-value-wh", 1, "--from", "owner")
+    assert act(*line, "--release-shares", shares).code == 2
+
+
+def test_refuses_a_correction_with_hours_of_a_plant_without_them(act, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    hours = tmp_path / "hours.txt"
+    hours.write_text("\n".join(["0"] * 23 + ["5"]))
+    line = ("proposal", "correct", 1, "--day", date_of_day(DAY).isoformat(), "--release-wh", 3_400_005)
+    ran = act(*line, "--reason", "meter", "--added-hours", f"@{hours}", "--from", "owner")
+    assert (ran.code, "[bad_field]" in ran.err, "hours_wh" in ran.err) == (1, True, True)
+    ran = act("proposal", "correct", 1, "--day", "2014-13-01", "--release-wh", 1, "--reason", "x", "--from", "owner")
+    assert (ran.code, "no day" in ran.err) == (2, True)
+
+
+# --- who may audit
+
+
+def test_whoever_may_not_audit_is_told_how_to_become_an_auditor(act) -> None:  # type: ignore[no-untyped-def]
+    ran = act("audit")
+    assert (ran.code, "--as KEY" in ran.err) == (1, True)
+    ran = act("audit", "--as", "trader")
+    assert (ran.code, "wattest proposal role --role auditor --from trader" in ran.err) == (1, True)

@@ -40,6 +40,7 @@ PEOPLE = ("plant", "trader", "consumer")
 FACE_WH = {1: 1_000_000, 2: 1_000_000, 3: 1}  # of the plants
 HOURLY = 3  # the plant whose certificates name their hour
 HOUR_S = 3_600
+FIRST_DAYS = {(1, DAY): 10_000_000, (2, DAY): 6_400_000}
 START_EUROS = 1_000  # of everybody
 Number = tuple[int, int]  # (device, serial)
 Ranged = Bundle | Issued | Expired | Delivered | Withdrawn | Transferred | HandedOver | HandoverAnswered
@@ -114,8 +115,11 @@ class Model(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.town = self.settle_down()
-        self.where: dict[Number, tuple[int, str]] = {(1, n): (self.town.id("plant"), "active") for n in range(1, 11)}
-        self.days: dict[tuple[int, int], int] = {(1, DAY): 10_000_000}  # what each judged day stands at
+        self.where: dict[Number, tuple[int, str]] = {}
+        for lot in self.town.live().values():
+            if isinstance(lot, Bundle):
+                self.where |= {(lot.device, n): (lot.holder, "active") for n in range(lot.start, lot.end + 1)}
+        self.days: dict[tuple[int, int], int] = dict(FIRST_DAYS)  # what each judged day stands at
         self.hours: dict[int, int] = defaultdict(int)  # start of an hour in s -> Wh that were attested of it
         self.issuances: list[Issuance] = []
         self.corrected: dict[tuple[int, int], int] = {}  # revisions so far

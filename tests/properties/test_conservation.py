@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from harness.model import HOURLY, PEOPLE, START_EUROS, FinalTown, HashedTown
+from harness.model import FIRST_DAYS, HOURLY, PEOPLE, START_EUROS, FinalTown, HashedTown
 from harness.stories import LADDER, Stories
-from harness.world import genesis_json
+from harness.world import DAY, genesis_json
 from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -42,6 +42,10 @@ def template() -> HashedTown:
     assert town.device("plant", scheme=3) == HOURLY
     for name in PEOPLE:
         town.fund(name, START_EUROS)
+    lot = town.issue(2, FIRST_DAYS[2, DAY])
+    assert lot is not None
+    town.move("trader", (lot,), town.piece("plant", 1, 3), town.piece("trader", 4, 6))
+    town.move("plant", (town.lot,), town.piece("plant", 1, 4), town.piece("trader", 5, 10))
     return town
 
 

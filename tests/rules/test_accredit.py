@@ -373,3 +373,24 @@ def test_refuses_to_renew_what_has_no_term(world: World, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["role:market_operator", "role:", "device", "meter", "gateway"])
 def test_refuses_to_renew_what_was_never_accredited(world: World, kind: str) -> None:
     refuses_content(world, Unknown, RenewContent(kind, 1, FAR))
+
+
+EECS_PAIRS = {
+    "T01": ("F010401",),
+    "T02": ("F010501",),
+    "T03": ("F010502",),
+    "T04": ("F010502",),
+    "T05": ("F00000000", "F0100", "F0101", "F0102", "F0103", "F0104", "F010500", "F02"),
+    "T06": ("F03",),
+    "T07": ("F",),
+}  # as the study of registries has them, beside the table of the genesis
+
+
+def test_a_technology_goes_with_the_fuels_of_eecs_and_no_other(world: World) -> None:
+    codes = world.parameters.energy_codes
+    every = {fuel for code in codes for fuel in code.fuels}
+    assert len(every) > 10
+    assert {code.technology[:3] for code in codes} == set(EECS_PAIRS)
+    for code in codes:
+        fitting = {fuel for fuel in every if fuel.startswith(EECS_PAIRS[code.technology[:3]])}
+        assert set(code.fuels) == fitting, code.technology

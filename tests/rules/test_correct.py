@@ -363,6 +363,21 @@ def test_refuses_certificates_of_a_plant_that_is_in_debt_itself(town: Town) -> N
     town.refuses(DebtOpen, Withdraw(town.device_id, (WithdrawnRange(lot, 3, 3),)), by=("plant",))
 
 
+def test_a_buyer_of_certificates_of_a_plant_in_debt_may_hand_them_in(town: Town) -> None:
+    town.move("plant", (town.lot,), town.piece("trader", 1, 10))
+    second = town.device("trader")
+    lot = town.issue(second, 3_000_000)
+    assert lot is not None
+    town.move("trader", (lot,), town.piece("plant", 1, 3))
+    town.correct(town.device_id, DAY, 9_000_000)
+    town.correct(second, DAY, 2_500_000)
+    (bought,) = town.outputs_of("plant", Bundle)
+    town.do(Withdraw(town.device_id, (WithdrawnRange(bought, 3, 3),)), by=("plant",))
+    assert debt(town).debt_wh == 0
+    balanced(town)
+    balanced(town, second)
+
+
 def test_refuses_certificates_that_expired_before_anybody_swept_them(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

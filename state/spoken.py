@@ -1,0 +1,30 @@
+"""How amounts, days and moments stand in sentences, in refusals and in what an action says of itself."""
+
+from datetime import UTC, datetime
+
+DAY_S = 86_400
+MICRO = 1_000_000
+
+
+def format_money(amount: int, currency: str) -> str:
+    """`12.50 EUR`: two decimals, more only where the millionths need them."""
+    whole, rest = divmod(amount, MICRO)
+    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{whole:,}.{decimals} {currency}"
+
+
+def format_day(day: int) -> str:
+    """Days since 1970 as `2014-04-02`; beyond any calendar the number itself."""
+    return _date(day * DAY_S, "%Y-%m-%d") or f"day {day}"
+
+
+def format_moment(seconds: int) -> str:
+    """Seconds since 1970 as `2026-11-22 15:46:53 UTC`; beyond any calendar the number itself."""
+    return _date(seconds, "%Y-%m-%d %H:%M:%S UTC") or f"{seconds} s"
+
+
+def _date(seconds: int, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime(form)
+    except (OverflowError, ValueError, OSError):
+        return ""
