@@ -11,8 +11,8 @@ from textual.screen import Screen
 
 from state.errors import WattestError
 from tui.account import HOLDER, OWNER, Account, accounts_in, introduce
-from tui.cabinets import cabinet_for, cabinets
 from tui.desk import Desk
+from tui.directory import cabinet_for, cabinets
 from tui.feed import Feed, Source
 from tui.messages import OpenCabinet
 from tui.model import NetworkModel

@@ -9,8 +9,8 @@ from textual.containers import Horizontal
 
 from node.client import NodeClient
 from tui.account import Account, governance_keys
-from tui.cabinets import Cabinet
 from tui.deeds.votes import answer_form, in_words, vote_form
+from tui.directory import Cabinet
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import DetailScreen
 from tui.widgets.columns import QUIET, STRONG, WARN, Part
