@@ -206,12 +206,15 @@ def verify(session: Session, file: Path, genesis: str | None) -> None:
     """Check a proof file without any node: hashes, validators' votes, inclusion, every fact. Exit code 6 if wrong."""
     from cli.verify_statement import NotProven, in_words, verify_proof
     from node.failures import VerificationFailed
+    from node.proven import read_proof
 
     trusted = _trusted_genesis(session, genesis)
+    data = file.read_bytes()
     try:
-        proven = verify_proof(file.read_bytes(), trusted)
+        proven = verify_proof(data, trusted)
     except NotProven as error:
         raise VerificationFailed(why=str(error)) from None
+    read_proof(data, trusted)  # with the network's own code: two readers that share none must agree
     if trusted is None:
         session.say("No genesis was given: compare the chain id below with the one that you trust.")
     session.answer("statement_verified/1", {"verified": True, **proven}, in_words(proven))

@@ -22,6 +22,7 @@ import hashlib
 import json
 import struct
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,7 @@ from nacl.exceptions import CryptoError
 
 HOUR_S = 3_600
 DAY_S = 86_400
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 12
 EXIT_FAILED = 6
@@ -129,6 +131,7 @@ def _verify(data: bytes, genesis: bytes | None) -> dict[str, Any]:
         check_bundle(network, bundle, origin[bundle["issue_txid"]])
     if facts["total_wh"] != sum((bundle["end"] - bundle["start"] + 1) * bundle["face_value"] for bundle in bundles):
         fail("the total energy is not the sum of the bundles")
+    network.steps.append("every fact of the statement is what these transactions say, under the hash that was retired")
     return report(network, facts, bundles, retired, statement_hash, given=genesis is not None)
 
 
@@ -229,6 +232,8 @@ class Network:
         self.schemes = {scheme["id"]: scheme for scheme in value["schemes"]}
         self.keys = [[bytes.fromhex(validator["vote_key"]) for validator in value["validators"]]]
         self.signatures = 0
+        source = "the genesis inside the file: compare its chain id" if given is None else "your genesis"
+        self.steps = [f"{source} is that of chain {self.chain.hex()}; it names {len(self.keys[0])} validators"]
 
     def hop(self, hop: dict[str, Any]) -> None:
         """The end of the last known epoch hands over to the next validators."""
@@ -239,6 +244,8 @@ class Network:
         if blake("wattest/valset", encode(hop["next_vote_keys"])) != header["next_validators_hash"]:
             fail("the next validators are not those that the epoch's last block names")
         self.keys.append(hop["next_vote_keys"])
+        ended, count = header["epoch"], len(hop["next_vote_keys"])
+        self.steps.append(f"epoch {ended} ended with block {header['height']}, which hands over to {count} validators")
 
     def validators(self, epoch: int) -> list[bytes]:
         if isinstance(epoch, bool) or not 0 <= epoch < len(self.keys):
@@ -318,7 +325,14 @@ class Network:
         message = b"wattest/tx\0" + self.chain + encode(transaction["body"])
         for key, signature in zip(body["signers"], transaction["signatures"], strict=True):
             self.check_signature(key, message, signature, f"a signer of {what}")
-        return Proven(blake("wattest/tx", encode(transaction["body"])), body["actions"], header)
+        found = Proven(blake("wattest/tx", encode(transaction["body"])), body["actions"], header)
+        signers = len(proven["finalization"][-1])
+        count = len(self.validators(header["epoch"]))
+        self.steps.append(
+            f"{what} {found.txid.hex()[:16]} is in block {found.height}, "
+            f"made final by {signers} of {count} validators; signatures of its own: {len(body['signers'])}"
+        )
+        return found
 
 
 def canonical_json(data: bytes | None, what: str) -> Any:
@@ -385,7 +399,7 @@ def check_bundle(network: Network, bundle: dict[str, Any], source: Proven) -> No
         equal(name, bundle[name], issue[name])
     equal("date of issue", bundle["issued_at"], source.time_ms // 1_000)
     days = [check_day(network, issue, day) for day in issue["days"]]
-    accepted = [day for day in days if day["release_wh"]]
+    accepted = [day for day in days if day["release_wh"]] or days  # carries alone can make one whole
     start, end = produced(issue, accepted, bundle)
     equal("start of production", bundle["production_from"], start)
     equal("end of production", bundle["production_to"], end)
@@ -430,6 +444,10 @@ def check_day(network: Network, issue: dict[str, Any], values: Any) -> dict[str,
         if not 0 <= signed["validator"] < len(keys):
             fail(f"{what}: there is no such validator")
         network.check_signature(keys[signed["validator"]], message, signed["signature"], what)
+    network.steps.append(
+        f"{date.fromordinal(EPOCH_DAY + judged['day'])}, plant {judged['device']}: {len(indexes)} of {len(keys)} "
+        f"validators signed {judged['energy_wh']} Wh measured, {judged['release_wh']} Wh released"
+    )
     return judged
 
 
@@ -472,6 +490,7 @@ def report(
         "total_wh": str(facts["total_wh"]),
         "certificates": [certificate(facts["registry_code"], bundle) for bundle in bundles],
         "signatures": network.signatures,
+        "steps": network.steps,
     }
 
 
@@ -514,6 +533,7 @@ def in_words(answer: dict[str, Any]) -> str:
         f"  final in      block {answer['height']}, transaction {answer['txid']}",
         f"  network       {answer['network']}, chain {answer['chain_id']}",
         f"  signatures    {answer['signatures']} checked",
+        *(f"  {number:>2}. {step}" for number, step in enumerate(answer["steps"], 1)),
     ]
     if answer["genesis"] != "given":
         lines.append("  note          no --genesis was given: compare the chain id with the network that you trust")

@@ -4,21 +4,22 @@ A node that knows nothing but its genesis believes a header once it has followed
 asks for again, whoever it was from: a hop proves itself.
 """
 
+from collections.abc import Sequence
+
 from consensus.light import Hop, follow, verify_finalization
 from consensus.validators import ValidatorSet
 from consensus.votes import Finalization, Verify
 from state.block import Header
 from state.epochs import epoch_of, last_height
 from state.errors import ConsensusRefusal
-from state.records import Validator
 
 
 class Trust:
-    """Grows epoch by epoch. `validators` are those of the genesis."""
+    """Grows epoch by epoch. `vote_keys` are those of the genesis."""
 
-    def __init__(self, chain: bytes, validators: tuple[Validator, ...], epoch_length: int, verify: Verify) -> None:
+    def __init__(self, chain: bytes, vote_keys: tuple[bytes, ...], epoch_length: int, verify: Verify) -> None:
         self._chain, self._epoch_length, self._verify = chain, epoch_length, verify
-        self._sets = [ValidatorSet(tuple(validator.vote_key for validator in validators))]
+        self._sets = [ValidatorSet(vote_keys)]
         self.hops: list[Hop] = []
 
     @property
@@ -33,10 +34,18 @@ class Trust:
         self._sets.append(after)
         self.hops.append(hop)
 
-    def require_final(self, header: Header, finalization: Finalization) -> None:
-        """ConsensusRefusal unless the header is final. The hops to its epoch must have been followed."""
+    def validators(self, epoch: int) -> ValidatorSet:
+        """ConsensusRefusal for an epoch to which no hop led yet."""
+        if epoch > self.epoch:
+            raise ConsensusRefusal(why=f"epoch {epoch} is not reached by the hops")
+        return self._sets[epoch]
+
+    def require_final(self, header: Header, finalization: Finalization, descendants: Sequence[Header] = ()) -> None:
+        """ConsensusRefusal unless the header is final, by itself or through the headers after it.
+
+        The hops to its epoch must have been followed.
+        """
         if epoch_of(header.height, self._epoch_length) != header.epoch:
             raise ConsensusRefusal(why=f"height {header.height} is of another epoch than {header.epoch}")
-        if header.epoch > self.epoch:
-            raise ConsensusRefusal(why=f"epoch {header.epoch} is not reached by the hops")
-        verify_finalization(header, finalization, self._sets[header.epoch], self._chain, self._verify)
+        validators = self.validators(header.epoch)
+        verify_finalization(header, finalization, validators, self._chain, self._verify, descendants)

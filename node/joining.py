@@ -103,7 +103,8 @@ class Joining:
     ) -> None:
         self._config, self._genesis, self._chain, self._log = config, genesis, chain, log
         validators = validators_in(genesis_state(genesis, MemoryStore()))
-        self._trust = Trust(chain, validators, genesis.parameters.epoch_length, verify)
+        vote_keys = tuple(validator.vote_key for validator in validators)
+        self._trust = Trust(chain, vote_keys, genesis.parameters.epoch_length, verify)
         self._others = [validator for validator in validators if validator.node_key != node_key.public]
         self._enough = ValidatorSet(tuple(validator.vote_key for validator in validators)).f + 1
         settle(config.data)

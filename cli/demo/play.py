@@ -33,7 +33,8 @@ from state.units import DAY_S
 
 VALIDATORS = 4
 STORY = "story.json"  # in the directory of a kept run: which device each unit is
-PAGES_PORT = 27_690  # of the pages in the local network, where it is free
+PAGES_PORT = 27_690  # of the pages in the local network, and the next one, where they are free
+PAGE_NODES = 2  # show the pages there: when one is gone, the other still answers
 READY_S = 60.0
 ENOUGH_S = 90.0  # until enough certificates exist for a market
 JUDGED_S = 90.0  # until every closed day has its verdict on the ledger
@@ -110,14 +111,17 @@ class Performance:
     # --- setting up
 
     def make_network(self) -> None:
-        make_testnet(self.directory, VALIDATORS, with_emissions(reference_genesis(None)))
+        genesis = with_emissions(reference_genesis(None))
+        if self.lan:
+            genesis["public_urls"] = [f"http://{address}" for address in self._page_addresses()]
+        make_testnet(self.directory, VALIDATORS, genesis)
         self.caption("the homes, keys and the genesis of four validators are made")
 
     def start_network(self, processes: Processes) -> None:
         network = read_testnet(self.directory)
         urls = [node["api"] for node in network["nodes"]]
         homes = [self.directory / node["home"] for node in network["nodes"]]
-        pages = self._open_pages(processes, homes) if self.lan else ""
+        pages = self._open_pages(processes, homes) if self.lan else []
         for home in homes:
             processes.start_node(home)
         for url in urls:
@@ -126,15 +130,31 @@ class Performance:
         self.stage = open_stage(self.directory, urls, bytes.fromhex(network["chain_id"]), names)
         self.caption(f"{len(urls)} validators run and agree on blocks")
         if pages:
-            self.caption(f"the pages, and nothing else, for every phone in this network: {pages}/")
+            self.caption(f"the pages, and nothing else, for every phone in this network: {pages[0]}/")
+            self.caption(f"another node shows them as well, for when that one is gone: {pages[1]}/")
 
-    def _open_pages(self, processes: Processes, homes: list[Path]) -> str:
-        """The first node shows its pages at the machine's address; QR codes of all nodes lead there. Their URL."""
-        address = f"{self.lan}:{free_port(self.lan, PAGES_PORT)}"
-        for home in homes:
-            processes.environment[home] = {"WATTEST_PUBLIC_URL": f"http://{address}"}
-        processes.environment[homes[0]]["WATTEST_PAGES_LISTEN"] = address
-        return f"http://{address}"
+    def _open_pages(self, processes: Processes, homes: list[Path]) -> list[str]:
+        """URLs at which two nodes show their pages in the local network; QR codes of the others lead to the first.
+
+        The genesis names both addresses, where they are still free when the network goes on.
+        """
+        named = json.loads((self.directory / "genesis.json").read_text("utf-8")).get("public_urls", [])
+        addresses = [url.removeprefix("http://") for url in named]
+        if [address for address in addresses if not self._is_free(address)] or len(addresses) != PAGE_NODES:
+            addresses = self._page_addresses()
+        for index, home in enumerate(homes):
+            own = addresses[index] if index < PAGE_NODES else addresses[0]
+            processes.environment[home] = {"WATTEST_PUBLIC_URL": f"http://{own}"}
+            if index < PAGE_NODES:
+                processes.environment[home]["WATTEST_PAGES_LISTEN"] = own
+        return [f"http://{address}" for address in addresses]
+
+    def _page_addresses(self) -> list[str]:
+        return [f"{self.lan}:{free_port(self.lan, PAGES_PORT + index)}" for index in range(PAGE_NODES)]
+
+    def _is_free(self, address: str) -> bool:
+        host, _, port = address.rpartition(":")
+        return host == self.lan and free_port(host, int(port)) == int(port)
 
     def start_gateway(self, processes: Processes) -> str:
         """The gateway as its operator starts it; its URL."""

@@ -68,6 +68,12 @@ async def certificate(call: Call) -> Answer:
     return _html(call, certificate_page(frame, shown, url, verifier_sha256()), nonce=frame.nonce)
 
 
+async def trace(call: Call) -> Answer:
+    """The same page under the word that the first users looked for."""
+    suffix = f"?lang={call['lang']}" if "lang" in call.given else ""
+    return web.Response(status=303, headers={"Location": path_of(call["number"].strip().upper()) + suffix})
+
+
 async def block(call: Call) -> Answer:
     """A block for everybody: when, by whom, and what it holds."""
     try:

@@ -145,6 +145,7 @@ ROUTES: tuple[Route, ...] = (
         produces=HTML,
     ),
     Route("GET", "/certificate/{number}", public.certificate, where=BY_NUMBER, query=LANG, produces=HTML),
+    Route("GET", "/trace/{number}", public.trace, where=BY_NUMBER, query=LANG, produces=HTML),
     Route(
         "GET",
         "/block/{block}",

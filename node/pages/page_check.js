@@ -8,12 +8,13 @@ const box = document.getElementById("proof");
 const form = document.getElementById("keep");
 
 const shown = (name, value) => {
-  for (const one of box.querySelectorAll(`[data-${name}]`)) one.hidden = one.dataset[name] !== value;
+  for (const one of document.querySelectorAll(`[data-${name}]`)) one.hidden = one.dataset[name] !== value;
 };
 const say = (state, about = "", detail = "") => {
   shown("state", state);
   shown("about", about);
   for (const one of box.querySelectorAll("[data-detail]")) one.textContent = detail;
+  form.hidden = state === "cannot";
   box.dataset.is = state;
 };
 const kept = () => {
@@ -75,5 +76,4 @@ form.addEventListener("submit", (event) => {
 });
 form.elements.chain.addEventListener("input", () => form.elements.chain.setCustomValidity(""));
 form.elements.chain.value = kept();
-form.hidden = false;
 prove();

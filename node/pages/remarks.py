@@ -67,7 +67,8 @@ def _correction(t: Texts, remark: dict[str, Any]) -> Told:
         ]
     if remark["reason"]:
         sentences.append(_quoted(remark["reason"]))
-    sentences.append(t("Who bought in good faith keeps the certificates; the plant owes what was too much."))
+    if remark["before_wh"] is not None and int(remark["after_wh"]) < int(remark["before_wh"]):
+        sentences.append(t("Who bought in good faith keeps the certificates; the plant owes what was too much."))
     return Told("split", "warn", t("Correction"), tuple(sentences))
 
 

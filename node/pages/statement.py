@@ -185,6 +185,7 @@ def statement(frame: Frame, shown: dict[str, Any], url: str, sha256: str, foreig
             warning=paragraph(warning, "badge bad") if foreign else Safe(""),
             headline=told.headline,
             sentence=told.sentence,
+            state=proof_state(t),
             qr=qr(url),
             sections=joined(_html_section(frame, section) for section in told.sections),
             check=check(frame, told.id, sha256),
@@ -196,6 +197,11 @@ def statement(frame: Frame, shown: dict[str, Any], url: str, sha256: str, foreig
 def check(frame: Frame, identity: str, sha256: str) -> Safe:
     """In which state the proof of a statement is, and how to check it without trusting the node that shows it."""
     return fill("check.html", frame.t, id=identity, sha256=sha256, chain=frame.chain, base=frame.base)
+
+
+def proof_state(t: Texts) -> Safe:
+    """The same state in one line at the head of the page: who looks at a phone sees the head alone."""
+    return fill("proof_state.html", t)
 
 
 def checking(frame: Frame) -> Safe:

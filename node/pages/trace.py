@@ -24,7 +24,7 @@ from node.pages.html import (
     rows,
 )
 from node.pages.remarks import heading, told_remark
-from node.pages.statement import check, checking
+from node.pages.statement import check, checking, proof_state
 from node.pages.words import (
     MOODS,
     STATUS_SENTENCES,
@@ -68,6 +68,7 @@ def certificate(frame: Frame, shown: dict[str, Any], url: str, sha256: str) -> s
             headline=_headline(t, shown),
             number=shown["number"],
             sentence=_sentence(t, shown),
+            state=proof_state(t) if shown["statement"] else Safe(""),
             claim=_button(frame, shown),
             qr=qr(url),
             ranges=_ranges(frame, shown) if len(shown["ranges"]) > 1 else Safe(""),
@@ -245,7 +246,10 @@ def _fed(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
             (t("Accredited until"), moment(t, meter["until"]) if meter else ""),
         )
     )
-    text = t("Plant, zone and meter were accredited by a quorum of the validators.")
+    if meter:
+        text = t("Plant, zone and meter were accredited by a quorum of the validators.")
+    else:
+        text = t("Plant and zone were accredited by a quorum of the validators.")
     body = joined((paragraph(text), Safe(f'<table class="facts"><tbody>{table}</tbody></table>')))
     return "grid", "origin", t("Fed into the grid"), body
 

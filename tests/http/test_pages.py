@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from harness.served import Served
 
 from node.api.server import make_app
 from node.pages.figures import energy, moment, money
+from node.pages.html import Frame, page, paragraph
 from node.texts import texts
 from state.numbering import CertificateNumber, format_number
 from state.outputs import Bundle
@@ -33,7 +35,7 @@ async def pages(client: TestClient) -> dict[str, str]:
 async def test_pages_load_nothing_from_elsewhere(client: TestClient) -> None:
     for path, text in (await pages(client)).items():
         links = re.findall(r'(?:src|href|action)="([^"]*)"', text)
-        assert all(link.startswith("/") for link in links if link), (path, links)
+        assert all(link.startswith(("/", "#")) for link in links if link), (path, links)
         assert "@import" not in text
         assert "url(" not in text
         assert text.count("<script") == (0 if path == "/search" else 1)
@@ -112,6 +114,11 @@ async def test_certificate_page_tells_its_life(client: TestClient) -> None:
     assert "14 November 2023" in life
     assert life.index("production time") < life.index("2 April 2014") < life.index("ledger time")
     assert f"/statement/{await statement_id(client)}" in text
+
+
+async def test_trace_of_a_number_leads_to_its_page(client: TestClient) -> None:
+    answer = await client.get(f"/trace/{NUMBER.lower()}?lang=ru", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, f"/certificate/{NUMBER}?lang=ru")
 
 
 async def test_range_of_certificates_has_a_page_too(client: TestClient) -> None:
@@ -258,6 +265,20 @@ async def test_unknown_names_are_a_page_with_404(client: TestClient, path: str) 
     response = await client.get(path)
     assert response.status == 404
     assert response.content_type == "text/html"
+
+
+async def test_typed_text_that_turns_others_round_is_refused(client: TestClient) -> None:
+    text = await (await client.get("/search", params={"q": "\u202egnp.exe\u200b"})).text()
+    assert not {"\u202e", "\u200b"} & set(text)
+
+
+def test_characters_that_turn_hide_or_steer_others_are_inert_on_every_page() -> None:
+    """The ledger takes none; what comes from elsewhere, as a typed address or a newer ledger, is shown as such."""
+    frame = Frame(network="\x1b[31mred", chain="00" * 32, t=texts("en"))
+    text = page(frame, "\u202etitle", paragraph("a\u2066b\u200f\ufeff\x00"))
+    assert "<p>a\ufffdb\ufffd\ufffd\ufffd</p>" in text
+    assert "\ufffd[31mred" in text
+    assert not any(unicodedata.category(character) in ("Cc", "Cf") and character != "\n" for character in text)
 
 
 def test_energy_is_shown_exactly() -> None:

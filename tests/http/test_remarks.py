@@ -72,6 +72,7 @@ async def test_correction_of_a_day_stands_beside_what_was_issued_for_it(town: Fi
         text = await page(town, f"{path}?lang=en")
         assert "put the energy of 2 April 2014 right: from 10 MWh to 9 MWh" in text
         assert f"/tx/{remark['txid']}" in text
+        assert "Who bought in good faith keeps the certificates; the plant owes what was too much." in text
 
 
 async def test_changed_key_of_a_former_owner_shows_both_keys(town: FinalTown) -> None:
@@ -102,6 +103,8 @@ async def test_objection_and_its_answer_stand_on_the_page_of_the_day(town: Final
     text = await page(town, f"/certificate/{number}?lang=en")
     assert "plant objected to the record of 3 April 2014: «ice on the &lt;b&gt;blades&lt;/b&gt;»" in text
     assert "Status: upheld." in text
+    assert "from 0 Wh to 2 MWh" in text
+    assert "the plant owes" not in text, "it was too little"
     assert "«photographs seen»" in text
 
 

@@ -51,6 +51,13 @@ def test_copied_file_verifies_in_words_and_as_json(folder: Path) -> None:
     assert (words.returncode, words.stderr) == (0, "")
     assert words.stdout.startswith("VERIFIED")
     assert "Bakery Dupont" in words.stdout
+    for step in (
+        "your genesis is that of chain",
+        "made final by 3 of 4 validators",
+        "3 of 4 validators signed",
+        "every fact",
+    ):
+        assert step in words.stdout, "it explains what it proved, step by step"
     answer = json.loads(run(folder, "whole.proof", "--json").stdout)
     assert (answer["verified"], answer["genesis"]) == (True, "in the file")
     without = run(folder, "statement.proof")
