@@ -1,19 +1,51 @@
-"""`wattest dashboard`: the running network in the terminal. The screens are `tui/`'s, loaded only here."""
+"""`wattest dashboard`: the network live, in the terminal or in a browser. The screens are `tui/`'s, loaded only here."""
 
 import click
 
 from cli.options import Command
 from cli.session import Session, require_screen, with_session
 
+PORT = 8090
+
 
 @click.command(cls=Command)
 @click.option("--as", "as_role", metavar="KEY", help="Sign in with this key of the home.")
 @click.option("--also", "others", multiple=True, metavar="URL", help="API of another node to show beside; repeat it.")
+@click.option("--serve", is_flag=True, help="In a browser: everybody who opens the page gets a session of their own.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --serve: the address to listen on.")
+@click.option("--port", default=PORT, show_default=True, type=click.IntRange(1, 65_535), help="With --serve.")
+@click.option("--public-url", metavar="URL", help="With --serve: how visitors reach it through a reverse proxy.")
+@click.option("--session", "served", is_flag=True, hidden=True, help="One session of --serve.")
 @with_session
-def dashboard(session: Session, as_role: str | None, others: tuple[str, ...]) -> None:
-    """Blocks and leaders, readings and verdicts, certificates, the market, statements: live from --node."""
-    require_screen("`wattest status --json` answers a program")
+def dashboard(
+    session: Session,
+    as_role: str | None,
+    others: tuple[str, ...],
+    serve: bool,
+    host: str,
+    port: int,
+    public_url: str | None,
+    served: bool,
+) -> None:
+    """Cabinets of network, plants, holder, auditor and authority: live from --node."""
+    if serve and as_role:
+        raise click.UsageError("--as would sign in whoever opens the page; visitors sign in themselves.")
+    if not serve and not served:
+        require_screen("`wattest status --json` answers a program")
     session.client.status()  # says at once, and in words, when no node is there
+    if serve:
+        _serve(session, others, host, port, public_url)
+        return
     from tui.app import run_dashboard
 
-    run_dashboard([session.node_url, *others], as_role=as_role, home=session.home)
+    run_dashboard([session.node_url, *others], as_role=as_role, home=session.home, served=served)
+
+
+def _serve(session: Session, others: tuple[str, ...], host: str, port: int, public_url: str | None) -> None:
+    try:
+        from tui.serving import DashboardServer
+    except ImportError:
+        raise click.UsageError("--serve needs `pip install wattest[browser]`.") from None
+    also = [part for url in others for part in ("--also", url)]
+    arguments = ["--home", str(session.home), "--node", session.node_url, "dashboard", "--session", *also]
+    DashboardServer(arguments, host, port, public_url).serve()

@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from state.errors import WattestError
-from tui.account import HOLDER, OWNER, Account, accounts_in, introduce
-from tui.cabinets import cabinet_for, cabinets
+from tui.account import HOLDER, OWNER, Account, introduce
 from tui.desk import Desk
+from tui.directory import cabinet_for, cabinets
 from tui.feed import Feed, Source
 from tui.messages import OpenCabinet
 from tui.model import NetworkModel
@@ -23,14 +23,20 @@ from tui.widgets.cabinets import CabinetBar
 
 
 def run_dashboard(
-    node_urls: list[str], story: StoryControl | None = None, as_role: str | None = None, home: Path | None = None
+    node_urls: list[str],
+    story: StoryControl | None = None,
+    as_role: str | None = None,
+    home: Path | None = None,
+    served: bool = False,
 ) -> None:
     """Show the network behind these API addresses until `q` or Ctrl-C. Blocks; owns the terminal and its signals.
 
     `story` adds the caption, the pace and the validator that can be killed; `home` holds the keys that can sign in, and
-    `as_role` is the name of the one that does.
+    `as_role` is the name of the one that does. `served`: somebody at a browser sits before it.
     """
-    Dashboard(node_urls, story, as_role, home=home).run()
+    app = Dashboard(node_urls, story, as_role, home=home)
+    app.desk.sealed_only = served
+    app.run()
 
 
 class Dashboard(App[None]):
@@ -157,7 +163,7 @@ class Dashboard(App[None]):
     @work(thread=True, exit_on_error=False)
     def _sign_in(self, key_name: str, home: Path) -> None:
         """As the command line said: look on as this key; its passphrase is asked for when something is signed."""
-        found = [account for account in accounts_in(home) if account.key_name == key_name]
+        found = [account for account in self.desk.accounts() if account.key_name == key_name]
         if not found:
             self.call_from_thread(self.notify, f"{home} has no wallet key {key_name!r}.", severity="error", timeout=8)
             return

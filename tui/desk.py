@@ -18,19 +18,38 @@ READ_S = 3_600  # how long a node takes a reader's signature for good
 
 @dataclass
 class Desk:
-    """`home` holds the keys that can sign in; `drafts` keeps what was typed into a form that was left."""
+    """`home` holds the keys that can sign in; `drafts` keeps what was typed into a form that was left.
+
+    `sealed_only`: a key without a passphrase is nobody's here, because anybody may have opened the page.
+    """
 
     model: NetworkModel
     source: Source
     story: StoryControl | None = None
     home: Path | None = None
     account: "Account | None" = None
+    sealed_only: bool = False
     drafts: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def me(self) -> int:
         """The participant who is signed in; 0 = nobody, who sees what is public."""
         return self.account.id if self.account is not None else 0
+
+    def accounts(self) -> "list[Account]":
+        """Who may sign in here: the wallet keys of the home."""
+        from tui.account import accounts_in
+
+        return self._offered(accounts_in(self.home) if self.home is not None else [])
+
+    def governance(self) -> "list[Account]":
+        """The keys that may vote here."""
+        from tui.account import governance_keys
+
+        return self._offered(governance_keys(self.home) if self.home is not None else [])
+
+    def _offered(self, found: "list[Account]") -> "list[Account]":
+        return [account for account in found if account.file.needs_passphrase or not self.sealed_only]
 
     def client(self) -> NodeClient:
         """A client of a node that answers, asking as the account where its key is open. For one thread; close it."""

@@ -2,13 +2,24 @@
 
 import asyncio
 import json
-import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness.metering import Meter, Plant, give, record_of
-from harness.world import World, genesis_json, seed_of
+from harness.judging import (
+    COMMISSIONING_DAYS,
+    FIRST_DAY,
+    FIRST_JUDGED,
+    FROM_S,
+    JUDGED_DAYS,
+    TO_S,
+    Validators,
+    frames_of,
+    held_by_two,
+    sign_profile,
+)
+from harness.metering import Plant, give
+from harness.world import genesis_json, seed_of
 from msgspec.structs import replace
 
 from contracts.calendar import month_of_day
@@ -17,7 +28,7 @@ from contracts.transition import decode_signed
 from node.baselines import Baselines
 from node.fetching import GIVE_UP_AFTER, RETRY_MS, Fetching, answer
 from node.intake import Intake
-from node.judge import ALL_SIGNED_MS, OTHERS_MS, REPEAT_MS, Judge, Ports
+from node.judge import ALL_SIGNED_MS, OTHERS_MS, REPEAT_MS
 from node.judge import RETRY_MS as ISSUE_RETRY_MS
 from node.readings import ReadingStore
 from node.wire import AttestationMsg, DayClose, GetReadings, Readings
@@ -29,134 +40,12 @@ from state.keyspace import device_key, month_energy_key, release_key
 from state.records import Device, MonthEnergy, Release
 from state.transaction import Issue, ProfileContent
 from state.units import DAY_S
-from verifier.reading import parse_seed, reading_hash
-
-FIRST_DAY = 16_071  # 2014-01-01
-COMMISSIONING_DAYS = 24
-JUDGED_DAYS = 10  # they cross from January into February
-FROM_S = FIRST_DAY * DAY_S
-TO_S = FROM_S + COMMISSIONING_DAYS * DAY_S - 3_600  # within a day: verdicts begin with the first whole one after it
-
-
-def frames_of(plant: Plant, days: int, tamper: Callable[[int, dict[str, Any]], None] = lambda *_: None) -> list[Any]:
-    """The record of unit 3, signed: for each day its batch and its close."""
-    meter = plant.meter()
-    by_day: dict[int, list[str]] = {}
-    for row in record_of("unit3_wind_lhb_2014", days * 144):
-        tamper(int(row["timestamp"]) // DAY_S - FIRST_DAY, row)
-        reading = parse_seed(json.dumps(row).encode()).reading
-        text = meter.text(
-            reading.timestamp,
-            reading.power_w,
-            wind_spd=row["wind_spd"],
-            t=row["t"],
-            insolation=row["insolation"],
-        )
-        by_day.setdefault(reading.timestamp // DAY_S, []).append(text)
-    return _framed(meter, by_day)
-
-
-def _framed(meter: Meter, by_day: dict[int, list[str]]) -> list[Any]:
-    frames: list[Any] = []
-    seq, last = 0, {}
-    for day, texts in by_day.items():
-        seq += len(texts)
-        last[day] = seq
-    for day, texts in by_day.items():
-        meter.seq, meter.prev = last[day], reading_hash(texts[-1].encode())
-        frames += [meter.batch(texts), meter.close(day)]
-    return frames
-
-
-class Validators:
-    """Four judges on one ledger. `clock` is moved by hand; what they send is delivered by `exchange`."""
-
-    def __init__(self, plant: Plant, stores: list[ReadingStore]) -> None:
-        self.world: World = plant.world
-        self.plant = plant
-        self.now_ms = 0
-        self.sent: list[AttestationMsg] = []
-        self.submitted: list[tuple[int, bytes]] = []
-        self.announced: list[dict[str, Any]] = []
-        self.judges = [self._judge(index, store) for index, store in enumerate(stores)]
-
-    def _judge(self, index: int, store: ReadingStore) -> Judge:
-        async def submit(raw: bytes) -> None:
-            self.submitted.append((index, raw))
-
-        ports = Ports(
-            tip=lambda: (self.world.state, self.world.environment()),
-            send=self.sent.append,
-            submit=submit,
-            sign=lambda message: sign(seed_of(f"vote_key{index}"), message),
-            now_ms=lambda: self.now_ms,
-            announce=self.announced.append,
-        )
-        return Judge(store, Baselines(store), index, ports)
-
-    async def running(self, scenario: Callable[[], Awaitable[None]]) -> None:
-        tasks = [asyncio.create_task(judge.run()) for judge in self.judges]
-        try:
-            await scenario()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def judged(self, days: int, judges: int = 4) -> None:
-        """Wait until so many attestations were sent."""
-        for _ in range(3_000):
-            if len(self.sent) >= days * judges:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"{len(self.sent)} attestations")
-
-    def exchange(self) -> None:
-        for message in self.sent:
-            for index, judge in enumerate(self.judges):
-                if index != message.validator:
-                    judge.on_attestation(message)
-
-    async def tick(self, milliseconds: int) -> list[tuple[int, bytes]]:
-        self.now_ms += milliseconds
-        self.submitted = []
-        for judge in self.judges:
-            await judge.on_tick()
-        return self.submitted
-
-    def block(self, *raws: bytes) -> list[Any]:
-        events = self.world.block(*(decode_signed(raw) for raw in raws))
-        for judge in self.judges:
-            judge.on_block()
-        return events
-
-
-def sign_profile(plant: Plant, store: ReadingStore) -> dict[str, Any]:
-    record = plant.world.state.get(device_key(plant.device))
-    assert isinstance(record, Device)
-    described = Baselines(store).describe(record, FROM_S, TO_S)
-    content = ProfileContent(plant.device, bytes.fromhex(described["profile_hash"]), FROM_S, TO_S)
-    plant.world.accredit(content, by="owner")
-    return described
 
 
 @pytest.fixture(scope="module")
 def plant_frames() -> tuple[list[Any], bytes]:
     plant = Plant()
     return frames_of(plant, COMMISSIONING_DAYS + JUDGED_DAYS), plant.world.chain
-
-
-async def held_by_two(plant: Plant, frames: list[Any]) -> list[ReadingStore]:
-    """Two intakes that were told the same in another order: as it came, and as gossip brings it after an outage."""
-    in_order, shuffled = plant.intake(), plant.intake()
-    await give(in_order, *frames)
-    mixed = list(frames)
-    random.Random(7).shuffle(mixed)
-    for _ in range(3):  # what did not fit at once is brought again
-        for frame in mixed:
-            await (shuffled.on_readings(frame) if isinstance(frame, Readings) else shuffled.on_day_close(frame))
-    assert in_order.store.head(plant.device) == shuffled.store.head(plant.device)
-    return [in_order.store, shuffled.store, in_order.store, shuffled.store]
 
 
 @pytest.fixture
@@ -167,9 +56,6 @@ async def validators(plant_frames: tuple[list[Any], bytes]) -> Validators:
     stores = await held_by_two(plant, frames)
     sign_profile(plant, stores[0])
     return Validators(plant, stores)
-
-
-FIRST_JUDGED = FIRST_DAY + COMMISSIONING_DAYS
 
 
 # --- verdicts and attestations

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.judging import COMMISSIONING_DAYS, FIRST_JUDGED, FROM_S, TO_S, frames_of
 from harness.metering import Meter
 from harness.net import Running, keys_of, make_homes, open_node, signed
 from harness.world import FAR, WIND, key_of, seed_of
-from readings.test_judging import COMMISSIONING_DAYS, FIRST_JUDGED, FROM_S, TO_S, frames_of
 
 from node.metering import Metering
 from node.wire import Readings

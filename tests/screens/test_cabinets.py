@@ -16,7 +16,7 @@ from node.keystore import generate_key, save_key
 from state.outputs import Bundle, quantity
 from state.transaction import Propose, RoleContent
 from tui.app import Dashboard
-from tui.cabinets import cabinet_for, cabinets
+from tui.directory import cabinet_for, cabinets
 from tui.screens.account import AccountScreen
 from tui.screens.form import FormScreen
 from tui.screens.signing import SigningScreen

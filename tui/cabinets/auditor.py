@@ -12,10 +12,10 @@ from textual.widgets import Input
 from node.client import NodeClient
 from node.failures import RefusedByNode
 from state.errors import WattestError
-from tui.cabinets import Cabinet
 from tui.deeds.deed import Mistake
 from tui.deeds.people import find_participant
 from tui.desk import Desk
+from tui.directory import Cabinet
 from tui.pictures import HOLD, REJECT, ValidatorPicture
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import BlockScreen, DetailScreen, TransactionScreen

@@ -8,9 +8,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from node.client import NodeClient
-from tui.account import Account, governance_keys
-from tui.cabinets import Cabinet
+from tui.account import Account
 from tui.deeds.votes import answer_form, in_words, vote_form
+from tui.directory import Cabinet
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import DetailScreen
 from tui.widgets.columns import QUIET, STRONG, WARN, Part
@@ -75,7 +75,7 @@ class AuthorityScreen(CabinetScreen):
             tuple(client.pages("/v1/proposals", "proposals")),
             tuple(client.pages("/v1/appeals", "appeals")),
             tuple(client.get("/v1/validators")["validators"]),
-            tuple(governance_keys(self.desk.home)) if self.desk.home is not None else (),
+            tuple(self.desk.governance()),
         )
 
     def show(self, found: Answer) -> None:

@@ -10,8 +10,8 @@ from textual.containers import Horizontal
 
 from node.client import NodeClient
 from tui.account import HOLDER
-from tui.cabinets import Cabinet
 from tui.deeds.certificates import retire_form, transfer_form
+from tui.directory import Cabinet
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import DetailScreen
 from tui.screens.statement import StatementScreen

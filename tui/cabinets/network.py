@@ -1,7 +1,7 @@
 """The network's own cabinet: what everybody sees first, described in `screens/network.py`."""
 
-from tui.cabinets import Cabinet
 from tui.desk import Desk
+from tui.directory import Cabinet
 from tui.screens.network import NetworkScreen
 
 

@@ -12,8 +12,8 @@ from node.client import NodeClient
 from state.errors import WattestError
 from state.units import DAY_S
 from tui.account import OWNER
-from tui.cabinets import Cabinet
 from tui.deeds.plants import appeal_form, plant_form
+from tui.directory import Cabinet
 from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture, PlantPicture
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.widgets.calendar import strip

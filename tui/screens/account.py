@@ -12,7 +12,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from state.errors import WattestError
-from tui.account import Account, accounts_in, introduce
+from tui.account import Account, introduce
 from tui.desk import Desk
 from tui.widgets.columns import BAD, QUIET, row
 
@@ -46,7 +46,7 @@ class AccountScreen(ModalScreen[Account | None]):
 
     @work(thread=True, exit_on_error=False)
     def _look(self) -> None:
-        found = accounts_in(self.home)
+        found = self.desk.accounts()
         try:
             client = self.desk.client()
             try:
@@ -70,7 +70,8 @@ class AccountScreen(ModalScreen[Account | None]):
         if options:
             box.highlighted = 0
         else:
-            self._say(f"There is no wallet key in {self.home}; make one with `wattest keys add NAME`.")
+            sealed = " sealed under a passphrase" if self.desk.sealed_only else ""
+            self._say(f"There is no wallet key{sealed} in {self.home}; make one with `wattest keys add NAME`.")
         box.focus()
 
     def _say(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,41 +37,46 @@ class ExportScreen(ModalScreen[None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         form = str(event.option_id)
-        path = self._path(form).absolute()
+        path = self._path(form)
         try:
-            write(path, form, self.sheet.columns, self.sheet.lines)
+            data = content(form, self.sheet.columns, self.sheet.lines)
+            if self.app.is_web:
+                self.app.deliver_binary(BytesIO(data), save_filename=path.name)
+            else:
+                path.write_bytes(data)
         except (OSError, ImportError) as error:
             self.notify(str(error), title="Nothing was written", severity="error", timeout=6)
         else:
-            self.notify(str(path), title=f"{len(self.sheet.lines)} rows are written", timeout=6)
+            self.notify(str(path.absolute()), title=f"{len(self.sheet.lines)} rows are written", timeout=6)
         self.dismiss()
 
 
-def write(path: Path, form: str, columns: tuple[Column, ...], lines: tuple[Line, ...]) -> None:
-    """OSError where the file cannot be written, ImportError where Parquet's library is missing."""
+def content(form: str, columns: tuple[Column, ...], lines: tuple[Line, ...]) -> bytes:
+    """The file of `form`; ImportError where Parquet's library is missing."""
     names = [column.name for column in columns]
-    match form:
-        case "csv":
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(names)
-                writer.writerows([_inert(cell) for cell in line.cells] for line in lines)
-        case "json":
-            rows = [dict(zip(names, line.cells, strict=True)) for line in lines]
-            path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        case _:
-            _write_parquet(path, names, lines)
+    if form == "parquet":
+        return _parquet(names, lines)
+    if form == "json":
+        rows = [dict(zip(names, line.cells, strict=True)) for line in lines]
+        return (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode()
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(names)
+    writer.writerows([_inert(cell) for cell in line.cells] for line in lines)
+    return text.getvalue().encode()
 
 
 def _inert(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
-def _write_parquet(path: Path, names: list[str], lines: tuple[Line, ...]) -> None:
+def _parquet(names: list[str], lines: tuple[Line, ...]) -> bytes:
     try:
         import pyarrow as arrow
         import pyarrow.parquet as parquet
     except ImportError:
         raise ImportError("Parquet needs `pip install wattest[export]`; CSV and JSON need nothing.") from None
     table = arrow.table({name: [line.cells[at] for line in lines] for at, name in enumerate(names)})
-    parquet.write_table(table, path)
+    file = BytesIO()
+    parquet.write_table(table, file)
+    return file.getvalue()
