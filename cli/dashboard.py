@@ -1,4 +1,4 @@
-"""`wattest dashboard`: the network live, in the terminal or in a browser. The screens are `tui/`'s, loaded only here."""
+"""`wattest dashboard`: the network live, in a terminal or a browser. The screens are `tui/`'s, loaded only here."""
 
 import click
 
