@@ -42,6 +42,7 @@ class NotPossible(Exception):
     """The story goes on without this step."""
 
 
+PROPOSED = 3  # times at most
 OPEN_S = 20  # how long an auction takes orders
 
 
@@ -105,24 +106,32 @@ def show(action: Action) -> Story:
 
 
 def decide_on(world: Townsfolk, proposer: str, content: ProposalContent, also: tuple[str, ...] = ()) -> Story:
-    """A proposal of somebody, and the votes of a quorum. `also` sign what is proposed."""
-    known = {proposal.id for proposal in _proposals(world)}
-    if not (yield lambda: ((Propose(world.people[proposer], content),), (proposer, *also))):
-        return
-    mine = (world.people[proposer], encode(content))
-    number = next((p.id for p in _proposals(world) if p.id not in known and (p.proposer, p.content) == mine), None)
-    if number is None:
-        return
+    """A proposal of somebody, and the votes of a quorum; proposed again where the end of an epoch overtook it. `also`
+    sign what is proposed."""
+    for _ in range(PROPOSED):
+        known = {proposal.id for proposal in _proposals(world)}
+        if not (yield lambda: ((Propose(world.people[proposer], content),), (proposer, *also))):
+            return
+        mine = (world.people[proposer], encode(content))
+        number = next((p.id for p in _proposals(world) if p.id not in known and (p.proposer, p.content) == mine), None)
+        if number is None or (yield from _vote_on(world, number)):
+            return
+
+
+def _vote_on(world: Townsfolk, number: int) -> Generator[Callable[[], Made | None], bool, bool]:
+    """Whether it is decided, and not overtaken."""
     names = {participant: name for name, participant in world.people.items()}
-    for _ in range(len(world.validators)):
+    for _ in range(len(world.validators) + 1):
         proposal = next((p for p in _proposals(world) if p.id == number), None)
         if proposal is None or proposal.status != "open":
-            return
+            return True
         voter = next((v for v in world.validators if v.index not in proposal.approvals), None)
         if voter is None:
-            return
+            return False
         name = names[voter.participant]
-        yield lambda v=voter, name=name: ((Vote(number, v.index, True, ""),), (name,))
+        if not (yield lambda v=voter, name=name: ((Vote(number, v.index, True, ""),), (name,))):
+            return False
+    return False
 
 
 # --- the steps of a trade
