@@ -166,6 +166,8 @@ def rows_of_snapshot(outpoint: Outpoint, output: Output) -> dict[bytes, bytes | 
     """What can be said of a live output without having seen where it came from."""
     lot = lot_of(output)
     rows: dict[bytes, bytes | None] = {holding_key(holder_of(output), outpoint): KIND_BYTES[type(output)]}
+    if isinstance(output, Pending):
+        rows[holding_key(output.to, outpoint)] = HANDED
     if lot is not None:
         row = _number_row(lot.end, outpoint)
         rows[number_key(lot.device, lot.start)] = row

@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+from harness.town import Town, one_of_each
 from harness.world import World
 
 from contracts.context import BlockEnvironment
@@ -69,6 +70,28 @@ class LiveWorld(World):
             assert time.monotonic() < deadline, what
             time.sleep(0.02)
         self._look()
+
+
+class LiveTown(LiveWorld, Town):
+    """The town of the rules' tests, founded on a running network."""
+
+    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(node, loop)
+        Town.found(self)
+
+    def found(self) -> None:
+        """Not before the network is there."""
+
+
+def every_kind(town: LiveTown) -> None:
+    """One of each action that there is, and whatever has to be there before."""
+    for by, actions in one_of_each(town).values():
+        town.do(*actions, by=by)
+    auction = town.auction(seconds=3)
+    town.until(lambda: _status(town, auction) == "closed", "the auction's end")
+    closed = town.state.get(auction_key(auction))
+    assert isinstance(closed, Auction)
+    town.do(build_settle(town.state, closed))
 
 
 def live_story(world: LiveWorld, number: int = 0) -> None:

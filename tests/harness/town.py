@@ -45,6 +45,9 @@ class Town(World):
 
     def __init__(self, genesis: bytes | None = None, **parameters: int) -> None:
         super().__init__(genesis=genesis, **parameters)
+        self.found()
+
+    def found(self) -> None:
         self.operators()
         for name in ("plant", "trader", "consumer"):
             self.register(name)

@@ -6,6 +6,7 @@ import pytest
 from harness.finalized import FinalizedWorld, lively_world
 from harness.joining import Offerer, Town, join, ledger_of, observer_home
 from harness.villains.snapshot_liars import FAILURES, LIES, Lie
+from harness.world import DAY
 
 from cli.verify_statement import verify_proof
 from node.ledger import Ledger
@@ -19,10 +20,11 @@ from node.wire import Entries, Frame
 from state.errors import NotHeld, Unknown
 from state.history import holdings, where
 from state.keyspace import Space, space_end
-from state.outputs import Bundle
+from state.outputs import Bid, Bundle, Funds, Offer, Pending, Security
 from state.records import Statement
 from state.store import Store
-from state.transaction import Piece, Transfer
+from state.transaction import HandOver, Piece, Pledge, Transfer
+from state.units import MICRO
 
 LENGTH = 32  # of an epoch, the shortest with four validators
 
@@ -116,6 +118,26 @@ async def test_a_snapshot_at_the_end_of_an_epoch_begins_the_next_one(tmp_path: P
     world.block()
     follow(ledger, world, LENGTH + 1)
     assert rows_of(ledger.store, Space.VOTE_KEYS) == rows_of(world.store, Space.VOTE_KEYS)
+    ledger.close()
+
+
+async def test_every_kind_of_output_travels(tmp_path: Path) -> None:
+    world = lively_world(epoch_length=LENGTH)
+    lot, owner, until = world.issue(1, 2_000_000, day=DAY + 2), world.people["owner"], world.time_ms // 1000 + 9_000
+    assert lot is not None
+    held = world.live()[lot]
+    assert isinstance(held, Bundle)
+    world.do(HandOver(owner, lot, held.start, held.start, world.people["trader"], until, ""), by=("owner",))
+    world.do(Pledge(owner, 1, "EUR", MICRO, (world.fund("owner", 5),)), by=("owner",))
+    travelled = {type(output) for output in world.live().values()}
+    assert travelled >= {Bundle, Funds, Offer, Bid, Pending, Security}
+    home = observer_home(tmp_path / "observer", world.genesis_text)
+    town = Town([Offerer(0, world)])
+    assert await join(home, town)
+    assert not town.banned
+    ledger = ledger_of(home, world)
+    assert rows_of(ledger.store) == rows_of(world.store)
+    assert rows_of(ledger.store, Space.HOLDING) == rows_of(world.store, Space.HOLDING)
     ledger.close()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from harness.sim.keys import key_of, signatures
-from harness.world import World, seed_of
+from harness.world import FAR, World, seed_of
 from msgspec.structs import replace
 
 from contracts.genesis import genesis_header
@@ -18,8 +18,9 @@ from state.lthash import LtHash
 from state.overlay import Overlay
 from state.records import Parameters
 from state.store import FORMAT, MemoryStore, Meta, Store
+from state.transaction import ConsumptionMeterContent, MeterContent, RoleContent
 
-PLANTS = 10  # one for each round of the story
+PLANTS = 10  # one for each round of the story, and one more of somebody who keeps its certificates
 JOINERS = 2  # organisations that may become validators
 TIMING = {"delta_ms": 500, "idle_interval_ms": 1_000, "min_interval_ms": 200}
 
@@ -90,6 +91,15 @@ def _town(n: int) -> Townsfolk:
     for plant in range(PLANTS):
         world.register(f"plant {plant}")
         world.device(f"plant {plant}")
+    world.register("authority")
+    world.accredit(RoleContent(world.people["authority"], "authority", FAR), by="authority")
+    for number in range(PLANTS):
+        owner = f"works {number}"
+        world.register(owner)
+        device = world.device(owner)
+        world.accredit(MeterContent(device, world.key(f"meter {number}"), 0, FAR), by=owner)
+        flat = ConsumptionMeterContent(world.people[owner], world.key(f"flat {number}"), "Flat", "FR", "FR", FAR)
+        world.accredit(flat, by=owner)
     for joiner in range(JOINERS):
         world.register(f"joiner {joiner}")
     return world

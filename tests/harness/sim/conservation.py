@@ -8,7 +8,7 @@ from contracts.context import BlockOutput
 from contracts.transition import DecodedTx
 from state.keyspace import Space, space_end
 from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, Pending, Security, quantity
-from state.transaction import Deposit, Issue, Payout, Retire
+from state.transaction import Deposit, Issue, Payout, Retire, Withdraw
 
 
 class Books:
@@ -31,7 +31,7 @@ class Books:
                         self.money -= amount
                     case Issue(count=count):
                         self.certificates += count
-                    case Retire(ranges=ranges):
+                    case Retire(ranges=ranges) | Withdraw(ranges=ranges):
                         self.certificates -= sum(retired.end - retired.start + 1 for retired in ranges)
         for movement in output.movements:
             if movement.kind == "expire":

@@ -16,7 +16,7 @@ from consensus.own_votes import Signer as VoteSigner
 from node.signer import Signer
 from state import crypto
 
-CALLERS = ("contracts.transition", "contracts.issue", "contracts.evidence", "node.office")
+CALLERS = ("contracts.transition", "contracts.consumption", "contracts.issue", "contracts.evidence", "node.office")
 _SEED_OF: dict[bytes, bytes] = {}
 
 

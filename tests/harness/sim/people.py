@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass
 from random import Random
 
-from harness.sim import stories
+from harness.sim import care, stories
 from harness.sim.beginning import Townsfolk
 from harness.sim.ledger import Flat
 
@@ -19,7 +19,8 @@ from state.errors import Refusal
 from state.transaction import Action
 
 ROUNDS = 10
-EVERY_BLOCKS = 2  # two new stories begin
+EVERY_BLOCKS = 2  # new stories begin
+AT_ONCE = 4
 AGAIN_MS = 3_000
 LIVES = 9_000  # blocks until a transaction expires: longer than any run
 MOST_ATTEMPTS = 6  # at one transaction, before a story goes on without it
@@ -50,6 +51,8 @@ class People:
         self._every = 1 if batched else EVERY_BLOCKS
         self._coming = [stories.trade(self.world, number) for number in range(ROUNDS)]
         self._coming += [stories.decide(self.world, number) for number in range(ROUNDS)]
+        self._coming += [care.keys(self.world, number) for number in range(ROUNDS)]
+        self._coming += [care.works(self.world, number) for number in range(ROUNDS)]
         self._coming.sort(key=lambda story: random.random())
         self._changes = [stories.change(self.world, *change) for change in changes]
         self._running: list[Running] = []
@@ -74,8 +77,7 @@ class People:
                 running.sent = None
                 self._make(running)
         if height % self._every == 0 and self._coming:
-            self._begin(self._coming.pop())
-            if self._coming:
+            for _ in range(min(AT_ONCE, len(self._coming))):
                 self._begin(self._coming.pop())
         if height % 10 == 5 and self._changes:
             self._begin(self._changes.pop(0))

@@ -8,6 +8,7 @@ from harness.world import DAY, FAR
 
 from contracts.settle import build_settle
 from state.attestation import ACCEPT
+from state.codec import encode
 from state.keyspace import Space, output_key, space_end
 from state.outputs import Bundle, Funds, holder_of
 from state.records import Auction, AuctionClass, KeyOwner, Proposal
@@ -41,6 +42,7 @@ class NotPossible(Exception):
     """The story goes on without this step."""
 
 
+PROPOSED = 3  # times at most
 OPEN_S = 20  # how long an auction takes orders
 
 
@@ -49,7 +51,7 @@ def trade(world: Townsfolk, number: int) -> Story:
     person, plant, title = f"person {number}", f"plant {number}", f"auction {number}"
     if not (yield lambda: ((Register(world.key(person), person, "FR", b""),), (person,))):
         return
-    world.people[person] = _participant(world, person)
+    world.people[person] = participant(world, person)
     yield lambda: ((_deposit(world, person, number),), ("bank",))
     before = set(_bundles(world, plant))
     yield lambda: ((_issue(world, number),), ())
@@ -74,7 +76,7 @@ def decide(world: Townsfolk, number: int) -> Story:
     """A plant asks for a role, a quorum of organisations grants it."""
     asks = f"plant {number}"
     content = RoleContent(world.people[asks], "market_operator", FAR + number)
-    yield from _decide(world, asks, content)
+    yield from decide_on(world, asks, content)
 
 
 def change(world: Townsfolk, kind: str, node: int) -> Story:
@@ -96,31 +98,40 @@ def change(world: Townsfolk, kind: str, node: int) -> Story:
             content = RemoveValidatorContent(participant)
         case _:
             content = RotateVoteKeyContent(participant, key_of(vote_key_name(node, rotated=True)))
-    yield from _decide(world, organisation, content)
+    yield from decide_on(world, organisation, content)
 
 
 def show(action: Action) -> Story:
     yield lambda: ((action,), ())
 
 
-def _decide(world: Townsfolk, proposer: str, content: ProposalContent) -> Story:
-    known = {proposal.id for proposal in _proposals(world)}
-    if not (yield lambda: ((Propose(world.people[proposer], content),), (proposer,))):
-        return
-    mine = world.people[proposer]
-    number = next((p.id for p in _proposals(world) if p.id not in known and p.proposer == mine), None)
-    if number is None:
-        return
-    names = {participant: name for name, participant in world.people.items()}
-    for _ in range(len(world.validators)):
-        proposal = next(p for p in _proposals(world) if p.id == number)
-        if proposal.status != "open":
+def decide_on(world: Townsfolk, proposer: str, content: ProposalContent, also: tuple[str, ...] = ()) -> Story:
+    """A proposal of somebody, and the votes of a quorum; proposed again where the end of an epoch overtook it. `also`
+    sign what is proposed."""
+    for _ in range(PROPOSED):
+        known = {proposal.id for proposal in _proposals(world)}
+        if not (yield lambda: ((Propose(world.people[proposer], content),), (proposer, *also))):
             return
+        mine = (world.people[proposer], encode(content))
+        number = next((p.id for p in _proposals(world) if p.id not in known and (p.proposer, p.content) == mine), None)
+        if number is None or (yield from _vote_on(world, number)):
+            return
+
+
+def _vote_on(world: Townsfolk, number: int) -> Generator[Callable[[], Made | None], bool, bool]:
+    """Whether it is decided, and not overtaken."""
+    names = {participant: name for name, participant in world.people.items()}
+    for _ in range(len(world.validators) + 1):
+        proposal = next((p for p in _proposals(world) if p.id == number), None)
+        if proposal is None or proposal.status != "open":
+            return True
         voter = next((v for v in world.validators if v.index not in proposal.approvals), None)
         if voter is None:
-            return
+            return False
         name = names[voter.participant]
-        yield lambda v=voter, name=name: ((Vote(number, v.index, True, ""),), (name,))
+        if not (yield lambda v=voter, name=name: ((Vote(number, v.index, True, ""),), (name,))):
+            return False
+    return False
 
 
 # --- the steps of a trade
@@ -161,7 +172,7 @@ def _offer(world: Townsfolk, plant: str, auction: int, euros: int) -> Made | Non
 
 
 def _bid(world: Townsfolk, person: str, auction: int) -> Made | None:
-    funds = tuple(_outputs(world, person, Funds))
+    funds = tuple(outputs(world, person, Funds))
     if not funds:
         raise NotPossible
     return (PlaceBid(auction, world.people[person], 2, 5 * MICRO, funds),), (person,)
@@ -181,7 +192,9 @@ def _cancel(world: Townsfolk, plant: str, auction: int) -> Made | None:
 
 
 def _settle(world: Townsfolk, number: int) -> Made | None:
-    auction = next(each for each in _auctions(world) if each.id == number)
+    auction = next((each for each in _auctions(world) if each.id == number), None)
+    if auction is None:
+        raise NotPossible
     if auction.status == "open":
         return None
     if auction.status == "settled":
@@ -195,7 +208,7 @@ def _retire(world: Townsfolk, person: str) -> Made | None:
 
 
 def _payout(world: Townsfolk, person: str, number: int) -> Made | None:
-    funds = _outputs(world, person, Funds)
+    funds = outputs(world, person, Funds)
     if not funds:
         raise NotPossible
     action = Payout(world.people["bank"], world.people[person], (funds[0],), "EUR", MICRO, f"out {number}")
@@ -205,14 +218,14 @@ def _payout(world: Townsfolk, person: str, number: int) -> Made | None:
 # --- looking
 
 
-def _participant(world: Townsfolk, name: str) -> int:
+def participant(world: Townsfolk, name: str) -> int:
     low = bytes((Space.KEY_OWNER,)) + world.key(name)
     owner = world.state.get(low)
     assert isinstance(owner, KeyOwner)
     return owner.participant
 
 
-def _outputs(world: Townsfolk, name: str, kind: type) -> list[Outpoint]:
+def outputs(world: Townsfolk, name: str, kind: type) -> list[Outpoint]:
     low, holder = bytes((Space.OUTPUT,)), world.people[name]
     return [
         key[1:]
@@ -222,7 +235,7 @@ def _outputs(world: Townsfolk, name: str, kind: type) -> list[Outpoint]:
 
 
 def _bundles(world: Townsfolk, name: str) -> dict[Outpoint, Bundle]:
-    return {point: world.state.get(output_key(point)) for point in _outputs(world, name, Bundle)}  # type: ignore[misc]
+    return {point: world.state.get(output_key(point)) for point in outputs(world, name, Bundle)}  # type: ignore[misc]
 
 
 def _some_bundle(world: Townsfolk, name: str) -> tuple[Outpoint, Bundle]:
