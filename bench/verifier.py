@@ -24,7 +24,17 @@ from bench.seasons import SUSTAINED, ramp, single_days, spans, tally, with_limit
 from verifier.climate import Climate, parse_climate
 from verifier.file_run import DeviceEntry, Records, Run, parse_devices
 from verifier.finished import Case, balance, conclude, running, running_over, sound_days
-from verifier.windows import LENGTHS, PASSING_PERCENT, RESERVE_PERCENT, SHORT, Balance, Limits, exceedances, rises
+from verifier.windows import (
+    LENGTHS,
+    PASSING_PERCENT,
+    RESERVE_PERCENT,
+    RUNNING_LIMITS,
+    SHORT,
+    Balance,
+    Limits,
+    exceedances,
+    rises,
+)
 
 DAMAGED = frozenset({"CN3"})  # its record is no honest one: reported, never averaged
 ALONE = {"x1.1, 30 d", "x1.1, 90 d", "x1.2, 7 d", "x1.2, 30 d"}  # measured again under limits of other sites
@@ -131,15 +141,16 @@ def limits_of_others(name: str, cases: dict[str, Case]) -> dict[str, Limits]:
             # Each record's hundredths, so that a long one weighs no more than a short one.
             seen = [part for one in alike if (part := exceedances(one, length))]
             pooled = sorted(part[len(part) * percent // 100] for part in seen for percent in range(100))
-            passing = max(0, pooled[len(pooled) * PASSING_PERCENT // 100]) if pooled else 0
+            passing = max(0, pooled[len(pooled) * PASSING_PERCENT[length] // 100]) if pooled else 0
         least = LIGHT_PPM if technology == "solar" and length not in SHORT else 0
         ran.append((length, max(least, _rounded_up(passing * RESERVE_PERCENT // 100))))
     top = max(rise for _, (_, *parts) in sums for one in parts for _, rise, _ in rises(one, WEEK))
     both = Limits(tuple(whole))
+    days = RUNNING_LIMITS[technology].shares[:1]  # single days are not left out
     return {
         "wind": both,
         "solar": both,
-        f"running {technology}": Limits(tuple(ran)),
+        f"running {technology}": Limits((*days, *ran)),
         "rise": Limits(((WEEK, _rounded_up(top * RESERVE_PERCENT // 100)),)),
     }
 
