@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from state.codec import Wire
 from verifier.climate import Climate, parse_climate
-from verifier.file_run import DeviceEntry, Records, judge_files
+from verifier.file_run import DeviceEntry, Records, judge_files, neighbours_of
 from verifier.report import day_line, summary_line, table_lines
 
 GZIP = b"\x1f\x8b"
@@ -57,9 +57,10 @@ def parts_of(
 ) -> list[Part]:
     """`files`: each with its `names_in`. Files of no known plant make a part of their own, for their broken lines."""
     known = {entry.id: entry for entry in entries}
+    facts = {entry.id: entry.facts for entry in entries}
     group = {name: name for name in known}
     for entry in entries:
-        _join(group, [entry.id, *(other for other in entry.neighbours if other in known)])
+        _join(group, [entry.id, *(other for other in neighbours_of(entry, facts) if other in known)])
     for _, names in files:
         _join(group, sorted(names & known.keys()))
     found: dict[str, tuple[list[DeviceEntry], list[bytes]]] = {_head(group, name): ([], []) for name in known}

@@ -17,7 +17,8 @@ from verifier import running
 from verifier.finding import RAMP, Finding
 from verifier.intake import MISSING, Flags, Ints
 
-SHORT, LONG = (7,), (30, 90)
+SEASON = 90  # accuses lightly always: its alarm outlasts a fraud by months and must cost honest days no more
+SHORT, LONG = (7,), (30, SEASON)
 LENGTHS = (*SHORT, *LONG)
 DAY = 1  # a witness is asked about single days too, and so is the plant in normal operation
 HEARD_PERCENT = 66  # of a day's claim must lie in intervals that a witness knows, for it to speak about the day
@@ -267,7 +268,7 @@ def flags_of(
         for place in np.flatnonzero(over).tolist():
             percent = int(excess[place]) * 100 // int(base[place])
             finding = Finding(code or OWN[length], 0, percent, share // 10_000)
-            flags.append(Flag(one.first + place, length, finding, spared, lightly))
+            flags.append(Flag(one.first + place, length, finding, spared, lightly or length == SEASON))
     return flags
 
 
