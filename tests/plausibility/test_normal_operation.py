@@ -8,6 +8,7 @@ from harness.plants import COMMISSIONING, TURBINE, baseline, wind_days
 
 from verifier import wind
 from verifier.finding import Finding
+from verifier.health import lacking
 from verifier.intake import MISSING, series_of
 from verifier.ladder import climb, climb_step
 from verifier.verdict import DayVerdict, judge_day
@@ -165,3 +166,10 @@ def test_holds_what_the_model_refuses_on_a_day_of_frost() -> None:
     assert {"climate_frost", "model_day"} <= set(verdict.reasons)
     honest = replace(judged, temperature_centi_c=cold.temperature_centi_c)
     assert "climate_frost" not in judge_day(TURBINE, profile, judged.day, honest, days[:COMMISSIONING]).reasons
+
+
+def test_a_record_without_a_thermometer_lacks_a_sensor_and_one_with_a_few_holes_does_not() -> None:
+    days = wind_days(20)
+    blind = [replace(day, temperature_centi_c=np.full(SLOTS, MISSING, dtype=np.int64)) for day in days]
+    assert lacking(TURBINE, days) == lacking(TURBINE, [*days[:19], blind[19]]) == lacking(TURBINE, []) == ()
+    assert lacking(TURBINE, blind) == ("temperature",)
