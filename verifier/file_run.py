@@ -123,10 +123,11 @@ def parse_devices(raw: bytes) -> list[DeviceEntry]:
     return entries
 
 
-def judge_file_days(entry: DeviceEntry, records: Records) -> tuple[Profile, list[tuple[DayReadings, DayVerdict]]]:
+def judge_file_days(
+    entry: DeviceEntry, records: Records, days: Sequence[DayReadings]
+) -> tuple[Profile, list[tuple[DayReadings, DayVerdict]]]:
     """The baseline of the commissioning window, and a verdict for each full UTC day with readings from `to` on."""
     profile = profile_of_days(entry.facts, records.window(entry), entry.from_s, entry.to_s)
-    days = records.days(entry)
     first = -(-entry.to_s // DAY_S)
     verdicts = []
     for index, day in enumerate(days):
@@ -159,8 +160,8 @@ class Run:
     def plant(self, name: str) -> Plant:
         if name not in self._plants:
             entry = self._entries[name]
-            profile, judged = judge_file_days(entry, self._records)
             days = self._records.days(entry)
+            profile, judged = judge_file_days(entry, self._records, days)
             verdicts = {day.day: verdict for day, verdict in judged}
             seams = self._records.seams(entry)
             self._plants[name] = Plant(entry.facts, profile, entry.from_s, entry.to_s, days, verdicts, seams)

@@ -67,9 +67,12 @@ def _night(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
 def dark_intervals(device: DeviceFacts, series: Series, sun: Sun) -> Flags:
     """Intervals in which the sun is below the margin from one interval before the label to one after it."""
     margin = sine_of_degrees(NIGHT_DEGREES_ESTIMATED if device.coordinates_estimated else NIGHT_DEGREES)
-    before = sun_at(series.times - device.interval_s, device.latitude_udeg, device.longitude_udeg)
-    after = sun_at(series.times + device.interval_s, device.latitude_udeg, device.longitude_udeg)
-    return np.maximum(np.maximum(before.up, after.up), sun.up) < margin
+    # The times are a grid, so the sun of the interval before or after is its neighbour's but for the two ends.
+    beyond = np.array([series.times[0] - device.interval_s, series.times[-1] + device.interval_s])
+    ends = sun_at(beyond, device.latitude_udeg, device.longitude_udeg).up
+    up = np.concatenate([ends[:1], sun.up, ends[1:]])
+    dark: Flags = np.maximum(np.maximum(up[:-2], up[2:]), sun.up) < margin
+    return dark
 
 
 def _over_sky(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
