@@ -21,10 +21,21 @@ import numpy as np
 
 from bench.fraud import CLASSES
 from bench.seasons import SUSTAINED, ramp, single_days, spans, tally, with_limits
+from verifier import health
 from verifier.climate import Climate, parse_climate
 from verifier.file_run import DeviceEntry, Records, Run, parse_devices
 from verifier.finished import Case, balance, conclude, running, running_over, sound_days
-from verifier.windows import LENGTHS, PASSING_PERCENT, RESERVE_PERCENT, SHORT, Balance, Limits, exceedances, rises
+from verifier.windows import (
+    LENGTHS,
+    PASSING_PERCENT,
+    RESERVE_PERCENT,
+    RUNNING_LIMITS,
+    SHORT,
+    Balance,
+    Limits,
+    exceedances,
+    rises,
+)
 
 DAMAGED = frozenset({"CN3"})  # its record is no honest one: reported, never averaged
 ALONE = {"x1.1, 30 d", "x1.1, 90 d", "x1.2, 7 d", "x1.2, 30 d"}  # measured again under limits of other sites
@@ -67,16 +78,20 @@ def load(folder: Path) -> tuple[Run, list[DeviceEntry]]:
     raw = (folder / "devices.json").read_bytes()
     entries = parse_devices(raw)
     records = Records()
-    for device in json.loads(raw)["devices"]:
-        for name in device["files"]:
-            records.add_csv(_lines(folder / name))
+    for name in (name for names in files_of(raw).values() for name in names):
+        records.add_csv(_lines(folder / name))
     names = {name for entry in entries for name in entry.climate if (folder / name).exists()}
     read = {name: parse_climate(_lines(folder / name)) for name in sorted(names)}
     climates: dict[str, Climate] = {name: climate for name, climate in read.items() if climate is not None}
     return Run(entries, records, climates), entries
 
 
-def honest(case: Case) -> dict[str, float]:
+def files_of(devices: bytes) -> dict[str, list[str]]:
+    """Names of readings files by device."""
+    return {device["id"]: device["files"] for device in json.loads(devices)["devices"]}
+
+
+def honest(case: Case) -> dict[str, Any]:
     """Shares of MWh in %, and days."""
     verdicts = [verdict for _, verdict in conclude(case)]
     total = sum(verdict.energy_wh for verdict in verdicts) or 1
@@ -86,7 +101,15 @@ def honest(case: Case) -> dict[str, float]:
     }
     days = {f"{name}_days": sum(v.verdict == name for v in verdicts) for name in ("accept", "hold", "reject")}
     alone = sum("single_source" in verdict.reasons for verdict in verdicts)
-    return {"days": len(verdicts), "mwh": round(total / 10**6, 1), **shares, **days, "single_source_days": alone}
+    lacks = ", ".join(health.lacking(case.plant.device, case.plant.days)) or "nothing"
+    return {
+        "lacks": lacks,
+        "days": len(verdicts),
+        "mwh": round(total / 10**6, 1),
+        **shares,
+        **days,
+        "single_source_days": alone,
+    }
 
 
 def measure(case: Case, every: int, seed: int) -> dict[str, dict[str, Any]]:
@@ -131,15 +154,16 @@ def limits_of_others(name: str, cases: dict[str, Case]) -> dict[str, Limits]:
             # Each record's hundredths, so that a long one weighs no more than a short one.
             seen = [part for one in alike if (part := exceedances(one, length))]
             pooled = sorted(part[len(part) * percent // 100] for part in seen for percent in range(100))
-            passing = max(0, pooled[len(pooled) * PASSING_PERCENT // 100]) if pooled else 0
+            passing = max(0, pooled[len(pooled) * PASSING_PERCENT[length] // 100]) if pooled else 0
         least = LIGHT_PPM if technology == "solar" and length not in SHORT else 0
         ran.append((length, max(least, _rounded_up(passing * RESERVE_PERCENT // 100))))
     top = max(rise for _, (_, *parts) in sums for one in parts for _, rise, _ in rises(one, WEEK))
     both = Limits(tuple(whole))
+    days = RUNNING_LIMITS[technology].shares[:1]  # single days are not left out
     return {
         "wind": both,
         "solar": both,
-        f"running {technology}": Limits(tuple(ran)),
+        f"running {technology}": Limits((*days, *ran)),
         "rise": Limits(((WEEK, _rounded_up(top * RESERVE_PERCENT // 100)),)),
     }
 
@@ -158,7 +182,7 @@ def _rounded_up(share: int) -> int:
 
 
 def print_tables(report: dict[str, dict[str, Any]]) -> None:
-    heads = ("days", "mwh", "accepted", "prompt", "withheld", "refused", "hold_days", "reject_days")
+    heads = ("lacks", "days", "mwh", "accepted", "prompt", "withheld", "refused", "hold_days", "reject_days")
     print(f"| device | {' | '.join(heads)} | with limits of other sites |\n|---|{'---|' * (len(heads) + 1)}")
     for name, parts in report.items():
         elsewhere = parts.get("elsewhere", {}).get("accepted", "-")

@@ -24,6 +24,7 @@ from verifier.device import (
 from verifier.finished import Case, Grid, Plant, case_of, conclude, grid_of
 from verifier.intake import DayReadings, read_day
 from verifier.ladder import FinalVerdict
+from verifier.nearby import nearby
 from verifier.profile import Profile, profile_of_days
 from verifier.reading import DIGITS, MEASURED, Reading, guarded_json, scaled, time_of
 from verifier.verdict import DayVerdict, judge_day
@@ -43,7 +44,7 @@ class DeviceEntry(Wire, frozen=True):
     from_s: int
     to_s: int
     climate: tuple[str, ...]  # base names of independent climate files
-    neighbours: tuple[str, ...] = ()  # ids of devices that feel the same weather
+    neighbours: tuple[str, ...] | None = ()  # ids of devices that feel the same weather; None: those nearby
 
 
 class Records:
@@ -105,6 +106,11 @@ class Records:
         return cut
 
 
+def neighbours_of(entry: DeviceEntry, devices: Mapping[str, DeviceFacts]) -> tuple[str, ...]:
+    """As the file names them; where it is silent, those that stand near enough."""
+    return nearby(entry.id, devices) if entry.neighbours is None else entry.neighbours
+
+
 def parse_devices(raw: bytes) -> list[DeviceEntry]:
     """The entries of a devices file, sorted by id. DecodeError or ReadingRefusal, naming the device."""
     document = guarded_json(raw, MAX_DEVICES_BYTES)
@@ -117,10 +123,11 @@ def parse_devices(raw: bytes) -> list[DeviceEntry]:
     return entries
 
 
-def judge_file_days(entry: DeviceEntry, records: Records) -> tuple[Profile, list[tuple[DayReadings, DayVerdict]]]:
+def judge_file_days(
+    entry: DeviceEntry, records: Records, days: Sequence[DayReadings]
+) -> tuple[Profile, list[tuple[DayReadings, DayVerdict]]]:
     """The baseline of the commissioning window, and a verdict for each full UTC day with readings from `to` on."""
     profile = profile_of_days(entry.facts, records.window(entry), entry.from_s, entry.to_s)
-    days = records.days(entry)
     first = -(-entry.to_s // DAY_S)
     verdicts = []
     for index, day in enumerate(days):
@@ -144,6 +151,7 @@ class Run:
 
     def __init__(self, entries: Sequence[DeviceEntry], records: Records, climates: Mapping[str, Climate]) -> None:
         self._entries = {entry.id: entry for entry in entries}
+        self._facts = {entry.id: entry.facts for entry in entries}
         self._records = records
         self._climates = climates
         self._plants: dict[str, Plant] = {}
@@ -152,8 +160,8 @@ class Run:
     def plant(self, name: str) -> Plant:
         if name not in self._plants:
             entry = self._entries[name]
-            profile, judged = judge_file_days(entry, self._records)
             days = self._records.days(entry)
+            profile, judged = judge_file_days(entry, self._records, days)
             verdicts = {day.day: verdict for day, verdict in judged}
             seams = self._records.seams(entry)
             self._plants[name] = Plant(entry.facts, profile, entry.from_s, entry.to_s, days, verdicts, seams)
@@ -172,7 +180,8 @@ class Run:
 
     def _neighbours(self, entry: DeviceEntry) -> list[str]:
         """Those of the run that measure in the same intervals and have readings."""
-        known = {other for other in entry.neighbours if other in self._entries and other != entry.id}
+        named = neighbours_of(entry, self._facts)
+        known = {other for other in named if other in self._entries and other != entry.id}
         return [
             other
             for other in sorted(known)
@@ -222,7 +231,9 @@ def _build_entry(name: str, fields: Mapping[str, Any]) -> DeviceEntry:
         climate_source=owner,
     )
     span = _number(window, "from", 0), _number(window, "to", 0)
-    return DeviceEntry(name, facts, *span, _names(fields, "climate"), _names(fields, "neighbours"))
+    silent = fields.get("neighbours") is None
+    neighbours = None if silent else _names(fields, "neighbours")
+    return DeviceEntry(name, facts, *span, _names(fields, "climate"), neighbours)
 
 
 def _names(fields: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ PHYSICS = frozenset({"over_nameplate", "night_power", "over_sky", "night_light",
 WITNESS = frozenset({"neighbour", "reanalysis"})
 MODEL = frozenset({"model_day", "time_shift"})
 RAMP = "ramp"
-WINDOWS = frozenset({"window_7", "window_30", "window_90", RAMP})
+WINDOWS = frozenset({"window_1", "window_7", "window_30", "window_90", RAMP})
 
 
 class Finding(Wire, frozen=True):

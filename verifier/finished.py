@@ -288,6 +288,9 @@ def _flags(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
     cleared = {day for day in asked if any(f.info and f.code in MODEL | HOLD for f in verdicts[day].findings)}
     case = _with_kinder(case, cleared)
     flags: list[Flag] = []
+    for one in (said for said in case.heard if said.witness.code == neighbours.CODE):
+        over = balance(case, asked, one.witness.expected_ppm, one.witness.known)
+        flags += windows.flags_of(over, windows.NEIGHBOUR_LIGHT, (windows.DAY,), neighbours.CODE, lightly=True)
     for days, lengths in ((asked, windows.SHORT), (standing, windows.LONG)):
         for one in case.heard:
             over = balance(case, days, one.witness.expected_ppm, one.witness.known)

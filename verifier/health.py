@@ -59,6 +59,20 @@ def check(
     return findings
 
 
+def lacking(device: DeviceFacts, days: Sequence[DayReadings]) -> tuple[str, ...]:
+    """Measurements that the model corrects by and a record has not: without them seasons look like over-claims."""
+    if not days:
+        return ()
+    climate = "insolation_mwh_m2" if device.technology == "solar" else "wind_mm_s"
+    names = {"climate": climate, "temperature": "temperature_centi_c"}
+    missing = {
+        name: sum(int((getattr(day, field)[day.present] == MISSING).sum()) for day in days)
+        for name, field in names.items()
+    }
+    present = sum(int(day.present.sum()) for day in days)
+    return tuple(name for name, count in missing.items() if count * 100 > UNSEEN_PERCENT * present)
+
+
 def frost(device: DeviceFacts, day: DayReadings) -> list[Finding]:
     """Whether a turbine's day was cold enough to freeze its anemometer: asked only of a day that the model refuses.
 
@@ -118,10 +132,14 @@ def _stuck(device: DeviceFacts, climate: Ints, missing: Flags, power: Ints) -> l
 def _replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence[DayReadings]) -> list[Finding]:
     """Climate equal to an earlier day's wherever it is not zero: weather does not repeat to the last digit."""
     counted = ~missing & (climate > 0)
-    if len(set(climate[counted].tolist())) < REPLAY_VALUES:
+    values = climate[counted]
+    if len(set(values.tolist())) < REPLAY_VALUES:
         return []
+    # Nearly every other day differs at the place of the highest value already.
+    place = int(np.flatnonzero(counted)[int(np.argmax(values))])
+    highest = climate[place]
     for other in reversed(earlier):
         theirs = other.insolation_mwh_m2 if device.technology == "solar" else other.wind_mm_s
-        if np.array_equal(theirs[counted], climate[counted]):
+        if theirs[place] == highest and np.array_equal(theirs[counted], values):
             return [Finding("climate_replay", 0, other.day)]
     return []

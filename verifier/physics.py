@@ -1,12 +1,13 @@
 """Claims that no weather allows: more than the machine has, light or power without sun, readings that were made up."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from verifier.device import HORIZONTAL, DeviceFacts
 from verifier.finding import Finding
-from verifier.intake import MISSING, MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, longest_run
+from verifier.intake import MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, longest_run
 from verifier.solar import Sun, light_mw, sun_at
 from verifier.tables import sine_of_degrees
 
@@ -21,6 +22,7 @@ FLAT_LOW_PPM, FLAT_HIGH_PPM = 50_000, 950_000
 REPLAY_LOW_PPM = 20_000
 REPLAY_READINGS = 12  # active intervals; fewer have too little shape to compare
 SATURATED_PPM = 950_000
+SHAPES = 1_024  # kept, a few kB each
 NEARLY = 10**7  # cosine above 1 - 1e-7; honest clear days reach .99998
 
 
@@ -65,9 +67,12 @@ def _night(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
 def dark_intervals(device: DeviceFacts, series: Series, sun: Sun) -> Flags:
     """Intervals in which the sun is below the margin from one interval before the label to one after it."""
     margin = sine_of_degrees(NIGHT_DEGREES_ESTIMATED if device.coordinates_estimated else NIGHT_DEGREES)
-    before = sun_at(series.times - device.interval_s, device.latitude_udeg, device.longitude_udeg)
-    after = sun_at(series.times + device.interval_s, device.latitude_udeg, device.longitude_udeg)
-    return np.maximum(np.maximum(before.up, after.up), sun.up) < margin
+    # The times are a grid, so the sun of the interval before or after is its neighbour's but for the two ends.
+    beyond = np.array([series.times[0] - device.interval_s, series.times[-1] + device.interval_s])
+    ends = sun_at(beyond, device.latitude_udeg, device.longitude_udeg).up
+    up = np.concatenate([ends[:1], sun.up, ends[1:]])
+    dark: Flags = np.maximum(np.maximum(up[:-2], up[2:]), sun.up) < margin
+    return dark
 
 
 def _over_sky(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
@@ -92,12 +97,12 @@ def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayRe
     """An earlier day again, at any scale. Q20 of nameplate, cut at 4: dot products stay under 2^44 x 1,440."""
     if not earlier:
         return []
-    ours = _shape(device, day)
+    ours = _shape(device.nameplate_w, day)
     active = ours > REPLAY_LOW_PPM * (1 << 20) // 1_000_000
     saturated = ours > SATURATED_PPM * (1 << 20) // 1_000_000
     if int(active.sum()) < REPLAY_READINGS or int(saturated.sum()) * 2 > int(active.sum()):
         return []
-    others = np.stack([_shape(device, other) for other in earlier])
+    others = np.stack([_shape(device.nameplate_w, other) for other in earlier])
     dots = (others @ ours).tolist()
     squares = (others * others).sum(axis=1).tolist()
     own = int(ours @ ours)
@@ -107,9 +112,11 @@ def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayRe
     return []
 
 
-def _shape(device: DeviceFacts, day: DayReadings) -> Ints:
-    capped = np.where(day.power_w == MISSING, 0, np.clip(day.power_w, 0, MOST_NAMEPLATES * device.nameplate_w))
-    return (capped << 20) // device.nameplate_w
+@lru_cache(maxsize=SHAPES)
+def _shape(nameplate_w: int, day: DayReadings) -> Ints:
+    """A day is asked about again by each of the days after it; `MISSING` lies below zero and counts as nothing."""
+    shape: Ints = (np.minimum(day.watts, MOST_NAMEPLATES * nameplate_w) << 20) // nameplate_w
+    return shape
 
 
 def _at(device: DeviceFacts, day: DayReadings, slot: int) -> int:

@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from verifier.file_run import DeviceEntry
+from verifier.finding import HOLD, MODEL, PHYSICS, WINDOWS, WITNESS
 from verifier.intake import DayReadings
 from verifier.ladder import FinalVerdict
 from verifier.profile import NamedDay, Profile, profile_hash
+from verifier.words import explain_finding
 
+COUNTING = HOLD | MODEL | PHYSICS | WINDOWS | WITNESS  # codes that a verdict can rest on
 Judged = Sequence[tuple[DayReadings, FinalVerdict]]
 
 
@@ -50,6 +53,34 @@ def summary_line(entry: DeviceEntry, profile: Profile, judged: Judged) -> dict[s
             "profile_hash": profile_hash(profile).hex(),
         },
     }
+
+
+def table_lines(entry: DeviceEntry, judged: Judged) -> list[str]:
+    """Certified at once, certified or open since, held, refused; then every day that is not accepted, and why."""
+    verdicts = [verdict for _, verdict in judged]
+    lines = ["", f"{entry.id}  {entry.facts.technology}  {entry.facts.nameplate_w // 1000:,} kW"]
+    for name in ("accept", "hold", "reject"):
+        chosen = [verdict for verdict in verdicts if verdict.verdict == name]
+        energy_wh = sum(verdict.energy_wh for verdict in chosen)
+        lines.append(f"  {name:<7}{len(chosen):>5} days {energy_wh // 1000:>14,} kWh")
+    prompt_wh = sum(v.prompt_wh for v in verdicts)
+    later_wh = sum(v.accepted_wh for v in verdicts) - prompt_wh
+    held_wh, refused_wh = sum(v.withheld_wh for v in verdicts), sum(v.refused_wh for v in verdicts)
+    lines.append(
+        f"  certified within a week {prompt_wh // 1000:,} kWh, later {later_wh // 1000:,} kWh; "
+        f"held {held_wh // 1000:,} kWh, refused {refused_wh // 1000:,} kWh"
+    )
+    open_days = [verdict for verdict in verdicts if verdict.open_until and verdict.verdict == "accept"]
+    if open_days:
+        review_wh = sum(verdict.accepted_wh - verdict.prompt_wh for verdict in open_days)
+        until = day_text(max(verdict.open_until for verdict in open_days))
+        lines.append(f"  in review {review_wh // 1000:,} kWh of it, until {until}: windows of 90 days are still open")
+    for day, verdict in judged:
+        if verdict.verdict != "accept":
+            lines.append(f"  {day_text(day.day)}  {verdict.verdict}  {verdict.energy_wh // 1000:,} kWh")
+            told = [found for found in verdict.findings if not found.info and found.code in COUNTING]
+            lines += [f"      {explain_finding(finding)}" for finding in told]
+    return lines
 
 
 def day_text(day: int) -> str:

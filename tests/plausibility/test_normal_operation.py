@@ -8,6 +8,7 @@ from harness.plants import COMMISSIONING, TURBINE, baseline, wind_days
 
 from verifier import wind
 from verifier.finding import Finding
+from verifier.health import lacking
 from verifier.intake import MISSING, series_of
 from verifier.ladder import climb, climb_step
 from verifier.verdict import DayVerdict, judge_day
@@ -56,6 +57,7 @@ def test_a_factor_shows_through_curtailment(factor: float) -> None:
     """Cut to a fifth for most of the day, the plant claims less than its weather even at x1.2."""
     flags = running_flags(ran([1.0] * 90 + [factor] * 30, curtailed=0.6), OWN)
     assert any(flag.length == 30 and flag.end == FIRST + 119 for flag in flags)
+    assert all(flag.end >= FIRST + 90 for flag in flags)
 
 
 def test_a_plant_is_compared_with_its_own_level() -> None:
@@ -102,6 +104,13 @@ def test_long_windows_refuse_lightly_and_weeks_do_not() -> None:
     flags = running_flags(ran([1.0] * 60 + [1.15] * 60), OWN)
     assert {flag.lightly for flag in flags if flag.length == 7} == {False}
     assert {flag.lightly for flag in flags if flag.length in LONG} == {True}
+
+
+def test_one_day_above_the_plants_level_is_refused_lightly() -> None:
+    flags = running_flags(ran([1.0] * 60 + [1.12] + [1.0] * 60), OWN)
+    assert {(flag.end, flag.length, flag.lightly, flag.finding.code) for flag in flags} == {
+        (FIRST + 60, 1, True, "window_1")
+    }
 
 
 def test_a_light_flag_leaves_what_is_prompt_however_soon_it_ends() -> None:
@@ -157,3 +166,10 @@ def test_holds_what_the_model_refuses_on_a_day_of_frost() -> None:
     assert {"climate_frost", "model_day"} <= set(verdict.reasons)
     honest = replace(judged, temperature_centi_c=cold.temperature_centi_c)
     assert "climate_frost" not in judge_day(TURBINE, profile, judged.day, honest, days[:COMMISSIONING]).reasons
+
+
+def test_a_record_without_a_thermometer_lacks_a_sensor_and_one_with_a_few_holes_does_not() -> None:
+    days = wind_days(20)
+    blind = [replace(day, temperature_centi_c=np.full(SLOTS, MISSING, dtype=np.int64)) for day in days]
+    assert lacking(TURBINE, days) == lacking(TURBINE, [*days[:19], blind[19]]) == lacking(TURBINE, []) == ()
+    assert lacking(TURBINE, blind) == ("temperature",)

@@ -30,7 +30,7 @@ def judged(unit: str) -> tuple[DeviceEntry, Profile, list[DayReadings], Judged]:
     if unit not in _judged:
         folder = shared_folder("demo" if unit in DEMO else "data")
         entry, filled = entries(folder)[unit], records(folder / f"{(DEMO | DATA)[unit]}.csv.gz")
-        profile, verdicts = judge_file_days(entry, filled)
+        profile, verdicts = judge_file_days(entry, filled, filled.days(entry))
         by_date = {date_of(day.day): verdict for day, verdict in verdicts}
         _judged[unit] = entry, profile, filled.days(entry), by_date
     return _judged[unit]

@@ -217,8 +217,8 @@ def test_the_farm_of_la_haute_borne_is_read_on_its_own_clock() -> None:
         energy_wh = sum(verdict.energy_wh for _, verdict in judged)
         shares.append(100 * sum(verdict.accepted_wh for _, verdict in judged) / energy_wh)
     assert min(shares) >= 97.5
-    # Over all open plants the mean is 99.2 (docs/VERIFIER.md); here one day of ice on all three waits for a witness.
-    assert sum(shares) / len(shares) >= 98.5
+    # Over all open plants the mean is 99.1 (docs/VERIFIER.md); here one day of ice on all three waits for a witness.
+    assert sum(shares) / len(shares) >= 98.4
 
 
 def text_of(path: Path) -> list[str]:
