@@ -46,7 +46,10 @@ SECTIONS = {
             "cli.consumption:consumption",
             "Consumption by the hour: propose, list, report, match, retire.",
         ),
-        "audit": ("cli.audit:audit", "Derive a whole chain again: blocks, votes, states, energy, certificates, money."),
+        "audit": (
+            "cli.audit_device:audit",
+            "Derive a whole chain again, or with `device` one plant's verdicts from its readings.",
+        ),
         "reading": ("cli.readings:reading", "Meter readings: post, replay."),
         "verify": ("cli.verify:verify", "Does the weather allow this energy? Verdicts of a file of readings."),
     },

@@ -21,6 +21,7 @@ from node.queries.chain import block_message
 from node.queries.ranges import Ranges
 from node.queries.statements import emissions_of
 from node.version import VERSION
+from node.wire import DayClose, Readings
 
 
 class Serving:
@@ -77,6 +78,7 @@ class Serving:
             take_readings=metering.intake.accept_batch,
             take_close=metering.intake.accept_close,
             readings_of_day=self._readings_of_day,
+            evidence_of_day=self._evidence_of_day,
             profile=metering.judge.profile,
             limits=PROFILES[node.config.text("node.profile")],
             failed=node.runtime.fail,
@@ -119,6 +121,10 @@ class Serving:
 
     def _readings_of_day(self, device: int, day: int) -> Sequence[str]:
         return self._metering.store.day(device, day)
+
+    def _evidence_of_day(self, device: int, day: int) -> tuple[DayClose | None, Sequence[Readings]]:
+        store = self._metering.store
+        return store.close_of(device, day), store.batches_of_day(device, day)
 
 
 def config_address(text: str) -> tuple[str, int] | None:

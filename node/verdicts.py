@@ -155,7 +155,6 @@ class Verdicts:
             _keep(self._grids, key, grid, GRIDS)
         return grid
 
-
     def _before(self, close: Close) -> SignedReading | None:
         """The reading of the chain before the day's first."""
         text = self._store.raw(close.device, close.last_seq - close.count)

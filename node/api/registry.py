@@ -6,6 +6,7 @@ from aiohttp import web
 
 from node.api.calls import Answer, Call
 from node.api.parameters import write_cursor
+from node.api.readings import batch_body, close_body
 from node.api.refusals import BadParameter
 from node.proof import build_proof
 from node.queries import certificates, consumption, registry, statements
@@ -74,6 +75,18 @@ async def readings(call: Call) -> Answer:
         "device": call["id"],
         "day": call["day"],
         "readings": list(call.services.readings_of_day(call["id"], call["day"])),
+    }
+
+
+async def evidence(call: Call) -> Answer:
+    """A UTC day as its meter signed it: the batches that hold it and its close; whoever has them can check the day."""
+    registry.device_dict(call.store, call["id"])
+    close, batches = await asyncio.to_thread(call.services.evidence_of_day, call["id"], call["day"])
+    return {
+        "device": call["id"],
+        "day": call["day"],
+        "close": None if close is None else close_body(close),
+        "batches": [batch_body(batch) for batch in batches],
     }
 
 

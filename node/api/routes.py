@@ -291,6 +291,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/v1/devices/{id}/evidence",
+        registry.evidence,
+        "evidence/1",
+        ("device", "day", "close", "batches"),
+        where=BY_ID,
+        query=(Parameter("day", DAY, "UTC day", required=True),),
+    ),
+    Route(
+        "GET",
         "/v1/devices/{id}/profile",
         registry.profile,
         "profile/1",

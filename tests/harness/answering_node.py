@@ -19,6 +19,8 @@ from node.feed import Feed
 from node.keystore import generate_key, save_key
 from node.metrics import Metrics
 from node.queries.chain import block_message
+from node.readings import ReadingStore
+from node.wire import DayClose, Readings
 from state.crypto import H
 from state.errors import WattestError
 
@@ -43,6 +45,7 @@ class AnsweringNode:
         self.profile_hash = H("test/profile", (1,)).hex()
         self.finalises = True
         self.waiting: list[bytes] = []
+        self.readings: ReadingStore | None = None  # what the node holds, where a test is about it
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -79,6 +82,12 @@ class AnsweringNode:
     async def _profile(self, device: int, start: int, end: int) -> dict[str, Any]:
         return {"profile_hash": self.profile_hash, "days_used": 90, "days_excluded": 0}
 
+    def evidence(self, device: int, day: int) -> tuple[DayClose | None, Sequence[Readings], list[str]]:
+        held = self.readings
+        if held is None:
+            return None, (), []
+        return held.close_of(device, day), held.batches_of_day(device, day), held.day(device, day)
+
     def _services(self) -> Services:
         chain = self.chain
         return Services(
@@ -95,7 +104,8 @@ class AnsweringNode:
             standing=self._standing,
             take_readings=_nobody,
             take_close=_nobody,
-            readings_of_day=lambda device, day: (),
+            readings_of_day=lambda device, day: self.evidence(device, day)[2],
+            evidence_of_day=lambda device, day: self.evidence(device, day)[:2],
             profile=self._profile,
             limits=PROFILES["bench"],
         )

@@ -83,6 +83,7 @@ class Served:
             take_readings=self.meters.take_readings,
             take_close=self.meters.take_close,
             readings_of_day=self.meters.readings_of_day,
+            evidence_of_day=lambda device, day: (None, ()),
             profile=self.meters.profile,
             limits=PROFILES[profile],
             now_ms=lambda: self.now_ms,
