@@ -28,7 +28,10 @@ SECTIONS = {
         "keys": ("cli.rotation:keys", "Keys: add, list, show, export, import, passwd; rotate, recover, veto, history."),
         "participant": ("cli.participants:participant", "Participants: register, list, show."),
         "device": ("cli.pledges:device", "Plants: propose, list, show; appeal, appeals, answer; pledge, unpledge."),
-        "meter": ("cli.devices:meter", "Credentials of readings: propose."),
+        "meter": (
+            "cli.meters:meter",
+            "Credentials of readings, and meters that use them: propose, list, show, rotate, renew; send, status.",
+        ),
         "proposal": (
             "cli.proposals:proposal",
             "Accreditation: list, show, approve, refuse; role, gateway, profile, renew, recover, correct, scheme.",

@@ -78,6 +78,23 @@ async def readings(call: Call) -> Answer:
     }
 
 
+async def head(call: Call) -> Answer:
+    """Where the chain of a device's readings stands at this node, and the first day whose readings it still keeps."""
+    registry.device_dict(call.store, call["id"])
+    at, kept_from = call.services.head_of_device(call["id"])
+    return {
+        "device": call["id"],
+        "last_seq": str(at.last_seq),
+        "hash": at.hash.hex(),
+        "day": at.day,
+        "register_wh": None if at.register_wh is None else str(at.register_wh),
+        "closed_seq": str(at.held_seq),
+        "closed_day": at.held_day,
+        "closed_days": at.held_days,
+        "kept_from": kept_from,
+    }
+
+
 async def evidence(call: Call) -> Answer:
     """A UTC day as its meter signed it: the batches that hold it and its close; whoever has them can check the day."""
     registry.device_dict(call.store, call["id"])

@@ -291,6 +291,14 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/v1/devices/{id}/head",
+        registry.head,
+        "head/1",
+        names("device last_seq hash day register_wh closed_seq closed_day closed_days kept_from"),
+        where=BY_ID,
+    ),
+    Route(
+        "GET",
         "/v1/devices/{id}/evidence",
         registry.evidence,
         "evidence/1",

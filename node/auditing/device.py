@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from contracts.release import steps_of
+from node.answers import struct_of
 from node.baselines import Baselines
 from node.intake import CLOSE_TAG, closed_by
-from node.queries.values import from_plain
 from node.readings import Entry, Head, ReadingStore
 from node.verdicts import StepVerdict, Verdicts, first_judged_day
 from node.wire import Close, DayClose, Readings
@@ -88,7 +88,7 @@ class DeviceAudit:
     def run(self, first_day: int, last_day: int) -> Report:
         """Every record of the days first..last. WattestError where no node answers at all."""
         shown = self._sources[0].get(f"/v1/devices/{self._device}")
-        record, scheme = from_plain(Device, shown), self._scheme(int(shown["scheme"]))
+        record, scheme = struct_of(Device, shown), self._scheme(int(shown["scheme"]))
         days = [day for day in self._days(self._sources[0]) if first_day <= day["day"] <= last_day]
         if not days:
             return self._report
@@ -106,7 +106,7 @@ class DeviceAudit:
     def _scheme(self, scheme: int) -> Scheme:
         for shown in self._sources[0].get("/v1/schemes")["schemes"]:
             if int(shown["id"]) == scheme:
-                return from_plain(Scheme, shown)
+                return struct_of(Scheme, shown)
         raise DecodeError(why=f"{self._sources[0].url} does not know scheme {scheme}")
 
     def _days(self, source: Source) -> list[dict[str, Any]]:

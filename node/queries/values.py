@@ -6,14 +6,11 @@ heights, epochs, views and block times in milliseconds, which the ledger itself 
 """
 
 from functools import cache
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
 from state.codec import Wire
-from state.errors import DecodeError
-
-W = TypeVar("W", bound=Wire)
 
 EXACT_IN_JSON = 2**53  # every integer below it survives a parser that knows only doubles
 
@@ -63,28 +60,3 @@ def _is_wide(hint: Any) -> bool:
         if isinstance(part, msgspec.Meta) and hint.__origin__ is int:
             return part.le is None or part.le > EXACT_IN_JSON
     return any(_is_wide(inner) for inner in get_args(hint))
-
-
-def from_plain(kind: type[W], shown: dict[str, Any]) -> W:
-    """The struct that `plain` showed, for whoever reads the API; fields beside it are left alone. DecodeError."""
-    hints = get_type_hints(kind, include_extras=True)
-    try:
-        return kind(**{name: _from_plain(hints[name], shown[name]) for name in kind.__struct_fields__})
-    except (KeyError, TypeError, ValueError) as error:
-        raise DecodeError(why=f"no {kind.__name__}: {error}") from None
-
-
-def _from_plain(hint: Any, value: Any) -> Any:
-    bare = getattr(hint, "__origin__", hint)
-    if getattr(hint, "__metadata__", None):
-        return _from_plain(bare, value)
-    if bare is bytes:
-        return bytes.fromhex(value)
-    if bare is int:
-        return int(value)
-    if bare is tuple:
-        inner = get_args(hint)
-        return tuple(_from_plain(inner[0] if inner[-1] is ... else inner[at], item) for at, item in enumerate(value))
-    if isinstance(bare, type) and issubclass(bare, Wire):
-        return from_plain(bare, value)
-    return value
