@@ -3,6 +3,7 @@
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,16 +25,27 @@ HEAD = ("day", "step", "the ledger says", "recomputed", "equal?", "why")
 @click.option(
     "--node", "nodes", multiple=True, metavar="URL", help="Any node; repeat it for others to ask for what it lacks."
 )
+@click.option(
+    "--archive",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Readings from a file first (`wattest reading export`, or a node's archive).",
+)
 @click.option("--from", "since", type=MOMENT, default=0, help="First day; by default the first one judged.")
 @click.option("--to", "until", type=MOMENT, default=2**31, help="Last day; by default the last one judged.")
 @with_session
-def device_(session: Session, number: int, nodes: tuple[str, ...], since: int, until: int) -> None:
+def device_(
+    session: Session, number: int, nodes: tuple[str, ...], files: tuple[Path, ...], since: int, until: int
+) -> None:
     """Judge a plant's days again from its readings and compare with the ledger. Exit code 6 where they differ.
 
     No node is trusted: readings count where they give the root that validators attested, commissioning readings where
     they give the signed profile. A day whose readings nobody delivers is unproven, which is neither equal nor
     different; where nothing at all could be proven, the exit code is 6 too.
     """
+    from node.archive import Archive
     from node.auditing.device import NO, UNPROVEN, YES, DeviceAudit
     from node.client import NodeClient
     from node.failures import VerificationFailed
@@ -46,7 +58,8 @@ def device_(session: Session, number: int, nodes: tuple[str, ...], since: int, u
                 bar.length = days
                 bar.update(done - bar.pos)
 
-        report = DeviceAudit(sources, number, progress).run(since // DAY_S, until // DAY_S)
+        archives = [Archive(files)] if files else []
+        report = DeviceAudit(sources, number, progress, archives).run(since // DAY_S, until // DAY_S)
     counts = {name: report.count(name) for name in (YES, NO, UNPROVEN, "decided")}
     value = {
         "device": number,

@@ -53,7 +53,7 @@ SECTIONS = {
             "cli.audit_device:audit",
             "Derive a whole chain again, or with `device` one plant's verdicts from its readings.",
         ),
-        "reading": ("cli.readings:reading", "Meter readings: post, replay."),
+        "reading": ("cli.readings:reading", "Meter readings: post, replay, export."),
         "verify": ("cli.verify:verify", "Does the weather allow this energy? Verdicts of a file of readings."),
     },
     "Market": {

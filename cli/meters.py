@@ -93,7 +93,7 @@ def show_(session: Session, device: int) -> None:
             ("former keys", ", ".join(show.short(each["former"]) for each in shown["changes"])),
             ("last reading", f"{head['last_seq']}  {show.short(head['hash'])}"),
             ("last closed day", closed),
-            ("readings kept from", show.day(head["kept_from"]) if head["kept_from"] else None),
+            ("days let go by the node", head["dropped_days"] or None),
         ]
     )
     session.answer("meter/1", {**shown, "head": head}, text)

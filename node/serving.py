@@ -126,7 +126,7 @@ class Serving:
 
     def _head_of_device(self, device: int) -> tuple[Head, int]:
         store = self._metering.store
-        return store.head(device), store.next_day(device, 0) or 0
+        return store.head(device), store.dropped_days(device)
 
     def _evidence_of_day(self, device: int, day: int) -> tuple[DayClose | None, Sequence[Readings]]:
         store = self._metering.store

@@ -79,9 +79,9 @@ async def readings(call: Call) -> Answer:
 
 
 async def head(call: Call) -> Answer:
-    """Where the chain of a device's readings stands at this node, and the first day whose readings it still keeps."""
+    """Where the chain of a device's readings stands at this node, and how many days it let go."""
     registry.device_dict(call.store, call["id"])
-    at, kept_from = call.services.head_of_device(call["id"])
+    at, dropped_days = call.services.head_of_device(call["id"])
     return {
         "device": call["id"],
         "last_seq": str(at.last_seq),
@@ -91,7 +91,7 @@ async def head(call: Call) -> Answer:
         "closed_seq": str(at.held_seq),
         "closed_day": at.held_day,
         "closed_days": at.held_days,
-        "kept_from": kept_from,
+        "dropped_days": dropped_days,
     }
 
 

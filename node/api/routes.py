@@ -294,7 +294,7 @@ ROUTES: tuple[Route, ...] = (
         "/v1/devices/{id}/head",
         registry.head,
         "head/1",
-        names("device last_seq hash day register_wh closed_seq closed_day closed_days kept_from"),
+        names("device last_seq hash day register_wh closed_seq closed_day closed_days dropped_days"),
         where=BY_ID,
     ),
     Route(

@@ -37,6 +37,15 @@ COMPARED = ("verdict", "reasons", "energy_wh", "release_wh")
 EARLIER_S = 60 * DAY_S  # before the first verdict: what it may look back on where the commissioning window is shorter
 
 
+class Holder(Protocol):
+    """Somebody who may have a day's readings: a node, or files of an archive."""
+
+    @property
+    def url(self) -> str: ...
+
+    def evidence(self, device: int, day: int) -> dict[str, Any]: ...
+
+
 class Source(Protocol):
     """A node's API, as `node.client.NodeClient` has it."""
 
@@ -46,6 +55,20 @@ class Source(Protocol):
     def get(self, path: str, **query: Any) -> dict[str, Any]: ...
 
     def pages(self, path: str, field: str, **query: Any) -> Iterator[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A node as a holder."""
+
+    source: Source
+
+    @property
+    def url(self) -> str:
+        return self.source.url
+
+    def evidence(self, device: int, day: int) -> dict[str, Any]:
+        return self.source.get(f"/v1/devices/{device}/evidence", day=day)
 
 
 @dataclass(frozen=True)
@@ -75,8 +98,15 @@ class Report:
 class DeviceAudit:
     """`sources` are asked in turn for what the one before lacks; all of them must tell the same record of each day."""
 
-    def __init__(self, sources: Sequence[Source], device: int, progress: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        device: int,
+        progress: Callable[[int, int], None],
+        archives: Sequence[Holder] = (),
+    ) -> None:
         self._sources = sources
+        self._holders: list[Holder] = [*archives, *(Asked(source) for source in sources)]
         self._device = device
         self._progress = progress
         self._report = Report()
@@ -139,7 +169,7 @@ class DeviceAudit:
     def _download(self, begin: int, end: int, roots: dict[int, str], keys: set[bytes]) -> None:
         for day in range(max(0, begin), end + 1):
             self._progress(day - max(0, begin), end + 1 - max(0, begin))
-            for source in self._sources:
+            for source in self._holders:
                 try:
                     taken = self._taken(source, day, roots.get(day), keys)
                 except (ReadingRefusal, DecodeError) as refusal:
@@ -155,14 +185,16 @@ class DeviceAudit:
                 if day in roots:
                     self._lacking.setdefault(day, "no node has its readings")
 
-    def _taken(self, source: Source, day: int, root: str | None, keys: set[bytes]) -> bool:
+    def _taken(self, source: Holder, day: int, root: str | None, keys: set[bytes]) -> bool:
         """Whether this node delivered the day, and it is what was attested."""
-        shown = source.get(f"/v1/devices/{self._device}/evidence", day=day)
+        shown = source.evidence(self._device, day)
         if shown["close"] is None:
             return False
         close = closed_by(shown["close"]["close"])
         signed = DayClose(close, bytes.fromhex(shown["close"]["key"]), bytes.fromhex(shown["close"]["signature"]))
         held = _held(shown["batches"], close)
+        if not held:  # it let the day's readings go, and kept the close
+            return False
         given = merkle_root([text.encode() for _, _, text in sorted((time, seq, text) for seq, time, text in held)])
         if given != close.readings_root or (root is not None and given.hex() != root):
             what = "attested" if root is not None else "closed by the meter"

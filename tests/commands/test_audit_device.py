@@ -172,3 +172,14 @@ def test_a_file_is_still_audited_without_a_verb(wattest: Any, tmp_path: Path) ->
     empty.touch()
     for command in (("audit",), ("audit", "chain")):
         assert "it does not begin like one" in wattest(*command, empty).err
+
+
+def test_exported_readings_prove_a_day_that_no_node_has_any_more(wattest: Any, case: Case, tmp_path: Path) -> None:
+    file = tmp_path / "days.jsonl.gz"
+    export = ("reading", "export", file, "--device", case.plant.device, "--node", case.nodes[0].url, "--json")
+    ran = wattest(*export, "--from", "2014-01-20", "--to", "2014-01-29")
+    assert (ran.code, ran.json["days"], ran.json["missing"], ran.json["readings"]) == (0, 8, 2, 8 * 144)
+    assert wattest(*export, "--from", "2014-01-20", "--to", "2014-01-29").code == 2
+    case.nodes[0].readings = Without(case.store, {JUDGED + 1})  # type: ignore[assignment]
+    assert audit(wattest, case).json["unproven"] == 2
+    assert audit(wattest, case, "--archive", str(file)).json["yes"] == 3
