@@ -16,7 +16,7 @@ import click
 
 from cli import show
 from cli.chain import config_of, read_as, reading, records_of
-from cli.options import Command
+from cli.options import DefaultGroup
 from cli.session import Session, with_session
 
 if TYPE_CHECKING:
@@ -27,7 +27,19 @@ SUPPLY = ("scheme", "name", "issued", "live", "retired", "expired", "withdrawn")
 MONEY = ("currency", "paid in", "paid out", "held")
 
 
-@click.command(cls=Command)
+@click.group(cls=DefaultGroup)
+def audit() -> None:
+    """Derive a whole chain again from its blocks, or one plant's verdicts from its readings.
+
+    `wattest audit [FILE]` is `wattest audit chain [FILE]`.
+    """
+
+
+assert isinstance(audit, DefaultGroup)
+audit.default = "chain"
+
+
+@audit.command("chain")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--data", metavar="HOME", type=click.Path(path_type=Path), help="The home of a stopped node, with readings."
@@ -35,7 +47,7 @@ MONEY = ("currency", "paid in", "paid out", "held")
 @reading
 @click.option("--threads", type=click.IntRange(0, 64), default=0, show_default=True, help="That check signatures.")
 @with_session
-def audit(session: Session, file: Path | None, data: Path | None, threads: int, reader: str | None) -> None:
+def chain_(session: Session, file: Path | None, data: Path | None, threads: int, reader: str | None) -> None:
     """Derive a chain again: links, votes, rules, state roots, energy, certificates and money. Exit code 6 if it fails.
 
     FILE is a chain file (`wattest chain export`). Without one the chain of --node is read, or with --data that of a

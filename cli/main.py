@@ -31,7 +31,10 @@ SECTIONS = {
             "cli.debts:device",
             "Plants: propose, list, show; appeal, appeals, answer; pledge, unpledge, debts, withdraw, buy-back.",
         ),
-        "meter": ("cli.devices:meter", "Credentials of readings: propose."),
+        "meter": (
+            "cli.meters:meter",
+            "Credentials of readings, and meters that use them: propose, list, show, rotate, renew; send, status.",
+        ),
         "proposal": (
             "cli.proposals:proposal",
             "Accreditation: list, show, approve, refuse; role, gateway, profile, renew, recover, correct, scheme.",
@@ -49,8 +52,11 @@ SECTIONS = {
             "cli.consumption:consumption",
             "Consumption by the hour: propose, list, report, match, retire.",
         ),
-        "audit": ("cli.audit:audit", "Derive a whole chain again: blocks, votes, states, energy, certificates, money."),
-        "reading": ("cli.readings:reading", "Meter readings: post, replay."),
+        "audit": (
+            "cli.audit_device:audit",
+            "Derive a whole chain again, or with `device` one plant's verdicts from its readings.",
+        ),
+        "reading": ("cli.readings:reading", "Meter readings: post, replay, export."),
         "verify": ("cli.verify:verify", "Does the weather allow this energy? Verdicts of a file of readings."),
     },
     "Market": {

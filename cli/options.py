@@ -69,6 +69,18 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
+class DefaultGroup(Group):
+    """A noun that is a command of its own too: without a verb `default` is meant."""
+
+    default = ""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own_help = args[:1] in (["--help"], ["-h"])
+        if not own_help and (not args or args[0] not in self.commands):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
 class LazyGroup(Group):
     """A group whose commands are named by `sections`: heading -> {name: (module:attribute, one line of help)}."""
 

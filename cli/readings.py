@@ -99,6 +99,37 @@ def replay(
     session.answer("replayed/1", {"readings": len(rows), **counts}, words)
 
 
+@reading.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--device", type=int, required=True, metavar="N", help="The plant.")
+@click.option("--from", "since", type=MOMENT, required=True, help="First day.")
+@click.option("--to", "until", type=MOMENT, required=True, help="Last day.")
+@with_session
+def export(session: Session, file: Path, device: int, since: int, until: int) -> None:
+    """Write a plant's days as its meter signed them, one JSON object a line, each provable into the ledger's root.
+
+    Days that the node does not hold are counted, not written; `wattest audit device --archive FILE` reads the file.
+    A FILE that ends with .gz is compressed.
+    """
+    days = range(since // 86_400, until // 86_400 + 1)
+    if file.exists():
+        raise click.UsageError(f"{file} is there already.")
+    written = readings = 0
+    part = file.with_name(file.name + ".part")
+    with gzip.open(part, "wt") if file.suffix == ".gz" else part.open("w") as lines:
+        for day in days:
+            found = session.client.get(f"/v1/devices/{device}/evidence", day=day)
+            if found["close"] is not None and found["batches"]:
+                lines.write(json.dumps(found, separators=(",", ":")) + "\n")
+                written += 1
+                readings += int(found["close"]["close"][3])
+    part.replace(file)
+    value = {"file": str(file), "device": device, "days": written, "missing": len(days) - written, "readings": readings}
+    session.answer(
+        "readings_exported/1", value, f"{written} days, {readings} readings; {len(days) - written} days are not held"
+    )
+
+
 def read_rows(file: Path) -> Iterator[dict[str, str]]:
     """The rows of a record; UsageError names the file and line that is not in the seed's form."""
     data = file.read_bytes()

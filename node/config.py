@@ -2,6 +2,7 @@
 
     HOME/config.toml   [node]    p2p_listen api_listen pages_listen public_url peers sync catch_up keep_blocks
                                  verify_threads reserve_mib profile keyring mqtt mqtt_ca mqtt_credentials
+                                 keep_readings readings_archive
                        [client]  node chain_id keyring key
 
 Every key `[section] name` has the variable `WATTEST_NAME` (node) or `WATTEST_CLIENT_NAME`; unknown keys are refused,
@@ -23,6 +24,7 @@ PROFILES = ("default", "demo", "bench")  # request rates of the API
 KEYRINGS = ("file", "test")
 BLOCKS, SNAPSHOT = "blocks", "snapshot"  # what a node begins from that has no state, or one that is far behind
 FULL, CERTIFIED = "full", "certified"  # what it checks of a block that is final already
+LEAST_KEPT_DAYS = 270  # of readings: a season's review, and what its windows look back on
 LEAST_KEPT_BLOCKS = 256  # peers that are a little behind still find what they need
 
 
@@ -76,6 +78,13 @@ def _kept_blocks(value: str) -> Value:
     return number
 
 
+def _kept_days(value: str) -> Value:
+    number = int(value)
+    if number and not LEAST_KEPT_DAYS <= number <= 100_000:
+        raise ValueError(f"neither 0 nor within {LEAST_KEPT_DAYS}..100000")
+    return number
+
+
 def _one_of(*words: str) -> Callable[[str], Value]:
     def parse(value: str) -> Value:
         if value not in words:
@@ -109,6 +118,8 @@ SETTINGS: Mapping[str, Setting] = {
     "node.reserve_mib": Setting(64, _reserve, "MiB of disk held back so that a full disk can be recovered from"),
     "node.profile": Setting("default", _one_of(*PROFILES), "request rates: default, demo or bench"),
     "node.keyring": Setting("file", _one_of(*KEYRINGS), "file: keys under a passphrase; test: keys in the clear"),
+    "node.keep_readings": Setting(0, _kept_days, "days that readings are kept, longer where they are needed; 0 = all"),
+    "node.readings_archive": Setting("", _text, "where readings are written before they go; empty = HOME/archive"),
     "node.mqtt": Setting("", _text, "mqtt[s]://HOST[:PORT][/PREFIX] of a broker to take readings from; empty = none"),
     "node.mqtt_ca": Setting("", _text, "file of the authority whose certificate the broker has; empty = the machine's"),
     "node.mqtt_credentials": Setting("", _text, "file of mode 0600 with USER:PASSWORD for the broker"),

@@ -43,7 +43,7 @@ from state.errors import (
     UnknownUnit,
     WattestError,
 )
-from verifier.reading import MAX_READING_BYTES, SeedReading, guarded_json, seed_of
+from verifier.reading import MAX_READING_BYTES, Reading, SeedReading, guarded_json, seed_of
 
 if TYPE_CHECKING:
     from node.mqtt import Broker, Listener
@@ -87,13 +87,15 @@ class Gateway:
         resend: bool = False,
         mqtt_ca: str = "",
         mqtt_credentials: str = "",
+        batch: int = MAX_BATCH_READINGS,
     ) -> None:
-        """`resend` offers again everything that the log still holds, acknowledged or not."""
+        """`batch`: the most readings of one message. `resend` offers again all that the log still holds."""
         self._units = {name: Unit(name, setting, units.gateway) for name, setting in units.units.items()}
         self._seed = seed
         self._key = public_key(seed)
         self._chain = chain
         self._delivery = Delivery(nodes, mqtt_ca, mqtt_credentials)
+        self._batch_most = min(batch, MAX_BATCH_READINGS)
         self._spool = spool
         self._clock = clock
         self._work = {name: asyncio.Event() for name in self._units}
@@ -122,7 +124,11 @@ class Gateway:
 
     async def post(self, body: bytes) -> Counter[Place]:
         """How the posted readings stood to what came before, after they are durable; all of an array or nothing."""
-        posted = [(self._unit(seed.id), seed.reading) for seed in parse_posts(body)]
+        return await self.take([(seed.id, seed.reading) for seed in parse_posts(body)])
+
+    async def take(self, readings: Sequence[tuple[str, Reading]]) -> Counter[Place]:
+        """The same for readings of named units that were parsed already."""
+        posted = [(self._unit(name), reading) for name, reading in readings]
         now_s = self._clock()
         for unit in {id(unit): unit for unit, _ in posted}.values():
             own = [reading for of, reading in posted if of is unit]
@@ -158,6 +164,7 @@ class Gateway:
                     "id": unit.name,
                     "device": unit.setting.device,
                     "seq": unit.at.seq,
+                    "hash": unit.at.prev.hex(),
                     "sent_seq": unit.at.sent_seq,
                     "time_s": unit.at.time_s,
                     "day": unit.at.day,
@@ -231,7 +238,7 @@ class Gateway:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _next(self, unit: Unit) -> tuple[str, dict[str, Any], Sent] | None:
-        readings = unit.next_readings(MAX_BATCH_READINGS)
+        readings = unit.next_readings(self._batch_most)
         if readings:
             return READINGS_PATH, self._batch(readings), Sent(unit.name, readings[-1].seq, unit.at.sent_day)
         close = unit.next_close()

@@ -162,6 +162,18 @@ class Intake:
         if self.store.head(frame.close.device).held_seq < frame.close.last_seq:
             self.listeners.gap(frame.close.device)
 
+    # --- letting go
+
+    async def let_go(self, device: int, days: Sequence[int], keep: Callable[[int, int], None]) -> None:
+        """Drop the readings of closed days; `keep` is called for each before, on the writer's thread."""
+
+        def work() -> None:
+            for day in days:
+                keep(device, day)
+                self.store.drop_day(device, day)
+
+        await self._on_writer(work)
+
     # --- on the event loop
 
     async def _accept(self, batch: Readings, relayed: bool = False) -> Accepted:

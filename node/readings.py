@@ -11,6 +11,9 @@ leads from a day to its texts. A signed close fixes what a UTC day consists of.
     c  device u32, last seq u64             DayClose: held, its readings perhaps not yet
     d  device u32, day u32                  last seq of the day's close
     p  device u32, profile hash             bytes of a baseline profile
+    x  device u32, day u32                  how many readings of the day were let go (`node/retaining.py`)
+
+The close of a day that was let go stays: whoever brings its readings back can prove them by it.
 """
 
 from collections import Counter
@@ -24,7 +27,7 @@ from state.codec import Wire, decode, encode
 from state.errors import DecodeError, StoreMismatch
 from state.store import Rows
 from state.units import DAY_S, U32, U64, Hash
-from verifier.reading import NO_PREVIOUS
+from verifier.reading import NO_PREVIOUS, parse_signed
 
 FOLDER = "readings"  # of the data directory
 
@@ -90,6 +93,24 @@ class ReadingStore:
         close = signed.close
         self._rows.write({_close_key(close.device, close.last_seq): None, _day_key(close.device, close.day): None})
 
+    def drop_day(self, device: int, day: int) -> None:
+        """Let the readings of a closed day go; batches that hold readings of other days stay until those go too."""
+        rows: dict[bytes, bytes | None] = {}
+        firsts: set[int] = set()
+        for key, pointer in self._rows.scan_raw(_time_key(device, day * DAY_S), _time_key(device, (day + 1) * DAY_S)):
+            rows[key] = None
+            firsts.add(_int(pointer))
+        if not rows:
+            return
+        count = len(rows)
+        for first in firsts:
+            kept = self._kept(device, first)
+            days = {parse_signed(raw.encode()).reading.timestamp // DAY_S for raw in kept.batch.raws}
+            if all(other == day or self.dropped(device, other) for other in days):
+                rows[_batch_key(device, first)] = None
+        rows[_dropped_key(device, day)] = _u32(count)
+        self._rows.write(rows, sync=True)
+
     def put_profile(self, device: int, profile_hash: bytes, profile: bytes) -> None:
         self._rows.write({_profile_key(device, profile_hash): profile}, sync=True)
 
@@ -114,6 +135,8 @@ class ReadingStore:
         for low, high in ((b"\x00", b"r"), (b"s", b"\xff")):
             for _ in self._rows.scan_raw(low, high):
                 pass
+        for key, data in self._rows.scan_raw(b"x", b"y"):
+            counted[_int(key[1:5])] += _int(data)
         heads = dict(self.heads())
         for device in sorted(counted.keys() | heads.keys()):
             wanted = heads.get(device, Head()).last_seq
@@ -148,6 +171,13 @@ class ReadingStore:
         low, high = _time_key(device, day * DAY_S), _time_key(device, (day + 1) * DAY_S)
         firsts = {_int(pointer) for _, pointer in self._rows.scan_raw(low, high)}
         return [self._kept(device, first).batch for first in sorted(firsts)]
+
+    def dropped(self, device: int, day: int) -> bool:
+        """Whether the day's readings were here and were let go."""
+        return self._rows.get_raw(_dropped_key(device, day)) is not None
+
+    def dropped_days(self, device: int) -> int:
+        return sum(1 for _ in self._rows.scan_raw(_dropped_key(device, 0), _dropped_key(device, 2**32 - 1)))
 
     def next_day(self, device: int, day: int) -> int | None:
         """The first day at or after `day` that has a reading."""
@@ -271,6 +301,10 @@ def _close_key(device: int, last_seq: int) -> bytes:
 
 def _day_key(device: int, day: int) -> bytes:
     return b"d" + _u32(device) + _u32(day)
+
+
+def _dropped_key(device: int, day: int) -> bytes:
+    return b"x" + _u32(device) + _u32(day)
 
 
 def _profile_key(device: int, profile_hash: bytes) -> bytes:

@@ -20,7 +20,9 @@ from node.peers import Traffic
 from node.queries.chain import block_message
 from node.queries.ranges import Ranges
 from node.queries.statements import emissions_of
+from node.readings import Head
 from node.version import VERSION
+from node.wire import DayClose, Readings
 
 
 class Serving:
@@ -77,6 +79,8 @@ class Serving:
             take_readings=metering.intake.accept_batch,
             take_close=metering.intake.accept_close,
             readings_of_day=self._readings_of_day,
+            head_of_device=self._head_of_device,
+            evidence_of_day=self._evidence_of_day,
             profile=metering.judge.profile,
             curve=metering.judge.curve,
             limits=PROFILES[node.config.text("node.profile")],
@@ -120,6 +124,14 @@ class Serving:
 
     def _readings_of_day(self, device: int, day: int) -> Sequence[str]:
         return self._metering.store.day(device, day)
+
+    def _head_of_device(self, device: int) -> tuple[Head, int]:
+        store = self._metering.store
+        return store.head(device), store.dropped_days(device)
+
+    def _evidence_of_day(self, device: int, day: int) -> tuple[DayClose | None, Sequence[Readings]]:
+        store = self._metering.store
+        return store.close_of(device, day), store.batches_of_day(device, day)
 
 
 def config_address(text: str) -> tuple[str, int] | None:

@@ -8,6 +8,7 @@ from node.app import Node, Part, load_keys
 from node.config import Config, ConfigError, load_config
 from node.correcting import Correcting
 from node.metering import Metering
+from node.retaining import Retaining
 from node.running import run_node, tell_failure
 from node.serving import Serving
 from node.settling import Settling
@@ -39,6 +40,8 @@ def parts(node: Node) -> list[Part]:
     metering = Metering(node)
     serving = Serving(node, metering)
     found: list[Part] = [metering, Settling(node), Correcting(node), Accusing(node), serving]
+    if node.config.number("node.keep_readings"):
+        found.append(Retaining(node, metering.intake))
     if node.config.text("node.mqtt"):
         try:
             from node.subscribing import Subscribing

@@ -8,7 +8,7 @@ from node.api.refusals import BadJson
 from node.api.requests import fields, hex_field, integer_field, parse_json, read_body
 from node.api.services import Taken
 from node.metrics import Metrics
-from node.wire import Close
+from node.wire import Close, DayClose, Readings
 from state.errors import WattestError
 from state.units import DAY_S
 
@@ -57,6 +57,17 @@ async def take_close(body: bytes, take: TakeClose, metrics: Metrics) -> dict[str
         metrics.readings_refused.of(refusal.code).inc()
         raise
     return {"accepted": int(new), "duplicates": int(not new)}
+
+
+def batch_body(batch: Readings) -> dict[str, Any]:
+    """What was posted, for whoever wants to check it."""
+    return {"readings": list(batch.raws), "signature": batch.signature.hex(), "key": batch.key.hex()}
+
+
+def close_body(signed: DayClose) -> dict[str, Any]:
+    close = signed.close
+    values = [close.device, close.day, close.last_seq, close.count, close.head_hash.hex(), close.readings_root.hex()]
+    return {"close": values, "signature": signed.signature.hex(), "key": signed.key.hex()}
 
 
 def _raws(value: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from node.api.calls import Answer, Call
 from node.api.parameters import write_cursor
+from node.api.readings import batch_body, close_body
 from node.api.refusals import BadParameter
 from node.proof import build_proof
 from node.queries import certificates, consumption, registry, statements
@@ -81,6 +82,35 @@ async def curve(call: Call) -> Answer:
     """A UTC day for a chart: measured, expected and allowed watts of each interval, by this node's own verifier."""
     registry.device_dict(call.store, call["id"])
     return {"device": call["id"], "day": call["day"], **await call.services.curve(call["id"], call["day"])}
+
+
+async def head(call: Call) -> Answer:
+    """Where the chain of a device's readings stands at this node, and how many days it let go."""
+    registry.device_dict(call.store, call["id"])
+    at, dropped_days = call.services.head_of_device(call["id"])
+    return {
+        "device": call["id"],
+        "last_seq": str(at.last_seq),
+        "hash": at.hash.hex(),
+        "day": at.day,
+        "register_wh": None if at.register_wh is None else str(at.register_wh),
+        "closed_seq": str(at.held_seq),
+        "closed_day": at.held_day,
+        "closed_days": at.held_days,
+        "dropped_days": dropped_days,
+    }
+
+
+async def evidence(call: Call) -> Answer:
+    """A UTC day as its meter signed it: the batches that hold it and its close; whoever has them can check the day."""
+    registry.device_dict(call.store, call["id"])
+    close, batches = await asyncio.to_thread(call.services.evidence_of_day, call["id"], call["day"])
+    return {
+        "device": call["id"],
+        "day": call["day"],
+        "close": None if close is None else close_body(close),
+        "batches": [batch_body(batch) for batch in batches],
+    }
 
 
 async def profile(call: Call) -> Answer:

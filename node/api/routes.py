@@ -315,6 +315,23 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/v1/devices/{id}/head",
+        registry.head,
+        "head/1",
+        names("device last_seq hash day register_wh closed_seq closed_day closed_days dropped_days"),
+        where=BY_ID,
+    ),
+    Route(
+        "GET",
+        "/v1/devices/{id}/evidence",
+        registry.evidence,
+        "evidence/1",
+        ("device", "day", "close", "batches"),
+        where=BY_ID,
+        query=(Parameter("day", DAY, "UTC day", required=True),),
+    ),
+    Route(
+        "GET",
         "/v1/devices/{id}/profile",
         registry.profile,
         "profile/1",

@@ -11,7 +11,8 @@ from node.feed import Feed
 from node.metrics import Metrics
 from node.queries.ranges import Ranges
 from node.queries.statements import Emissions
-from node.wire import Close
+from node.readings import Head
+from node.wire import Close, DayClose, Readings
 from state.errors import WattestError
 from state.store import Store
 
@@ -104,6 +105,8 @@ class Services:
     take_readings: Callable[[Sequence[str], bytes, bytes], Awaitable[Taken]]
     take_close: Callable[[Close, bytes, bytes], Awaitable[bool]]
     readings_of_day: Callable[[int, int], Sequence[str]]
+    head_of_device: Callable[[int], tuple[Head, int]]
+    evidence_of_day: Callable[[int, int], tuple[DayClose | None, Sequence[Readings]]]
     profile: Callable[[int, int, int], Awaitable[dict[str, Any]]]
     curve: Callable[[int, int], Awaitable[dict[str, Any]]]
     public_urls: tuple[str, ...] = ()  # of the network's nodes, from its genesis: another answers when one is gone

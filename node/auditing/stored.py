@@ -160,7 +160,8 @@ class Evidence:
             if judged.step == CORRECTION:  # a quorum's decision, not a verdict
                 continue
             signed = self._readings.close_of(judged.device, judged.day)
-            if signed is None or signed.close.last_seq > self._readings.head(judged.device).held_seq:
+            dropped = self._readings.dropped(judged.device, judged.day)
+            if signed is None or dropped or signed.close.last_seq > self._readings.head(judged.device).held_seq:
                 self.compared.without += 1
                 continue
             self.compared.days += 1

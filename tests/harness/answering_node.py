@@ -16,11 +16,15 @@ from node.api.limits import PROFILES
 from node.api.server import serve
 from node.api.services import Live, Services, Standing
 from node.feed import Feed
+from node.intake import Accepted, Intake
 from node.keystore import generate_key, save_key
 from node.metrics import Metrics
 from node.queries.chain import block_message
+from node.readings import Head, ReadingStore
+from node.wire import Close, DayClose, Readings
 from state.crypto import H
-from state.errors import WattestError
+from state.errors import Unknown, WattestError
+from state.store import MemoryRows
 
 
 def market_town() -> FinalizedWorld:
@@ -43,6 +47,8 @@ class AnsweringNode:
         self.profile_hash = H("test/profile", (1,)).hex()
         self.finalises = True
         self.waiting: list[bytes] = []
+        self._intake: Intake | None = None
+        self.readings: ReadingStore | None = None  # what the node holds, where a test is about it
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -79,6 +85,30 @@ class AnsweringNode:
     async def _profile(self, device: int, start: int, end: int) -> dict[str, Any]:
         return {"profile_hash": self.profile_hash, "days_used": 90, "days_excluded": 0}
 
+    def take_in(self, now_s: int) -> Intake:
+        """From here on it takes readings, by a clock that stands at `now_s`."""
+        world = self.chain
+        self.readings = ReadingStore(MemoryRows())
+        self._intake = Intake(self.readings, world.chain, lambda: (world.store, world.time_ms), lambda: now_s)
+        return self._intake
+
+    async def _take_readings(self, raws: Sequence[str], key: bytes, signature: bytes) -> Accepted:
+        assert self._intake is not None, "this node takes no readings"
+        return await self._intake.accept_batch(raws, key, signature)
+
+    async def _take_close(self, close: Close, key: bytes, signature: bytes) -> bool:
+        assert self._intake is not None, "this node takes no readings"
+        return await self._intake.accept_close(close, key, signature)
+
+    def evidence(self, device: int, day: int) -> tuple[DayClose | None, Sequence[Readings], list[str]]:
+        held = self.readings
+        if held is None:
+            return None, (), []
+        return held.close_of(device, day), held.batches_of_day(device, day), held.day(device, day)
+
+    async def _curve(self, device: int, day: int) -> dict[str, Any]:
+        raise Unknown(what="readings of device", id=device)
+
     def _services(self) -> Services:
         chain = self.chain
         return Services(
@@ -93,17 +123,15 @@ class AnsweringNode:
             live=lambda: Live(1, 0, (), len(self.waiting), False),
             admit=self._admit,
             standing=self._standing,
-            take_readings=_nobody,
-            take_close=_nobody,
-            readings_of_day=lambda device, day: (),
+            take_readings=self._take_readings,
+            take_close=self._take_close,
+            readings_of_day=lambda device, day: self.evidence(device, day)[2],
+            head_of_device=lambda device: (Head() if self.readings is None else self.readings.head(device), 0),
+            evidence_of_day=lambda device, day: self.evidence(device, day)[:2],
             profile=self._profile,
-            curve=_nobody,
+            curve=self._curve,
             limits=PROFILES["bench"],
         )
-
-
-async def _nobody(*arguments: object) -> Any:
-    raise AssertionError("no test of the commands posts readings to this node")
 
 
 def wallet_of(directory: Path, chain: FinalizedWorld, *names: str, purpose: str = "wallet") -> Path:

@@ -15,6 +15,7 @@ from node.feed import Feed
 from node.mempool import Mempool
 from node.metrics import Metrics
 from node.queries.chain import block_message, finalization_of
+from node.readings import Head
 from node.runtime import FinalBlock
 from node.serving import canonical_json
 from node.signatures import SignatureCache
@@ -91,6 +92,8 @@ class Served:
             take_readings=self.meters.take_readings,
             take_close=self.meters.take_close,
             readings_of_day=self.meters.readings_of_day,
+            head_of_device=lambda device: (Head(), 0),
+            evidence_of_day=lambda device, day: (None, ()),
             profile=self.meters.profile,
             curve=self.meters.curve,
             limits=PROFILES[profile],

@@ -38,6 +38,8 @@ def examples(served: Served) -> dict[str, str]:
         "/v1/devices/{id}/readings": "/v1/devices/1/readings?day=2014-04-02",
         "/v1/devices/{id}/curve": "/v1/devices/1/curve?day=2014-04-02",
         "/v1/search/summary": "/v1/search/summary?by=technology",
+        "/v1/devices/{id}/head": "/v1/devices/1/head",
+        "/v1/devices/{id}/evidence": "/v1/devices/1/evidence?day=2014-04-02",
         "/v1/devices/{id}/profile": "/v1/devices/1/profile?from=1388534400&to=1396310400",
         "/v1/certificates/{number}": "/v1/certificates/WAT-FR-0000001-201404-000000002-53",
         "/v1/auctions/{id}": "/v1/auctions/1",

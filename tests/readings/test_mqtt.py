@@ -16,21 +16,21 @@ import aiomqtt
 import pytest
 from harness.broker import RunningBroker
 from harness.metering import DAY, NOW_S, Meter, Plant
+from harness.mqtt import listener_of
 from harness.net import Running, keys_of, make_homes, open_node
 from harness.world import key_of, seed_of
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 import node.gateway as gateway_module
-from node.api.readings import MAX_READINGS_BYTES, take_close, take_readings
-from node.gateway import Gateway, Units, listener_of, open_spool
+from node.api.readings import MAX_READINGS_BYTES
+from node.gateway import Gateway, Units, open_spool
+from node.gateway import listener_of as gateway_listener
 from node.intake import Intake
-from node.log import open_log
 from node.metrics import Metrics
-from node.mqtt import Broker, Listener, Requester, Unanswered, parse_broker
+from node.mqtt import Broker, Requester, Unanswered, parse_broker
 from node.readings import ReadingStore
 from node.start import parts
-from node.subscribing import refusal_answer, taken
 from node.unit import UnitSetting
 from node.wire import DayClose, Readings
 from state.errors import DecodeError, IntakeBusy
@@ -64,25 +64,11 @@ class Site:
         self.meter: Meter = self.plant.meter()
         self.metrics = Metrics(self.plant.world.chain, 1)
 
-    async def _take_readings(self, body: bytes) -> dict[str, Any]:
-        return taken(await take_readings(body, self.intake.accept_batch, self.metrics))
-
-    async def _take_close(self, body: bytes) -> dict[str, Any]:
-        return taken(await take_close(body, self.intake.accept_close, self.metrics))
-
     @asynccontextmanager
     async def listening(self, at: Broker) -> AsyncIterator[None]:
-        handlers = {"readings": self._take_readings, "days": self._take_close}
         listening = asyncio.Event()
-        listener = Listener(
-            at,
-            "validator",
-            handlers,
-            refusal_answer,
-            MAX_READINGS_BYTES,
-            open_log(None),
-            lambda connected: listening.set() if connected else None,
-        )
+        told = lambda connected: listening.set() if connected else None  # noqa: E731
+        listener = listener_of(self.intake, at, self.metrics, "validator", told)
         task = asyncio.create_task(listener.run())
         try:
             await asyncio.wait_for(listening.wait(), 10)
@@ -414,7 +400,7 @@ async def gateway_between(broker: RunningBroker, site: Site, folder: Path, gatew
     spool = open_spool(folder, world.chain)
     units = Units(gateway, {"3": UnitSetting(site.plant.device, 600)})
     between = Gateway(units, seed_of("reader"), world.chain, [broker.url], spool, lambda: NOW_S)
-    listener = listener_of(between, parse_broker(broker.url), "gateway")
+    listener = gateway_listener(between, parse_broker(broker.url), "gateway")
     tasks = [asyncio.create_task(between.run()), asyncio.create_task(listener.run())]
     try:
         yield between

@@ -54,17 +54,17 @@ async def press(socket: aiohttp.ClientWebSocketResponse, keys: str) -> None:
 
 async def test_visitor_sees_the_network_and_is_offered_sealed_keys_only(server: TestServer) -> None:
     origin = {"Origin": f"http://127.0.0.1:{server.port}"}
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(server.make_url("/ws?width=120&height=40"), headers=origin) as socket:
-            await shown(socket, b"looking on")
-            await press(socket, "S")
-            offered = await shown(socket, b"sealed   not registered yet")
-            assert b"owner   owner" not in offered, "whoever reaches the page could sign with a bare key"
-            await press(socket, "\x1b")
-            await press(socket, "\x03")
-            async with asyncio.timeout(WAIT_S):
-                while not socket.closed:  # its process has ended
-                    await socket.receive()
+    address = server.make_url("/ws?width=120&height=40")
+    async with aiohttp.ClientSession() as session, session.ws_connect(address, headers=origin) as socket:
+        await shown(socket, b"looking on")
+        await press(socket, "S")
+        offered = await shown(socket, b"sealed   not registered yet")
+        assert b"owner   owner" not in offered, "whoever reaches the page could sign with a bare key"
+        await press(socket, "\x1b")
+        await press(socket, "\x03")
+        async with asyncio.timeout(WAIT_S):
+            while not socket.closed:  # its process has ended
+                await socket.receive()
 
 
 async def test_page_asks_for_nothing_from_elsewhere(server: TestServer) -> None:

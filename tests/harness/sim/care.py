@@ -122,7 +122,7 @@ def _withdraw(world: Townsfolk, device: int) -> Made:
     record = world.state.get(device_key(device))
     assert isinstance(record, Device)
     held = [(point, output) for point, output in world.live().items() if holder_of(output) == record.owner]
-    found = withdrawal(world.state, record, held, 64)
+    found = withdrawal(world.state, world.environment().time_s, record, held, 64)
     if found is None:
         raise NotPossible
     return (found,), ()
