@@ -10,10 +10,13 @@ from collections import defaultdict
 from msgspec.structs import replace
 
 from contracts.auction import CLOSED, SETTLED, released
-from contracts.clearing import Order, Piece, Result, clear, result_root
+from contracts.book import Book as OrderBook
 from contracts.context import Context
 from contracts.deposit import format_price
 from contracts.events import Delivered, Settled
+from contracts.pieces import Piece, Result, result_root, settled
+from contracts.sharing import Order
+from contracts.solving import solve
 from contracts.transfer import moved_bundle
 from state.errors import AuctionPhase, CertificateExpired, PriceWrong
 from state.keyspace import (
@@ -40,41 +43,29 @@ def check(context: Context, action: Settle) -> None:
     auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
     if auction.status != CLOSED:
         raise AuctionPhase(auction=auction.id, phase=auction.status, needed="a closed auction")
-    if len(action.prices) != 1:
-        raise PriceWrong(auction=auction.id, why=f"{len(action.prices)} prices for one class")
-    book = book_of(context.overlay, auction)
-    _check_alive(context, book)
-    result = cleared(auction, book)
-    if action.prices[0] != result.price:
-        raise PriceWrong(auction=auction.id, why=f"price {action.prices[0]}, not {result.price}")
-    if action.result_root != result_root(result):
-        raise PriceWrong(auction=auction.id, why="the fills, pieces or payments differ")
+    _check_alive(context, book_of(context.overlay, auction))
 
 
 def apply(context: Context, action: Settle) -> None:
+    """Refuses too: the result is what the prices are checked by, and it is worked out once."""
     auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
     book = book_of(context.overlay, auction)
-    result = cleared(auction, book)
+    result = _checked(auction, book, action)
     for point, _ in book.values():
         context.spend(point)
     _deliver(context, auction, book, result)
     _return_rest(context, book, result)
     _forget_orders(context, auction)
+    price = result.mean_price
     context.overlay.put(
         auction_key(auction.id),
-        replace(
-            auction,
-            status=SETTLED,
-            price=result.price if result.volume else 0,  # a class without trade has no price
-            quantity=result.volume,
-            result_root=action.result_root,
-        ),
+        replace(auction, status=SETTLED, price=price, quantity=result.volume, result_root=action.result_root),
     )
-    _remember_price(context, auction, result.price if result.volume else 0)
+    _remember_price(context, auction, price)
     context.announce(
         Settled(
             auction.id,
-            result.price if result.volume else 0,
+            price,
             result.volume,
             auction.lot_class.technology,
             auction.currency,
@@ -82,6 +73,16 @@ def apply(context: Context, action: Settle) -> None:
             len({holder_of(book[fill.number][1]) for fill in result.offers}),
         )
     )
+
+
+def _checked(auction: Auction, book: Book, action: Settle) -> Result:
+    """The result, if the prices are the lowest equilibrium and the root is that of all that follows from them."""
+    result = settled(order_book(auction, book), action.prices, auction.seed)
+    if result is None:
+        raise PriceWrong(auction=auction.id, why="these are not the lowest prices at which bought equals sold")
+    if action.result_root != result_root(result):
+        raise PriceWrong(auction=auction.id, why="the fills, pieces or payments differ")
+    return result
 
 
 def _remember_price(context: Context, auction: Auction, price: int) -> None:
@@ -92,13 +93,17 @@ def _remember_price(context: Context, auction: Auction, price: int) -> None:
 
 
 def describe(action: Settle) -> str:
-    return f"settle auction {action.auction} at {format_price(action.prices[0])} each"
+    at = ", ".join(format_price(price) for price in action.prices) or "no price"
+    return f"settle auction {action.auction} at {at} each"
 
 
 def build_settle(state: Snapshot, auction: Auction) -> Settle:
     """The only valid settlement of a closed auction: what any node may send."""
-    result = cleared(auction, book_of(state, auction))
-    return Settle(auction.id, (result.price,), result_root(result))
+    book = order_book(auction, book_of(state, auction))
+    prices = solve(book)
+    result = settled(book, prices, auction.seed)
+    assert result is not None, "what is solved is what is checked"
+    return Settle(auction.id, result.prices, result_root(result))
 
 
 def book_of(state: Snapshot, auction: Auction) -> Book:
@@ -113,10 +118,10 @@ def book_of(state: Snapshot, auction: Auction) -> Book:
     return book
 
 
-def cleared(auction: Auction, book: Book) -> Result:
+def order_book(auction: Auction, book: Book) -> OrderBook:
     bids = [Order(n, order.quantity, order.limit) for n, (_, order) in book.items() if isinstance(order, Bid)]
     offers = [Order(n, quantity(order.lot), order.limit) for n, (_, order) in book.items() if isinstance(order, Offer)]
-    return clear(bids, offers, auction.floor, auction.ceiling, auction.seed)
+    return OrderBook(bids, offers, auction.floor, auction.ceiling)
 
 
 def _check_alive(context: Context, book: Book) -> None:
@@ -165,7 +170,7 @@ def _deliver(context: Context, auction: Auction, book: Book, result: Result) -> 
     income: dict[int, int] = defaultdict(int)
     for place, piece in enumerate(result.pieces):
         lot, buyer = _parts(book, piece)
-        payment = Funds(buyer, auction.currency, piece.quantity * result.price)
+        payment = Funds(buyer, auction.currency, piece.amount)
         if place < PAGE_PIECES:
             swap(context, auction.id, lot, buyer, payment)
             income[lot.holder] += payment.amount
@@ -186,15 +191,16 @@ def _parts(book: Book, piece: Piece) -> tuple[Bundle, int]:
 
 def _return_rest(context: Context, book: Book, result: Result) -> None:
     """Unsold certificates and unspent money go back, in the order of the orders."""
-    traded = {fill.number: fill.quantity for fill in (*result.bids, *result.offers)}
+    sold, paid = dict(result.offers), defaultdict[int, int](int)
+    for piece in result.pieces:
+        paid[piece.bid] += piece.amount
     for number, (_, order) in book.items():
-        done = traded.get(number, 0)
         match order:
             case Offer():
-                lot = order.lot
+                lot, done = order.lot, sold.get(number, 0)
                 if done == 0:
                     context.create(released(order))
                 elif done < quantity(lot):
                     context.create(moved_bundle(lot, lot.holder, lot.start + done, lot.end))
             case Bid():
-                context.pay(order.holder, order.funds.currency, order.funds.amount - done * result.price)
+                context.pay(order.holder, order.funds.currency, order.funds.amount - paid[number])

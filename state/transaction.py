@@ -443,7 +443,7 @@ class Settle(Wire, frozen=True, tag="settle"):
     """Prices per class; fills, pieces and payments follow from them by fixed rules and must hash to `result_root`."""
 
     auction: U32
-    prices: Annotated[tuple[U64, ...], Meta(min_length=1, max_length=128)]
+    prices: Annotated[tuple[U64, ...], Meta(max_length=128)]  # of the classes that hold lots, in rising order
     result_root: Hash
 
 
