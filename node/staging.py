@@ -38,7 +38,7 @@ from state.keyspace import (
     vote_keys_key,
 )
 from state.lthash import LtHash
-from state.outputs import Bid, Bundle, Delivery, Funds, Offer
+from state.outputs import Output
 from state.store import FORMAT, LOADING_BUFFER_BYTES, LevelRows, Meta, Store, decode_entry
 
 NEW, CURRENT, OLD = "state.new", "state", "state.old"
@@ -155,7 +155,7 @@ def _derived(key: bytes, value: bytes) -> Mapping[bytes, bytes | None]:
         output = decode_entry(key, value)
     except StoreMismatch:
         raise ConsensusRefusal(why=f"entry {key.hex()} is no output") from None
-    if not isinstance(output, Bundle | Funds | Offer | Bid | Delivery):
+    if not isinstance(output, Output):
         raise ConsensusRefusal(why=f"entry {key.hex()} is no output")
     return rows_of_snapshot(key[1:], output)
 

@@ -62,6 +62,10 @@ STATUS_OF_KIND = {
     "bid": "locked",
     "funds": "active",
     "security": "locked",
+    "sealed_offer": "locked",
+    "sealed_bid": "locked",
+    "listing": "locked",
+    "purse": "locked",
 }
 
 # --- participants
