@@ -13,6 +13,7 @@ from contracts.attributes import check_dimensions, place_of
 from contracts.context import Context
 from contracts.deposit import require_currency
 from contracts.events import AuctionClosed, AuctionOpened, Cancelled, OpeningBegan
+from contracts.listing import taken_down
 from contracts.register import require_line, require_text
 from contracts.standing_bids import join_auction, returned
 from state.crypto import H
@@ -176,11 +177,11 @@ def check_cancel(context: Context, action: Cancel) -> None:
 
 
 def apply_cancel(context: Context, action: Cancel) -> None:
-    order = context.spend(action.outpoint)
-    if isinstance(order, Listing):
-        context.create(order.lot)
+    if isinstance(context.order(action.outpoint), Listing):
+        context.create(taken_down(context, action.outpoint).lot)
         context.announce(Cancelled(0, action.holder, action.outpoint))
         return
+    order = context.spend(action.outpoint)
     assert isinstance(order, OrderOutput)
     release(context, order)
     context.announce(Cancelled(order.auction, action.holder, action.outpoint))

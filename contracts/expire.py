@@ -20,6 +20,7 @@ from state.keyspace import (
     auction_waiting_key,
     delivery_key,
     expiry_key,
+    listing_key,
     output_key,
     space_end,
 )
@@ -82,8 +83,11 @@ def _expire(context: Context) -> None:
         match dead:
             case Bundle():
                 lot = dead
-            case Pending() | Listing():
+            case Pending():
                 lot = dead.lot
+            case Listing():
+                lot = dead.lot
+                context.overlay.delete(listing_key(point))
             case Offer() | SealedOffer():
                 lot = dead.lot
                 if dead.bond is not None:

@@ -9,9 +9,9 @@ from contracts.deposit import format_money, require_currency
 from contracts.events import Bought, Listed
 from contracts.transfer import moved_bundle, require_inside, require_tradable
 from state.errors import BadField, CertificateExpired, Locked, NotYours, OwnLot, PriceOutside
-from state.keyspace import issuance_key, scheme_key
+from state.keyspace import issuance_key, listing_key, scheme_key
 from state.outputs import Bundle, Listing, quantity
-from state.records import Issuance, Scheme
+from state.records import Issuance, Pointer, Scheme
 from state.transaction import Buy, ListLot
 from state.units import MAX_PRICE, MAX_QUANTITY, Outpoint
 
@@ -46,7 +46,7 @@ def apply_list(context: Context, action: ListLot) -> None:
     if action.end < bundle.end:
         context.create(moved_bundle(bundle, bundle.holder, action.end + 1, bundle.end))
     lot = moved_bundle(bundle, bundle.holder, action.start, action.end)
-    point = context.create(Listing(lot, action.price, action.currency, action.to, action.until))
+    point = _post(context, Listing(lot, action.price, action.currency, action.to, action.until))
     context.announce(
         Listed(
             action.seller,
@@ -90,13 +90,14 @@ def apply_buy(context: Context, action: Buy) -> None:
     listing = _listing(context, action.listing)
     lot, price = listing.lot, action.quantity * listing.price
     total = context.money(action.inputs, action.buyer, listing.currency, price)
-    for point in (action.listing, *action.inputs):
+    taken_down(context, action.listing)
+    for point in action.inputs:
         context.spend(point)
     last = lot.start + action.quantity - 1
     context.create(moved_bundle(lot, action.buyer, lot.start, last))
     if last < lot.end:
         left = moved_bundle(lot, lot.holder, last + 1, lot.end)
-        context.create(Listing(left, listing.price, listing.currency, listing.to, listing.until))
+        _post(context, Listing(left, listing.price, listing.currency, listing.to, listing.until))
     context.pay(lot.holder, listing.currency, price)
     context.pay(action.buyer, listing.currency, total - price)
     context.announce(
@@ -115,6 +116,20 @@ def apply_buy(context: Context, action: Buy) -> None:
 
 def describe_buy(action: Buy) -> str:
     return f"buy {action.quantity} certificates of the posted lot {action.listing.hex()[:16]}…"
+
+
+def taken_down(context: Context, point: Outpoint) -> Listing:
+    """Spend a posted lot: sold, taken back or expired."""
+    listing = context.spend(point)
+    assert isinstance(listing, Listing)
+    context.overlay.delete(listing_key(point))
+    return listing
+
+
+def _post(context: Context, listing: Listing) -> Outpoint:
+    point = context.create(listing)
+    context.overlay.put(listing_key(point), Pointer(point))
+    return point
 
 
 def _listing(context: Context, point: Outpoint) -> Listing:
