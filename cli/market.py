@@ -1,4 +1,4 @@
-"""`wattest auction`, `offer`, `bid` and `cancel`: the call auction."""
+"""`wattest auction`: the call auction, from its opening to the receipts."""
 
 import re
 import time
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import show
-from cli.holdings import choosing, chosen_certificates, chosen_funds, numbers_of, require_single_use
-from cli.options import Command, Group, sending
-from cli.people import acting
+from cli.options import Group, sending
+from cli.people import acting, find_participant
 from cli.sending import perform
 from cli.session import Session, with_session
 from cli.values import AMOUNT, MOMENT
 
 if TYPE_CHECKING:
-    from state.numbering import CertificateNumber
+    from node.openings import Opening
+    from state.records import Dimension
 
 DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -31,6 +31,24 @@ class Closing(click.ParamType[int]):
         if match:
             return int(time.time()) + int(match[1]) * SECONDS[match[2]]
         return MOMENT.convert(value, param, ctx)
+
+
+class Duration(click.ParamType[int]):
+    """90s, 10m, 2h, 1d become seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = DURATION.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is no time; write 90s, 10m, 2h or 1d.", param, ctx)
+        return int(match[1]) * SECONDS[match[2]]
+
+
+BY_HELP = "What bids choose by, once for each: technology=T01,T02 zone=DK period=2026 device=4,7 support=none."
+PHASES = ("announced", "open", "opening", "closed", "settled", "void")
 
 
 @click.group(cls=Group)
@@ -49,6 +67,16 @@ def auction() -> None:
 @click.option("--floor", type=AMOUNT, default=0, help="Lowest price per certificate.")
 @click.option("--ceiling", type=AMOUNT, default=0, help="Highest price per certificate; 0 = the ledger's own limit.")
 @click.option("--closes", type=Closing(), required=True, help="When: a UTC moment, or 90s, 10m, 2h, 1d from now.")
+@click.option("--opens", type=Closing(), default=0, help="When it begins to take orders; default: at once.")
+@click.option("--by", "trees", multiple=True, metavar="DIMENSION=NODE,…", help=BY_HELP)
+@click.option("--sealed", type=Duration(), default=0, metavar="TIME", help="Sealed book, opened for so long: 10m, 2h.")
+@click.option("--bond", type=AMOUNT, default=0, help="With --sealed: per certificate of an offered lot.")
+@click.option("--fee", type=click.IntRange(0, 1_000), default=0, help="Of sellers' income, in hundredths of a percent.")
+@click.option("--cap", type=click.IntRange(0), default=0, help="Certificates one buyer may bid for; 0 = no cap.")
+@click.option("--produced-from", type=MOMENT, default=0, help="Only lots produced inside this interval…")
+@click.option("--produced-to", type=MOMENT, default=0, help="… that ends here.")
+@click.option("--repeat", type=Duration(), default=0, metavar="TIME", help="The next session opens at the close.")
+@click.option("--repeat-until", type=Closing(), default=0, help="No session closes later.")
 @sending
 @with_session
 def open_(
@@ -63,12 +91,22 @@ def open_(
     floor: int,
     ceiling: int,
     closes: int,
+    opens: int,
+    trees: tuple[str, ...],
+    sealed: int,
+    bond: int,
+    fee: int,
+    cap: int,
+    produced_from: int,
+    produced_to: int,
+    repeat: int,
+    repeat_until: int,
     key_name: str | None,
     no_wait: bool,
     timeout_s: int,
 ) -> None:
     """Open an auction (market operator). Its currency is that of its scheme."""
-    from state.records import AuctionClass
+    from state.records import AuctionClass, AuctionTerms
     from state.transaction import OpenAuction
 
     me = acting(session, key_name)
@@ -81,9 +119,35 @@ def open_(
         floor=floor,
         ceiling=ceiling,
         closes_at=closes,
+        terms=AuctionTerms(
+            dimensions=_dimensions(trees),
+            opens_at=opens,
+            sealed=bool(sealed),
+            opening_s=sealed,
+            bond=bond,
+            fee=fee,
+            position_cap=cap,
+            delivery_from=produced_from,
+            delivery_to=produced_to,
+            repeat_s=repeat,
+            repeat_until=repeat_until,
+        ),
     )
     note = f"closes at {show.moment(closes)}"
     perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, ask=False, notes=[note])
+
+
+def _dimensions(trees: tuple[str, ...]) -> "tuple[Dimension, ...]":
+    from contracts.attributes import DIMENSIONS
+    from state.records import Dimension
+
+    found = {}
+    for tree in trees:
+        name, sign, nodes = tree.partition("=")
+        if not sign or name not in DIMENSIONS or not nodes:
+            raise click.UsageError(f"{tree!r} is no tree; write technology=T01,T02 or one of {', '.join(DIMENSIONS)}.")
+        found[name] = Dimension(name, tuple(nodes.split(",")))
+    return tuple(found[name] for name in DIMENSIONS if name in found)
 
 
 @auction.command()
@@ -99,7 +163,7 @@ def schemes(session: Session) -> None:
 
 
 @auction.command("list")
-@click.option("--status", type=click.Choice(["open", "closed", "settled"]), help="Only these.")
+@click.option("--status", type=click.Choice(PHASES), help="Only these.")
 @with_session
 def list_(session: Session, status: str | None) -> None:
     """Auctions, what they trade and how they ended."""
@@ -112,7 +176,7 @@ def list_(session: Session, status: str | None) -> None:
             item["status"],
             show.moment(item["closes_at"]),
             item["quantity"],
-            _price(item["price"], item["currency"]),
+            price_text(item["price"], item["currency"]),
         )
         for item in found
     ]
@@ -133,99 +197,138 @@ def show_(session: Session, number: int) -> None:
             ("trades", _class(found["lot_class"])),
             ("status", found["status"]),
             ("closes", show.moment(found["closes_at"])),
-            ("floor", _price(found["floor"], currency)),
-            ("ceiling", _price(found["ceiling"], currency)),
-            ("price", _price(found["price"], currency)),
+            ("floor", price_text(found["floor"], currency)),
+            ("ceiling", price_text(found["ceiling"], currency)),
+            ("price", price_text(found["price"], currency)),
             ("sold", found["quantity"]),
+            *_term_rows(found),
         ]
     )
     rows = [
         (
-            order["kind"],
-            order["quantity"],
-            _price(order["limit"], currency),
-            order.get("number", "-"),
+            order["kind"].replace("_", " "),
+            order.get("quantity", "-"),
+            price_text(order.get("limit", 0), currency),
+            order["number"] if "lot" in order else " ".join(order.get("wanted", ())) or "-",
             order["outpoint"],
         )
         for order in found.get("live_orders", [])
     ]
-    body = show.table(("order", "quantity", "limit", "certificates", "outpoint"), rows, "no live orders")
+    body = show.table(("order", "quantity", "limit", "certificates or wanted", "outpoint"), rows, "no live orders")
     session.answer("auction/1", {k: v for k, v in found.items() if k != "schema"}, f"{head}\n\n{body}")
 
 
-@click.command(cls=Command)
-@click.argument("auction_number", metavar="AUCTION", type=int)
-@choosing
-@click.option("--limit", type=AMOUNT, required=True, metavar="AMOUNT", help="Lowest price per certificate.")
-@sending
+@auction.command()
+@click.argument("number", type=int)
 @with_session
-def offer(
-    session: Session,
-    auction_number: int,
-    numbers: "tuple[CertificateNumber, ...]",
-    quantity: int | None,
-    technology: str | None,
-    device: int | None,
-    month: int | None,
-    limit: int,
-    key_name: str | None,
-    no_wait: bool,
-    timeout_s: int,
-) -> None:
-    """Lock certificates for sale in AUCTION at --limit or more each."""
-    from state.transaction import PlaceOffer
-
-    me = acting(session, key_name)
-    found = session.client.get(f"/v1/auctions/{auction_number}")
-    chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
-    require_single_use(chosen)
-    actions = [PlaceOffer(auction_number, me.id, holding.outpoint, start, end, limit) for holding, start, end in chosen]
-    note = f"at {_price(limit, found['currency'])} or more each, in '{found['title']}'"
-    perform(session, actions, [me], no_wait=no_wait, timeout_s=timeout_s, notes=[*numbers_of(chosen), note])
-
-
-@click.command(cls=Command)
-@click.argument("auction_number", metavar="AUCTION", type=int)
-@click.option("--quantity", type=click.IntRange(1), required=True, metavar="N", help="Certificates wanted.")
-@click.option("--limit", type=AMOUNT, required=True, metavar="AMOUNT", help="Highest price per certificate.")
-@sending
-@with_session
-def bid(
-    session: Session,
-    auction_number: int,
-    quantity: int,
-    limit: int,
-    key_name: str | None,
-    no_wait: bool,
-    timeout_s: int,
-) -> None:
-    """Bid in AUCTION; quantity times limit is locked from your deposit until it settles."""
-    from state.transaction import PlaceBid
-
-    me = acting(session, key_name)
-    found = session.client.get(f"/v1/auctions/{auction_number}")
+def results(session: Session, number: int) -> None:
+    """What an auction came to, class by class; thin ones are marked."""
+    found = session.client.get(f"/v1/auctions/{number}")
     currency = found["currency"]
-    inputs = chosen_funds(session, me.id, currency, quantity * limit)
-    action = PlaceBid(auction_number, me.id, quantity, limit, inputs)
-    note = f"locks {_price(quantity * limit, currency)}, in '{found['title']}'"
-    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=[note])
+    rows = [
+        (
+            row["label"],
+            price_text(row["price"], currency),
+            row["volume"],
+            row["unmatched"],
+            f"{row['participants']}{' (thin)' if row['thin'] else ''}",
+        )
+        for row in found["results"]
+    ]
+    head = ("class", "price", "sold", "offered and not sold", "participants")
+    text = show.table(head, rows, f"auction {number} is {found['status']}: no results")
+    session.answer("results/1", {"auction": number, "status": found["status"], "results": found["results"]}, text)
 
 
-@click.command(cls=Command)
-@click.argument("orders", nargs=-1, required=True, metavar="ORDER…")
-@sending
+@auction.command()
+@click.argument("number", type=int)
+@click.option("--participant", default=None, metavar="WHO", help="Whose: number, name or key name; default: all.")
 @with_session
-def cancel(session: Session, orders: tuple[str, ...], key_name: str | None, no_wait: bool, timeout_s: int) -> None:
-    """Take back own orders, by the outpoints that `auction show` prints."""
-    from state.transaction import Cancel
+def receipt(session: Session, number: int, participant: str | None) -> None:
+    """What became of each order, why at this price, who could see it, and what happens next."""
+    query = {"participant": find_participant(session, participant)} if participant else {}
+    found = session.client.get(f"/v1/auctions/{number}/receipts", **query)
+    blocks = []
+    for row in found["receipts"]:
+        wanted = f" of {row['wanted']}" if row["wanted"] else ""
+        title = f"order {row['order']}, {row['side']}{wanted}, participant {row['participant']}: {row['result']}"
+        words = (row["why_this_price"], row["who_could_see"], row["what_is_next"])
+        blocks.append("\n".join([title, *(f"  {line}" for line in words)]))
+    text = "\n".join(blocks) or f"auction {number} is {found['status']}: no receipts"
+    session.answer("receipts/1", {k: v for k, v in found.items() if k != "schema"}, text)
 
-    me = acting(session, key_name)
-    points = []
-    for order in orders:
-        if not re.fullmatch(r"[0-9a-f]{68}", order):
-            raise click.UsageError(f"{order!r} is no order: 68 hexadecimal digits, see `wattest auction show`.")
-        points.append(bytes.fromhex(order))
-    perform(session, [Cancel(me.id, point) for point in points], [me], no_wait=no_wait, timeout_s=timeout_s)
+
+@auction.command()
+@click.argument("numbers", nargs=-1, type=int, metavar="[AUCTION]...")
+@click.option("--wait", is_flag=True, help="Wait until the auctions are closed and all is opened.")
+@click.option("--timeout", "timeout_s", type=click.IntRange(1), default=3_600, show_default=True, metavar="SECONDS")
+@with_session
+def reveal(session: Session, numbers: tuple[int, ...], wait: bool, timeout_s: int) -> None:
+    """Open the sealed orders whose openings are kept in this home. No key is needed."""
+    from node.openings import kept
+
+    chain, _ = session.network()
+    openings = kept(session.home, chain, numbers or None)
+    by_auction = {number: [o for o in openings if o.auction == number] for number in {o.auction for o in openings}}
+    opened: list[dict[str, int]] = []
+    until = time.monotonic() + timeout_s
+    while by_auction:
+        for number in sorted(by_auction):
+            found = session.client.get(f"/v1/auctions/{number}")
+            if found["status"] in ("announced", "open"):
+                continue
+            if found["status"] == "opening":
+                opened += _open_orders(session, chain, found, by_auction[number])
+            del by_auction[number]
+        if not wait or not by_auction:
+            break
+        if time.monotonic() > until:
+            raise click.ClickException(f"auction {min(by_auction)} has not closed in {timeout_s} s")
+        time.sleep(1)
+    waiting = sorted(by_auction)
+    lines = [f"order {each['order']} of auction {each['auction']} is open" for each in opened]
+    lines += [f"auction {number} is not closed yet" for number in waiting]
+    session.answer("revealed/1", {"opened": opened, "waiting": waiting}, "\n".join(lines) or "nothing to open")
+
+
+def _open_orders(
+    session: Session, chain: bytes, found: dict[str, Any], openings: "list[Opening]"
+) -> list[dict[str, int]]:
+    """Reveal what is still sealed of these; one transaction for each."""
+    from node.wallet import build_body, raw_and_id
+    from state.transaction import Transaction
+
+    by_commitment = {opening.commitment.hex(): opening for opening in openings}
+    opened = []
+    for order in found["live_orders"]:
+        opening = by_commitment.get(order.get("commitment", ""))
+        if opening is None:
+            continue
+        _, tip = session.network()
+        body = build_body(chain, (), [opening.reveal(int(order["order"]))], tip)
+        raw, txid = raw_and_id(Transaction(body, ()))
+        session.client.submit(raw)
+        session.client.wait_final(txid, 60)
+        opened.append({"auction": int(found["id"]), "order": int(order["order"])})
+    return opened
+
+
+def _term_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """The terms that are not the plain ones."""
+    terms, currency = found["terms"], found["currency"]
+    rows = [("bids choose", f"{each['name']}: {', '.join(each['nodes'])}") for each in terms["dimensions"]]
+    if terms["sealed"]:
+        rows.append(("book", f"sealed, opened for {terms['opening_s']} s after the close"))
+        rows.append(("bond", f"{price_text(terms['bond'], currency)} per certificate"))
+    if terms["fee"]:
+        rows.append(("fee", f"{terms['fee'] / 100:g} % of what sellers earn"))
+    if int(terms["position_cap"]):
+        rows.append(("cap", f"{terms['position_cap']} certificates per buyer"))
+    if terms["repeat_s"]:
+        rows.append(("repeats", f"every {terms['repeat_s']} s until {show.moment(terms['repeat_until'])}"))
+    if int(found["forfeited"]):
+        rows.append(("forfeited", price_text(found["forfeited"], currency)))
+    return rows
 
 
 def find_scheme(session: Session, text: str) -> dict[str, Any]:
@@ -247,7 +350,8 @@ def _class(lot: dict[str, Any]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _price(amount: int | str, currency: str) -> str:
+def price_text(amount: int | str, currency: str) -> str:
+    """With its currency; a dash for none."""
     from state.spoken import format_money
 
     return format_money(int(amount), currency) if int(amount) else "-"

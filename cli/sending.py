@@ -106,6 +106,16 @@ def _made(event: dict[str, Any]) -> str:
             return f"auction {event['auction']} is open"
         case "offered" | "bid_placed":
             return f"order {event['outpoint']} in auction {event['auction']}"
+        case "order_sealed":
+            return f"sealed order {event['order']} in auction {event['auction']}: {event['outpoint']}"
+        case "replaced":
+            return f"order {event['outpoint']} in auction {event['auction']}"
+        case "listed":
+            return f"posted lot {event['outpoint']}"
+        case "bought":
+            return f"{int(event['end']) - int(event['start']) + 1} certificates are yours"
+        case "standing_bid_placed":
+            return f"standing bid {event['standing']} of scheme {event['scheme']}"
         case "retired":
             return f"statement {event['statement']}"
     return ""

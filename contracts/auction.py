@@ -1,31 +1,61 @@
-"""open_auction and cancel: an auction names its class when it opens; its orders are offers and bids.
+"""open_auction and cancel, and the phases that time moves an auction through.
 
-Phases: open until `closes_at` has passed and 2n blocks lie in it (so no single leader can shut anybody out), then
-closed by the first block past both, which also draws the seed of ties; then settled. An order can be taken back while
-the auction is open.
+    announced --opens_at--> open --closes_at--> [opening --opening_s-->] closed --settle--> settled
+                                                                             `--void--> void
+A phase that people act in (open, opening) lasts until its time has passed and 2n blocks lie in it, so that no single
+leader can shut anybody out. Sealed orders are opened between close and settlement; a book that was open from the start
+skips that phase. Whoever takes an order back does so while the auction is open.
 """
 
 from msgspec.structs import replace
 
+from contracts.attributes import check_dimensions, place_of
 from contracts.context import Context
 from contracts.deposit import require_currency
-from contracts.events import AuctionClosed, AuctionOpened, Cancelled
+from contracts.events import AuctionClosed, AuctionOpened, Cancelled, OpeningBegan
+from contracts.listing import taken_down
 from contracts.register import require_line, require_text
+from contracts.standing_bids import join_auction, returned
 from state.crypto import H
 from state.errors import AuctionPhase, BadField, Disabled, Locked, NotYours, WrongClass
-from state.keyspace import auction_close_key, auction_key, auction_waiting_key, issuance_key, scheme_key
-from state.outputs import Bid, Bundle, Offer, Output, holder_of
-from state.records import Auction, AuctionClass, Counter, Device, Issuance, Role, Scheme
+from state.keyspace import (
+    auction_close_key,
+    auction_key,
+    auction_order_key,
+    auction_waiting_key,
+    issuance_key,
+    output_key,
+    role_key,
+    scheme_key,
+)
+from state.outputs import Bid, Bundle, Listing, Offer, OrderOutput, SealedBid, SealedOffer, holder_of
+from state.overlay import Snapshot
+from state.records import (
+    Auction,
+    AuctionClass,
+    AuctionTerms,
+    Counter,
+    Device,
+    Issuance,
+    Pointer,
+    Role,
+    RoleGrant,
+    Scheme,
+)
 from state.transaction import Cancel, OpenAuction
-from state.units import MAX_PRICE
+from state.units import DAY_S, MAX_PRICE, Outpoint
 
 MAX_ORDERS = 4_000  # of one auction, so that a settlement fits a block budget of 250 ms
 # (while the auction has fewer orders than this, a participant may have so many): whoever would fill it needs more and
 # more accounts with a deposit each, and the last places are for who has none yet
 PLACES = ((2_000, 64), (3_000, 8), (MAX_ORDERS, 1))
-MAX_OPEN_S = 366 * 86_400
+MAX_OPEN_S = 366 * DAY_S
+MAX_OPENING_S = 7 * DAY_S
+MAX_FEE = 1_000  # basis points
 
-OPEN, CLOSED, SETTLED = "open", "closed", "settled"
+ANNOUNCED, OPEN, OPENING, CLOSED, SETTLED, VOID = "announced", "open", "opening", "closed", "settled", "void"
+
+Book = dict[int, tuple[Outpoint, OrderOutput]]
 
 
 def check_open(context: Context, action: OpenAuction) -> None:
@@ -51,65 +81,109 @@ def check_open(context: Context, action: OpenAuction) -> None:
         raise BadField(field="closes_at", why="it lies in the past")
     if action.closes_at > environment.time_s + MAX_OPEN_S:
         raise BadField(field="closes_at", why="more than a year ahead")
+    _check_terms(action.terms, action.closes_at)
+
+
+def _check_terms(terms: AuctionTerms, closes_at: int) -> None:
+    check_dimensions(terms.dimensions)
+    if terms.opens_at >= closes_at:
+        raise BadField(field="opens_at", why="it must open before it closes")
+    if terms.sealed != bool(terms.opening_s) or terms.opening_s > MAX_OPENING_S:
+        raise BadField(field="opening_s", why=f"1 to {MAX_OPENING_S} for a sealed book, 0 for an open one")
+    if terms.bond and (not terms.sealed or terms.bond > MAX_PRICE):
+        raise BadField(field="bond", why=f"of sealed offers only, at most {MAX_PRICE}")
+    if terms.fee > MAX_FEE:
+        raise BadField(field="fee", why=f"at most {MAX_FEE} basis points")
+    if terms.delivery_from >= terms.delivery_to and terms.delivery_to + terms.delivery_from:
+        raise BadField(field="delivery", why="the interval ends before it begins")
+    if bool(terms.repeat_s) != bool(terms.repeat_until) or terms.repeat_s > MAX_OPEN_S:
+        raise BadField(field="repeat", why="how long each session lasts and when the last one closes, or neither")
 
 
 def apply_open(context: Context, action: OpenAuction) -> None:
     context.mark_once()
+    open_auction(context, action)
+
+
+def open_auction(context: Context, opening: OpenAuction) -> int:
     number = context.next_number("auction")
-    environment = context.environment
+    environment, terms = context.environment, opening.terms
+    later = environment.before(terms.opens_at)
     auction = Auction(
         id=number,
-        operator=action.operator,
-        title=action.title,
-        lot_class=action.lot_class,
-        currency=action.currency,
-        floor=action.floor,
-        ceiling=action.ceiling or MAX_PRICE,
+        operator=opening.operator,
+        title=opening.title,
+        lot_class=opening.lot_class,
+        currency=opening.currency,
+        floor=opening.floor,
+        ceiling=opening.ceiling or MAX_PRICE,
         opened_at=environment.time_s,
         opened_height=environment.height,
-        closes_at=action.closes_at,
+        closes_at=opening.closes_at,
         orders=0,
-        status=OPEN,
+        status=ANNOUNCED if later else OPEN,
         seed=b"",
         price=0,
         quantity=0,
         result_root=b"",
+        terms=terms,
+        phase_height=environment.height,
+        phase_at=environment.time_s,
     )
     context.overlay.put(auction_key(number), auction)
-    context.overlay.put(auction_close_key(action.closes_at, number), Counter(number))
+    due = terms.opens_at if later else opening.closes_at
+    context.overlay.put(auction_close_key(due, number), Counter(number))
     context.announce(
         AuctionOpened(
             number,
-            action.operator,
-            action.title,
-            action.lot_class.scheme,
-            action.lot_class.technology,
-            action.currency,
-            action.closes_at,
+            opening.operator,
+            opening.title,
+            opening.lot_class.scheme,
+            opening.lot_class.technology,
+            opening.currency,
+            opening.closes_at,
+            terms.opens_at,
+            terms.sealed,
+            tuple(dimension.name for dimension in terms.dimensions),
         )
     )
+    return number
 
 
 def describe_open(action: OpenAuction) -> str:
-    lot_class = action.lot_class
+    lot_class, terms = action.lot_class, action.terms
     technology = lot_class.technology or "any technology"
-    return f"open the auction '{action.title}' for scheme {lot_class.scheme}, {technology}, in {action.currency}"
+    text = f"open the auction '{action.title}' for scheme {lot_class.scheme}, {technology}, in {action.currency}"
+    if terms.dimensions:
+        text += f"; bids choose by {', '.join(dimension.name for dimension in terms.dimensions)}"
+    if terms.sealed:
+        text += f"; orders are sealed, and opened within {terms.opening_s} s after the close"
+    if terms.fee:
+        text += f"; sellers pay a fee of {terms.fee / 100:g} %"
+    if terms.repeat_s:
+        text += f"; a new session follows every {terms.repeat_s} s"
+    return text
 
 
 def check_cancel(context: Context, action: Cancel) -> None:
     context.require_signature(action.holder)
     order = context.order(action.outpoint)
-    if not isinstance(order, Offer | Bid):
+    if not isinstance(order, OrderOutput | Listing):
         raise Locked(outpoint=action.outpoint, kind=str(order.__struct_config__.tag))
     if holder_of(order) != action.holder:
         raise NotYours(outpoint=action.outpoint, holder=holder_of(order), claimed=action.holder)
-    require_open(context, order.auction)
+    if not isinstance(order, Listing):
+        require_open(context, order.auction)
 
 
 def apply_cancel(context: Context, action: Cancel) -> None:
+    if isinstance(context.order(action.outpoint), Listing):
+        context.create(taken_down(context, action.outpoint).lot)
+        context.announce(Cancelled(0, action.holder, action.outpoint))
+        return
     order = context.spend(action.outpoint)
-    assert isinstance(order, Offer | Bid)
-    context.create(released(order))
+    assert isinstance(order, OrderOutput)
+    release(context, order)
     context.announce(Cancelled(order.auction, action.holder, action.outpoint))
 
 
@@ -128,18 +202,35 @@ def require_open(context: Context, number: int) -> Auction:
     return auction
 
 
-def released(order: Offer | Bid) -> Output:
-    """What lies in an order, free again."""
+def release(context: Context, order: OrderOutput) -> None:
+    """Everything that lies in an order comes free again."""
     match order:
-        case Offer():
-            return order.lot
+        case Offer() | SealedOffer():
+            context.create(order.lot)
+            if order.bond is not None:
+                context.create(order.bond)
         case Bid():
-            return order.funds
+            returned(context, order, order.funds.amount)
+        case SealedBid():
+            context.create(order.funds)
 
 
-def require_class(context: Context, auction: Auction, lot: Bundle, device: Device) -> None:
-    """The lot belongs to what the auction trades."""
+def book_of(state: Snapshot, auction: Auction) -> Book:
+    """The live orders by number; cancelled ones are gone."""
+    book: Book = {}
+    for number in range(auction.orders):
+        pointer = state.get(auction_order_key(auction.id, number))
+        assert isinstance(pointer, Pointer)
+        order = state.get(output_key(pointer.outpoint))
+        if isinstance(order, OrderOutput):
+            book[number] = (pointer.outpoint, order)
+    return book
+
+
+def require_class(context: Context, auction: Auction, lot: Bundle, device: Device) -> int:
+    """The class of a lot that belongs to what the auction trades."""
     wanted: AuctionClass = auction.lot_class
+    terms = auction.terms
     issuance = context.record(issuance_key(lot.issuance), Issuance, "issuance", lot.issuance)
     if issuance.scheme != wanted.scheme:
         raise WrongClass(auction=auction.id, why=f"it is of scheme {issuance.scheme}")
@@ -151,12 +242,85 @@ def require_class(context: Context, auction: Auction, lot: Bundle, device: Devic
         raise WrongClass(auction=auction.id, why=f"it is of device {device.id}")
     if wanted.month_to and not wanted.month_from <= issuance.month <= wanted.month_to:
         raise WrongClass(auction=auction.id, why=f"it was produced in {issuance.month}")
+    if terms.delivery_to and (
+        issuance.production_from < terms.delivery_from or issuance.production_to > terms.delivery_to
+    ):
+        raise WrongClass(auction=auction.id, why="it was not produced inside the delivery interval")
+    return place_of(terms, auction.id, issuance, device)
 
 
-def close(context: Context, auction: Auction) -> None:
-    """Called by the sweep at the start of the first block past the closing time."""
-    parent = context.environment.parent_hash
-    seed = H("wattest/seed", (auction.id, parent))
-    context.overlay.put(auction_key(auction.id), replace(auction, status=CLOSED, seed=seed))
-    context.overlay.put(auction_waiting_key(auction.id), Counter(auction.id))
+# --- what time does
+
+
+def advance(context: Context, auction: Auction) -> bool:
+    """The next phase, called by the sweep when the time of this one has passed; False while its blocks are too few."""
+    environment = context.environment
+    if auction.status == ANNOUNCED:
+        begun = replace(auction, status=OPEN, phase_height=environment.height, phase_at=environment.time_s)
+        context.overlay.put(auction_key(auction.id), begun)
+        context.overlay.put(auction_close_key(auction.closes_at, auction.id), Counter(auction.id))
+        return True
+    if environment.height < auction.phase_height + 2 * len(environment.validators):
+        return False
+    if auction.status == OPEN:
+        _close(context, auction)
+    else:
+        _shut(context, auction)
+    return True
+
+
+def _close(context: Context, auction: Auction) -> None:
+    """No more orders. Standing bids join at the last moment: they are public, and nobody shall bid around them."""
+    environment, terms = context.environment, auction.terms
+    auction = join_auction(context, auction, MAX_ORDERS)
     context.announce(AuctionClosed(auction.id, auction.orders))
+    if terms.sealed:
+        until = environment.time_s + terms.opening_s
+        opening = replace(auction, status=OPENING, phase_height=environment.height, phase_at=environment.time_s)
+        context.overlay.put(auction_key(auction.id), opening)
+        context.overlay.put(auction_close_key(until, auction.id), Counter(auction.id))
+        context.announce(OpeningBegan(auction.id, until))
+    else:
+        _shut(context, auction)
+    if terms.repeat_s:
+        _repeat(context, auction)
+
+
+def _shut(context: Context, auction: Auction) -> None:
+    """From here on only the settlement is missing; the seed is one that nobody knew while orders came in."""
+    environment = context.environment
+    drawn: tuple[object, ...] = (auction.id, environment.parent_hash)
+    if auction.terms.sealed:
+        book = book_of(context.overlay, auction)
+        drawn = (*drawn, tuple(order.salt for _, order in book.values() if isinstance(order, Offer | Bid)))
+    closed = replace(
+        auction,
+        status=CLOSED,
+        seed=H("wattest/seed", drawn),
+        phase_height=environment.height,
+        phase_at=environment.time_s,
+    )
+    context.overlay.put(auction_key(auction.id), closed)
+    context.overlay.put(auction_waiting_key(auction.id), Counter(auction.id))
+
+
+def _repeat(context: Context, auction: Auction) -> None:
+    """The next session on the same terms, while its operator is accredited."""
+    environment, terms = context.environment, auction.terms
+    closes_at = environment.time_s + terms.repeat_s
+    grant = context.overlay.get(role_key(auction.operator, Role.MARKET_OPERATOR))
+    if closes_at > terms.repeat_until or not isinstance(grant, RoleGrant) or not environment.before(grant.until):
+        return
+    open_auction(
+        context,
+        OpenAuction(
+            auction.operator,
+            auction.title,
+            auction.lot_class,
+            auction.currency,
+            auction.floor,
+            auction.ceiling,
+            closes_at,
+            replace(terms, opens_at=0),
+        ),
+    )

@@ -3,41 +3,54 @@
 from contracts.auction import require_open
 from contracts.context import Context
 from contracts.deposit import format_price
-from contracts.events import BidPlaced
-from contracts.offer import enter_order, require_place
-from state.errors import BadField, PriceOutside
+from contracts.events import BidPlaced, OrderSealed
+from contracts.orders import BID, check_bid, check_words, enter_order, lock, require_place
+from state.errors import BadField
 from state.keyspace import auction_key
-from state.outputs import Bid, Funds
+from state.outputs import Bid, SealedBid
 from state.records import Auction
 from state.transaction import PlaceBid
-from state.units import MAX_PRICE, MAX_QUANTITY
+from state.units import MAX_AMOUNT
 
 
 def check(context: Context, action: PlaceBid) -> None:
     context.require_signature(action.buyer)
     auction = require_open(context, action.auction)
-    if not 0 < action.quantity <= MAX_QUANTITY:
-        raise BadField(field="quantity", why=f"1 to {MAX_QUANTITY}")
-    if not 0 < action.limit <= MAX_PRICE or action.limit < auction.floor:
-        raise PriceOutside(price=action.limit, floor=auction.floor, ceiling=auction.ceiling)
-    context.money(action.inputs, action.buyer, auction.currency, action.quantity * action.limit)
-    require_place(context, auction, action.buyer, "bid")
+    check_words(auction, bool(action.commitment), action.quantity, action.limit, action.wanted)
+    if not action.commitment:
+        check_bid(auction, action.quantity, action.limit, action.wanted)
+    if bool(action.stake) != bool(action.commitment) or action.stake > MAX_AMOUNT:
+        raise BadField(field="stake", why="a sealed bid has one, an open one locks quantity times limit")
+    context.money(action.inputs, action.buyer, auction.currency, needed(action))
+    require_place(context, auction, action.buyer, BID)
 
 
 def apply(context: Context, action: PlaceBid) -> None:
     auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
-    locked = action.quantity * action.limit
-    total = context.money(action.inputs, action.buyer, auction.currency, locked)
-    for point in action.inputs:
-        context.spend(point)
-    funds = Funds(action.buyer, auction.currency, locked)
-    order = context.create(Bid(auction.id, action.buyer, action.quantity, action.limit, funds))
-    context.pay(action.buyer, auction.currency, total - locked)
-    enter_order(context, auction, action.buyer, "bid", order)
-    context.announce(BidPlaced(auction.id, action.buyer, order, action.quantity, action.limit))
+    amount = needed(action)
+    funds, rest = lock(context, action.inputs, action.buyer, auction.currency, amount)
+    assert funds is not None
+    number = auction.orders
+    if action.commitment:
+        point = context.create(SealedBid(auction.id, action.buyer, action.commitment, funds, number))
+        context.announce(OrderSealed(auction.id, number, action.buyer, BID, point, amount))
+    else:
+        bid = Bid(auction.id, action.buyer, action.quantity, action.limit, funds, action.wanted, number=number)
+        point = context.create(bid)
+        context.announce(BidPlaced(auction.id, action.buyer, point, action.quantity, action.limit, action.wanted))
+    context.pay(action.buyer, auction.currency, rest)
+    enter_order(context, auction, action.buyer, BID, point)
+
+
+def needed(action: PlaceBid) -> int:
+    return action.stake or action.quantity * action.limit
 
 
 def describe(action: PlaceBid) -> str:
+    if action.commitment:
+        return f"seal a bid with a stake of {format_price(action.stake)} in auction {action.auction}"
+    wanted = " ".join(node for node in action.wanted if node)
     return (
-        f"bid for {action.quantity} certificates at up to {format_price(action.limit)} each in auction {action.auction}"
+        f"bid for {action.quantity} certificates{f' of {wanted}' if wanted else ''} at up to "
+        f"{format_price(action.limit)} each in auction {action.auction}"
     )

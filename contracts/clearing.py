@@ -1,145 +1,179 @@
-"""Clearing of a call auction with one class, in integers: the lowest equilibrium price, fills, pieces.
+"""Clearing of a sealed double-sided call auction with attribute classes, in integers, so that everybody can check it.
 
-Theory (research/market.md section 5, one class). At price p every bid above p is filled whole and every offer below p
-sold whole; orders exactly at p take part as far as the other side reaches; bought equals sold. Prices for which such
-fills exist are an interval, and its lowest member at or above the floor is the only valid one, so whoever proposes a
-settlement has nothing to choose. Orders tied at p share pro rata; the last single units go by a seeded key that
-nobody could know when bidding.
+**The book.** An offer sells a quantity of one class at a limit or more. A bid buys a quantity at a limit or less and
+accepts any class of its filter S; it does not care which. Every class k has one price p[k]; m(S) is the lowest price in
+S and D(S) the classes of S that have it.
 
-Pure: orders in, result out. A later market replaces the inside by classes and filters and keeps this seam.
+**What is an equilibrium.** Prices p with fills such that
+- C1 a bid takes only classes of D(S): nobody pays more than the cheapest class that suits him;
+- C2 a bid with a limit above m(S) is filled whole, below it not at all, at it (*tied*) anything between;
+- C3 an offer with a limit below p[k] is sold whole, above it not at all, at it anything between;
+- C4 in every class as much is bought as sold;
+- C5 p is the lowest vector with C1-C4 at or above the floor.
+
+**The theorem it rests on.** C1-C4 are the complementary slackness conditions of the linear program "maximise welfare,
+the limits of what is bought less the limits of what is sold", with p as dual variables. Its matrix is that of a
+transport between filters and classes, hence totally unimodular: integer quantities have integer optimal fills, integer
+limits have integer dual prices, and nothing is ever rounded. So
+(a) prices p support some fills if and only if those fills maximise welfare;
+(b) the prices that support an optimum form a lattice under class-wise minimum, with one lowest member, and every
+    optimal allocation goes with all of them (Shapley and Shubik 1971; Demange, Gale and Sotomayor 1986);
+(c) therefore the lowest prices follow from *any* optimal allocation (`lowest_prices`), by slackness and propagation.
+Whoever proposes a settlement has nothing to choose: `check` accepts exactly one price vector of a book.
+
+**From prices to fills.** Given p, untied orders are decided by C2 and C3. Tied ones share what is left: max-min fair on
+each side (`contracts/sharing.py`), single units by a seeded key. That the shares of both sides can hold together is the
+exchange theorem of Mendelsohn and Dulmage for matchings; one maximum flow between the two totals shows how. Which of
+its equal-priced classes an indifferent buyer gets depends on the order of that flow (`contracts/flow.py`), which is
+therefore part of the rule. Pieces: `contracts/pieces.py`. Finding p, outside of consensus: `contracts/solving.py`.
+
+Pure: orders in, result out.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from state.crypto import H
+from contracts.book import Book, Ladder
+from contracts.flow import Flow, maximum_flow
+from contracts.sharing import Order as Order
+from contracts.sharing import Source, TieKey, fair
 
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A bid or an offer as the clearing sees it. `number` is its place in the auction, unique."""
-
-    number: int
-    quantity: int
-    limit: int  # millionths per certificate
+MAX_CLASSES = 128  # leaves of an auction's trees
+MAX_FILTERS = 512  # product of their nodes: bounds the distinct filters before any order exists
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
-    number: int
-    quantity: int
+class Tied(NamedTuple):
+    """The orders of one filter or class around its price: [low, high) are tied."""
+
+    ladder: Ladder
+    low: int
+    high: int
+
+    @property
+    def orders(self) -> list[Order]:
+        return self.ladder.orders[self.low : self.high]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """`quantity` certificates of offer `offer`, beginning `skip` certificates into its lot, go to bid `bid`."""
+class Group(NamedTuple):
+    """Bids whose cheapest classes are the same ones."""
 
-    offer: int
-    bid: int
-    skip: int
-    quantity: int
+    classes: int  # D(S)
+    price: int  # m(S)
+    filters: list[tuple[int, Tied]]  # S
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    price: int
-    volume: int
-    bids: tuple[Fill, ...]  # filled bids by number
-    offers: tuple[Fill, ...]
-    pieces: tuple[Piece, ...]
+class Allocation(NamedTuple):
+    """Canonical fills at given prices: tied orders by number, untied ones by their ladder; `flow` is group to class."""
+
+    groups: list[Group]
+    asks: list[Tied]
+    tied_bids: dict[int, int]
+    tied_offers: dict[int, int]
+    sold: list[int]  # of each class
+    flow: Flow
+
+    def bids(self) -> dict[int, int]:
+        """Filled quantity by number."""
+        filled = dict(self.tied_bids)
+        for group in self.groups:
+            for _, tied in group.filters:
+                filled.update([order[:2] for order in tied.ladder.orders[tied.high :]])
+        return filled
+
+    def offers(self) -> dict[int, int]:
+        filled = dict(self.tied_offers)
+        for tied in self.asks:
+            filled.update([order[:2] for order in tied.ladder.orders[: tied.low]])
+        return filled
 
 
-def clear(bids: list[Order], offers: list[Order], floor: int, ceiling: int, seed: bytes) -> Result:
-    """The one valid result. Bids below the floor and offers above the ceiling take no part (limits are clamped)."""
-    buying = [Order(o.number, o.quantity, min(o.limit, ceiling)) for o in bids if o.limit >= floor]
-    selling = [Order(o.number, o.quantity, max(o.limit, floor)) for o in offers if o.limit <= ceiling]
-    price = lowest_price(buying, selling, floor)
-    must_buy, tied_buy = _split(buying, price, above=True)
-    must_sell, tied_sell = _split(selling, price, above=False)
-    volume = min(
-        sum(o.quantity for o in must_buy) + sum(o.quantity for o in tied_buy),
-        sum(o.quantity for o in must_sell) + sum(o.quantity for o in tied_sell),
-    )
-    bought = _fills(must_buy, tied_buy, volume, seed)
-    sold = _fills(must_sell, tied_sell, volume, seed)
-    return Result(price, volume, bought, sold, _pieces(bought, sold, seed))
+def check(book: Book, prices: Sequence[int], key: TieKey) -> Allocation | None:
+    """The consensus rule: the fills at `prices` where these are the lowest equilibrium, else None."""
+    if len(prices) != len(book.classes) or not all(book.floor <= price <= book.ceiling for price in prices):
+        return None
+    allocation = allocate(book, prices, key)
+    if allocation is None or lowest_prices(book, prices, allocation) != list(prices):
+        return None
+    return allocation
 
 
-def lowest_price(bids: list[Order], offers: list[Order], floor: int) -> int:
-    """The lowest price >= floor at which what must be bought does not exceed what may be sold.
-
-    Both sums change only at a limit, so the limits (and the floor) are the only candidates: one walk upward.
-    """
-    demand = sorted(bids, key=lambda o: o.limit)
-    supply = sorted(offers, key=lambda o: o.limit)
-    must_buy, may_sell = sum(o.quantity for o in bids), 0
-    bought = sold = 0
-    for price in sorted({floor, *(o.limit for o in bids if o.limit > floor), *(o.limit for o in offers)}):
-        while bought < len(demand) and demand[bought].limit <= price:
-            must_buy -= demand[bought].quantity
-            bought += 1
-        while sold < len(supply) and supply[sold].limit <= price:
-            may_sell += supply[sold].quantity
-            sold += 1
-        if must_buy <= may_sell:
-            return price
-    raise AssertionError("at the dearest bid nothing must be bought, so the walk always returns")
+def allocate(book: Book, prices: Sequence[int], key: TieKey) -> Allocation | None:
+    """The canonical fills at `prices`; None where no fills have C1-C4."""
+    groups = grouped(book, prices)
+    asks = [Tied(ladder, *ladder.tied(price)) for ladder, price in zip(book.asks, prices, strict=True)]
+    buying = [Source(group.classes, *_demand(group)) for group in groups]
+    users = [sum(1 << place for place, group in enumerate(groups) if group.classes >> k & 1) for k in range(len(asks))]
+    selling = [Source(users[k], tied.ladder.quantity[tied.low], tied.orders) for k, tied in enumerate(asks)]
+    bought = fair(buying, [_room(source) for source in selling], key)
+    sold = fair(selling, [_room(source) for source in buying], key)
+    if bought is None or sold is None or sum(bought.totals) != sum(sold.totals):
+        return None
+    flow, fits = maximum_flow([group.classes for group in groups], bought.totals, sold.totals)
+    if not fits:
+        return None
+    return Allocation(groups, asks, bought.tied, sold.tied, sold.totals, flow)
 
 
-def result_root(result: Result) -> bytes:
-    """Hash over everything that follows from the price: what `settle` carries and every validator recomputes."""
-    return H(
-        "wattest/result",
-        (
-            result.price,
-            tuple((fill.number, fill.quantity) for fill in result.bids),
-            tuple((fill.number, fill.quantity) for fill in result.offers),
-            tuple((piece.offer, piece.bid, piece.skip, piece.quantity) for piece in result.pieces),
-        ),
-    )
+def grouped(book: Book, prices: Sequence[int]) -> list[Group]:
+    """Filters by their cheapest classes, in rising order of the classes' mask."""
+    found: dict[int, Group] = {}
+    for mask, ladder in book.filters.items():
+        classes = book.members[mask]
+        price = min([prices[k] for k in classes])
+        cheapest = sum([1 << k for k in classes if prices[k] == price])
+        group = found.get(cheapest)
+        if group is None:
+            group = found[cheapest] = Group(cheapest, price, [])
+        group.filters.append((mask, Tied(ladder, *ladder.tied(price))))
+    return [found[cheapest] for cheapest in sorted(found)]
 
 
-def _split(orders: list[Order], price: int, above: bool) -> tuple[list[Order], list[Order]]:
-    """(orders that trade whole at `price`, orders tied at it)."""
-    whole = [o for o in orders if (o.limit > price if above else o.limit < price)]
-    tied = [o for o in orders if o.limit == price]
-    return whole, tied
+def lowest_prices(book: Book, prices: Sequence[int], allocation: Allocation) -> list[int]:
+    """The lowest vector that goes with these optimal fills: what they force by themselves, then along every filter."""
+    lowest = [_forced_by_offers(book, allocation, k, price) for k, price in enumerate(prices)]
+    buyers: list[tuple[tuple[int, ...], list[int]]] = []  # (classes accepted, classes bought in)
+    for group, sent in zip(allocation.groups, allocation.flow.sent, strict=True):
+        for mask, tied in group.filters:
+            classes = book.members[mask]
+            shares = [(allocation.tied_bids.get(order.number, 0), order.quantity) for order in tied.orders]
+            unfilled = group.price if any(share < wanted for share, wanted in shares) else _next_below(tied)
+            for k in classes:
+                lowest[k] = max(lowest[k], unfilled)
+            if tied.high < len(tied.ladder.orders) or any(share for share, _ in shares):
+                buyers.append((classes, list(sent)))
+    _propagate(lowest, buyers)
+    return lowest
 
 
-def _fills(must: list[Order], tied: list[Order], volume: int, seed: bytes) -> tuple[Fill, ...]:
-    """Whole orders whole; the rest of the volume over the tied ones pro rata, single units in tie-key order."""
-    filled = {o.number: o.quantity for o in must}
-    rest = volume - sum(filled.values())
-    available = sum(o.quantity for o in tied)
-    assert 0 <= rest <= available, "the price is not an equilibrium"
-    shares = {o.number: o.quantity * rest // available for o in tied} if available else {}
-    left = rest - sum(shares.values())
-    for order in sorted(tied, key=lambda o: tie_key(seed, o.number)):
-        if left == 0:
-            break
-        if shares[order.number] < order.quantity:
-            shares[order.number] += 1
-            left -= 1
-    filled.update(shares)
-    return tuple(Fill(number, quantity) for number, quantity in sorted(filled.items()) if quantity)
+def _propagate(lowest: list[int], buyers: list[tuple[tuple[int, ...], list[int]]]) -> None:
+    """A class that a buyer leaves aside is not cheaper than the one he buys in."""
+    moved = True
+    while moved:
+        moved = False
+        for classes, bought in buyers:
+            price = max([lowest[k] for k in bought])
+            for k in classes:
+                if lowest[k] < price:
+                    lowest[k], moved = price, True
 
 
-def tie_key(seed: bytes, number: int) -> bytes:
-    return H("wattest/tie", (seed, number))
+def _forced_by_offers(book: Book, allocation: Allocation, k: int, price: int) -> int:
+    """The dearest offer of the class that sells anything."""
+    tied = allocation.asks[k]
+    if allocation.sold[k] > tied.ladder.quantity[tied.low]:
+        return price
+    return tied.ladder.limits[tied.low - 1] if tied.low else book.floor
 
 
-def _pieces(bought: tuple[Fill, ...], sold: tuple[Fill, ...], seed: bytes) -> tuple[Piece, ...]:
-    """Buyers in tie-key order meet lots in tie-key order; a lot is handed out from its first number on."""
-    buyers = sorted(bought, key=lambda fill: tie_key(seed, fill.number))
-    sellers = sorted(sold, key=lambda fill: tie_key(seed, fill.number))
-    pieces: list[Piece] = []
-    lot, skip = 0, 0
-    for buyer in buyers:
-        wanted = buyer.quantity
-        while wanted:
-            taken = min(wanted, sellers[lot].quantity - skip)
-            pieces.append(Piece(sellers[lot].number, buyer.number, skip, taken))
-            wanted -= taken
-            skip += taken
-            if skip == sellers[lot].quantity:
-                lot, skip = lot + 1, 0
-    return tuple(pieces)
+def _next_below(tied: Tied) -> int:
+    """The dearest bid that gets nothing because its limit is below the price; 0 where there is none."""
+    return tied.ladder.limits[tied.low - 1] if tied.low else 0
+
+
+def _demand(group: Group) -> tuple[int, list[Order]]:
+    must = sum(tied.ladder.quantity[-1] - tied.ladder.quantity[tied.high] for _, tied in group.filters)
+    return must, [order for _, tied in group.filters for order in tied.orders]
+
+
+def _room(source: Source) -> int:
+    return source.must + sum(order.quantity for order in source.tied)

@@ -5,6 +5,24 @@ An event is stored under its height with the transaction and action it came from
 
 from typing import Any
 
+from contracts.dealt import AuctionClosed as AuctionClosed
+from contracts.dealt import AuctionOpened as AuctionOpened
+from contracts.dealt import BidPlaced as BidPlaced
+from contracts.dealt import Bought as Bought
+from contracts.dealt import Cancelled as Cancelled
+from contracts.dealt import ClassSettled as ClassSettled
+from contracts.dealt import Delivered as Delivered
+from contracts.dealt import Listed as Listed
+from contracts.dealt import Offered as Offered
+from contracts.dealt import OpeningBegan as OpeningBegan
+from contracts.dealt import OrderOpened as OrderOpened
+from contracts.dealt import OrderSealed as OrderSealed
+from contracts.dealt import OrderSettled as OrderSettled
+from contracts.dealt import Replaced as Replaced
+from contracts.dealt import Settled as Settled
+from contracts.dealt import StandingBidEnded as StandingBidEnded
+from contracts.dealt import StandingBidPlaced as StandingBidPlaced
+from contracts.dealt import Voided as Voided
 from state.codec import Wire
 from state.units import U8, U16, U32, U64, Code, Hash, Name, Note, Outpoint
 
@@ -310,67 +328,6 @@ class StandingEnded(Wire, frozen=True, tag="standing_ended"):
     why: Code
 
 
-class AuctionOpened(Wire, frozen=True, tag="auction_opened"):
-    auction: U32
-    operator: U32
-    title: Name
-    scheme: U32
-    technology: Code
-    currency: Code
-    closes_at: U64
-
-
-class Offered(Wire, frozen=True, tag="offered"):
-    auction: U32
-    seller: U32
-    outpoint: Outpoint
-    device: U32
-    start: U64
-    end: U64
-    limit: U64
-
-
-class BidPlaced(Wire, frozen=True, tag="bid_placed"):
-    auction: U32
-    buyer: U32
-    outpoint: Outpoint
-    quantity: U64
-    limit: U64
-
-
-class Cancelled(Wire, frozen=True, tag="cancelled"):
-    auction: U32
-    holder: U32
-    outpoint: Outpoint
-
-
-class AuctionClosed(Wire, frozen=True, tag="auction_closed"):
-    auction: U32
-    orders: U32
-
-
-class Settled(Wire, frozen=True, tag="settled"):
-    auction: U32
-    price: U64
-    quantity: U64
-    technology: Code
-    currency: Code
-    buyers: U32
-    sellers: U32
-
-
-class Delivered(Wire, frozen=True, tag="delivered"):
-    auction: U32
-    seller: U32
-    buyer: U32
-    device: U32
-    issuance: U64
-    start: U64
-    end: U64
-    currency: Code
-    amount: U64
-
-
 class Expired(Wire, frozen=True, tag="expired"):
     holder: U32
     device: U32
@@ -419,7 +376,18 @@ Event = (
     | BidPlaced
     | Cancelled
     | AuctionClosed
+    | OrderSealed
+    | OpeningBegan
+    | OrderOpened
+    | Replaced
     | Settled
+    | ClassSettled
+    | OrderSettled
+    | Voided
+    | Listed
+    | Bought
+    | StandingBidPlaced
+    | StandingBidEnded
     | Delivered
     | Expired
 )
@@ -468,6 +436,12 @@ U64_FIELDS = frozenset(
         "quantity",
         "price",
         "closes_at",
+        "opens_at",
+        "unmatched",
+        "filled",
+        "fee",
+        "fees",
+        "forfeited",
         "due_at",
         "answer_until",
         "before_wh",

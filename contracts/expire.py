@@ -7,7 +7,7 @@ bounded, so a flood of expiries costs later blocks, never one.
 from collections import defaultdict
 from itertools import islice
 
-from contracts.auction import close
+from contracts.auction import advance
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.events import Expired
 from contracts.keys import next_due_ms, recover_due
@@ -20,10 +20,11 @@ from state.keyspace import (
     auction_waiting_key,
     delivery_key,
     expiry_key,
+    listing_key,
     output_key,
     space_end,
 )
-from state.outputs import Bundle, Delivery, Offer, Pending, retire_until
+from state.outputs import Bundle, Delivery, Listing, Offer, Pending, SealedOffer, retire_until
 from state.overlay import Overlay, Snapshot
 from state.records import Auction, Counter, Pointer
 from state.units import PAGE_PIECES, SWEEP_LIMIT, Outpoint
@@ -37,9 +38,10 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     context = Context(overlay, environment, txid, ())
     context.enter(0, "expire")
     _expire(context)
-    _close_auctions(context)
     recover_due(context)
     forfeit_due(context)
+    context.enter(0, "close")
+    _close_auctions(context)
     context.enter(0, "deliver")
     _deliver_page(context)
     context.finish(limited=False)
@@ -81,8 +83,15 @@ def _expire(context: Context) -> None:
         match dead:
             case Bundle():
                 lot = dead
-            case Offer() | Pending():
+            case Pending():
                 lot = dead.lot
+            case Listing():
+                lot = dead.lot
+                context.overlay.delete(listing_key(point))
+            case Offer() | SealedOffer():
+                lot = dead.lot
+                if dead.bond is not None:
+                    context.create(dead.bond)
             case Delivery():
                 lot = dead.lot
                 context.pay(dead.buyer, dead.payment.currency, dead.payment.amount)
@@ -97,10 +106,8 @@ def _close_auctions(context: Context) -> None:
     for key, number in list(context.overlay.scan(low, high)):
         assert isinstance(number, Counter)
         auction = context.record(auction_key(number.value), Auction, "auction", number.value)
-        if environment.height < auction.opened_height + 2 * len(environment.validators):
-            continue  # fewer than 2n blocks: a single leader could have shut others out
-        context.overlay.delete(key)
-        close(context, auction)
+        if advance(context, auction):
+            context.overlay.delete(key)
 
 
 def _deliver_page(context: Context) -> None:
@@ -118,7 +125,10 @@ def _deliver_page(context: Context) -> None:
         piece = context.spend(pointer.outpoint)
         assert isinstance(piece, Delivery)
         swap(context, piece.auction, piece.lot, piece.buyer, piece.payment)
-        income[piece.lot.holder, piece.payment.currency] += piece.payment.amount
+        income[piece.lot.holder, piece.payment.currency] += piece.payment.amount - piece.fee
+        if piece.fee:
+            operator = context.record(auction_key(piece.auction), Auction, "auction", piece.auction).operator
+            income[operator, piece.payment.currency] += piece.fee
     for (seller, currency), amount in sorted(income.items()):
         context.pay(seller, currency, amount)
 

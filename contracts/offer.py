@@ -1,18 +1,16 @@
-"""offer: lock certificates in an auction, for sale at a limit or better."""
+"""offer: lock certificates in an auction, for sale at a limit or better. Sealed: with a bond, and the limit unread."""
 
-from msgspec.structs import replace
-
-from contracts.auction import MAX_ORDERS, PLACES, require_class, require_open
+from contracts.auction import require_class, require_open
 from contracts.context import Context
 from contracts.deposit import format_price
-from contracts.events import Offered
+from contracts.events import Offered, OrderSealed
+from contracts.orders import OFFER, check_offer, check_words, enter_order, lock, locked, require_place
 from contracts.transfer import moved_bundle, require_inside, require_tradable
-from state.errors import CertificateExpired, LimitReached, OwnOrder, PriceOutside
-from state.keyspace import auction_key, auction_member_key, auction_order_key, device_key
-from state.outputs import Bundle, Offer
-from state.records import Auction, AuctionMember, Device, Pointer
+from state.errors import CertificateExpired
+from state.keyspace import auction_key, device_key
+from state.outputs import Bundle, Offer, SealedOffer
+from state.records import Auction, Device
 from state.transaction import PlaceOffer
-from state.units import Outpoint
 
 
 def check(context: Context, action: PlaceOffer) -> None:
@@ -21,14 +19,15 @@ def check(context: Context, action: PlaceOffer) -> None:
     bundle = context.bundle(action.outpoint, action.seller)
     require_inside(bundle, action.start, action.end)
     require_tradable(context, bundle, action.outpoint)
-    if bundle.trade_until <= auction.closes_at:
-        raise CertificateExpired(
-            outpoint=action.outpoint, what="traded", until=bundle.trade_until, now=auction.closes_at
-        )
-    require_class(context, auction, bundle, context.record(device_key(bundle.device), Device, "device", bundle.device))
-    if action.limit > auction.ceiling:
-        raise PriceOutside(price=action.limit, floor=auction.floor, ceiling=auction.ceiling)
-    require_place(context, auction, action.seller, "offer")
+    until = auction.closes_at + auction.terms.opening_s
+    if bundle.trade_until <= until:
+        raise CertificateExpired(outpoint=action.outpoint, what="traded", until=bundle.trade_until, now=until)
+    require_class(context, auction, bundle, _device(context, bundle))
+    check_words(auction, bool(action.commitment), action.quantity, action.limit, ())
+    size = action.end - action.start + 1
+    check_offer(auction, size, action.quantity, action.limit)
+    locked(context, action.inputs, action.seller, auction.currency, auction.terms.bond * size)
+    require_place(context, auction, action.seller, OFFER)
 
 
 def apply(context: Context, action: PlaceOffer) -> None:
@@ -40,38 +39,33 @@ def apply(context: Context, action: PlaceOffer) -> None:
     if action.end < bundle.end:
         context.create(moved_bundle(bundle, bundle.holder, action.end + 1, bundle.end))
     lot = moved_bundle(bundle, bundle.holder, action.start, action.end)
-    point = context.create(Offer(auction.id, lot, action.limit))
-    enter_order(context, auction, action.seller, "offer", point)
-    context.announce(Offered(auction.id, action.seller, point, lot.device, action.start, action.end, action.limit))
+    place = require_class(context, auction, lot, _device(context, lot))
+    size = action.end - action.start + 1
+    bond, rest = lock(context, action.inputs, action.seller, auction.currency, auction.terms.bond * size)
+    if action.commitment:
+        sealed = SealedOffer(auction.id, lot, place, action.commitment, bond, auction.orders)
+        point = context.create(sealed)
+        stake = bond.amount if bond is not None else 0
+        context.announce(OrderSealed(auction.id, auction.orders, action.seller, OFFER, point, stake))
+    else:
+        offered = action.quantity or size
+        point = context.create(Offer(auction.id, lot, action.limit, offered, place, number=auction.orders))
+        last = action.start + offered - 1
+        context.announce(Offered(auction.id, action.seller, point, lot.device, action.start, last, action.limit))
+    context.pay(action.seller, auction.currency, rest)
+    enter_order(context, auction, action.seller, OFFER, point)
 
 
 def describe(action: PlaceOffer) -> str:
     count = action.end - action.start + 1
+    if action.commitment:
+        return f"seal an offer of up to {count} certificates ({action.start}..{action.end}) in auction {action.auction}"
     at = format_price(action.limit)
-    return f"offer {count} certificates ({action.start}..{action.end}) at {at} or more each in auction {action.auction}"
+    return (
+        f"offer {action.quantity or count} certificates ({action.start}..{action.end}) at {at} or more each "
+        f"in auction {action.auction}"
+    )
 
 
-# --- what both sides share
-
-
-def require_place(context: Context, auction: Auction, participant: int, side: str) -> None:
-    """The auction and the participant have room for one more order, and it is on the participant's side."""
-    if auction.orders >= MAX_ORDERS:
-        raise LimitReached(limit=MAX_ORDERS, what=f"orders of auction {auction.id}")
-    member = context.overlay.get(auction_member_key(auction.id, participant))
-    if isinstance(member, AuctionMember):
-        if member.side != side:
-            raise OwnOrder(participant=participant, side=member.side, auction=auction.id)
-        allowed = next(each for below, each in PLACES if auction.orders < below)
-        if member.orders >= allowed:
-            raise LimitReached(limit=allowed, what=f"orders of participant {participant} in auction {auction.id} now")
-
-
-def enter_order(context: Context, auction: Auction, participant: int, side: str, point: Outpoint) -> None:
-    """Give the order its number in the auction."""
-    context.overlay.put(auction_key(auction.id), replace(auction, orders=auction.orders + 1))
-    context.overlay.put(auction_order_key(auction.id, auction.orders), Pointer(point))
-    key = auction_member_key(auction.id, participant)
-    member = context.overlay.get(key)
-    count = member.orders if isinstance(member, AuctionMember) else 0
-    context.overlay.put(key, AuctionMember(count + 1, side))
+def _device(context: Context, bundle: Bundle) -> Device:
+    return context.record(device_key(bundle.device), Device, "device", bundle.device)

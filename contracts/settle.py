@@ -1,19 +1,35 @@
-"""settle: a closed auction becomes deliveries, at the one price that every validator computes itself.
+"""settle: a closed auction becomes deliveries, at the prices that every validator checks itself.
 
-The action carries the price and the root of the result; fills, pieces and payments follow by `clearing`. Money and
-certificates of the first pieces move in this block; beyond a page each piece becomes a Delivery, swapped by the sweep
-of the following blocks. What found no match goes back. No signers: any node may send it.
+The action carries one price for each class with lots and the root of the result; fills, pieces and payments follow by
+`contracts/clearing.py`. Money and certificates of the first pieces move in this block; beyond a page each piece becomes
+a Delivery, swapped by the sweep of the following blocks. What found no match goes back; of a sealed order that nobody
+opened half of the stake does not. No signers: any node may send it.
+
+void: the way out of an auction for which no valid settlement came. Everything goes back, without a penalty.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from contracts.auction import CLOSED, SETTLED, released
-from contracts.clearing import Order, Piece, Result, clear, result_root
+from contracts.attributes import filter_words, label_of
+from contracts.auction import CLOSED, SETTLED, VOID, Book, book_of, release
 from contracts.context import Context
 from contracts.deposit import format_price
-from contracts.events import Delivered, Settled
+from contracts.events import ClassSettled, Delivered, OrderSettled, Settled, Voided
+from contracts.pieces import Piece, Result, result_root, settled
+from contracts.screening import (
+    Outcome,
+    Screened,
+    clearing_book,
+    outcomes,
+    quantity_of,
+    screen,
+    traders,
+)
+from contracts.solving import solve
+from contracts.standing_bids import returned
 from contracts.transfer import moved_bundle
 from state.errors import AuctionPhase, CertificateExpired, PriceWrong
 from state.keyspace import (
@@ -22,101 +38,118 @@ from state.keyspace import (
     auction_order_key,
     auction_waiting_key,
     delivery_key,
-    output_key,
     price_key,
     scheme_key,
     space_end,
 )
-from state.outputs import Bid, Bundle, Delivery, Funds, Offer, holder_of, quantity, retire_until
+from state.outputs import (
+    Bid,
+    Bundle,
+    Delivery,
+    Funds,
+    Offer,
+    OrderOutput,
+    SealedBid,
+    SealedOffer,
+    holder_of,
+    retire_until,
+)
 from state.overlay import Snapshot
-from state.records import Auction, Counter, Pointer, Scheme
-from state.transaction import Settle
-from state.units import PAGE_PIECES, Outpoint
+from state.records import Auction, ClassResult, Counter, Pointer, Scheme
+from state.transaction import Settle, VoidAuction
+from state.units import PAGE_PIECES
 
-Book = dict[int, tuple[Outpoint, Offer | Bid]]
+THIN = 3  # fewer participants than this in a class are marked: a price that two can agree on is no market's
+BASIS_POINTS = 10_000
+VOID_AFTER_S = 600  # beside 3n blocks, which take seconds where much else is going on
 
 
 def check(context: Context, action: Settle) -> None:
     auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
     if auction.status != CLOSED:
         raise AuctionPhase(auction=auction.id, phase=auction.status, needed="a closed auction")
-    if len(action.prices) != 1:
-        raise PriceWrong(auction=auction.id, why=f"{len(action.prices)} prices for one class")
-    book = book_of(context.overlay, auction)
-    _check_alive(context, book)
-    result = cleared(auction, book)
-    if action.prices[0] != result.price:
-        raise PriceWrong(auction=auction.id, why=f"price {action.prices[0]}, not {result.price}")
-    if action.result_root != result_root(result):
-        raise PriceWrong(auction=auction.id, why="the fills, pieces or payments differ")
+    _check_alive(context, book_of(context.overlay, auction))
 
 
 def apply(context: Context, action: Settle) -> None:
+    """Refuses too: the result is what the prices are checked by, and it is worked out once."""
     auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
     book = book_of(context.overlay, auction)
-    result = cleared(auction, book)
+    screened = screen(auction, book)
+    result = _checked(auction, screened, action)
+    told = outcomes(screened, book, result)
     for point, _ in book.values():
         context.spend(point)
-    _deliver(context, auction, book, result)
-    _return_rest(context, book, result)
+    fees = _deliver(context, auction, book, result)
+    forfeited = _return_rest(context, book, told)
+    context.pay(auction.operator, auction.currency, fees + forfeited)
     _forget_orders(context, auction)
-    context.overlay.put(
-        auction_key(auction.id),
-        replace(
-            auction,
-            status=SETTLED,
-            price=result.price if result.volume else 0,  # a class without trade has no price
-            quantity=result.volume,
-            result_root=action.result_root,
-        ),
+    done = replace(
+        auction,
+        status=SETTLED,
+        price=result.mean_price,
+        quantity=result.volume,
+        result_root=action.result_root,
+        settled_height=context.environment.height,
+        forfeited=forfeited,
+        results=tuple(_class_results(auction, book, screened, result)),
     )
-    _remember_price(context, auction, result.price if result.volume else 0)
-    context.announce(
-        Settled(
-            auction.id,
-            result.price if result.volume else 0,
-            result.volume,
-            auction.lot_class.technology,
-            auction.currency,
-            len({holder_of(book[fill.number][1]) for fill in result.bids}),
-            len({holder_of(book[fill.number][1]) for fill in result.offers}),
-        )
-    )
-
-
-def _remember_price(context: Context, auction: Auction, price: int) -> None:
-    """What a certificate of the scheme last cost: a forfeited deposit is measured by it."""
-    scheme = context.overlay.get(scheme_key(auction.lot_class.scheme))
-    if price and isinstance(scheme, Scheme) and scheme.currency == auction.currency:
-        context.overlay.put(price_key(scheme.id), Counter(price))
+    context.overlay.put(auction_key(auction.id), done)
+    _remember_price(context, done)
+    _announce(context, done, book, result, told, fees)
 
 
 def describe(action: Settle) -> str:
-    return f"settle auction {action.auction} at {format_price(action.prices[0])} each"
+    at = ", ".join(format_price(price) for price in action.prices) or "no price"
+    return f"settle auction {action.auction} at {at} each"
+
+
+def check_void(context: Context, action: VoidAuction) -> None:
+    auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
+    if auction.status != CLOSED or not void_due(context, auction):
+        raise AuctionPhase(
+            auction=auction.id, phase=auction.status, needed="one that waited in vain for its settlement"
+        )
+
+
+def apply_void(context: Context, action: VoidAuction) -> None:
+    auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
+    book = book_of(context.overlay, auction)
+    for point, order in book.values():
+        context.spend(point)
+        release(context, order)
+    _forget_orders(context, auction)
+    context.overlay.put(auction_key(auction.id), replace(auction, status=VOID))
+    context.announce(Voided(auction.id, len(book)))
+
+
+def describe_void(action: VoidAuction) -> str:
+    return f"void auction {action.auction}: no settlement came, everything goes back"
+
+
+def void_due(context: Context, auction: Auction) -> bool:
+    environment = context.environment
+    patient = environment.height >= auction.phase_height + 3 * len(environment.validators)
+    return patient and environment.time_s >= auction.phase_at + VOID_AFTER_S
 
 
 def build_settle(state: Snapshot, auction: Auction) -> Settle:
     """The only valid settlement of a closed auction: what any node may send."""
-    result = cleared(auction, book_of(state, auction))
-    return Settle(auction.id, (result.price,), result_root(result))
+    book = clearing_book(auction, screen(auction, book_of(state, auction)))
+    prices = solve(book)
+    result = settled(book, prices, auction.seed)
+    assert result is not None, "what is solved is what is checked"
+    return Settle(auction.id, result.prices, result_root(result))
 
 
-def book_of(state: Snapshot, auction: Auction) -> Book:
-    """The live orders by number; cancelled ones are gone."""
-    book: Book = {}
-    for number in range(auction.orders):
-        pointer = state.get(auction_order_key(auction.id, number))
-        assert isinstance(pointer, Pointer)
-        order = state.get(output_key(pointer.outpoint))
-        if isinstance(order, Offer | Bid):
-            book[number] = (pointer.outpoint, order)
-    return book
-
-
-def cleared(auction: Auction, book: Book) -> Result:
-    bids = [Order(n, order.quantity, order.limit) for n, (_, order) in book.items() if isinstance(order, Bid)]
-    offers = [Order(n, quantity(order.lot), order.limit) for n, (_, order) in book.items() if isinstance(order, Offer)]
-    return clear(bids, offers, auction.floor, auction.ceiling, auction.seed)
+def _checked(auction: Auction, screened: Screened, action: Settle) -> Result:
+    """The result, if the prices are the lowest equilibrium and the root is that of all that follows from them."""
+    result = settled(clearing_book(auction, screened), action.prices, auction.seed)
+    if result is None:
+        raise PriceWrong(auction=auction.id, why="these are not the lowest prices at which bought equals sold")
+    if action.result_root != result_root(result):
+        raise PriceWrong(auction=auction.id, why="the fills, pieces or payments differ")
+    return result
 
 
 def _check_alive(context: Context, book: Book) -> None:
@@ -126,6 +159,83 @@ def _check_alive(context: Context, book: Book) -> None:
         until = retire_until(order)
         if not environment.before(until):
             raise CertificateExpired(outpoint=point, what="delivered", until=until, now=environment.time_s)
+
+
+def _class_results(auction: Auction, book: Book, screened: Screened, result: Result) -> Iterator[ClassResult]:
+    people = traders(book, result)
+    offered: dict[int, int] = defaultdict(int)
+    for order in screened.offers:
+        offered[order.classes.bit_length() - 1] += order.quantity
+    for k, price, volume in zip(result.classes, result.prices, result.volumes, strict=True):
+        count = len(people[k])
+        yield ClassResult(
+            k,
+            label_of(auction.terms, k),
+            price if volume else 0,  # a class without trade has no price
+            volume,
+            offered[k] - volume,
+            count,
+            count < THIN,
+        )
+
+
+def _announce(
+    context: Context, auction: Auction, book: Book, result: Result, told: dict[int, Outcome], fees: int
+) -> None:
+    context.announce(
+        Settled(
+            auction.id,
+            auction.price,
+            auction.quantity,
+            auction.lot_class.technology,
+            auction.currency,
+            len({holder_of(book[fill.number][1]) for fill in result.bids}),
+            len({holder_of(book[fill.number][1]) for fill in result.offers}),
+            fees,
+            auction.forfeited,
+        )
+    )
+    for row in auction.results:
+        context.announce(
+            ClassSettled(auction.id, row.label, row.price, row.volume, row.unmatched, row.participants, row.thin)
+        )
+    paid = fees_of(auction, result)
+    for number, (_, order) in book.items():
+        context.announce(_receipt(auction, number, order, told[number], paid.get(number, 0)))
+
+
+def _receipt(auction: Auction, number: int, order: OrderOutput, outcome: Outcome, fee: int) -> OrderSettled:
+    buying = isinstance(order, Bid | SealedBid)
+    match order:
+        case Bid():
+            words = filter_words(auction.terms, order.wanted)
+        case Offer() | SealedOffer():
+            words = label_of(auction.terms, order.place)
+        case _:
+            words = ""
+    quantity, limit = quantity_of(order)
+    return OrderSettled(
+        auction.id,
+        number,
+        holder_of(order),
+        "bid" if buying else "offer",
+        words,
+        quantity,
+        limit,
+        outcome.filled,
+        outcome.price,
+        outcome.amount,
+        fee,
+        _penalty(order),
+        outcome.why,
+    )
+
+
+def _remember_price(context: Context, auction: Auction) -> None:
+    """What a certificate of the scheme last cost: a forfeited deposit is measured by it."""
+    scheme = context.overlay.get(scheme_key(auction.lot_class.scheme))
+    if auction.price and isinstance(scheme, Scheme) and scheme.currency == auction.currency:
+        context.overlay.put(price_key(scheme.id), Counter(auction.price))
 
 
 def _forget_orders(context: Context, auction: Auction) -> None:
@@ -160,20 +270,35 @@ def swap(context: Context, auction: int, lot: Bundle, buyer: int, payment: Funds
     )
 
 
-def _deliver(context: Context, auction: Auction, book: Book, result: Result) -> None:
-    """Pieces of the first page at once, the others as Deliveries in piece order."""
+def fee_of(auction: Auction, piece: Piece) -> int:
+    return piece.amount * auction.terms.fee // BASIS_POINTS
+
+
+def fees_of(auction: Auction, result: Result) -> dict[int, int]:
+    """What each offer pays, by number."""
+    found: dict[int, int] = defaultdict(int)
+    for piece in result.pieces:
+        found[piece.offer] += fee_of(auction, piece)
+    return found
+
+
+def _deliver(context: Context, auction: Auction, book: Book, result: Result) -> int:
+    """Pieces of the first page at once, the others as Deliveries in piece order; the fees of the first page."""
     income: dict[int, int] = defaultdict(int)
+    fees = 0
     for place, piece in enumerate(result.pieces):
         lot, buyer = _parts(book, piece)
-        payment = Funds(buyer, auction.currency, piece.quantity * result.price)
+        payment, fee = Funds(buyer, auction.currency, piece.amount), fee_of(auction, piece)
         if place < PAGE_PIECES:
             swap(context, auction.id, lot, buyer, payment)
-            income[lot.holder] += payment.amount
+            income[lot.holder] += payment.amount - fee
+            fees += fee
         else:
-            point = context.create(Delivery(auction.id, lot, buyer, payment))
+            point = context.create(Delivery(auction.id, lot, buyer, payment, fee))
             context.overlay.put(delivery_key(context.next_number("delivery")), Pointer(point))
     for seller, amount in sorted(income.items()):
         context.pay(seller, auction.currency, amount)
+    return fees
 
 
 def _parts(book: Book, piece: Piece) -> tuple[Bundle, int]:
@@ -184,17 +309,40 @@ def _parts(book: Book, piece: Piece) -> tuple[Bundle, int]:
     return moved_bundle(offer.lot, offer.lot.holder, start, start + piece.quantity - 1), bid.holder
 
 
-def _return_rest(context: Context, book: Book, result: Result) -> None:
-    """Unsold certificates and unspent money go back, in the order of the orders."""
-    traded = {fill.number: fill.quantity for fill in (*result.bids, *result.offers)}
+def _return_rest(context: Context, book: Book, told: dict[int, Outcome]) -> int:
+    """Unsold certificates, unspent money and bonds go back, in the order of the orders; what is forfeited."""
+    forfeited = 0
     for number, (_, order) in book.items():
-        done = traded.get(number, 0)
+        outcome, penalty = told[number], _penalty(order)
+        forfeited += penalty
         match order:
             case Offer():
-                lot = order.lot
-                if done == 0:
-                    context.create(released(order))
-                elif done < quantity(lot):
-                    context.create(moved_bundle(lot, lot.holder, lot.start + done, lot.end))
+                if lot := _left(order.lot, outcome.filled):
+                    context.create(lot)
+                if order.bond is not None:
+                    context.create(order.bond)
             case Bid():
-                context.pay(order.holder, order.funds.currency, order.funds.amount - done * result.price)
+                returned(context, order, order.funds.amount - outcome.amount)
+            case SealedOffer():
+                context.create(order.lot)
+                if order.bond is not None:
+                    context.pay(order.bond.holder, order.bond.currency, order.bond.amount - penalty)
+            case SealedBid():
+                context.pay(order.holder, order.funds.currency, order.funds.amount - penalty)
+    return forfeited
+
+
+def _left(lot: Bundle, sold: int) -> Bundle | None:
+    start = lot.start + sold
+    return moved_bundle(lot, lot.holder, start, lot.end) if start <= lot.end else None
+
+
+def _penalty(order: OrderOutput) -> int:
+    """Half of what stood behind an order that was never opened: hiding it must not pay."""
+    match order:
+        case SealedBid():
+            return order.funds.amount // 2
+        case SealedOffer():
+            return order.bond.amount // 2 if order.bond is not None else 0
+        case _:
+            return 0

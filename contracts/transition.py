@@ -27,12 +27,16 @@ from contracts import (
     handing,
     issue,
     keys,
+    listing,
     offer,
     register,
+    replacing,
     retire,
+    reveal,
     security,
     settle,
     standing,
+    standing_bids,
     transfer,
 )
 from contracts.context import BlockEnvironment, BlockOutput, Context
@@ -53,6 +57,7 @@ from state.keyspace import (
     amendment_key,
     appeal_key,
     auction_key,
+    auction_order_key,
     consumption_key,
     equivocation_key,
     former_key,
@@ -64,6 +69,7 @@ from state.keyspace import (
     recovery_key,
     reference_key,
     release_key,
+    standing_bid_key,
     standing_key,
     statement_key,
 )
@@ -75,25 +81,31 @@ from state.transaction import (
     Amend,
     AnswerAppeal,
     AnswerHandover,
+    Buy,
     Cancel,
     Deposit,
     EndStanding,
+    EndStandingBid,
     Evidence,
     FileAppeal,
     HandOver,
     Issue,
+    ListLot,
     NameRecovery,
     OpenAuction,
     Payout,
     PlaceBid,
     PlaceOffer,
+    PlaceStandingBid,
     Pledge,
     Propose,
     RecoverContent,
     RecoverKey,
     Register,
+    Replace,
     ReportConsumption,
     Retire,
+    Reveal,
     RotateCredential,
     RotateKey,
     SetStanding,
@@ -102,6 +114,7 @@ from state.transaction import (
     Transfer,
     Unpledge,
     VetoRecovery,
+    VoidAuction,
     Vote,
     Withdraw,
     body_bytes,
@@ -113,6 +126,7 @@ from state.units import (
     MAX_BLOCK_BYTES,
     MAX_EXPIRY_AHEAD,
     REGISTER_PER_BLOCK,
+    SETTLE_PER_BLOCK,
     SIGNER_PER_BLOCK,
 )
 
@@ -140,7 +154,18 @@ KINDS: dict[type[Action], Kind] = {
     PlaceOffer: Kind("offer", offer.check, offer.apply, offer.describe),
     PlaceBid: Kind("bid", bid.check, bid.apply, bid.describe),
     Cancel: Kind("cancel", auction.check_cancel, auction.apply_cancel, auction.describe_cancel),
+    Replace: Kind("replace", replacing.check, replacing.apply, replacing.describe),
+    Reveal: Kind("reveal", reveal.check, reveal.apply, reveal.describe),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
+    VoidAuction: Kind("void", settle.check_void, settle.apply_void, settle.describe_void),
+    ListLot: Kind("list", listing.check_list, listing.apply_list, listing.describe_list),
+    Buy: Kind("buy", listing.check_buy, listing.apply_buy, listing.describe_buy),
+    PlaceStandingBid: Kind(
+        "standing_bid", standing_bids.check_place, standing_bids.apply_place, standing_bids.describe_place
+    ),
+    EndStandingBid: Kind(
+        "end_standing_bid", standing_bids.check_end, standing_bids.apply_end, standing_bids.describe_end
+    ),
     Evidence: Kind("evidence", evidence.check, evidence.apply, evidence.describe),
     FileAppeal: Kind("appeal", appeal.check_file, appeal.apply_file, appeal.describe_file),
     AnswerAppeal: Kind("answer_appeal", appeal.check_answer, appeal.apply_answer, appeal.describe_answer),
@@ -245,7 +270,7 @@ def build_block(
 
 
 class BlockLimits:
-    """What one block may hold: bytes, actions, registrations, and transactions of one signer."""
+    """What one block may hold: bytes, actions, registrations, settlements, and transactions of one signer."""
 
     BODY_RESERVE = 4_096  # header and framing of the block, beside its transactions
 
@@ -253,6 +278,7 @@ class BlockLimits:
         self.bytes = self.BODY_RESERVE
         self.actions = 0
         self.registrations = 0
+        self.settlements = 0
         self.signers: dict[bytes, int] = {}
 
     def admit(self, decoded: DecodedTx) -> bool:
@@ -267,7 +293,8 @@ class BlockLimits:
         body, signers = decoded.transaction.body, self.signers
         self.bytes += len(decoded.raw) + 8
         self.actions += len(body.actions)
-        self.registrations += _registrations(body.actions)
+        self.registrations += _number_of(Register, body.actions)
+        self.settlements += _number_of(Settle, body.actions)
         for signer in body.signers:
             signers[signer] = signers.get(signer, 0) + 1
 
@@ -275,16 +302,18 @@ class BlockLimits:
         body = decoded.transaction.body
         if self.bytes + len(decoded.raw) + 8 > MAX_BLOCK_BYTES or self.actions + len(body.actions) > MAX_BLOCK_ACTIONS:
             return False
-        if self.registrations + _registrations(body.actions) > REGISTER_PER_BLOCK:
+        if self.registrations + _number_of(Register, body.actions) > REGISTER_PER_BLOCK:
+            return False
+        if self.settlements + _number_of(Settle, body.actions) > SETTLE_PER_BLOCK:
             return False
         signers = self.signers
         return max([signers.get(signer, 0) for signer in body.signers], default=0) < SIGNER_PER_BLOCK
 
 
-def _registrations(actions: tuple[Action, ...]) -> int:
+def _number_of(kind: type[Action], actions: tuple[Action, ...]) -> int:
     count = 0
     for action in actions:
-        if type(action) is Register:
+        if type(action) is kind:
             count += 1
     return count
 
@@ -391,8 +420,16 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
             case Retire():
                 keys.update(output_key(retired.outpoint) for retired in action.ranges)
                 keys.add(statement_key(action.statement_hash[:16]))
-            case PlaceOffer() | Cancel() | HandOver() | AnswerHandover() | Unpledge():
+            case Cancel() | HandOver() | AnswerHandover() | Unpledge() | ListLot():
                 keys.add(output_key(action.outpoint))
+            case PlaceOffer() | Replace():
+                keys.update(output_key(point) for point in (action.outpoint, *action.inputs))
+            case Reveal():
+                keys.add(auction_order_key(action.auction, action.order))
+            case Buy():
+                keys.update(output_key(point) for point in (action.listing, *action.inputs))
+            case EndStandingBid():
+                keys.add(standing_bid_key(action.scheme, action.number))
             case Withdraw():
                 keys.update(output_key(taken.outpoint) for taken in action.ranges)
             case ReportConsumption():
@@ -401,9 +438,9 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.add(amendment_key(action.statement))
             case EndStanding():
                 keys.add(standing_key(action.device, action.number))
-            case PlaceBid() | Pledge():
+            case PlaceBid() | Pledge() | PlaceStandingBid():
                 keys.update(output_key(point) for point in action.inputs)
-            case Settle():
+            case Settle() | VoidAuction():
                 keys.add(auction_key(action.auction))
             case Evidence():
                 keys.add(equivocation_key(action.epoch, action.signer))

@@ -5,7 +5,7 @@ that the rules speak of, so what it signs is computed by the same code as on a v
 """
 
 from functools import cache
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from node.failures import NodeUnreachable
@@ -46,7 +46,9 @@ def _value(hint: Any, value: Any) -> Any:
             return tuple(_value(inner[0], item) for item in value)
         return tuple(_value(part, item) for part, item in zip(inner, value, strict=True))
     if get_origin(hint) in (Union, UnionType):
-        kinds = {part.__struct_config__.tag: part for part in get_args(hint)}
+        if value is None and NoneType in get_args(hint):
+            return None
+        kinds = {part.__struct_config__.tag: part for part in get_args(hint) if part is not NoneType}
         return _struct(kinds[value["kind"]], value)
     if isinstance(hint, type) and issubclass(hint, Wire):
         return _struct(hint, value)

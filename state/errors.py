@@ -350,6 +350,16 @@ class WrongClass(StateRefusal):
     sentence = "The lot does not belong to the class of auction {auction}: {why}."
 
 
+class OwnLot(StateRefusal):
+    code = "own_lot"
+    sentence = "Participant {participant} is the seller; nobody trades with himself."
+
+
+class OpeningWrong(StateRefusal):
+    code = "opening_wrong"
+    sentence = "Order {order} of auction {auction} is not opened: {why}."
+
+
 class PriceOutside(StateRefusal):
     code = "price_outside"
     sentence = "The price {price} is outside {floor}..{ceiling}."

@@ -36,15 +36,32 @@ from state.keyspace import (
     transaction_key,
 )
 from state.movement import Movement
-from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, Pending, Security, holder_of
+from state.outputs import (
+    Bid,
+    Bundle,
+    Delivery,
+    Funds,
+    Listing,
+    Offer,
+    Output,
+    Pending,
+    Purse,
+    SealedBid,
+    SealedOffer,
+    Security,
+    holder_of,
+)
 from state.records import Device
 from state.store import Store
 from state.units import U16, U32, U64, Code, Hash, Outpoint
 
 KIND_BYTES = {Bundle: b"bundle", Funds: b"funds", Offer: b"offer", Bid: b"bid", Delivery: b"delivery",
-              Pending: b"pending", Security: b"security"}  # fmt: skip
+              Pending: b"pending", Security: b"security", SealedOffer: b"sealed_offer",
+              SealedBid: b"sealed_bid", Listing: b"listing", Purse: b"purse"}  # fmt: skip
 HANDED = b"handed"  # to the receiver, who may accept it: it is the sender's until then
-STATUS_LIVE = {Bundle: "active", Offer: "locked", Pending: "locked", Delivery: "reserved"}
+STATUS_LIVE = {Bundle: "active", Offer: "locked", SealedOffer: "locked", Listing: "locked", Pending: "locked",
+               Delivery: "reserved"}  # fmt: skip
+HOLDS = (Bundle, Offer, SealedOffer, Listing, Pending, Delivery)  # certificates
 STATUS_DEAD = {"retire": "retired", "expire": "expired", "withdraw": "withdrawn"}
 
 
@@ -139,7 +156,7 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
     for outpoint, output in movement.spent:
         holder, lot = holder_of(output), lot_of(output)
         rows[holding_key(holder, outpoint)] = None
-        if isinstance(output, Pending):
+        if isinstance(output, Pending | Listing) and output.to:
             rows[holding_key(output.to, outpoint)] = None
         parts: tuple[Heir, ...] = ()
         if lot is not None:
@@ -152,7 +169,7 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
     for outpoint, output in movement.created:
         holder, lot = holder_of(output), lot_of(output)
         rows[holding_key(holder, outpoint)] = KIND_BYTES[type(output)]
-        if isinstance(output, Pending):
+        if isinstance(output, Pending | Listing) and output.to:
             rows[holding_key(output.to, outpoint)] = HANDED
         if lot is None:
             continue
@@ -180,9 +197,9 @@ def lot_of(output: Output) -> Bundle | None:
     match output:
         case Bundle():
             return output
-        case Offer() | Delivery() | Pending():
+        case Offer() | SealedOffer() | Listing() | Delivery() | Pending():
             return output.lot
-        case Funds() | Bid() | Security():
+        case Funds() | Bid() | SealedBid() | Purse() | Security():
             return None
 
 
@@ -247,9 +264,7 @@ def where(store: Store, device: int, serial: int) -> Whereabouts | None:
         return None
     output = store.get(output_key(outpoint))
     if output is not None:
-        assert isinstance(output, Bundle | Offer | Delivery | Pending), (
-            "a range lies in an output that holds certificates"
-        )
+        assert isinstance(output, HOLDS), "a range lies in an output that holds certificates"
         holder, status = holder_of(output), STATUS_LIVE[type(output)]
         return Whereabouts(device, serial, start, end, status, holder, outpoint, b"", 0)
     spent = spent_row(store, outpoint)

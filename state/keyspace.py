@@ -56,6 +56,8 @@ class Space(IntEnum):
     STANDING = 0x35
     USAGE_METER = 0x36
     CONSUMPTION = 0x37
+    STANDING_BID = 0x38
+    LISTING = 0x39
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -117,6 +119,8 @@ _AMENDMENT = bytes((Space.AMENDMENT,))
 _USAGE_METER = bytes((Space.USAGE_METER,))
 _CONSUMPTION = bytes((Space.CONSUMPTION,))
 _STANDING = bytes((Space.STANDING,))
+_STANDING_BID = bytes((Space.STANDING_BID,))
+_LISTING = bytes((Space.LISTING,))
 _APPEAL = bytes((Space.APPEAL,))
 _RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
@@ -238,6 +242,15 @@ def amendment_key(statement: bytes) -> bytes:
 
 def standing_key(device: int, number: int) -> bytes:
     return _STANDING + device.to_bytes(4, "big") + number.to_bytes(4, "big")
+
+
+def standing_bid_key(scheme: int, number: int) -> bytes:
+    return _STANDING_BID + scheme.to_bytes(4, "big") + number.to_bytes(4, "big")
+
+
+def listing_key(outpoint: Outpoint) -> bytes:
+    """Of a posted lot: the board that everybody reads."""
+    return _LISTING + outpoint
 
 
 def consumption_meter_key(meter: int) -> bytes:

@@ -5,8 +5,12 @@ retired, expired or paid out has no output any more. Holders are ledger ids (u32
 A range of certificates `[start, end]` is inclusive, its quantity is derived and never stored.
 """
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from state.codec import Wire
-from state.units import U16, U32, U64, Code, Outpoint
+from state.units import U16, U32, U64, Code, Hash, OptionalKey, Outpoint
 
 NEVER = 2**64 - 1  # an output without certificates never expires
 
@@ -38,15 +42,62 @@ class Offer(Wire, frozen=True, tag="offer"):
     auction: U32
     lot: Bundle
     limit: U64  # lowest price per certificate, millionths
+    quantity: U64 = 0  # how many of the lot are for sale, from its first number on; 0 = all
+    place: U16 = 0  # of its class in the auction (`contracts/attributes.py`)
+    bond: Funds | None = None  # of an order that was sealed
+    salt: OptionalKey = b""  # that it was sealed with
+    number: U32 = 0  # in the auction
 
 
 class Bid(Wire, frozen=True, tag="bid"):
-    """A buy order with `quantity * limit` of money locked in it."""
+    """A buy order with at least `quantity * limit` of money locked in it."""
 
     auction: U32
     holder: U32
     quantity: U64
     limit: U64  # highest price per certificate, millionths
+    funds: Funds
+    wanted: Annotated[tuple[Code, ...], Meta(max_length=5)] = ()  # one node of each dimension; empty = any class
+    salt: OptionalKey = b""  # that it was sealed with
+    standing: U32 = 0  # the standing bid that placed it
+    number: U32 = 0  # in the auction
+
+
+class SealedOffer(Wire, frozen=True, tag="sealed_offer"):
+    """A sell order that nobody can read before the close: the lot is public, quantity and limit are not."""
+
+    auction: U32
+    lot: Bundle
+    place: U16
+    commitment: Hash
+    bond: Funds | None
+    number: U32
+
+
+class SealedBid(Wire, frozen=True, tag="sealed_bid"):
+    """A buy order that nobody can read before the close: only its stake is public, and may overstate it."""
+
+    auction: U32
+    holder: U32
+    commitment: Hash
+    funds: Funds
+    number: U32
+
+
+class Listing(Wire, frozen=True, tag="listing"):
+    """A posted lot: at this price, whole or in part, to whoever comes first or to one participant."""
+
+    lot: Bundle
+    price: U64  # millionths per certificate
+    currency: Code
+    to: U32  # 0 = anybody
+    until: U64  # s; not to be bought from then on
+
+
+class Purse(Wire, frozen=True, tag="purse"):
+    """Money of a standing bid, for the sessions to come."""
+
+    standing: U32
     funds: Funds
 
 
@@ -57,6 +108,7 @@ class Delivery(Wire, frozen=True, tag="delivery"):
     lot: Bundle
     buyer: U32
     payment: Funds
+    fee: U64 = 0  # of the payment, to the market operator
 
 
 class Pending(Wire, frozen=True, tag="pending"):
@@ -75,7 +127,8 @@ class Security(Wire, frozen=True, tag="security"):
     notice_at: U64  # s, when its owner asked for it back; 0 = not asked
 
 
-Output = Bundle | Funds | Offer | Bid | Delivery | Pending | Security
+Output = Bundle | Funds | Offer | Bid | SealedOffer | SealedBid | Listing | Purse | Delivery | Pending | Security
+OrderOutput = Offer | Bid | SealedOffer | SealedBid
 
 
 def quantity(bundle: Bundle) -> int:
@@ -87,11 +140,11 @@ def holder_of(output: Output) -> int:
     if type(output) is Bundle:  # nearly all are, and this is asked for every output that moves
         return output.holder
     match output:
-        case Bundle() | Funds() | Bid():
+        case Bundle() | Funds() | Bid() | SealedBid():
             return output.holder
-        case Offer() | Delivery() | Pending():
+        case Offer() | SealedOffer() | Listing() | Delivery() | Pending():
             return output.lot.holder
-        case Security():
+        case Security() | Purse():
             return output.funds.holder
 
 
@@ -102,9 +155,9 @@ def retire_until(output: Output) -> int:
     match output:
         case Bundle():
             return output.retire_until
-        case Offer() | Delivery() | Pending():
+        case Offer() | SealedOffer() | Listing() | Delivery() | Pending():
             return output.lot.retire_until
-        case Funds() | Bid() | Security():
+        case Funds() | Bid() | SealedBid() | Purse() | Security():
             return NEVER
 
 

@@ -183,6 +183,51 @@ class AuctionClass(Wire, frozen=True):
     month_to: U32
 
 
+class Wanted(Wire, frozen=True):
+    """An attribute by name and node."""
+
+    dimension: Code
+    node: Code
+
+
+class Dimension(Wire, frozen=True):
+    """One attribute that bids may choose by: technology, zone, period, device or support, and its nodes.
+
+    Nodes are prefixes but for devices: `T02` holds `T020001`, `2026` holds `202604`. The empty node means any.
+    """
+
+    name: Code
+    nodes: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=128)]
+
+
+class AuctionTerms(Wire, frozen=True):
+    """How an auction is held. What is left at its default is the plain open book of one class."""
+
+    dimensions: Annotated[tuple[Dimension, ...], Meta(max_length=5)] = ()
+    opens_at: U64 = 0  # s, 0 = at once
+    sealed: bool = False  # orders are commitments until the close, and opened after it
+    opening_s: U32 = 0  # how long sealed orders may be opened, at least
+    bond: U64 = 0  # millionths per certificate of a sealed lot; a sealed bid has its stake
+    fee: U16 = 0  # basis points of what sellers earn, rounded down per piece, to the market operator
+    position_cap: U64 = 0  # certificates that one participant may bid for, 0 = no cap
+    delivery_from: U64 = 0  # s; only lots produced inside [from, to), 0 = any
+    delivery_to: U64 = 0
+    repeat_s: U32 = 0  # the next session opens when this one closes and lasts so long, 0 = no next
+    repeat_until: U64 = 0  # s; no session closes later
+
+
+class ClassResult(Wire, frozen=True):
+    """What became of one class: `thin` where fewer than three participants traded in it."""
+
+    place: U16  # of the leaf, technologies first (`contracts/attributes.py`)
+    label: Name
+    price: U64  # 0 without trade
+    volume: U64
+    unmatched: U64  # offered and not sold
+    participants: U32
+    thin: bool
+
+
 class Auction(Wire, frozen=True, tag="auction"):
     id: U32
     operator: U32
@@ -195,18 +240,37 @@ class Auction(Wire, frozen=True, tag="auction"):
     opened_height: U64
     closes_at: U64  # s
     orders: U32  # numbers 0..orders-1 are given out, cancelled ones included
-    status: Code  # open | closed | settled
+    status: Code  # open | opening | closed | settled | void
     seed: OptionalKey  # decides the last units of ties; set when it closes, so nobody can bid for it
-    price: U64  # of the settlement, 0 before it or without trade
+    price: U64  # mean of the settlement by volume, of one class its price; 0 before it or without trade
     quantity: U64  # certificates that changed hands
     result_root: OptionalKey
+    terms: AuctionTerms = AuctionTerms()
+    phase_height: U64 = 0  # block that the present phase began with, where it is not the first
+    phase_at: U64 = 0  # s, its time
+    settled_height: U64 = 0  # where the events stand that receipts are made of
+    forfeited: U64 = 0  # millionths of orders that were never opened
+    results: Annotated[tuple[ClassResult, ...], Meta(max_length=128)] = ()
 
 
 class AuctionMember(Wire, frozen=True, tag="auction_member"):
-    """How many orders a participant placed in an auction, all on one side: nobody trades with himself."""
+    """How many orders a participant placed in an auction; of one class all on one side: nobody trades with himself."""
 
     orders: U32
-    side: Code  # offer | bid
+    side: Code  # offer | bid, of the first one
+
+
+class StandingBid(Wire, frozen=True, tag="standing_bid"):
+    """A bid that is placed in every auction of a scheme while its purse lasts."""
+
+    id: U32
+    holder: U32
+    scheme: U32
+    currency: Code
+    wanted: Annotated[tuple[Wanted, ...], Meta(max_length=5)]
+    quantity: U64  # of each session
+    limit: U64  # millionths per certificate
+    purse: Annotated[bytes, Meta(max_length=34)]  # outpoint of the money, empty while there is none outside auctions
 
 
 class Issuance(Wire, frozen=True, tag="issuance"):
@@ -488,6 +552,7 @@ Record = (
     | Scheme
     | Auction
     | AuctionMember
+    | StandingBid
     | Issuance
     | MonthEnergy
     | Release

@@ -45,6 +45,8 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     STANDING        0x35  committed  device u32, number u32              Standing
     USAGE_METER     0x36  committed  meter u32                           ConsumptionMeter
     CONSUMPTION     0x37  committed  meter u32, day u32                  Consumption
+    STANDING_BID    0x38  committed  scheme u32, number u32              StandingBid
+    LISTING         0x39  committed  outpoint                            Pointer to a posted lot
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32

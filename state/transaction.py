@@ -1,7 +1,8 @@
 """A transaction: chain, signers, actions that hold or fail together, an expiry height, salt; signatures outside.
 
 One action type per intent. The shape of each is here, its meaning in the file of the same name under `contracts/`.
-Machine actions (`Issue`, `Settle`, `Evidence`) have no signers: their authority is inside, and any node may send them.
+Machine actions (`Issue`, `Reveal`, `Settle`, `VoidAuction`, `Evidence`) have no signers: their authority is inside, and
+any node may send them.
 """
 
 from typing import Annotated
@@ -53,7 +54,20 @@ from state.contents import (
     ValidatorContent as ValidatorContent,
 )
 from state.crypto import H, signed_bytes
-from state.records import AuctionClass, DeviceFacts
+from state.dealing import Buy as Buy
+from state.dealing import Cancel as Cancel
+from state.dealing import EndStandingBid as EndStandingBid
+from state.dealing import Inputs as Inputs
+from state.dealing import ListLot as ListLot
+from state.dealing import OpenAuction as OpenAuction
+from state.dealing import PlaceBid as PlaceBid
+from state.dealing import PlaceOffer as PlaceOffer
+from state.dealing import PlaceStandingBid as PlaceStandingBid
+from state.dealing import Replace as Replace
+from state.dealing import Reveal as Reveal
+from state.dealing import Settle as Settle
+from state.dealing import VoidAuction as VoidAuction
+from state.records import DeviceFacts
 from state.units import (
     MAX_ACTIONS,
     MAX_SIGNERS,
@@ -74,8 +88,6 @@ from state.units import (
 )
 
 TAG = "wattest/tx"
-
-Inputs = Annotated[tuple[Outpoint, ...], Meta(min_length=1, max_length=256)]
 
 
 # --- who takes part
@@ -398,55 +410,6 @@ class ReportConsumption(Wire, frozen=True, tag="report_consumption"):
     signature: Signature
 
 
-# --- market
-
-
-class OpenAuction(Wire, frozen=True, tag="open_auction"):
-    operator: U32
-    title: Name
-    lot_class: AuctionClass
-    currency: Code
-    floor: U64
-    ceiling: U64
-    closes_at: U64
-
-
-class PlaceOffer(Wire, frozen=True, tag="offer"):
-    """Lock `[start, end]` of a bundle for sale at `limit` or more per certificate."""
-
-    auction: U32
-    seller: U32
-    outpoint: Outpoint
-    start: U64
-    end: U64
-    limit: U64
-
-
-class PlaceBid(Wire, frozen=True, tag="bid"):
-    """Lock `quantity * limit` of money to buy at `limit` or less per certificate."""
-
-    auction: U32
-    buyer: U32
-    quantity: U64
-    limit: U64
-    inputs: Inputs
-
-
-class Cancel(Wire, frozen=True, tag="cancel"):
-    """Take back an own order while the auction is open."""
-
-    holder: U32
-    outpoint: Outpoint
-
-
-class Settle(Wire, frozen=True, tag="settle"):
-    """Prices per class; fills, pieces and payments follow from them by fixed rules and must hash to `result_root`."""
-
-    auction: U32
-    prices: Annotated[tuple[U64, ...], Meta(min_length=1, max_length=128)]
-    result_root: Hash
-
-
 Action = (
     Register
     | Propose
@@ -460,7 +423,14 @@ Action = (
     | PlaceOffer
     | PlaceBid
     | Cancel
+    | Replace
+    | Reveal
     | Settle
+    | VoidAuction
+    | ListLot
+    | Buy
+    | PlaceStandingBid
+    | EndStandingBid
     | Evidence
     | RotateKey
     | NameRecovery

@@ -42,6 +42,7 @@ MAX_SIGNERS = 16
 SWEEP_LIMIT = 1_000  # expired outputs removed at the start of a block
 PAGE_PIECES = 2_000  # pieces of a settlement delivered in one block
 REGISTER_PER_BLOCK = 8
+SETTLE_PER_BLOCK = 1  # a full book takes up to 250 ms of every validator
 SIGNER_PER_BLOCK = 32
 
 DAY_S = 86_400

@@ -38,9 +38,10 @@ from consensus.votes import (
     nullified,
     vote_bytes,
 )
-from contracts.clearing import Order, clear, result_root, tie_key
 from contracts.context import Context
+from contracts.pieces import clear, result_root, tie_keys
 from contracts.settle import build_settle
+from contracts.sharing import Order
 from contracts.statement import recomputed_facts, statement_hash
 from contracts.transition import DecodedTx
 from node.intake import CLOSE_TAG, READINGS_TAG
@@ -396,29 +397,23 @@ def _actions(raw: bytes) -> tuple[Any, ...]:
 
 def auctions() -> Case:
     seed = H("wattest/seed", (1, bytes(32)))
-    bids = [Order(1, 5, 4 * MICRO), Order(3, 4, 3 * MICRO), Order(4, 4, 3 * MICRO)]
-    offers = [Order(0, 7, 2 * MICRO), Order(2, 4, 3 * MICRO)]
+    bids = [Order(1, 5, 4 * MICRO, 1), Order(3, 4, 3 * MICRO, 3), Order(4, 4, 3 * MICRO, 1)]
+    offers = [Order(0, 7, 2 * MICRO, 1), Order(2, 4, 3 * MICRO, 1), Order(5, 2, 3 * MICRO, 2)]
     result = clear(bids, offers, 0, 10**9, seed)
-    value = (
-        result.price,
-        tuple((fill.number, fill.quantity) for fill in result.bids),
-        tuple((fill.number, fill.quantity) for fill in result.offers),
-        tuple((piece.offer, piece.bid, piece.skip, piece.quantity) for piece in result.pieces),
-    )
-    orders = {
-        side: [{"number": order.number, "quantity": order.quantity, "limit": order.limit} for order in given]
-        for side, given in (("bids", bids), ("offers", offers))
-    }
+    value = tuple(result)
+    orders = {side: [order._asdict() for order in given] for side, given in (("bids", bids), ("offers", offers))}
     return {
         "seed": hashed(
             "seed of an auction's ties: its number, the hash before its close", "wattest/seed", (1, bytes(32)), seed
         ),
         "ties": [
-            hashed(f"tie key of order {number}", "wattest/tie", (seed, number), tie_key(seed, number))
+            hashed(f"tie key of order {number}", "wattest/tie", (seed, number), tie_keys(seed)(number))
             for number in range(5)
         ],
         "orders": orders,
-        "result": hashed("price, bids, offers, pieces", "wattest/result", value, result_root(result)),
+        "result": hashed(
+            "classes, prices, volumes, bids, offers, pieces", "wattest/result", value, result_root(result)
+        ),
     }
 
 

@@ -13,3 +13,18 @@ async def auctions(call: Call) -> Answer:
 async def auction(call: Call) -> Answer:
     """One auction with its live orders."""
     return market.auction_dict(call.store, call["id"])
+
+
+async def receipts(call: Call) -> Answer:
+    """What every order of a settled auction was told, in numbers and in words; with `participant`, of one."""
+    return market.receipts_of(call.store, call["id"], call.get("participant"))
+
+
+async def listings(call: Call) -> Answer:
+    """Lots at a posted price; with `participant`, those that he posted or that were posted for him."""
+    return paged("listings", market.listings_page(call.store, call.get("participant"), *call.page))
+
+
+async def standing_bids(call: Call) -> Answer:
+    """Bids that are placed in every auction of their scheme; with `participant`, of one."""
+    return paged("standing_bids", market.standing_bids_page(call.store, call.get("participant"), *call.page))

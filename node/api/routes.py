@@ -35,6 +35,11 @@ PLAIN = "text/plain"
 PYTHON = "text/x-python"
 SCRIPT = "text/javascript"
 
+PHASES = ("announced", "open", "opening", "closed", "settled", "void")
+KINDS_OF_OUTPUT = (
+    *("bundle", "funds", "offer", "bid", "sealed_offer", "sealed_bid", "listing", "purse"),
+    *("delivery", "pending", "handed", "security"),
+)
 PAGED = (
     Parameter("limit", PAGE, "items of this page, at most 200"),
     Parameter("cursor", CURSOR, "`cursor` of the page before"),
@@ -116,7 +121,7 @@ CERTIFICATE_FIELDS = names(
 )
 AUCTION_FIELDS = names(
     "id operator title lot_class currency floor ceiling opened_at opened_height closes_at orders status seed price "
-    "quantity result_root live_orders"
+    "quantity result_root terms phase_height phase_at settled_height forfeited results live_orders"
 )
 PROPOSAL_FIELDS = names(
     "id proposer content proposed_at proposed_height lapses_height approvals refusals status enacted_id"
@@ -255,7 +260,7 @@ ROUTES: tuple[Route, ...] = (
             *PAGED,
             Parameter(
                 "kind",
-                choice("bundle", "funds", "offer", "bid", "delivery", "pending", "handed", "security"),
+                choice(*KINDS_OF_OUTPUT),
                 "only these",
             ),
         ),
@@ -417,9 +422,37 @@ ROUTES: tuple[Route, ...] = (
         market.auctions,
         "auctions/1",
         ("auctions", "cursor"),
-        query=(*PAGED, Parameter("status", choice("open", "closed", "settled"), "only these")),
+        query=(
+            *PAGED,
+            Parameter("status", choice(*PHASES), "only these"),
+        ),
     ),
     Route("GET", "/v1/auctions/{id}", market.auction, "auction/1", AUCTION_FIELDS, where=BY_ID),
+    Route(
+        "GET",
+        "/v1/auctions/{id}/receipts",
+        market.receipts,
+        "receipts/1",
+        ("auction", "title", "currency", "status", "receipts"),
+        where=BY_ID,
+        query=(Parameter("participant", ID, "only of this one"),),
+    ),
+    Route(
+        "GET",
+        "/v1/listings",
+        market.listings,
+        "listings/1",
+        ("listings", "cursor"),
+        query=(*PAGED, Parameter("participant", ID, "only of or for this one")),
+    ),
+    Route(
+        "GET",
+        "/v1/standing-bids",
+        market.standing_bids,
+        "standing_bids/1",
+        ("standing_bids", "cursor"),
+        query=(*PAGED, Parameter("participant", ID, "only of this one")),
+    ),
     # meters and gateways
     Route("POST", "/v1/readings", readings.post_readings, "accepted/1", ("accepted", "duplicates"), body=READINGS),
     Route("POST", "/v1/days", readings.post_day, "accepted/1", ("accepted", "duplicates"), body=CLOSE),

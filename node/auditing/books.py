@@ -390,8 +390,7 @@ class Books:
     # --- the market
 
     def _check_settlement(self, place: str, action: Settle, movement: Movement) -> None:
-        """One price for all, inside everybody's limits: who bought paid it, who sold got it, piece for piece."""
-        price = action.prices[0] if action.prices else 0
+        """Inside everybody's limits and between the prices; of one class without a fee exactly at its price."""
         certificates: Counter[int] = Counter()
         money: Counter[int] = Counter()
         for sign, outputs in ((1, movement.created), (-1, movement.spent)):
@@ -399,18 +398,24 @@ class Books:
                 for holder, count, amount in _belongs(output):
                     certificates[holder] += sign * count
                     money[holder] += sign * amount
-        for holder in certificates.keys() | money.keys():
-            if money[holder] + certificates[holder] * price:
-                self._found.add(
-                    "settle_wrong",
-                    place,
-                    f"participant {holder}: {certificates[holder]:+} certificates at {price} against {money[holder]:+}",
-                )
+        low, high = min(action.prices, default=0), max(action.prices, default=0)
+        if low == high and not any(money[holder] and not certificates[holder] for holder in money):
+            wrong = [holder for holder in money | certificates if money[holder] + certificates[holder] * low]
+        else:  # fees and forfeits go to somebody who did not trade
+            wrong = [h for h, count in certificates.items() if count > 0 and not low <= -money[h] / count <= high]
+            wrong += [h for h, count in certificates.items() if count < 0 and money[h] > -count * high]
+            wrong += [0] if sum(money.values()) else []
+        for holder in wrong:
+            self._found.add(
+                "settle_wrong",
+                place,
+                f"participant {holder}: {certificates[holder]:+} certificates at {low}..{high}, {money[holder]:+}",
+            )
         orders = [output for _, output in movement.spent]
         for holder, change in certificates.items():
             limits = [order.limit for order in orders if isinstance(order, Offer | Bid) and holder_of(order) == holder]
-            if (change > 0 and max(limits, default=0) < price) or (change < 0 and min(limits, default=0) > price):
-                self._found.add("settle_wrong", place, f"participant {holder} trades at {price}, outside its limits")
+            if (change > 0 and max(limits, default=0) < low) or (change < 0 and min(limits, default=0) > high):
+                self._found.add("settle_wrong", place, f"participant {holder} trades at {low}, outside its limits")
 
     # --- the end
 

@@ -331,7 +331,10 @@ def _issued(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
 
 def _offered(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
     t = frame.t
-    text = t("{holder} offered it at {price} or more.", holder=step["from_name"], price=_money(t, step, "limit"))
+    if "limit" in step:
+        text = t("{holder} offered it at {price} or more.", holder=step["from_name"], price=_money(t, step, "limit"))
+    else:
+        text = t("{holder} offered it in a sealed order.", holder=step["from_name"])
     return "tag", "hand", t("Offered in an auction"), joined((paragraph(text), _auction_line(t, step)))
 
 

@@ -1,14 +1,17 @@
-"""Auctions: their class, their live orders, their outcome."""
+"""Auctions, their orders, their outcome; posted lots; standing bids."""
 
 from typing import Any
 
+from contracts.events import OrderSettled
+from contracts.receipt import next_words, price_words, result_words, seen_words
+from node.queries.chain import events_of
 from node.queries.pages import Page, records
 from node.queries.registry import output_dict
 from node.queries.values import plain
 from state.errors import Unknown
 from state.keyspace import Space, auction_key, auction_order_key, output_key, space_end
-from state.outputs import Bid, Offer
-from state.records import Auction, Pointer
+from state.outputs import Listing, OrderOutput, Purse
+from state.records import Auction, Pointer, StandingBid
 from state.store import Store
 
 MAX_ORDERS = 1_000  # shown with one auction
@@ -29,13 +32,76 @@ def auction_dict(store: Store, auction: int) -> dict[str, Any]:
     return {**_bare(found), "live_orders": _orders(store, auction)}
 
 
+def receipts_of(store: Store, auction: int, participant: int | None) -> dict[str, Any]:
+    """What every order of a settled auction is told, of one participant or of all; empty before the settlement.
+
+    Made of the events of the settlement, so a node that began from a later snapshot answers NotHeld.
+    """
+    found = store.get(auction_key(auction))
+    if not isinstance(found, Auction):
+        raise Unknown(what="auction", id=auction)
+    records = events_of(store, found.settled_height) if found.settled_height else ()
+    told = [record.event for record in records if isinstance(record.event, OrderSettled)]
+    return {
+        "auction": auction,
+        "title": found.title,
+        "currency": found.currency,
+        "status": found.status,
+        "receipts": [
+            _receipt(found, event)
+            for event in told
+            if event.auction == auction and participant in (None, event.participant)
+        ],
+    }
+
+
+def _receipt(auction: Auction, told: OrderSettled) -> dict[str, Any]:
+    shown = plain(told)
+    for name in ("kind", "auction"):
+        shown.pop(name)
+    return {
+        **shown,
+        "result": result_words(auction, told),
+        "why_this_price": price_words(auction, told),
+        "who_could_see": seen_words(auction, told),
+        "what_is_next": next_words(auction, told),
+    }
+
+
+def listings_page(store: Store, holder: int | None, cursor: bytes | None, limit: int) -> Page:
+    """Posted lots; with `holder` those that he posted or that were posted for him."""
+
+    def show(_: bytes, pointer: Pointer) -> dict[str, Any] | None:
+        output = store.get(output_key(pointer.outpoint))
+        if not isinstance(output, Listing) or holder not in (None, output.lot.holder, output.to):
+            return None
+        return output_dict(store, pointer.outpoint, output)
+
+    return records(store, Space.LISTING, cursor, limit, show)
+
+
+def standing_bids_page(store: Store, holder: int | None, cursor: bytes | None, limit: int) -> Page:
+    """Standing bids with what lies in their purses."""
+
+    def show(_: bytes, found: StandingBid) -> dict[str, Any] | None:
+        if holder not in (None, found.holder):
+            return None
+        purse = store.get(output_key(found.purse)) if found.purse else None
+        shown = plain(found)
+        shown.pop("kind")
+        shown.pop("purse")
+        return {**shown, "left": str(purse.funds.amount if isinstance(purse, Purse) else 0)}
+
+    return records(store, Space.STANDING_BID, cursor, limit, show)
+
+
 def _orders(store: Store, auction: int) -> list[dict[str, Any]]:
     low = auction_order_key(auction, 0)
     orders: list[dict[str, Any]] = []
     for key, pointer in store.scan(low, space_end(low[:5])):
         assert isinstance(pointer, Pointer)
         output = store.get(output_key(pointer.outpoint))
-        if isinstance(output, Offer | Bid):
+        if isinstance(output, OrderOutput):
             number = int.from_bytes(key[-4:], "big")
             orders.append({"order": number, **output_dict(store, pointer.outpoint, output)})
         if len(orders) == MAX_ORDERS:

@@ -64,6 +64,10 @@ STATUS_OF_KIND = {
     "bid": "locked",
     "funds": "active",
     "security": "locked",
+    "sealed_offer": "locked",
+    "sealed_bid": "locked",
+    "listing": "locked",
+    "purse": "locked",
 }
 
 # --- participants
@@ -111,7 +115,8 @@ def output_dict(store: Store, outpoint: bytes, output: Output) -> dict[str, Any]
     lot = lot_of(output)
     if lot is not None:
         shown["number"] = number_text(store, lot.issuance, lot.start, lot.end)
-        shown["quantity"] = str(quantity(lot))
+        if not int(shown.get("quantity", 0)):  # of an offer it may be a part of the lot
+            shown["quantity"] = str(quantity(lot))
         if lot is not output:
             shown["lot"] = bundle_dict(store, lot)
     return shown

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from contracts.calendar import date_of_day
-from contracts.events import Delivered
+from contracts.events import Bought, Delivered
 from node.queries.certificates import certificate_dict, name_of
 from node.queries.chain import events_of, finalization_of, find_transaction, tip_height, validators_of
 from node.queries.consumption import metered_use
@@ -27,7 +27,7 @@ from state.keyspace import auction_key, device_key, gateway_key, meter_key, outp
 from state.outputs import Delivery
 from state.records import Auction, Device, Gateway, Meter
 from state.store import Store
-from state.transaction import Action, HandOver, Issue, PlaceOffer, Retire, Transfer
+from state.transaction import Action, Buy, HandOver, Issue, PlaceOffer, Retire, Transfer
 
 SWEPT = ("expire", "deliver")  # what time does: no transaction stands behind it
 LOOK_AHEAD = 64  # blocks in which the Finalization that covers a block is looked for
@@ -154,7 +154,7 @@ def _act(store: Store, step: Step, action: Action | None, serial: int) -> str:
     match step["event"]:
         case "offer" if isinstance(action, PlaceOffer) and action.start <= serial <= action.end:
             return "offered"
-        case "transfer" if step["from"] != step["to"]:
+        case "transfer" | "buy" if step["from"] != step["to"]:
             return "transferred"
         case "standing" if step["from"] != step["to"]:
             return "transferred"
@@ -166,6 +166,8 @@ def _act(store: Store, step: Step, action: Action | None, serial: int) -> str:
             return "retired"
         case "cancel":
             return "taken_back"
+        case "void":
+            return "returned"
         case "settle" if _is_delivery(store, step["outpoint"]):
             return "sold"
         case "settle":
@@ -194,7 +196,10 @@ def _details(store: Store, step: Step, action: Action | None, device: int, seria
             count = sum(piece.end - piece.start + 1 for piece in action.pieces if piece.to != action.sender)
             return _price(action.payment.currency, action.payment.amount, count)
         case PlaceOffer():
-            return {**_auction(store, action.auction), "limit": str(action.limit)}
+            shown = _auction(store, action.auction)
+            return shown if action.commitment else {**shown, "limit": str(action.limit)}
+        case Buy():
+            return _bought(store, step["height"], device, serial)
         case Retire():
             return {
                 "claim": plain(action),
@@ -212,6 +217,14 @@ def _delivery(store: Store, height: int, device: int, serial: int) -> dict[str, 
         if isinstance(event, Delivered) and event.device == device and event.start <= serial <= event.end:
             count = event.end - event.start + 1
             return {**_auction(store, event.auction), **_price(event.currency, event.amount, count)}
+    return {}
+
+
+def _bought(store: Store, height: int, device: int, serial: int) -> dict[str, Any]:
+    for record in events_of(store, height):
+        event = record.event
+        if isinstance(event, Bought) and event.device == device and event.start <= serial <= event.end:
+            return _price(event.currency, event.amount, event.end - event.start + 1)
     return {}
 
 

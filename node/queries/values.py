@@ -15,7 +15,18 @@ from state.codec import Wire
 EXACT_IN_JSON = 2**53  # every integer below it survives a parser that knows only doubles
 
 COUNTED = frozenset(
-    {"height", "epoch", "view", "timestamp_ms", "expiry_height", "proposed_height", "lapses_height", "opened_height"}
+    {
+        "height",
+        "epoch",
+        "view",
+        "timestamp_ms",
+        "expiry_height",
+        "proposed_height",
+        "lapses_height",
+        "opened_height",
+        "phase_height",
+        "settled_height",
+    }
 )
 
 

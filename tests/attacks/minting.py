@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from attacks.book import Attempt, attack
 from attacks.field import Field
-from contracts.clearing import Order, clear, result_root
+from contracts.pieces import clear, result_root
+from contracts.sharing import Order
 from state.attestation import SignedBy, attestation_bytes
 from state.crypto import sign
 from state.records import AuctionClass
@@ -75,7 +76,7 @@ def self_approval(field: Field, attempt: Attempt) -> None:
 def wrong_settle(field: Field, attempt: Attempt) -> None:
     auction = _auction(field)
     result = clear([Order(1, 3, 4 * MICRO)], [Order(0, 4, 2 * MICRO)], 0, MAX_PRICE, b"")  # no tie, so any seed
-    price, root = result.price, result_root(result)
+    (price,), root = result.prices, result_root(result)
     wrong = [
         Settle(auction, (price + 1,), root),
         Settle(auction, (price,), bytes(32)),

@@ -84,6 +84,107 @@ def test_refuses_an_unknown_auction(act) -> None:  # type: ignore[no-untyped-def
         assert "no auction 9" in ran.err
 
 
+def test_a_bid_by_attribute_is_previewed_and_told_its_price(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--by", "technology=T01,T02", "--by", "zone=FR,DK", "--fee", 100)
+    assert "technology: T01, T02" in act("auction", "show", number).out
+    assert act("offer", number, "--quantity", 3, "--limit", "40", "--from", "owner").code == 0
+    line = ("bid", number, "--quantity", 2, "--limit", "45", "--from", "trader")
+    ran = act(*line, "--want", "wind", "--want", "zone=fr")
+    assert "of T02 FR 3 certificates are on offer so far, from 40.00 EUR each" in ran.err
+    assert "if it closed now you would get 2 of 2 at 40.00 EUR each" in ran.err
+    ran = act(*line, "--want", "solar")
+    assert "of T01 nothing is on offer so far" in ran.err
+    node.chain.settle(number)
+    shown = act("auction", "results", number).out
+    assert "T02 FR" in shown
+    assert "(thin)" in shown
+    receipt = act("auction", "receipt", number, "--participant", "trader").out
+    assert "2 of 2 bought at 40.00 EUR each, 80.00 EUR in all" in receipt
+    assert "your limit was 45.00 EUR" in receipt
+    assert "Nobody offered certificates of the kind" in receipt
+    assert "less a fee of 0.80 EUR" in act("auction", "receipt", number, "--participant", "owner").out
+
+
+def test_refuses_an_attribute_that_the_auction_cannot_tell(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--by", "zone=FR,DK")
+    ran = act("bid", number, "--quantity", 2, "--limit", "45", "--want", "wind", "--from", "trader")
+    assert ran.code == 2
+    assert "There is: zone: FR, DK" in ran.err
+    line = ("auction", "open", "--title", "x", "--scheme", "1", "--closes", "10m", "--from", "exchange")
+    assert act(*line, "--by", "colour=green").code == 2
+
+
+def test_an_order_is_replaced_in_one_transaction(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node)
+    ran = act("bid", number, "--quantity", 2, "--limit", "45", "--from", "trader", "--json")
+    order = ran.json["events"][0]["outpoint"]
+    ran = act("replace", order, "--quantity", 3, "--limit", "50", "--from", "trader", "--json")
+    assert ran.code == 0, ran.err
+    assert "60.00 EUR more are locked" in ran.err
+    assert node.chain.money("trader") == 850_000_000
+    again = ran.json["events"][0]["outpoint"]
+    assert act("replace", order, "--quantity", 1, "--limit", "50", "--from", "trader").code == 2
+    ran = act("replace", again, "--quantity", 1, "--limit", "50", "--from", "trader")
+    assert "100.00 EUR come back" in ran.err
+    assert node.chain.money("trader") == 950_000_000
+
+
+def test_sealed_orders_are_kept_and_opened_after_the_close(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--sealed", "10m")
+    ran = act("offer", number, "--quantity", 2, "--limit", "40", "--from", "owner")
+    assert ran.code == 0, ran.err
+    ran = act("bid", number, "--quantity", 2, "--limit", "45", "--stake", "100", "--from", "trader")
+    assert "locks 100.00 EUR" in ran.err
+    assert "nobody can read it before the close" in ran.err
+    assert "45.00 EUR" not in act("auction", "show", number).out
+    assert act("auction", "reveal", "--json").json["waiting"] == [number]
+    while act("auction", "show", number, "--json").json["status"] == "open":
+        node.chain.pass_blocks(1, seconds=10)
+    assert len(act("auction", "reveal", number, "--json").json["opened"]) == 2
+    assert act("auction", "reveal", number).out.strip() == "nothing to open"
+    assert "45.00 EUR" in act("auction", "show", number).out
+    node.chain.settle(number)
+    receipt = act("auction", "receipt", number, "--participant", "trader").out
+    assert "Until the auction closed nobody could read your order" in receipt
+    assert node.chain.certificates("trader") == 2
+
+
+def test_a_posted_lot_is_bought_in_part_and_taken_back(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    assert act("deals", "board").out.strip() == "nothing is posted"
+    until = node.chain.time_ms // 1000 + 1_000
+    ran = act("deals", "post", "--quantity", 3, "--price", "7.50", "--until", until, "--from", "owner", "--json")
+    assert "all of it for 22.50 EUR" in ran.err
+    lot = ran.json["events"][0]["outpoint"]
+    assert "7.50 EUR" in act("deals", "board").out
+    ran = act("buy", lot, "--quantity", 2, "--from", "trader", "--json")
+    assert "15.00 EUR go to participant" in ran.err
+    assert (node.chain.certificates("trader"), node.chain.money("owner")) == (2, 15_000_000)
+    assert act("buy", lot, "--from", "trader").code == 2
+    (rest,) = act("deals", "board", "--json").json["listings"]
+    assert act("cancel", rest["outpoint"], "--from", "owner").code == 0
+    assert act("deals", "board").out.strip() == "nothing is posted"
+
+
+def test_a_lot_for_one_participant_shows_among_his_deals(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    until = node.chain.time_ms // 1000 + 1_000
+    line = ("deals", "post", "--quantity", 1, "--price", "5", "--to", "trader", "--until", until, "--from", "owner")
+    assert act(*line).code == 0
+    assert "for you" in act("deals", "list", "--from", "trader").out
+    assert "listing" in act("deals", "list", "--participant", "owner").out
+
+
+def test_a_standing_bid_is_placed_listed_and_ended(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    line = ("deals", "every", "--scheme", 1, "--quantity", 2, "--limit", "3", "--purse", "30", "--from", "trader")
+    ran = act(*line, "--want", "technology=wind", "--json")
+    assert ran.code == 0, ran.err
+    assert "locks 30.00 EUR" in ran.err
+    (standing,) = act("deals", "list", "--from", "trader", "--json").json["standing_bids"]
+    assert standing["wanted"] == [{"dimension": "technology", "node": "T02"}]
+    assert act("deals", "end", standing["id"], "--scheme", 1, "--from", "trader").code == 0
+    assert node.chain.money("trader") == 1_000_000_000
+    assert act(*line, "--want", "wind").code == 2
+
+
 @pytest.mark.parametrize("amount", ["-1", "1.1234567", "1e3", "12 EUR", "0x10", "NaN", "1,5"])
 def test_refuses_amounts_that_are_none(act, amount: str) -> None:  # type: ignore[no-untyped-def]
     ran = act("deposit", "--to", "owner", "--reference", "r", "--from", "bank", "--", amount)

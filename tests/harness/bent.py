@@ -17,12 +17,14 @@ from msgspec.structs import replace
 from contracts import correct, expire, schemes, transition
 from contracts.context import Context
 from contracts.issue import open_account
+from contracts.pieces import Result, clear
 from contracts.schemes import hourly
+from contracts.screening import Screened
 from contracts.settle import build_settle
 from state.keyspace import device_key, month_energy_key, scheme_key, statement_key
 from state.lthash import LtHash
 from state.outputs import Bundle, Funds
-from state.records import Device, Expiry, MonthEnergy, Scheme
+from state.records import Auction, Device, Expiry, MonthEnergy, Scheme
 from state.transaction import (
     Deposit,
     Issue,
@@ -314,6 +316,17 @@ def expires_at_once(patch: pytest.MonkeyPatch, height: int) -> None:
     patch.setattr(expire, "_expire", early)
 
 
+def at_any_price(patch: pytest.MonkeyPatch, height: int) -> None:
+    """The settlement goes by the right prices, whatever the action says."""
+
+    def result(auction: Auction, screened: Screened, action: Settle) -> Result:
+        found = clear(screened.bids, screened.offers, auction.floor, auction.ceiling, auction.seed)
+        assert found.prices != action.prices
+        return found
+
+    patch.setattr("contracts.settle._checked", result)
+
+
 # --- the chain itself
 
 
@@ -365,7 +378,7 @@ VIOLATIONS = {
     "a deposit that counts twice": Violation(applied(Deposit, double), deposit, "state_root_wrong", "money_minted"),
     "a deposit of which half is gone": Violation(applied(Deposit, swallow), deposit, "state_root_wrong", "money_lost"),
     "a deposit by somebody without the role": Violation(unchecked(Deposit), by_anybody, "rule_broken", None),
-    "a settlement at another price": Violation(unchecked(Settle), settle, "settle_wrong", "settle_wrong"),
+    "a settlement at another price": Violation(at_any_price, settle, "settle_wrong", "settle_wrong"),
     "certificates of more Wh than the others of their plant": Violation(
         schemes_change_freely, change_the_face_value, "rule_broken", "issuance_differs"
     ),

@@ -1,21 +1,30 @@
 """A small town on the rules alone: a bank, an exchange, a plant with ten certificates, and people who trade."""
 
+from dataclasses import dataclass
+
 from harness.world import DAY, FAR, START_S, World, key_of
+from msgspec.structs import replace
 
 from contracts.events import Event
+from contracts.orders import commitment
 from state.attestation import HOLD
-from state.outputs import Bundle, Funds, Offer, Pending, Security
+from state.keyspace import auction_close_key, auction_key
+from state.outputs import Bundle, Funds, Listing, Offer, Pending, Security
+from state.records import Auction, AuctionTerms
 from state.transaction import (
     Action,
     Amend,
     AnswerAppeal,
     AnswerHandover,
+    Buy,
     Cancel,
     ConsumptionMeterContent,
     Deposit,
     EndStanding,
+    EndStandingBid,
     FileAppeal,
     HandOver,
+    ListLot,
     MeterContent,
     NameRecovery,
     OpenAuction,
@@ -23,11 +32,14 @@ from state.transaction import (
     Piece,
     PlaceBid,
     PlaceOffer,
+    PlaceStandingBid,
     Pledge,
     Propose,
     RecoverContent,
     RecoverKey,
     Register,
+    Replace,
+    Reveal,
     RoleContent,
     RotateCredential,
     RotateKey,
@@ -35,9 +47,35 @@ from state.transaction import (
     Transfer,
     Unpledge,
     VetoRecovery,
+    VoidAuction,
     Vote,
 )
 from state.units import MICRO, Outpoint
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """A sealed order as its owner keeps it."""
+
+    chain: bytes
+    who: int
+    quantity: int
+    limit: int
+    wanted: tuple[str, ...]
+    salt: bytes
+
+    def hash(self, auction: int, side: str) -> bytes:
+        return commitment(self.chain, auction, self.who, side, self.quantity, self.limit, self.wanted, self.salt)
+
+    def placing(self, auction: int, *inputs: Outpoint, stake: int = 0) -> PlaceBid:
+        stake = stake or self.quantity * self.limit
+        return PlaceBid(auction, self.who, 0, 0, inputs, (), self.hash(auction, "bid"), stake)
+
+    def offering(self, auction: int, lot: Outpoint, start: int, end: int, *inputs: Outpoint) -> PlaceOffer:
+        return PlaceOffer(auction, self.who, lot, start, end, 0, 0, self.hash(auction, "offer"), inputs)
+
+    def opening(self, auction: int, order: int) -> Reveal:
+        return Reveal(auction, order, self.quantity, self.limit, self.wanted, self.salt)
 
 
 class Town(World):
@@ -93,6 +131,39 @@ class Town(World):
         self.bid("trader", auction, 4, limit, self.fund("trader", money))
         bid = self.outputs[-1].movements[-1].created[0][0]
         return auction, offer, bid
+
+    def sealed_auction(self, *, seconds: int = 60, bond: int = 0, **terms: object) -> int:
+        """An auction whose book is sealed, opened for a minute after its close."""
+        fields: dict[str, object] = {"sealed": True, "opening_s": 60, "bond": bond, **terms}
+        return self.auction(seconds=seconds, terms=AuctionTerms(**fields))  # type: ignore[arg-type]
+
+    def sealing(self, name: str, quantity: int, limit: int, wanted: tuple[str, ...] = ()) -> "Sealing":
+        self.salt += 1
+        return Sealing(self.chain, self.id(name), quantity, limit, wanted, self.salt.to_bytes(32, "big"))
+
+    def offering(self, name: str, auction: int, lot: Outpoint, start: int, end: int, limit: int) -> PlaceOffer:
+        return PlaceOffer(auction, self.id(name), lot, start, end, limit)
+
+    def offer_part(
+        self, name: str, auction: int, lot: Outpoint, start: int, end: int, limit: int, quantity: int
+    ) -> list[Event]:
+        return self.do(replace(self.offering(name, auction, lot, start, end, limit), quantity=quantity), by=(name,))
+
+    def capped(self, most: int) -> int:
+        """An auction in which nobody may bid for more than so many."""
+        return self.auction(terms=AuctionTerms(position_cap=most))
+
+    def lot_holding(self, name: str, serial: int) -> Outpoint:
+        """The participant's active bundle with this number."""
+        lots = {point: self.bundle(point) for point in self.outputs_of(name, Bundle)}
+        return next(point for point, lot in lots.items() if lot.start <= serial <= lot.end)
+
+    def set_phase(self, auction: int, status: str) -> None:
+        """As if the auction had come there long ago."""
+        found = self.state.get(auction_key(auction))
+        assert isinstance(found, Auction)
+        self.state.delete(auction_close_key(found.closes_at, auction))
+        self.state.put(auction_key(auction), replace(found, status=status, phase_at=0, phase_height=0))
 
     def cancel(self, name: str, order: Outpoint) -> list[Event]:
         return self.do(Cancel(self.id(name), order), by=(name,))
@@ -162,8 +233,10 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     town.do(Pledge(plant, town.device_id, "EUR", 50 * MICRO, (extra,)), by=("plant",))
     pledged = town.outputs_of("plant", Security)[0]
     first, last = town.bundle(plot).start, town.bundle(plot).end
+    market = _market_of_each(town)
     town.do(Propose(plant, RoleContent(plant, "market_operator", FAR)), by=("plant",))
     return {
+        **market,
         "amend": (("plant",), (Amend(plant, statement, "Bakery Dupont & fils", "Nancy", ""),)),
         "hand_over": (("plant",), (HandOver(plant, plot, first, last, trader, until, ""),)),
         "answer_handover": (("trader",), (AnswerHandover(trader, pending, True),)),
@@ -192,4 +265,38 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
         "offer": (("plant",), (PlaceOffer(auction, plant, other, start, start + 1, MICRO),)),
         "bid": (("trader",), (PlaceBid(auction, trader, 1, MICRO, (more,)),)),
         "cancel": (("plant",), (Cancel(plant, offer),)),
+    }
+
+
+def _market_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ...]]]:
+    """One valid transaction of every kind of the market beside open_auction, offer, bid, cancel and settle."""
+    plant, trader = town.id("plant"), town.id("trader")
+    until = town.time_ms // 1000 + 10_000
+    posted = town.issue(town.device_id, 2_000_000, day=DAY + 9)
+    other = town.issue(town.device_id, 2_000_000, day=DAY + 10)
+    assert posted
+    assert other
+    lots = [town.bundle(posted), town.bundle(other)]
+    post = [ListLot(plant, point, lot.start, lot.end, MICRO, "EUR", 0, until)
+            for point, lot in zip((posted, other), lots, strict=True)]  # fmt: skip
+    town.do(post[0], by=("plant",))
+    (listing,) = town.outputs_of("plant", Listing)
+    again = town.auction(seconds=5_000)
+    town.bid("trader", again, 1, MICRO, town.fund("trader", 1))
+    bid = town.outputs[-1].movements[-1].created[0][0]
+    sealed, order = town.sealed_auction(seconds=5_000), town.sealing("trader", 2, MICRO)
+    town.do(order.placing(sealed, town.fund("trader", 4)), by=("trader",))
+    town.set_phase(sealed, "opening")
+    stuck = town.auction(seconds=5_000)
+    town.set_phase(stuck, "closed")
+    town.do(PlaceStandingBid(trader, 1, (), 1, MICRO, MICRO, (town.fund("trader", 1),)), by=("trader",))
+    purse, price = town.fund("trader", 5), town.fund("trader", 2)
+    return {
+        "list": (("plant",), (post[1],)),
+        "buy": (("trader",), (Buy(trader, listing, 2, (price,)),)),
+        "replace": (("trader",), (Replace(trader, bid, 1, MICRO // 2, (), b"", 0, ()),)),
+        "reveal": ((), (order.opening(sealed, 0),)),
+        "void": ((), (VoidAuction(stuck),)),
+        "standing_bid": (("trader",), (PlaceStandingBid(trader, 1, (), 2, MICRO, 5 * MICRO, (purse,)),)),
+        "end_standing_bid": (("trader",), (EndStandingBid(trader, 1, town.count("standing_bid")),)),
     }

@@ -49,6 +49,7 @@ from state.overlay import Overlay
 from state.records import (
     Auction,
     AuctionClass,
+    AuctionTerms,
     Device,
     DeviceFacts,
     Issuance,
@@ -457,6 +458,7 @@ class World:
         technology: str = "T02",
         seconds: int = 60,
         lot_class: AuctionClass | None = None,
+        terms: AuctionTerms | None = None,
         **changes: int,
     ) -> int:
         fields = {"floor": 0, "ceiling": 0, **changes}
@@ -464,7 +466,14 @@ class World:
         closes_at = self.time_ms // 1000 + seconds
         self.do(
             OpenAuction(
-                self.people["exchange"], "Spring wind", lot_class, "EUR", fields["floor"], fields["ceiling"], closes_at
+                self.people["exchange"],
+                "Spring wind",
+                lot_class,
+                "EUR",
+                fields["floor"],
+                fields["ceiling"],
+                closes_at,
+                terms or AuctionTerms(),
             ),
             by=("exchange",),
         )
@@ -481,7 +490,7 @@ class World:
         while True:
             found = self.state.get(auction_key(auction))
             assert isinstance(found, Auction)
-            if found.status != "open":
+            if found.status not in ("announced", "open", "opening"):
                 return found
             self.block(seconds=10)
 

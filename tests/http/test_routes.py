@@ -14,6 +14,11 @@ from node.api.routes import ROUTES
 from node.queries import pages
 
 API_PAGE = Path(__file__).resolve().parents[2] / "docs" / "API.md"
+EMPTY = {
+    "/v1/blocks",
+    "/v1/listings",
+    "/v1/standing-bids",
+}  # shown in test_market_routes.py
 READS = [route for route in ROUTES if route.method == "GET" and route.answer]
 
 
@@ -43,6 +48,7 @@ def examples(served: Served) -> dict[str, str]:
         "/v1/devices/{id}/profile": "/v1/devices/1/profile?from=1388534400&to=1396310400",
         "/v1/certificates/{number}": "/v1/certificates/WAT-FR-0000001-201404-000000002-53",
         "/v1/auctions/{id}": "/v1/auctions/1",
+        "/v1/auctions/{id}/receipts": "/v1/auctions/1/receipts",
         "/v1/proposals/{id}": "/v1/proposals/1",
         "/v1/statements/{id}": f"/v1/statements/{statement}",
     }
@@ -60,7 +66,7 @@ async def test_answer_has_exactly_the_documented_fields(route: Route, served: Se
     else:
         assert set(answer) == expected
     filled = [value for value in answer.values() if value not in (None, [], {}, "")]
-    assert len(filled) > 1 or route.path == "/v1/blocks", f"the example of {route.path} shows nothing"
+    assert len(filled) > 1 or route.path in EMPTY, f"the example of {route.path} shows nothing"
 
 
 async def test_openapi_document_is_the_table(client: TestClient) -> None:

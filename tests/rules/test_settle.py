@@ -5,9 +5,12 @@ from harness.town import Town
 from msgspec.structs import replace
 
 from contracts import expire, settle
-from contracts.clearing import result_root
+from contracts.auction import book_of
 from contracts.events import Delivered, Expired, Settled
-from contracts.settle import book_of, build_settle, cleared
+from contracts.pieces import result_root, settled
+from contracts.screening import clearing_book, screen
+from contracts.settle import build_settle
+from contracts.solving import solve
 from state.codec import decode, encode
 from state.errors import AuctionPhase, CertificateExpired, LimitReached, PriceWrong, Unknown
 from state.keyspace import (
@@ -260,7 +263,9 @@ def test_refuses_other_fills_or_pieces(town: Town) -> None:
     closed = town.close(auction)
     right = build_settle(town.state, closed)
     town.refuses(PriceWrong, replace(right, result_root=bytes(32)))
-    with_other_seed = cleared(replace(closed, seed=bytes(32)), book_of(town.state, closed))
+    book = clearing_book(closed, screen(closed, book_of(town.state, closed)))
+    with_other_seed = settled(book, solve(book), bytes(32))
+    assert with_other_seed is not None
     assert result_root(with_other_seed) == right.result_root, "one bid and one offer leave no tie to decide"
 
 

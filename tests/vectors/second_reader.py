@@ -348,14 +348,18 @@ def check_auctions(read: Reader, case: Case) -> None:
         read.equal("tie", plain(tie["value"]), [seed, number])
         hash_case(read, tie)
     hash_case(read, case["result"])
-    price, bids, offers, pieces = plain(case["result"]["value"])
-    limits = {order["number"]: order for side in case["orders"].values() for order in side}
+    classes, prices, volumes, bids, offers, pieces = plain(case["result"]["value"])
+    price = dict(zip(classes, prices, strict=True))
+    orders = {order["number"]: order for side in case["orders"].values() for order in side}
     read.equal("bought = sold", sum(amount for _, amount in bids), sum(amount for _, amount in offers))
+    read.equal("volumes", sum(volumes), sum(amount for _, amount in bids))
     read.equal("pieces", sum(piece[3] for piece in pieces), sum(amount for _, amount in bids))
-    for number, _ in bids:
-        read.equal("bids at or above the price", True, limits[number]["limit"] >= price)
-    for number, _ in offers:
-        read.equal("offers at or below the price", True, limits[number]["limit"] <= price)
+    for offer, bid, _, quantity, amount in pieces:
+        place = orders[offer]["classes"].bit_length() - 1
+        read.equal("the class of a piece is accepted", True, bool(orders[bid]["classes"] & orders[offer]["classes"]))
+        read.equal("bids at or above the price", True, orders[bid]["limit"] >= price[place])
+        read.equal("offers at or below the price", True, orders[offer]["limit"] <= price[place])
+        read.equal("amount", amount, quantity * price[place])
 
 
 def check_hello(read: Reader, case: Case) -> None:

@@ -6,8 +6,9 @@ from harness.sim.ledger import Flat
 
 from contracts.context import BlockOutput
 from contracts.transition import DecodedTx
+from state.history import lot_of
 from state.keyspace import Space, space_end
-from state.outputs import Bid, Bundle, Delivery, Funds, Offer, Output, Pending, Security, quantity
+from state.outputs import Bundle, Funds, Output, quantity
 from state.transaction import Deposit, Issue, Payout, Retire, Withdraw
 
 
@@ -60,22 +61,10 @@ def _content(state: Flat) -> tuple[int, int]:
 
 
 def _money(output: Output) -> int:
-    match output:
-        case Funds(amount=amount):
-            return amount
-        case Bid(funds=funds) | Security(funds=funds):
-            return funds.amount
-        case Delivery(payment=payment):
-            return payment.amount
-        case Bundle() | Offer() | Pending():
-            return 0
+    parts = [output, *(getattr(output, name) for name in output.__struct_fields__)]
+    return sum(part.amount for part in parts if isinstance(part, Funds))
 
 
 def _certificates(output: Output) -> int:
-    match output:
-        case Bundle():
-            return quantity(output)
-        case Offer(lot=lot) | Delivery(lot=lot) | Pending(lot=lot):
-            return quantity(lot)
-        case Funds() | Bid() | Security():
-            return 0
+    lot = lot_of(output)
+    return 0 if lot is None else quantity(lot)

@@ -1,0 +1,250 @@
+"""`wattest offer`, `bid`, `replace` and `cancel`: orders of an auction, open or sealed."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.holdings import choosing, chosen_certificates, chosen_funds, numbers_of, require_single_use
+from cli.market import price_text
+from cli.options import Command, sending
+from cli.people import Acting, acting
+from cli.preview import preview
+from cli.sending import perform
+from cli.session import Session, session_of, with_session
+from cli.values import AMOUNT
+
+if TYPE_CHECKING:
+    from state.numbering import CertificateNumber
+    from state.records import AuctionTerms
+
+WORDS = {"solar": "T01", "wind": "T02", "hydro": "T03"}  # as people say it; every node of the auction works as well
+
+
+def complete_wanted(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Nodes of the auction on the command line, `dimension=node`; nothing where no node answers."""
+    try:
+        number = int(context.params["auction_number"])
+        session = session_of(context)
+        dimensions = session.client.get(f"/v1/auctions/{number}")["terms"]["dimensions"]
+    except Exception:  # a completion that fails must not disturb the shell
+        return []
+    found = [f"{each['name']}={node}" for each in dimensions for node in each["nodes"]]
+    return [text for text in found if text.startswith(incomplete)]
+
+
+WANT = click.option(
+    "--want",
+    "wants",
+    multiple=True,
+    metavar="ATTRIBUTE",
+    shell_complete=complete_wanted,
+    help="Only these: wind, T02, zone=DK, period=2026, device=4; once for each attribute.",
+)
+
+
+@click.command(cls=Command)
+@click.argument("auction_number", metavar="AUCTION", type=int)
+@choosing
+@click.option("--limit", type=AMOUNT, required=True, metavar="AMOUNT", help="Lowest price per certificate.")
+@sending
+@with_session
+def offer(
+    session: Session,
+    auction_number: int,
+    numbers: "tuple[CertificateNumber, ...]",
+    quantity: int | None,
+    technology: str | None,
+    device: int | None,
+    month: int | None,
+    limit: int,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Lock certificates for sale in AUCTION at --limit or more each; sealed where the auction's book is."""
+    from state.transaction import PlaceOffer
+
+    me = acting(session, key_name)
+    found = session.client.get(f"/v1/auctions/{auction_number}")
+    terms, currency = terms_of(found), found["currency"]
+    chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
+    require_single_use(chosen)
+    actions, notes = [], numbers_of(chosen)
+    for holding, start, end in chosen:
+        count = end - start + 1
+        if not terms.sealed:
+            actions.append(PlaceOffer(auction_number, me.id, holding.outpoint, start, end, limit))
+            continue
+        if len(chosen) > 1 and terms.bond:
+            raise click.UsageError("A sealed offer with a bond takes one range at a time.")
+        bond = terms.bond * count
+        inputs = chosen_funds(session, me.id, currency, bond) if bond else ()
+        sealed = seal(session, me, auction_number, "offer", count, limit, ())
+        actions.append(PlaceOffer(auction_number, me.id, holding.outpoint, start, end, 0, 0, sealed, inputs))
+        notes.append(f"a bond of {price_text(bond, currency)} is locked" if bond else "no bond is asked for")
+    notes.append(f"at {price_text(limit, currency)} or more each, in '{found['title']}'")
+    notes.extend(_sealed_words(found, terms))
+    perform(session, actions, [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
+
+
+@click.command(cls=Command)
+@click.argument("auction_number", metavar="AUCTION", type=int)
+@click.option("--quantity", type=click.IntRange(1), required=True, metavar="N", help="Certificates wanted.")
+@click.option("--limit", type=AMOUNT, required=True, metavar="AMOUNT", help="Highest price per certificate.")
+@WANT
+@click.option("--stake", type=AMOUNT, default=0, metavar="AMOUNT", help="Sealed: lock more than quantity x limit.")
+@sending
+@with_session
+def bid(
+    session: Session,
+    auction_number: int,
+    quantity: int,
+    limit: int,
+    wants: tuple[str, ...],
+    stake: int,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Bid in AUCTION; quantity times limit is locked from your deposit until it settles."""
+    from state.transaction import PlaceBid
+
+    me = acting(session, key_name)
+    found = session.client.get(f"/v1/auctions/{auction_number}")
+    terms, currency = terms_of(found), found["currency"]
+    nodes = nodes_of(terms, wants)
+    locked = max(stake, quantity * limit) if terms.sealed else quantity * limit
+    inputs = chosen_funds(session, me.id, currency, locked)
+    notes = [f"locks {price_text(locked, currency)}, in '{found['title']}'"]
+    if terms.sealed:
+        notes.append(f"sealed inside: {quantity} certificates at up to {price_text(limit, currency)} each")
+        sealed = seal(session, me, auction_number, "bid", quantity, limit, nodes)
+        action = PlaceBid(auction_number, me.id, 0, 0, inputs, (), sealed, locked)
+    else:
+        action = PlaceBid(auction_number, me.id, quantity, limit, inputs, nodes)
+    notes += [*preview(found, terms, me.id, quantity, limit, nodes), *_sealed_words(found, terms)]
+    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
+
+
+@click.command(cls=Command)
+@click.argument("order", metavar="ORDER")
+@click.option("--quantity", type=click.IntRange(1), required=True, metavar="N", help="Certificates from now on.")
+@click.option("--limit", type=AMOUNT, required=True, metavar="AMOUNT", help="Limit per certificate from now on.")
+@WANT
+@click.option("--stake", type=AMOUNT, default=0, metavar="AMOUNT", help="Sealed: lock more than quantity x limit.")
+@sending
+@with_session
+def replace(
+    session: Session,
+    order: str,
+    quantity: int,
+    limit: int,
+    wants: tuple[str, ...],
+    stake: int,
+    key_name: str | None,
+    no_wait: bool,
+    timeout_s: int,
+) -> None:
+    """Change an own ORDER in one transaction: it keeps its place, and no moment without an order passes."""
+    from state.transaction import Replace
+
+    me = acting(session, key_name)
+    point = outpoint_of(order)
+    mine = _own_order(session, me.id, order)
+    found = session.client.get(f"/v1/auctions/{mine['auction']}")
+    terms, currency = terms_of(found), found["currency"]
+    selling = mine["kind"] in ("offer", "sealed_offer")
+    nodes = nodes_of(terms, wants)
+    side = "offer" if selling else "bid"
+    sealed = seal(session, me, found["id"], side, quantity, limit, nodes) if terms.sealed else b""
+    needed = 0 if selling else max(stake if terms.sealed else 0, quantity * limit)
+    have = 0 if selling else int(mine["funds"]["amount"])
+    inputs = chosen_funds(session, me.id, currency, needed - have) if needed > have else ()
+    staked = needed if terms.sealed else 0
+    if terms.sealed:
+        action = Replace(me.id, point, 0, 0, (), sealed, staked, inputs)
+    else:
+        action = Replace(me.id, point, quantity, limit, nodes, b"", 0, inputs)
+    notes = [f"{quantity} certificates at {price_text(limit, currency)} each, in '{found['title']}'"]
+    if not selling:
+        change = needed - have
+        more = f"{price_text(change, currency)} more are locked" if change > 0 else "no more money is locked"
+        notes.append(f"{price_text(-change, currency)} come back" if change < 0 else more)
+    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
+
+
+@click.command(cls=Command)
+@click.argument("orders", nargs=-1, required=True, metavar="ORDER…")
+@sending
+@with_session
+def cancel(session: Session, orders: tuple[str, ...], key_name: str | None, no_wait: bool, timeout_s: int) -> None:
+    """Take back own orders or posted lots, by the outpoints that `auction show` and `deals list` print."""
+    from state.transaction import Cancel
+
+    me = acting(session, key_name)
+    actions = [Cancel(me.id, outpoint_of(order)) for order in orders]
+    perform(session, actions, [me], no_wait=no_wait, timeout_s=timeout_s)
+
+
+# --- what the market's commands share
+
+
+def outpoint_of(order: str) -> bytes:
+    if not re.fullmatch(r"[0-9a-f]{68}", order):
+        raise click.UsageError(f"{order!r} is no order: 68 hexadecimal digits, see `wattest auction show`.")
+    return bytes.fromhex(order)
+
+
+def terms_of(found: dict[str, Any]) -> "AuctionTerms":
+    from node.answers import struct_of
+    from state.records import AuctionTerms
+
+    return struct_of(AuctionTerms, found["terms"])
+
+
+def nodes_of(terms: "AuctionTerms", wants: tuple[str, ...]) -> tuple[str, ...]:
+    """What a person asks for, as one node of each dimension; UsageError names what there is."""
+    nodes = [""] * len(terms.dimensions)
+    for want in wants:
+        name, _, node = want.rpartition("=")
+        node = WORDS.get(node.lower(), node)
+        fitting = [
+            place
+            for place, dimension in enumerate(terms.dimensions)
+            if name in ("", dimension.name) and node.upper() in map(str.upper, dimension.nodes)
+        ]
+        if len(fitting) != 1:
+            there = "; ".join(f"{each.name}: {', '.join(each.nodes)}" for each in terms.dimensions)
+            raise click.UsageError(f"This auction cannot tell {want!r}. There is: {there or 'one class only'}.")
+        place = fitting[0]
+        nodes[place] = next(each for each in terms.dimensions[place].nodes if each.upper() == node.upper())
+    return tuple(nodes) if any(nodes) else ()
+
+
+def seal(
+    session: Session, me: Acting, auction: int, side: str, quantity: int, limit: int, wanted: tuple[str, ...]
+) -> bytes:
+    """The commitment of an order whose opening is kept in this home before anything is sent."""
+    from node.openings import keep, new_opening
+
+    chain, _ = session.network()
+    opening = new_opening(chain, auction, me.id, side, quantity, limit, wanted)
+    path = keep(session.home, opening)
+    session.say(f"what is sealed is kept in {path}: without it half of what stands behind the order is lost")
+    return opening.commitment
+
+
+def _sealed_words(found: dict[str, Any], terms: "AuctionTerms") -> list[str]:
+    if not terms.sealed:
+        return ["everybody can read it from now on"]
+    seconds = terms.opening_s
+    return [f"nobody can read it before the close; open it within {seconds} s after it: wattest auction reveal --wait"]
+
+
+def _own_order(session: Session, holder: int, order: str) -> dict[str, Any]:
+    for kind in ("offer", "bid", "sealed_offer", "sealed_bid"):
+        for item in session.client.outputs(holder, kind):
+            if item["outpoint"] == order:
+                return item
+    raise click.UsageError(f"{order[:16]}… is no live order of yours; see `wattest deals list`.")

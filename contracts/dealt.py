@@ -1,0 +1,189 @@
+"""What happened in the market: the events of auctions, orders, posted lots and standing bids."""
+
+from state.codec import Wire
+from state.units import U32, U64, Code, Name, Outpoint
+
+
+class AuctionOpened(Wire, frozen=True, tag="auction_opened"):
+    auction: U32
+    operator: U32
+    title: Name
+    scheme: U32
+    technology: Code
+    currency: Code
+    closes_at: U64
+    opens_at: U64 = 0  # s, 0 = at once
+    sealed: bool = False
+    dimensions: tuple[Code, ...] = ()  # what bids choose by
+
+
+class Offered(Wire, frozen=True, tag="offered"):
+    auction: U32
+    seller: U32
+    outpoint: Outpoint
+    device: U32
+    start: U64
+    end: U64
+    limit: U64
+
+
+class BidPlaced(Wire, frozen=True, tag="bid_placed"):
+    auction: U32
+    buyer: U32
+    outpoint: Outpoint
+    quantity: U64
+    limit: U64
+    wanted: tuple[Code, ...] = ()
+
+
+class OrderSealed(Wire, frozen=True, tag="order_sealed"):
+    """An order that nobody can read yet; `amount` is its stake or bond."""
+
+    auction: U32
+    order: U32
+    participant: U32
+    side: Code  # offer | bid
+    outpoint: Outpoint
+    amount: U64
+
+
+class OpeningBegan(Wire, frozen=True, tag="opening_began"):
+    auction: U32
+    until: U64  # s
+
+
+class OrderOpened(Wire, frozen=True, tag="order_opened"):
+    """What a sealed order says. From here on everybody can read it."""
+
+    auction: U32
+    order: U32
+    participant: U32
+    side: Code
+    outpoint: Outpoint
+    quantity: U64
+    limit: U64
+    wanted: tuple[Code, ...]
+
+
+class Replaced(Wire, frozen=True, tag="replaced"):
+    """An order became another one; of sealed ones neither quantity nor limit is known."""
+
+    auction: U32
+    holder: U32
+    former: Outpoint
+    outpoint: Outpoint
+    quantity: U64
+    limit: U64
+    wanted: tuple[Code, ...]
+
+
+class Cancelled(Wire, frozen=True, tag="cancelled"):
+    auction: U32
+    holder: U32
+    outpoint: Outpoint
+
+
+class AuctionClosed(Wire, frozen=True, tag="auction_closed"):
+    auction: U32
+    orders: U32
+
+
+class Settled(Wire, frozen=True, tag="settled"):
+    auction: U32
+    price: U64
+    quantity: U64
+    technology: Code
+    currency: Code
+    buyers: U32
+    sellers: U32
+    fees: U64 = 0  # millionths, to the market operator
+    forfeited: U64 = 0
+
+
+class ClassSettled(Wire, frozen=True, tag="class_settled"):
+    """One class of a settled auction. `thin`: fewer than three participants traded in it."""
+
+    auction: U32
+    label: Name
+    price: U64
+    quantity: U64
+    unmatched: U64
+    participants: U32
+    thin: bool
+
+
+class OrderSettled(Wire, frozen=True, tag="order_settled"):
+    """What became of one order: the receipt is made of it. `why` is one of `contracts/screening.py`."""
+
+    auction: U32
+    order: U32
+    participant: U32
+    side: Code
+    wanted: Name  # in words: of a bid its filter, of an offer its class
+    quantity: U64
+    limit: U64
+    filled: U64
+    price: U64  # of the cheapest class, also where it got nothing
+    amount: U64
+    fee: U64
+    forfeited: U64
+    why: Code
+
+
+class Voided(Wire, frozen=True, tag="voided"):
+    """An auction that found no settlement: every order went back."""
+
+    auction: U32
+    orders: U32
+
+
+class Listed(Wire, frozen=True, tag="listed"):
+    seller: U32
+    outpoint: Outpoint
+    device: U32
+    start: U64
+    end: U64
+    price: U64
+    currency: Code
+    to: U32
+    until: U64
+
+
+class Bought(Wire, frozen=True, tag="bought"):
+    """Certificates of a posted lot against money, both at once."""
+
+    seller: U32
+    buyer: U32
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    currency: Code
+    amount: U64
+
+
+class StandingBidPlaced(Wire, frozen=True, tag="standing_bid_placed"):
+    standing: U32
+    buyer: U32
+    scheme: U32
+    quantity: U64
+    limit: U64
+    amount: U64
+
+
+class StandingBidEnded(Wire, frozen=True, tag="standing_bid_ended"):
+    standing: U32
+    buyer: U32
+    amount: U64
+
+
+class Delivered(Wire, frozen=True, tag="delivered"):
+    auction: U32
+    seller: U32
+    buyer: U32
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
+    currency: Code
+    amount: U64
