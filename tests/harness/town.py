@@ -188,7 +188,10 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
         "issue": ((), (town.issue_action(town.device_id, (town.attested(town.device_id, DAY + 4, 10),)),)),
         "transfer": (("plant",), (town.transfer("plant", (lot,), town.piece("plant", 11, 14)),)),
         "retire": (("plant",), (town.retire_action("plant", third, 19, 22),)),
-        "open_auction": (("exchange",), (OpenAuction(exchange, "x", lot_class, "EUR", 0, 0, START_S + 10_000),)),
+        "open_auction": (
+            ("exchange",),
+            (OpenAuction(exchange, "x", lot_class, "EUR", 0, 0, max(START_S + 10_000, until)),),
+        ),
         "offer": (("plant",), (PlaceOffer(auction, plant, other, start, start + 1, MICRO),)),
         "bid": (("trader",), (PlaceBid(auction, trader, 1, MICRO, (more,)),)),
         "cancel": (("plant",), (Cancel(plant, offer),)),

@@ -244,7 +244,7 @@ class SimOffering:
     def __init__(self, node: Any, cluster: Any) -> None:
         self._node, self._cluster = node, cluster
         self._kept: dict[int, Kept] = {}
-        self._numbers = 0
+        self._numbers = 1_000 * node.incarnation
 
     def answers(self, asked: Frame) -> list[Frame]:
         if self._node.engine is None:
