@@ -150,6 +150,7 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     assert lent
     assert spent
     until = town.time_ms // 1000 + 10_000
+    closes_at = START_S + 10_000 if until < START_S + 20_000 else until  # later where the town lives on a real clock
     first, last = town.bundle(lent).start, town.bundle(lent).end
     town.do(HandOver(plant, lent, first, last, trader, until, ""), by=("plant",))
     pending = town.outputs_of("plant", Pending)[0]
@@ -190,7 +191,7 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
         "retire": (("plant",), (town.retire_action("plant", third, 19, 22),)),
         "open_auction": (
             ("exchange",),
-            (OpenAuction(exchange, "x", lot_class, "EUR", 0, 0, max(START_S + 10_000, until)),),
+            (OpenAuction(exchange, "x", lot_class, "EUR", 0, 0, closes_at),),
         ),
         "offer": (("plant",), (PlaceOffer(auction, plant, other, start, start + 1, MICRO),)),
         "bid": (("trader",), (PlaceBid(auction, trader, 1, MICRO, (more,)),)),
