@@ -25,7 +25,7 @@ from contracts.genesis import Genesis, genesis_state
 from contracts.membership import validators_in
 from node.attempt import Attempt, size_of
 from node.config import Config
-from node.faults import Clock, SystemClock
+from node.faults import Clock, SystemClock, reach
 from node.gossip import BAN_AT, Ignore, Reject, Sender, check_frame
 from node.home import unsettle
 from node.hops import Trust
@@ -235,6 +235,7 @@ class Joining:
             self._require_room(size_of(chunk))
             expected -= 1
             await asyncio.to_thread(staging.add, chunk.keys, chunk.values)
+            reach("chunk")
             self._show(entries=attempt.entries)
             if chunk.last:
                 return
