@@ -11,6 +11,8 @@ from node.hops import Trust
 from node.wire import MAX_CHUNK_ENTRIES, MAX_CHUNKS, MAX_HOPS, Entries, GetEntries, GetHops, GetSnapshot, Hops, Snapshot
 from state.errors import ConsensusRefusal
 
+LATE_CHUNKS = 4 * MAX_CHUNKS  # of a few earlier questions: each time the connection ended, it was asked again
+
 
 class Attempt:
     """`own_height`: of the state that is there already, 0 where there is none. Hops outlive an attempt, in `trust`."""
@@ -57,7 +59,7 @@ class Attempt:
 
     def next_entries(self) -> GetEntries:
         """Behind the last key that is here: also where a connection ended in between."""
-        self._late, self._answered = MAX_CHUNKS, False
+        self._late, self._answered = LATE_CHUNKS, False
         return GetEntries(self.offer.number, self._after, MAX_CHUNKS)
 
     def take(self, chunk: Entries) -> bool:

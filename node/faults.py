@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 CRASH_CODE = 137
 
-Point = Literal["persist", "send", "commit"]
+Point = Literal["persist", "send", "commit", "chunk"]  # the last: of a snapshot
 
 
 class CrashSeam:

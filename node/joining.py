@@ -25,7 +25,7 @@ from contracts.genesis import Genesis, genesis_state
 from contracts.membership import validators_in
 from node.attempt import Attempt, size_of
 from node.config import Config
-from node.faults import Clock, SystemClock
+from node.faults import Clock, SystemClock, reach
 from node.gossip import BAN_AT, Ignore, Reject, Sender, check_frame
 from node.home import unsettle
 from node.hops import Trust
@@ -106,7 +106,8 @@ class Joining:
         vote_keys = tuple(validator.vote_key for validator in validators)
         self._trust = Trust(chain, vote_keys, genesis.parameters.epoch_length, verify)
         self._others = [validator for validator in validators if validator.node_key != node_key.public]
-        self._enough = ValidatorSet(tuple(validator.vote_key for validator in validators)).f + 1
+        enough = ValidatorSet(tuple(validator.vote_key for validator in validators)).f + 1
+        self._needed = min(enough, len(self._others))  # so many without a snapshot, and one of them is honest
         settle(config.data)
         self._own = Own(_tip(config), vote_keys)
         listen = config.text("node.p2p_listen")
@@ -123,6 +124,7 @@ class Joining:
         self._arrived = asyncio.Event()
         self._failures: Counter[str] = Counter()
         self._none: set[str] = set()  # peers that have nothing newer
+        self._later: set[str] = set()  # that had none when they were asked
         self.progress = Progress()
 
     @property
@@ -139,8 +141,12 @@ class Joining:
         try:
             while True:
                 source = await self._next_source()
+                if monotonic() - began_s > LOOK_S and len(self._none | self._later) >= self._needed:
+                    # the chain may stand still because this very node is missing: nobody will have one then
+                    self._log.warning("no_snapshot_offered", waited_s=LOOK_S)
+                    return False
                 if source is None:
-                    if len(self._none) >= min(self._enough, len(self._others)):
+                    if len(self._none) >= self._needed:
                         self._log.info("no_snapshot", asked=len(self._none))
                         return False
                     if self._own.tip[2] and monotonic() - began_s > LOOK_S:
@@ -236,6 +242,7 @@ class Joining:
             self._require_room(size_of(chunk))
             expected -= 1
             await asyncio.to_thread(staging.add, chunk.keys, chunk.values)
+            reach("chunk")
             self._show(entries=attempt.entries)
             if chunk.last:
                 return
@@ -283,6 +290,7 @@ class Joining:
                     raise ConnectionEnded("its connection ended")
                 if isinstance(frame, NoSnapshot):
                     if frame.why == "later":
+                        self._later.add(self._source or "")
                         raise PeerFailed("it has none to offer now")
                     return None
                 if isinstance(frame, kind):

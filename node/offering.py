@@ -8,6 +8,7 @@ which votes and blocks get their turn, and after each chunk the reader rests at 
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from secrets import randbits
 from time import monotonic, perf_counter
 
 from structlog.typing import FilteringBoundLogger
@@ -82,7 +83,7 @@ class Offering:
     def __init__(self, ledger: Ledger, peers: Peers, log: FilteringBoundLogger) -> None:
         self._ledger, self._peers, self._log = ledger, peers, log
         self._open = False
-        self._numbers = 0
+        self._numbers = randbits(48)  # not those of an earlier process: a reader may go on asking for them
         self._kept: dict[int, Kept] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._ticking: asyncio.Task[None] | None = None

@@ -221,6 +221,7 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
     assert lent
     assert spent
     until = town.time_ms // 1000 + 10_000
+    closes_at = START_S + 10_000 if until < START_S + 20_000 else until  # later where the town lives on a real clock
     first, last = town.bundle(lent).start, town.bundle(lent).end
     town.do(HandOver(plant, lent, first, last, trader, until, ""), by=("plant",))
     pending = town.outputs_of("plant", Pending)[0]
@@ -261,7 +262,10 @@ def one_of_each(town: Town) -> dict[str, tuple[tuple[str, ...], tuple[Action, ..
         "issue": ((), (town.issue_action(town.device_id, (town.attested(town.device_id, DAY + 4, 10),)),)),
         "transfer": (("plant",), (town.transfer("plant", (lot,), town.piece("plant", 11, 14)),)),
         "retire": (("plant",), (town.retire_action("plant", third, 19, 22),)),
-        "open_auction": (("exchange",), (OpenAuction(exchange, "x", lot_class, "EUR", 0, 0, START_S + 10_000),)),
+        "open_auction": (
+            ("exchange",),
+            (OpenAuction(exchange, "x", lot_class, "EUR", 0, 0, closes_at),),
+        ),
         "offer": (("plant",), (PlaceOffer(auction, plant, other, start, start + 1, MICRO),)),
         "bid": (("trader",), (PlaceBid(auction, trader, 1, MICRO, (more,)),)),
         "cancel": (("plant",), (Cancel(plant, offer),)),

@@ -25,6 +25,12 @@ from node.wire import (
 ASKER = Sender("aa" * 20, VALIDATOR, 1)
 
 
+@pytest.fixture(autouse=True)
+def first_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshots are counted from a number of each process' own."""
+    monkeypatch.setattr("node.offering.randbits", lambda bits: 0)
+
+
 class Peer:
     """Keeps what it is sent; gone after `patience` frames."""
 

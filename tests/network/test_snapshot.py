@@ -129,6 +129,10 @@ async def test_a_killed_and_wiped_validator_is_back_while_transactions_flow(tmp_
         shutil.rmtree(homes[3] / "data")
         (homes[3] / "node.log").unlink()
         await nodes[0].height(nodes[0].node.ledger.tip.height + 3)
+        process = Process(homes[3], WATTEST_CRASH_AT="chunk:1")
+        assert await asyncio.to_thread(process.wait) == 137  # in the middle of a state that nobody may use
+        assert (homes[3] / "data" / "state.new").exists()
+        assert not (homes[3] / "data" / "state").exists()
         process = Process(homes[3], WATTEST_CRASH_AT="commit:1")
         assert await asyncio.to_thread(process.wait) == 137  # right after the new state took its place
         process = Process(homes[3])

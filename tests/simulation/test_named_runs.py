@@ -230,6 +230,11 @@ def test_false_states_are_thrown_away() -> None:
     assert sum(cluster.installed_states for cluster in runs) > 3
 
 
+def test_who_waits_for_a_state_does_not_stop_the_chain_that_needs_it() -> None:
+    """Nobody can offer one while the tip is not final by its own votes, and without this node nothing becomes final."""
+    Cluster(Options.draw(7_000_008, snapshot=True, n=4, liars=1, live=True, crash=0.012)).run()
+
+
 def test_chunks_that_an_earlier_question_left_over_are_no_lie() -> None:
     """A slow peer was given up, asked again, and its old answers came first: it was banned for them."""
     for seed in (9, 14, 33):

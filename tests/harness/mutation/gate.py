@@ -107,6 +107,8 @@ def hunt(mutant: Mutant, first: int, last: int, seconds: float) -> tuple[int, st
 
 def ask(mutant: Mutant) -> str:
     """The first test that fails under the mutant."""
+    if not mutant.tests:
+        return ""  # or the whole suite would be asked
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "harness.mutation.plugin", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, *mutant.tests],

@@ -75,8 +75,14 @@ class Finality:
             if header.next_validators_hash != validators_hash(keys):
                 raise Violation(SAFETY, f"boundary block {header.height} names another set than its state has")
 
-    def require_recovery(self, expected: list[SimNode], deadline_ms: int) -> None:
-        late = [node.index for node in expected if node.index not in self.recovered]
+    def require_recovery(self, expected: list[SimNode], deadline_ms: int, everybody: bool) -> None:
+        """Of `everybody`, or of those only that had no state to fetch."""
+        late = [
+            node.index
+            for node in expected
+            if node.index not in self.recovered
+            and (everybody or (node.joining is None and node.fetched_ms < self._options.heal_ms))
+        ]
         if late:
             raise Violation(STALL, f"nodes {late} finalised nothing new until {deadline_ms} ms")
 

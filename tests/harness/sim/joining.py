@@ -64,6 +64,7 @@ class SimJoining:
         self._began_ms = cluster.now_ms
         self._failures: Counter[int] = Counter()
         self._none: set[int] = set()
+        self._after: set[int] = set()  # who had none when asked
         self._banned: set[int] = set()
         self._source: int | None = None
         self._attempt: attempt.Attempt | None = None
@@ -80,7 +81,8 @@ class SimJoining:
         if not self._others or len(self._none) >= min(self._enough, len(self._others)):
             self._done()
             return
-        if self._own[2] and cluster.now_ms - self._began_ms > LOOK_S * 1_000:
+        waited = cluster.now_ms - self._began_ms > LOOK_S * 1_000
+        if waited and (self._own[2] or len(self._none | self._after) >= min(self._enough, len(self._others))):
             self._done()
             return
         free = [peer for peer in self._others if peer not in self._none | self._banned and self._connected(peer)]
@@ -122,6 +124,7 @@ class SimJoining:
         assert tried is not None
         match frame:
             case NoSnapshot(why="later"):
+                self._after.add(self._source or 0)
                 self._give_up("has none now")
             case NoSnapshot() if self._assembly is not None:
                 self._give_up("let its snapshot go")
@@ -244,7 +247,7 @@ class SimOffering:
     def __init__(self, node: Any, cluster: Any) -> None:
         self._node, self._cluster = node, cluster
         self._kept: dict[int, Kept] = {}
-        self._numbers = 0
+        self._numbers = 1_000 * node.incarnation
 
     def answers(self, asked: Frame) -> list[Frame]:
         if self._node.engine is None:
