@@ -142,7 +142,7 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         wire(RecoverContent, participant=person, key=anykey, reason=name),
         wire(
             CorrectContent, device=u32, day=u32, revision=u8, energy_wh=u64, release_wh=u64, reason=name,
-            evidence_hash=maybe_key,
+            evidence_hash=maybe_key, hours_wh=st.lists(u64, max_size=24).map(tuple),
         ),
         wire(RenewContent, kind=name, subject=person, until=u64),
     )  # fmt: skip
