@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from node.client import NodeClient
+from node.failures import RefusedByNode
 from tui.cabinets.holder import DAY_S
 from tui.deeds.market import bid_form, buy_form, cancel_deed, offer_form
 from tui.directory import Cabinet
@@ -22,22 +23,22 @@ from tui.words import date, money, remaining
 
 SESSIONS = (
     Column("no", 5, right=True),
-    Column("session", 36),
+    Column("session", 32),
     Column("phase", 9),
     Column("clock", 20),
     Column("orders", 7, right=True),
     Column("sold", 9, right=True),
     Column("price", 14, right=True),
 )
-ORDERS = (Column("order", 6), Column("who", 20), Column("how many", 9, right=True), Column("limit", 13, right=True))
+ORDERS = (Column("order", 5), Column("who", 22), Column("how many", 9, right=True), Column("limit", 9, right=True))
 PRICES = (
-    Column("session", 7, right=True),
-    Column("kind", 22),
-    Column("price", 13, right=True),
+    Column("no", 4, right=True),
+    Column("kind", 16),
+    Column("price", 11, right=True),
     Column("sold", 8, right=True),
-    Column("", 5),
+    Column("", 4),
 )
-BOARD = (Column("lot", 38), Column("how many", 9, right=True), Column("price", 11, right=True), Column("until", 10))
+BOARD = (Column("lot", 26), Column("count", 6, right=True), Column("price", 10, right=True), Column("until", 10))
 PHASE = {"open": "good", "announced": "quiet", "opening": "warn", "closed": "warn", "void": "bad", "settled": ""}
 SEALED = "The book is sealed: orders are read after the close."
 
@@ -46,6 +47,7 @@ SEALED = "The book is sealed: orders are read after the close."
 class Answer:
     sessions: tuple[dict[str, Any], ...]
     chosen: dict[str, Any] | None
+    receipts: tuple[dict[str, Any], ...]  # of the chosen session, once it is settled
     board: tuple[dict[str, Any], ...]
 
 
@@ -91,7 +93,10 @@ class MarketScreen(CabinetScreen):
         sessions = sorted(client.pages("/v1/auctions", "auctions"), key=lambda item: -int(item["id"]))
         number = asked or (str(sessions[0]["id"]) if sessions else "")
         chosen = client.get(f"/v1/auctions/{number}") if number else None
-        return Answer(tuple(sessions), chosen, tuple(client.pages("/v1/listings", "listings")))
+        receipts: tuple[dict[str, Any], ...] = ()
+        if chosen is not None and chosen["status"] == "settled":
+            receipts = _receipts(client, number)
+        return Answer(tuple(sessions), chosen, receipts, tuple(client.pages("/v1/listings", "listings")))
 
     def show(self, found: Answer) -> None:
         self._answer = found
@@ -102,8 +107,10 @@ class MarketScreen(CabinetScreen):
             me, names = self.desk.me, self.desk.model.names
             orders = self.query_one("#orders", Sheet)
             orders.title = f"Orders of session {chosen['id']}"
-            orders.show([_order(item, me, names.participant(_who(item))) for item in chosen["live_orders"]])
-            self.query_one("#depth", DepthPanel).picture = _depth(chosen)
+            live = [_order(item, me, names.participant(_who(item))) for item in chosen["live_orders"]]
+            told = [_filled(item, me, names.participant(int(item["participant"]))) for item in found.receipts]
+            orders.show(live or told)
+            self.query_one("#depth", DepthPanel).picture = _depth(chosen, found.receipts)
             self.query_one("#session", TextPanel).picture = _told(chosen)
         self.paint()
 
@@ -213,13 +220,34 @@ def _order(item: dict[str, Any], me: int, name: str) -> Line:
     )  # fmt: skip
 
 
-def _depth(chosen: dict[str, Any]) -> DepthPicture:
+def _filled(item: dict[str, Any], me: int, name: str) -> Line:
+    """An order of a settled session, by its receipt."""
+    mine, count, filled = int(item["participant"]) == me, int(item["quantity"]), int(item["filled"])
+    return Line(
+        str(item["order"]),
+        (item["side"], f"{name}{' (you)' if mine else ''}", f"{filled:,}/{count:,}", money(int(item["limit"]), "")),
+        (item["side"], name.casefold(), filled, int(item["limit"])),
+        ("good" if item["side"] == "bid" else "warn", "strong" if mine else "", "" if filled else "quiet"),
+    )
+
+
+def _depth(chosen: dict[str, Any], receipts: tuple[dict[str, Any], ...]) -> DepthPicture:
+    """Of the open book while it stands, of all orders once they are settled."""
     sides: dict[str, list[tuple[int, int]]] = {"offer": [], "bid": []}
-    for item in chosen["live_orders"]:
-        if item["kind"] in sides:
-            sides[item["kind"]].append((int(item["limit"]), int(item["quantity"])))
+    for item in chosen["live_orders"] or receipts:
+        side = item.get("side", item.get("kind"))
+        if side in sides:
+            sides[side].append((int(item["limit"]), int(item["quantity"])))
     remark = SEALED if chosen["terms"]["sealed"] and chosen["status"] == "open" else "No order stands in this book now."
     return DepthPicture(tuple(sides["offer"]), tuple(sides["bid"]), int(chosen["price"]), chosen["currency"], remark)
+
+
+def _receipts(client: NodeClient, number: str) -> tuple[dict[str, Any], ...]:
+    """Empty at a node that began later than the settlement."""
+    try:
+        return tuple(client.get(f"/v1/auctions/{number}/receipts")["receipts"])
+    except RefusedByNode:
+        return ()
 
 
 def _told(chosen: dict[str, Any]) -> tuple[tuple[Part, ...], ...]:

@@ -59,7 +59,7 @@ def offer_form(auction: dict[str, Any], number: str, quantity: int, home: "Path"
 
 def buy_form(lot: dict[str, Any]) -> Form:
     def make(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
-        from state.transaction import Buy
+        from state.dealing import Buy
 
         me, count = signed_in(given), whole(values, "quantity", "how many", least=1)
         if count > int(lot["quantity"]):
@@ -89,7 +89,7 @@ def _bid(client: "NodeClient", me: "Account", auction: dict[str, Any], values: V
     from state.transaction import PlaceBid
 
     terms, currency = _terms(auction), str(auction["currency"])
-    count, limit = whole(values, "quantity", "certificates", least=1), scaled(values["limit"], PLACES, "price")
+    count, limit = whole(values, "quantity", "certificates wanted", least=1), scaled(values["limit"], PLACES, "price")
     nodes, locked = _nodes(terms, values["want"]), count * limit
     inputs = _funds(client, me.id, currency, locked)
     notes = [f"locks {money(locked, currency)} until the session settles", _seen(terms)]
