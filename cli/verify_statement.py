@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
 """Check a retirement statement offline: python verify_statement.py FILE --genesis genesis.json
 
-Stands alone: Python 3.11, `msgpack` and `pynacl`, no code of the software that wrote the proof. From the file and the
-genesis of the network that you trust, it checks that
+Stands alone: Python 3.11, `msgpack` and `pynacl`, no code of the software that wrote the proof. Exit code 0: verified,
+2: usage, 6: refused. From the file and the genesis of the network that you trust, it checks that
   1. the bytes are the one canonical MessagePack encoding of their value
   2. the chain id is the hash of your genesis
   3. each block that is named was finalised by a quorum of the validators of that genesis, or of those it handed over to
   4. the retire transaction and every issue behind it are in those blocks (RFC 6962), signed by their signers
-  5. the hash of the facts is the one that the retire transaction carries, and each fact that these transactions know
-     is equal to what they say: claim, ranges, device, energy, days, verifier, dates
+  5. the retire transaction carries the hash of the facts, and each fact that these transactions know is what they say
   6. each day of those issues carries a quorum of the validators' attestations
-Exit codes: 0 verified, 2 usage, 6 verification failed.
 """
 
 import json
@@ -18,6 +16,7 @@ import struct
 import sys
 from datetime import date
 from hashlib import blake2b, sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,7 @@ def verify_proof(data: bytes, genesis: bytes) -> dict[str, Any]:
             network.hop(hop)
         return network.statement(proof)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, struct.error) as error:
-        raise NotProven(
-            f"file or genesis is not of the form that is expected ({type(error).__name__}: {error})"
-        ) from None
+        raise NotProven(f"the file or the genesis is not of the form that is expected: {error!r}") from None
 
 
 def decode(data: bytes, what: str) -> Any:
@@ -111,8 +108,7 @@ class Network:
         canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         self.chain = blake("wattest/genesis", canonical.encode("ascii"))  # what is used below is what is hashed here
         expect(self.chain == chain, f"the file is of chain {chain.hex()}, your genesis is chain {self.chain.hex()}")
-        self.name, self.registry_code = value["parameters"]["name"], value["parameters"]["registry_code"]
-        self.schemes, self.signatures = value["schemes"], 0
+        self.rules, self.schemes, self.signatures = value["parameters"], value["schemes"], 0
         self.keys = [[bytes.fromhex(validator["vote_key"]) for validator in value["validators"]]]
         self.steps = [f"your genesis is that of chain {self.chain.hex()}; it names {len(self.keys[0])} validators"]
 
@@ -149,9 +145,9 @@ class Network:
         """The first of the headers, found final: they link up to the block that the Finalization names."""
         hashes = [blake("wattest/header", encode(values)) for values in headers]
         chained = [named(values, HEAD, "a header") for values in headers]
-        for parent, header in zip(hashes[:-1], chained[1:], strict=True):
-            follows = header["parent_hash"] == parent and header["epoch"] == chained[0]["epoch"]
-            expect(follows, f"header {header['height']} does not follow the one before it")
+        for parent, one in zip(hashes[:-1], chained[1:], strict=True):
+            follows = [one["parent_hash"], one["epoch"]] == [parent, chained[0]["epoch"]]
+            expect(follows, f"header {one['height']} does not follow the one before it")
         first, what = chained[0], f"the finalization of block {chained[0]['height']}"
         votes = named(finalization, "kind epoch view parent_view block_hash bitmap signatures", what)
         place = [votes["kind"], votes["epoch"], votes["block_hash"]]
@@ -195,7 +191,7 @@ class Network:
         claim = named(claims[0], RETIRE, "the retire action")
         bundles = [named(bundle, BUNDLE, "a bundle") for bundle in facts["bundles"]]
         total_wh = sum((bundle["end"] - bundle["start"] + 1) * bundle["face_value"] for bundle in bundles)
-        agree(facts, claim | {"schema_version": 1, "registry_code": self.registry_code, "total_wh": total_wh})
+        agree(facts, claim | {"schema_version": 1, "registry_code": self.rules["registry_code"], "total_wh": total_wh})
         expect(len(claim["ranges"]) == len(bundles), "the facts do not list the ranges that were retired")
         txids = list(dict.fromkeys(bundle["issue_txid"] for bundle in bundles))
         expect([one["txid"] for one in issues] == txids, "the issue transactions are not exactly those of the facts")
@@ -204,29 +200,30 @@ class Network:
             self.bundle(bundle, issues[txids.index(bundle["issue_txid"])])
         self.steps.append("every fact is what these transactions say, under the hash that was retired")
         answer = {"schema": "verified_statement/1", "verified": True, "statement_id": statement_hash[:16].hex()}
-        answer |= {"statement_hash": statement_hash.hex(), "chain_id": self.chain.hex(), "network": self.name}
+        answer |= {"statement_hash": statement_hash.hex(), "chain_id": self.chain.hex(), "network": self.rules["name"]}
         answer |= {"txid": retired["txid"].hex(), "height": retired["height"], "time_ms": retired["time_ms"]}
         answer |= {name: facts[name] for name in ("holder", "holder_name", "purpose", "note", "jurisdiction")}
         answer |= {name: str(facts[name]) for name in ("consumption_from", "consumption_to", "total_wh")}
         answer["beneficiary"] = named(facts["beneficiary"], "name id location country", "the beneficiary")
-        answer["certificates"] = [certificate(facts["registry_code"], bundle) for bundle in bundles]
+        answer["certificates"] = [self.certificate(bundle) for bundle in bundles]
         return answer | {"signatures": self.signatures, "steps": self.steps}
 
     def bundle(self, bundle: dict[str, Any], source: dict[str, Any]) -> None:
         """A range against the issue that it was born in."""
-        start, end = bundle["start"], bundle["end"]
-        serials = f"certificates {start}..{end} of device {bundle['device']}"
-        for issue in [named(action, ISSUE, "the issue action") for action in source["actions"] if action[0] == "issue"]:
-            first, after = issue["first_serial"], issue["first_serial"] + issue["count"]
-            if issue["device"] == bundle["device"] and first <= start <= end < after:
-                break
-        else:
-            raise NotProven(f"{serials} were not issued there")
+        device, start, end = bundle["device"], bundle["start"], bundle["end"]
+        serials = f"certificates {start}..{end} of device {device}"
+        issues = [named(one, ISSUE, "the issue action") for one in source["actions"] if one[:2] == ["issue", device]]
+        issues = [one for one in issues if one["first_serial"] <= start <= end < one["first_serial"] + one["count"]]
+        expect(issues, f"{serials} were not issued there")
+        issue, first = issues[0], issues[0]["first_serial"]
         days = [self.day(issue, named(day, "attestation signatures", "a day")) for day in issue["days"]]
         accepted = [day for day in days if day["release_wh"]] or days  # carries alone can make one whole
         produced = [(accepted[0]["day"] * DAY_S, (accepted[-1]["day"] + 1) * DAY_S)]
-        if issue["face_value"] == 1:
-            produced = [span for span, low, high in hourly(issue, accepted) if low <= start <= end < high]
+        if issue["face_value"] == 1:  # of one hour: each has the serials of its energy, after what paid a debt first
+            hours = [(day["day"] * 24 + hour, wh) for day in accepted for hour, wh in enumerate(day["hours_wh"])]
+            after = [first + max(0, wh - issue["netted_wh"]) for wh in accumulate(wh for _, wh in hours)]
+            spans = zip(hours, [first, *after], after, strict=False)
+            produced = [(at * HOUR_S, (at + 1) * HOUR_S) for (at, _), low, high in spans if low <= start <= end < high]
         expect(produced, f"{serials} are not of one hour of their issue")
         said = issue | accepted[0] | {"production_from": produced[0][0], "production_to": produced[0][1]}
         said["reasons"] = sorted({reason for day in accepted for reason in day["reasons"]})
@@ -252,34 +249,23 @@ class Network:
         self.steps.append(f"{when}, {day['release_wh']} Wh released, signed by {len(places)} of {len(keys)} validators")
         return day
 
-
-def hourly(issue: dict[str, Any], days: list[dict[str, Any]]) -> Any:
-    """Where certificates are of 1 Wh: each hour with its first serial and the one after its last; debts come first."""
-    serial, paid = issue["first_serial"], issue["netted_wh"]
-    for day in days:
-        for hour, energy_wh in enumerate(day["hours_wh"]):
-            left, paid = max(0, energy_wh - paid), max(0, paid - energy_wh)
-            start = day["day"] * DAY_S + hour * HOUR_S
-            yield (start, start + HOUR_S), serial, serial + left
-            serial += left
-
-
-def certificate(registry: str, bundle: dict[str, Any]) -> dict[str, Any]:
-    """Its number, as WAT-DK-0001234-202611-000004567-16 with the check digits of ISO 7064 MOD 97-10, and its facts."""
-    name, _, country, _, location, _, technology, *_ = bundle["facts"]
-    serials = "/".join(f"{end:0{bundle['serial_digits']}d}" for end in dict.fromkeys((bundle["start"], bundle["end"])))
-    stem = f"{registry}-{country}-{bundle['device']:07d}-{bundle['month']:06d}-{serials}"
-    digits = "".join(str(int(character, 36)) for character in stem if character not in "-/")
-    shown = {"number": f"{stem}-{98 - int(digits) * 100 % 97:02d}", "device_name": name, "technology": technology}
-    shown |= {"quantity": str(bundle["end"] - bundle["start"] + 1), "face_value_wh": str(bundle["face_value"])}
-    shown |= {key: str(bundle[key]) for key in ("production_from", "production_to", "issued_at")}
-    return shown | {"location": location} | {key: bundle[key] for key in ("unit", "device", "reasons")}
+    def certificate(self, bundle: dict[str, Any]) -> dict[str, Any]:
+        """Its number, as WAT-DK-0001234-202611-000004567-16 with the check digits of ISO 7064 MOD 97-10, and its facts."""
+        name, _, country, _, location, _, technology, *_ = bundle["facts"]
+        serials = "/".join(
+            f"{end:0{bundle['serial_digits']}d}" for end in dict.fromkeys((bundle["start"], bundle["end"]))
+        )
+        stem = f"{self.rules['registry_code']}-{country}-{bundle['device']:07d}-{bundle['month']:06d}-{serials}"
+        digits = "".join(str(int(character, 36)) for character in stem if character not in "-/")
+        shown = {key: str(bundle[key]) for key in ("production_from", "production_to", "issued_at", "face_value")}
+        quantity, checked = bundle["end"] - bundle["start"] + 1, f"{stem}-{98 - int(digits) * 100 % 97:02d}"
+        shown |= {"number": checked, "quantity": str(quantity)}
+        return shown | {"device_name": name, "location": location, "technology": technology, "unit": bundle["unit"]}
 
 
 def in_words(answer: dict[str, Any]) -> str:
-    purpose, energy_mwh = answer["purpose"].replace("_", " "), int(answer["total_wh"]) / 1e6
-    lines = [f"VERIFIED  statement {answer['statement_id']} of network {answer['network']}"]
-    lines += [f"  retired for   {answer['beneficiary']['name']} ({purpose}), {energy_mwh:,.6g} MWh"]
+    claim = f"{answer['beneficiary']['name']} ({answer['purpose']}), {int(answer['total_wh']) / 1e6:,.6g} MWh"
+    lines = [f"VERIFIED  statement {answer['statement_id']} of network {answer['network']}", f"  retired for   {claim}"]
     lines += [f"  by            {answer['holder_name']} (participant {answer['holder']})"]
     lines += [f"  certificates  {item['number']}  {item['device_name']}" for item in answer["certificates"]]
     lines += [f"  {number:>2}. {step}" for number, step in enumerate(answer["steps"], 1)]

@@ -4,8 +4,9 @@ One canonical MessagePack array (`StatementProof`). Nothing in it is free: the f
 of its genesis, are what the retire transaction names, each transaction leads by its RFC 6962 path to the root in its
 header, the header by its hash to a Finalization, and that is signed by q validators of the genesis, or of a later epoch
 to which hops lead: each epoch's last block, final by its own validators, names the next ones. A changed byte breaks one
-of them. Who checks it brings the genesis: it is what he trusts, and the same for every statement of a network. Read by `cli/verify_statement.py` and, in a browser, by
-`node/pages/verify_statement.js`, which share no code with this file nor with each other.
+of them. Who checks it brings the genesis: it is what he trusts, and the same for every statement of a network. Read by
+`cli/verify_statement.py` and, in a browser, by `node/pages/verify_statement.js`, which share no code with this file nor
+with each other.
 """
 
 from typing import Annotated
