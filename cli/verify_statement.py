@@ -250,16 +250,15 @@ class Network:
         return day
 
     def certificate(self, bundle: dict[str, Any]) -> dict[str, Any]:
-        """Its number, as WAT-DK-0001234-202611-000004567-16 with the check digits of ISO 7064 MOD 97-10, and its facts."""
+        """Its number, such as WAT-DK-0001234-202611-000004567-16 (check digits: ISO 7064 MOD 97-10), and its facts."""
         name, _, country, _, location, _, technology, *_ = bundle["facts"]
-        serials = "/".join(
-            f"{end:0{bundle['serial_digits']}d}" for end in dict.fromkeys((bundle["start"], bundle["end"]))
-        )
-        stem = f"{self.rules['registry_code']}-{country}-{bundle['device']:07d}-{bundle['month']:06d}-{serials}"
+        width, ends = bundle["serial_digits"], dict.fromkeys((bundle["start"], bundle["end"]))
+        stem = f"{self.rules['registry_code']}-{country}-{bundle['device']:07d}-{bundle['month']:06d}-"
+        stem += "/".join(f"{end:0{width}d}" for end in ends)
         digits = "".join(str(int(character, 36)) for character in stem if character not in "-/")
         shown = {key: str(bundle[key]) for key in ("production_from", "production_to", "issued_at", "face_value")}
-        quantity, checked = bundle["end"] - bundle["start"] + 1, f"{stem}-{98 - int(digits) * 100 % 97:02d}"
-        shown |= {"number": checked, "quantity": str(quantity)}
+        shown |= {"quantity": str(bundle["end"] - bundle["start"] + 1), "face_value_wh": shown.pop("face_value")}
+        shown |= {"number": f"{stem}-{98 - int(digits) * 100 % 97:02d}", "device": bundle["device"]}
         return shown | {"device_name": name, "location": location, "technology": technology, "unit": bundle["unit"]}
 
 

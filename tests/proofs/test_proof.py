@@ -321,6 +321,12 @@ def test_refuses_spare_bits(honest: bytes) -> None:
         verify_proof(with_retire(honest, finalization=spare))
 
 
+def test_refuses_a_bitmap_with_a_byte_to_spare(honest: bytes) -> None:
+    votes = decode(StatementProof, honest).retire.finalization
+    with pytest.raises(NotProven, match="bitmap"):
+        verify_proof(with_retire(honest, finalization=replace(votes, bitmap=votes.bitmap + b"\x00")))
+
+
 def test_refuses_a_transaction_that_is_not_in_the_block(honest: bytes) -> None:
     proof = decode(StatementProof, honest)
     with pytest.raises(NotProven, match="not in block"):
