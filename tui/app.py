@@ -12,7 +12,7 @@ from textual.screen import Screen
 from state.errors import WattestError
 from tui.account import HOLDER, OWNER, Account, introduce
 from tui.desk import Desk
-from tui.directory import cabinet_for, cabinets
+from tui.directory import Cabinet, cabinet_for, cabinets, entrance
 from tui.feed import Feed, Source
 from tui.messages import OpenCabinet
 from tui.model import NetworkModel
@@ -20,6 +20,8 @@ from tui.screens.help import HelpScreen
 from tui.story import StoryControl
 from tui.themes import CALM
 from tui.widgets.cabinets import CabinetBar
+
+FURNISH_S = 0.05  # after the start: the first picture stands by then
 
 
 def run_dashboard(
@@ -47,7 +49,6 @@ class Dashboard(App[None]):
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("question_mark", "help", "Keys and marks"),
         Binding("S", "account", "Sign in, or out"),
-        *(Binding(cabinet.key, f"cabinet('{cabinet.mode}')", cabinet.title, show=False) for cabinet in cabinets()),
     ]
 
     def __init__(
@@ -61,12 +62,10 @@ class Dashboard(App[None]):
         super().__init__()
         model = NetworkModel(public_url=node_urls[0])
         self.desk = Desk(model, Feed(node_urls, model) if source is None else source, story, home)
-        self.cabinets = cabinets()
+        self.cabinets: tuple[Cabinet, ...] = (entrance(),)  # the others are loaded behind the first paint
         self._as = as_role
         self.register_theme(CALM)
         self.theme = CALM.name
-        for cabinet in self.cabinets:
-            self.add_mode(cabinet.mode, self._maker(cabinet.make))
 
     def _maker(self, make: Callable[[Desk], Screen[None]]) -> Callable[[], Screen[None]]:
         return lambda: make(self.desk)
@@ -84,9 +83,20 @@ class Dashboard(App[None]):
         self.desk.source = source
 
     def on_mount(self) -> None:
+        self.add_mode(self.cabinets[0].mode, self._maker(self.cabinets[0].make))
         self.switch_mode(self.cabinets[0].mode)
-        self.call_after_refresh(self.run_worker, self._follow(), name="feed")
+        self.set_timer(FURNISH_S, self._furnish)
+
+    def _furnish(self) -> None:
+        """Behind the first paint: the other cabinets with their keys, the feed, who signs in."""
+        first, self.cabinets = self.cabinets[0], cabinets()
+        for cabinet in self.cabinets:
+            self.bind(cabinet.key, f"cabinet('{cabinet.mode}')", description=cabinet.title, show=False)
+            if cabinet.mode != first.mode:
+                self.add_mode(cabinet.mode, self._maker(cabinet.make))
+        self._tell_bar()
         self.set_interval(0.5, self._tell_bar)
+        self.run_worker(self._follow(), name="feed")
         if self._as is not None and self.desk.home is not None:
             self._sign_in(self._as, self.desk.home)
 

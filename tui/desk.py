@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from node.client import NodeClient
 from tui.feed import Source
 from tui.model import NetworkModel
 from tui.story import StoryControl
 
 if TYPE_CHECKING:
+    from node.client import NodeClient
     from tui.account import Account
 
 ANSWER_S = 5.0
@@ -51,8 +51,10 @@ class Desk:
     def _offered(self, found: "list[Account]") -> "list[Account]":
         return [account for account in found if account.file.needs_passphrase or not self.sealed_only]
 
-    def client(self) -> NodeClient:
+    def client(self) -> "NodeClient":
         """A client of a node that answers, asking as the account where its key is open. For one thread; close it."""
+        from node.client import NodeClient
+
         client = NodeClient(self.source.answering(), ANSWER_S)
         account = self.account
         if account is not None and account.key is not None and account.id and self.model.chain.chain_id:

@@ -26,6 +26,13 @@ class Cabinet:
         return self.title.casefold().replace(" ", "_")
 
 
+def entrance() -> Cabinet:
+    """The one that is seen first."""
+    found = import_module(f"{rooms.__name__}.network").CABINET
+    assert isinstance(found, Cabinet)
+    return found
+
+
 def cabinets() -> tuple[Cabinet, ...]:
     """All there are, in the order of the bar."""
     found = [import_module(f"{rooms.__name__}.{module.name}") for module in iter_modules(rooms.__path__)]

@@ -11,7 +11,6 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from node.client import NodeClient
 from state.errors import WattestError
 from tui.widgets.columns import BAD, QUIET, STRONG, row
 from tui.words import ledger_time
@@ -44,6 +43,8 @@ class DetailScreen(ModalScreen[None]):
 
     @work(thread=True, exit_on_error=False)
     def ask(self) -> None:
+        from node.client import NodeClient
+
         client = NodeClient(self.url, TIMEOUT_S)
         try:
             answer = client.get(self.path)
