@@ -18,6 +18,7 @@ from tui.messages import OpenCabinet
 from tui.model import NetworkModel
 from tui.screens.help import HelpScreen
 from tui.story import StoryControl
+from tui.texts import said, t
 from tui.themes import CALM
 from tui.widgets.cabinets import CabinetBar
 
@@ -97,7 +98,11 @@ class Dashboard(App[None]):
 
     def _tell_bar(self) -> None:
         account = self.desk.account
-        who = "looking on, S signs in" if account is None else account.name or f"{account.key_name}, not registered"
+        who = (
+            t("looking on, S signs in")
+            if account is None
+            else account.name or t("{key_name}, not registered", key_name=account.key_name)
+        )
         if account is not None and account.locked:
             who += " (locked)"
         for bar in self.screen.query(CabinetBar):
@@ -118,7 +123,7 @@ class Dashboard(App[None]):
         yield from super().get_system_commands(screen)
         for cabinet in self.cabinets:
             yield SystemCommand(cabinet.title, f"cabinet {cabinet.key}", self._opener(cabinet.mode))
-        yield SystemCommand("Sign in, or out", "choose a wallet key of the home", self.action_account)
+        yield SystemCommand(t("Sign in, or out"), t("choose a wallet key of the home"), self.action_account)
 
     def _opener(self, mode: str) -> Callable[[], None]:
         return lambda: self.action_cabinet(mode)
@@ -127,7 +132,7 @@ class Dashboard(App[None]):
 
     def action_account(self) -> None:
         if self.desk.home is None:
-            self.notify("Start with --home DIR to sign in with a key of that home.", severity="warning", timeout=5)
+            self.notify(t("Start with --home DIR to sign in with a key of that home."), severity="warning", timeout=5)
         elif len(self.screen_stack) == 1:
             from tui.screens.account import AccountScreen
 
@@ -165,7 +170,12 @@ class Dashboard(App[None]):
         """As the command line said: look on as this key; its passphrase is asked for when something is signed."""
         found = [account for account in self.desk.accounts() if account.key_name == key_name]
         if not found:
-            self.call_from_thread(self.notify, f"{home} has no wallet key {key_name!r}.", severity="error", timeout=8)
+            self.call_from_thread(
+                self.notify,
+                t("{home} has no wallet key {key_name!r}.", home=home, key_name=key_name),
+                severity="error",
+                timeout=8,
+            )
             return
         account = found[0]
         try:
@@ -177,7 +187,7 @@ class Dashboard(App[None]):
             if not account.needs_passphrase():
                 account.unlock("")
         except WattestError as error:
-            self.call_from_thread(self.notify, str(error), severity="error", timeout=8)
+            self.call_from_thread(self.notify, said(error), severity="error", timeout=8)
             return
         self.call_from_thread(self._signed_in, account)
 
