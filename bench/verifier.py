@@ -1,6 +1,6 @@
 """How much honest energy the verifier certifies and how much fraud it stops, on real plants.
 
-    python -m bench.verifier --data DIR [--every N] [--seed N] [--json] [--only DEVICE ...]
+    python -m bench.verifier --data DIR [--every N] [--spans N] [--seed N] [--json] [--only DEVICE ...]
 
 DIR holds devices.json, the readings files it names and their independent climate. Single-day classes tamper with every
 Nth day, one at a time, sustained ones with spans of days; each time the whole finished run is concluded anew. Excess is
@@ -40,7 +40,7 @@ from verifier.windows import (
 DAMAGED = frozenset({"CN3"})  # its record is no honest one: reported, never averaged
 ALONE = {"x1.1, 30 d", "x1.1, 90 d", "x1.2, 7 d", "x1.2, 30 d"}  # measured again under limits of other sites
 WEEK = 7
-LIGHT_PPM = 50_000  # by which a pyranometer in the field may be off over a month (WMO Guide No. 8, "good quality")
+LIGHT_PPM = 50_000  # by which daily totals of a pyranometer may be off (WMO Guide No. 8, "good quality")
 OTHERS_PERCENT = 150  # of the highest honest exceedance of the other sites: three or four sites are few
 STEP_PPM = 5_000  # limits of other sites are rounded up to half a percent
 
@@ -49,6 +49,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--every", type=int, default=6, help="tamper with every Nth day")
+    parser.add_argument("--spans", type=int, default=3, help="spans of each sustained class")
     parser.add_argument("--seed", type=int, default=20141)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", nargs="*", default=[], help="measure fraud on these devices only")
@@ -60,10 +61,12 @@ def main(arguments: list[str]) -> None:
     report: dict[str, Any] = {name: {"honest": honest(case)} for name, case in cases.items()}
     for name, case in honest_cases.items():
         if not options.only or name in options.only:
-            report[name] |= measure(case, options.every, options.seed)
+            report[name] |= measure(case, options.every, options.spans, options.seed)
             elsewhere = with_limits(case, limits_of_others(name, honest_cases))
             report[name]["elsewhere"] = honest(elsewhere) | {
-                title: _blocked(list(spans(elsewhere, SUSTAINED[title], np.random.default_rng(options.seed))))
+                title: _blocked(
+                    list(spans(elsewhere, SUSTAINED[title], np.random.default_rng(options.seed), options.spans))
+                )
                 for title in sorted(ALONE)
             }
         print(f"{name}: {report[name]['honest']}, {time.monotonic() - started:.0f} s", file=sys.stderr)
@@ -112,7 +115,7 @@ def honest(case: Case) -> dict[str, Any]:
     }
 
 
-def measure(case: Case, every: int, seed: int) -> dict[str, dict[str, Any]]:
+def measure(case: Case, every: int, count: int, seed: int) -> dict[str, dict[str, Any]]:
     """By class: % of excess blocked, of tampered days not accepted, of honest MWh beside that stay certified."""
     blocked: dict[str, Any] = {}
     flagged: dict[str, Any] = {}
@@ -123,7 +126,7 @@ def measure(case: Case, every: int, seed: int) -> dict[str, dict[str, Any]]:
         blocked[title] = _blocked(parts)
         flagged[title] = round(100 * together.stopped / together.days, 1) if together.days else None
     for title, sustained in SUSTAINED.items():
-        parts = list(spans(case, sustained, np.random.default_rng(seed)))
+        parts = list(spans(case, sustained, np.random.default_rng(seed), count))
         together = tally(parts)
         blocked[title] = _blocked(parts)
         share = together.beside_accepted_wh / together.beside_wh if together.beside_wh else 1

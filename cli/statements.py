@@ -60,29 +60,24 @@ def show_(session: Session, identity: str, lang: str) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="For a PDF: a font file to look into first.",
 )
-@click.option(
-    "--with-genesis", "whole", is_flag=True, help="For a proof: the genesis of its network goes into the file."
-)
 @language
 @with_session
-def export(
-    session: Session, identity: str, form: str, out: str | None, fonts: tuple[Path, ...], whole: bool, lang: str
-) -> None:
+def export(session: Session, identity: str, form: str, out: str | None, fonts: tuple[Path, ...], lang: str) -> None:
     """Write a statement to a file: the proof that verifies offline, for ever; or its words as text, page, PDF or JSON.
 
     A PDF needs the extra `pdf`, and fonts of this machine that have its characters.
     """
     file = Path(out or f"statement.{SUFFIXES[form]}")
-    data = _exported(session, identity, form, lang, fonts, whole)
+    data = _exported(session, identity, form, lang, fonts)
     file.write_bytes(data)
     hint = f"; check it with: wattest statement verify {file}" if form == "proof" else ""
     written = {"file": str(file), "format": form, "bytes": len(data)}
     session.answer("proof/1", written, f"{len(data)} bytes written to {file}{hint}")
 
 
-def _exported(session: Session, identity: str, form: str, lang: str, fonts: tuple[Path, ...], whole: bool) -> bytes:
+def _exported(session: Session, identity: str, form: str, lang: str, fonts: tuple[Path, ...]) -> bytes:
     if form == "proof":
-        return session.client.get_bytes(f"/v1/statements/{_identity(identity)}/proof{'?genesis=1' if whole else ''}")
+        return session.client.get_bytes(f"/v1/statements/{_identity(identity)}/proof")
     found = _statement(session, identity)
     match form:
         case "json":
@@ -198,9 +193,7 @@ def amend(
 
 @statement.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--genesis", metavar="FILE", help="The genesis that you trust; else that of the home, else one inside the file."
-)
+@click.option("--genesis", metavar="FILE", help="The genesis that you trust; else that of the home.")
 @with_session
 def verify(session: Session, file: Path, genesis: str | None) -> None:
     """Check a proof file without any node: hashes, validators' votes, inclusion, every fact. Exit code 6 if wrong."""
@@ -215,16 +208,14 @@ def verify(session: Session, file: Path, genesis: str | None) -> None:
     except NotProven as error:
         raise VerificationFailed(why=str(error)) from None
     read_proof(data, trusted)  # with the network's own code: two readers that share none must agree
-    if trusted is None:
-        session.say("No genesis was given: compare the chain id below with the one that you trust.")
     session.answer("statement_verified/1", {"verified": True, **proven}, in_words(proven))
 
 
-def _trusted_genesis(session: Session, name: str | None) -> bytes | None:
+def _trusted_genesis(session: Session, name: str | None) -> bytes:
     """--genesis, or the genesis of the home."""
     path = Path(name) if name else session.home / "genesis.json"
     if name is None and not path.is_file():
-        return None
+        raise click.UsageError("The genesis of the network that you trust is needed: give it with --genesis.")
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,567 +1,282 @@
 #!/usr/bin/env python3
-"""Check a retirement statement offline: a proof file in, the proven facts or a reason out.
+"""Check a retirement statement offline: python verify_statement.py FILE --genesis genesis.json
 
-    python verify_statement.py FILE --genesis genesis.json [--json]
-
-Stands alone: copy this one file anywhere that has Python 3.11, `msgpack` and `pynacl`. It shares no code with the
-software that wrote the proof, so agreement is between two readers of the format and not one reader with itself.
-
-What is checked, from the file and the genesis of the network that you trust:
-  1. the bytes are the one canonical MessagePack encoding of their value (encoded again and compared)
-  2. the chain id is the hash of your genesis (a file of version 1 carries one: without --genesis, compare its id)
-  3. each block that is named was finalised by a quorum of the validators of that genesis
+Stands alone: Python 3.11, `msgpack` and `pynacl`, no code of the software that wrote the proof. Exit code 0: verified,
+2: usage, 6: refused. From the file and the genesis of the network that you trust, it checks that
+  1. the bytes are the one canonical MessagePack encoding of their value
+  2. the chain id is the hash of your genesis
+  3. each block that is named was finalised by a quorum of the validators of that genesis, or of those it handed over to
   4. the retire transaction and every issue behind it are in those blocks (RFC 6962), signed by their signers
-  5. the hash of the facts is the one that the retire transaction carries, and each fact that these transactions know
-     is equal to what they say: claim, ranges, device, energy, days, verifier, dates
+  5. the retire transaction carries the hash of the facts, and each fact that these transactions know is what they say
   6. each day of those issues carries a quorum of the validators' attestations
-Exit codes: 0 verified, 2 usage, 6 verification failed.
 """
 
-import argparse
-import hashlib
 import json
 import struct
 import sys
 from datetime import date
+from hashlib import blake2b, sha256
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgpack
-from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
+from nacl.signing import VerifyKey
 
-HOUR_S = 3_600
-DAY_S = 86_400
-EPOCH_DAY = date(1970, 1, 1).toordinal()
-MAX_BYTES = 64 * 1024 * 1024
-MAX_DEPTH = 12
-EXIT_FAILED = 6
+EPOCH_DAY, DAY_S, HOUR_S = date(1970, 1, 1).toordinal(), 86_400, 3_600
+VERSION, FINALIZE, ACCEPT, MAX_BYTES, MAX_DEPTH = 2, 3, 0, 64 * 1024 * 1024, 12
+encode = msgpack.packb
 
-NOTARIZE, NULLIFY, FINALIZE = 1, 2, 3
-ACCEPT = 0
-
-VOTE_LAYOUT = ">15s32sBQQQ32s"
-VOTE_TAG = b"wattest/vote/1\0"
-
-# Arrays of the format, by the names of their elements. Tagged ones begin with their tag.
-PROOF = {1: "tag version genesis hops facts retire issues", 2: "tag version hops facts retire issues"}
-PROVEN = "transaction path sides headers finalization"
-HOP = "header finalization next_vote_keys"
-HEADER = (
-    "version epoch height parent_hash timestamp_ms proposer tx_root state_root validators_hash next_validators_hash"
-)
-QUORUM = "kind epoch view parent_view block_hash bitmap signatures"
-TRANSACTION = "body signatures"
-BODY = "chain signers actions expiry_height salt"
+# The larger arrays of the format, by the names of their elements.
+HEAD = "version epoch height parent_hash timestamp_ms proposer tx_root state_root validators_hash next_validators_hash"
 RETIRE = "tag holder ranges beneficiary purpose note consumption_from consumption_to jurisdiction statement_hash"
-RANGE = "outpoint issuance device start end production_from production_to"
 ISSUE = "tag device owner scheme face_value unit month facts days carry_in_wh carry_out_wh first_serial count netted_wh"
-DAY = "attestation signatures"
-ATTESTATION = (
-    "epoch device day step revision readings_root inputs_root profile_hash verifier_version verdict reasons "
-    "release_wh energy_wh hours_wh"
-)
-FACTS = (
-    "schema_version registry_code chain holder holder_name beneficiary purpose note consumption_from consumption_to "
-    "jurisdiction total_wh bundles"
-)
-BUNDLE = (
-    "issuance device start end month production_from production_to issued_at face_value unit serial_digits facts "
-    "verifier_version profile_hash reasons issue_txid"
-)
-DEVICE = (
-    "name gsrn country zone location fuel technology capacity_w commissioned_day interval_s channels latitude_udeg "
-    "longitude_udeg coordinates_estimated tilt_udeg azimuth_udeg hub_height_cm insolation_source support"
-)
-BENEFICIARY = "name id location country"
+ATTESTATION = """epoch device day step revision readings_root inputs_root profile_hash verifier_version verdict reasons
+    release_wh energy_wh hours_wh"""
+FACTS = """schema_version registry_code chain holder holder_name beneficiary purpose note consumption_from
+    consumption_to jurisdiction total_wh bundles"""
+BUNDLE = """issuance device start end month production_from production_to issued_at face_value unit serial_digits facts
+    verifier_version profile_hash reasons issue_txid"""
 
-
-# What reading a file of another shape can raise, beside the refusals that are worded below.
-MISSHAPEN = (
-    TypeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    struct.error,
-)
+# Elements whose type no hash covers: False would pass for 0, and an empty text for an empty array.
+TYPED = {int: "kind epoch view parent_view sides validator", bytes: "bitmap", list: "hops issues path signatures"}
+TYPES = {name: kind for kind, names in TYPED.items() for name in names.split()}
 
 
 class NotProven(Exception):
     """Why the file does not prove its statement."""
 
 
-def verify_proof(data: bytes, genesis: bytes | None = None) -> dict[str, Any]:
-    """The proven statement as JSON-able values; NotProven with the reason otherwise.
+def expect(holds: Any, otherwise: str) -> None:
+    if not holds:
+        raise NotProven(otherwise)
 
-    `genesis` is the JSON of the network that is trusted. Without it the genesis inside a file of version 1 is taken,
-    and whoever reads the answer must compare `chain_id` with the one that he trusts.
-    """
+
+def verify_proof(data: bytes, genesis: bytes) -> dict[str, Any]:
+    """The proven statement as JSON-able values, in the network of this genesis; NotProven with the reason otherwise."""
     try:
-        return _verify(data, genesis)
-    except NotProven:
-        raise
-    except MISSHAPEN as error:
-        raise NotProven(f"the file is not of the form that is expected ({type(error).__name__}: {error})") from None
-
-
-def _verify(data: bytes, genesis: bytes | None) -> dict[str, Any]:
-    value = decode(data, "the file")
-    if not isinstance(value, list) or value[:1] != ["statement_proof"] or type(value[1]) is not int:
-        fail("this is no statement proof")
-    if value[1] not in PROOF:
-        fail(f"this is a statement proof of version {value[1]}, which this verifier does not know")
-    proof = named(value, PROOF[value[1]], "the file")
-    typed(proof, list, "hops issues facts", "the file")
-    network = Network(proof.get("genesis"), genesis, proof["facts"][FACTS.split().index("chain")])
-    for hop in proof["hops"]:
-        network.hop(named(hop, HOP, "hop"))
-    statement_hash = blake("wattest/stmt", encode(proof["facts"]))
-    facts = named(proof["facts"], FACTS, "facts")
-    retired = network.transaction(named(proof["retire"], PROVEN, "retire"), "the retire transaction")
-    issues = [network.transaction(named(issue, PROVEN, "issue"), "an issue transaction") for issue in proof["issues"]]
-    check_claim(network, facts, retired, statement_hash)
-    bundles = [named(bundle, BUNDLE, "bundle") for bundle in facts["bundles"]]
-    if [issue.txid for issue in issues] != list(dict.fromkeys(bundle["issue_txid"] for bundle in bundles)):
-        fail("the issue transactions are not exactly those that the facts name")
-    origin = {issue.txid: issue for issue in issues}
-    for bundle in bundles:
-        check_bundle(network, bundle, origin[bundle["issue_txid"]])
-    if facts["total_wh"] != sum((bundle["end"] - bundle["start"] + 1) * bundle["face_value"] for bundle in bundles):
-        fail("the total energy is not the sum of the bundles")
-    network.steps.append("every fact of the statement is what these transactions say, under the hash that was retired")
-    return report(network, facts, bundles, retired, statement_hash, given=genesis is not None)
-
-
-# --- bytes
+        proof = named(decode(data, "the file"), "tag version hops facts retire issues", "the file")
+        expect([proof["tag"], proof["version"]] == ["statement_proof", VERSION], "it is of another kind or version")
+        network = Network(genesis, named(proof["facts"], FACTS, "the facts")["chain"])
+        for hop in proof["hops"]:
+            network.hop(hop)
+        return network.statement(proof)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, struct.error) as error:
+        raise NotProven(f"the file or the genesis is not of the form that is expected: {error!r}") from None
 
 
 def decode(data: bytes, what: str) -> Any:
     """The value whose one canonical encoding `data` is: arrays, integers, strings, bytes, booleans and nil."""
-    if len(data) > MAX_BYTES:
-        fail(f"{what} has more than {MAX_BYTES} bytes")
-    try:
-        value = msgpack.unpackb(data, raw=False, use_list=True)
-    except Exception as error:  # the library raises classes without a common base for broken input
-        fail(f"{what} is not MessagePack ({type(error).__name__})")
-    allowed(value, MAX_DEPTH, what)
-    if encode(value) != data:
-        fail(f"{what} is not the shortest encoding of its value")
+    expect(len(data) <= MAX_BYTES, f"{what} has more than {MAX_BYTES} bytes")
+    value = msgpack.unpackb(data)
+    expect(allowed(value, MAX_DEPTH), f"{what} holds a type that the format does not have, or is nested too deeply")
+    expect(encode(value) == data, f"{what} is not the shortest encoding of its value")
     return value
 
 
-def allowed(value: Any, depth: int, what: str) -> None:
+def allowed(value: Any, depth: int) -> bool:
     if isinstance(value, list):
-        if depth == 0:
-            fail(f"{what} is nested too deeply")
-        for item in value:
-            allowed(item, depth - 1, what)
-    elif not (value is None or isinstance(value, bool | int | str | bytes)):
-        fail(f"{what} holds a {type(value).__name__}, which the format does not have")
-
-
-def encode(value: Any) -> bytes:
-    packed: bytes = msgpack.packb(value, use_bin_type=True)
-    return packed
+        return depth > 0 and all(allowed(item, depth - 1) for item in value)
+    return value is None or isinstance(value, bool | int | str | bytes)
 
 
 def blake(tag: str, data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=32, person=tag.encode("ascii")).digest()
+    return blake2b(data, digest_size=32, person=tag.encode("ascii")).digest()
 
 
 def named(value: Any, names: str, what: str) -> dict[str, Any]:
-    """An array by the names of its elements; exactly as many as there are names."""
-    keys = names.split()
-    if not isinstance(value, list) or len(value) != len(keys):
-        fail(f"{what} is not an array of {len(keys)}")
-    return dict(zip(keys, value, strict=True))
+    """An array by the names of its elements: exactly as many as there are names."""
+    expect(isinstance(value, list) and len(value) == len(names.split()), f"{what} is not an array of «{names}»")
+    elements = dict(zip(names.split(), value, strict=True))
+    for name, item in elements.items():
+        expect(type(item) is TYPES.get(name, type(item)), f"«{name}» of {what} is not of the right type")
+    return elements
 
 
-def typed(values: dict[str, Any], kind: type, names: str, what: str) -> None:
-    """These elements are exactly of this type: False would pass for 0 and an empty text for an empty array."""
-    for name in names.split():
-        if type(values[name]) is not kind:
-            fail(f"«{name}» of {what} is not of the right type")
-
-
-def signed_by(key: bytes, message: bytes, signature: bytes) -> bool:
-    if not isinstance(key, bytes) or not isinstance(signature, bytes) or len(key) != 32 or len(signature) != 64:
-        return False
-    try:
-        crypto_sign_open(signature + message, key)
-    except (CryptoError, ValueError, TypeError, RuntimeError):
-        return False
-    return True
-
-
-def fail(why: str) -> NoReturn:
-    raise NotProven(why)
-
-
-# --- the network: its genesis, its validators, what they made final
-
-
-class Proven:
-    """A transaction that was found signed and final."""
-
-    def __init__(self, txid: bytes, actions: list[Any], header: dict[str, Any]) -> None:
-        self.txid = txid
-        self.actions = actions
-        self.height: int = header["height"]
-        self.time_ms: int = header["timestamp_ms"]
+def agree(facts: dict[str, Any], said: dict[str, Any]) -> None:
+    """Each fact that goes by the same name in a transaction is the same there."""
+    for name in [name for name in facts if name in said]:
+        expect(encode(facts[name]) == encode(said[name]), f"the fact «{name}» is {facts[name]!r}, not {said[name]!r}")
 
 
 class Network:
-    """Chain id and validators by epoch, from a genesis and the hops of a file."""
+    """Chain id and validators by epoch, from the genesis and the hops of a file; what they made final and vouch for."""
 
-    def __init__(self, inside: bytes | None, given: bytes | None, chain: bytes) -> None:
-        if inside is None and given is None:
-            fail(f"the file is of chain {chain.hex()} and does not carry its genesis: give it with --genesis")
-        if inside is not None and dump(canonical_json(inside, "the genesis in the file")) != inside:
-            fail("the genesis in the file is not in its canonical form")
-        if inside is not None and blake("wattest/genesis", inside) != chain:
-            fail("the genesis in the file is not the one of its chain")
-        value = canonical_json(inside if given is None else given, "your genesis")
-        self.chain = blake("wattest/genesis", dump(value))
-        if self.chain != chain:
-            fail(f"the file is of chain {chain.hex()}, your genesis is chain {self.chain.hex()}")
-        self.registry_code: str = value["parameters"]["registry_code"]
-        self.name: str = value["parameters"]["name"]
-        self.schemes = {scheme["id"]: scheme for scheme in value["schemes"]}
+    def __init__(self, genesis: bytes, chain: bytes) -> None:
+        value = json.loads(genesis.decode("utf-8"))
+        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        self.chain = blake("wattest/genesis", canonical.encode("ascii"))  # what is used below is what is hashed here
+        expect(self.chain == chain, f"the file is of chain {chain.hex()}, your genesis is chain {self.chain.hex()}")
+        self.rules, self.schemes, self.signatures = value["parameters"], value["schemes"], 0
         self.keys = [[bytes.fromhex(validator["vote_key"]) for validator in value["validators"]]]
-        self.signatures = 0
-        source = "the genesis inside the file: compare its chain id" if given is None else "your genesis"
-        self.steps = [f"{source} is that of chain {self.chain.hex()}; it names {len(self.keys[0])} validators"]
+        self.steps = [f"your genesis is that of chain {self.chain.hex()}; it names {len(self.keys[0])} validators"]
 
-    def hop(self, hop: dict[str, Any]) -> None:
+    def hop(self, values: Any) -> None:
         """The end of the last known epoch hands over to the next validators."""
-        header = named(hop["header"], HEADER, "header")
-        if header["epoch"] != len(self.keys) - 1:
-            fail("the hops are not one for each epoch in order")
-        self.final([hop["header"]], hop["finalization"])
-        if blake("wattest/valset", encode(hop["next_vote_keys"])) != header["next_validators_hash"]:
-            fail("the next validators are not those that the epoch's last block names")
-        self.keys.append(hop["next_vote_keys"])
-        ended, count = header["epoch"], len(hop["next_vote_keys"])
-        self.steps.append(f"epoch {ended} ended with block {header['height']}, which hands over to {count} validators")
+        hop = named(values, "header finalization next_vote_keys", "a hop")
+        header, keys = self.final([hop["header"]], hop["finalization"]), hop["next_vote_keys"]
+        expect(header["epoch"] == len(self.keys) - 1, "the hops are not one for each epoch in order")
+        known = blake("wattest/valset", encode(keys)) == header["next_validators_hash"]
+        expect(known, "the next validators are not those that the epoch's last block names")
+        self.keys.append(keys)
+        self.steps.append(f"block {header['height']} ended epoch {len(self.keys) - 2}; {len(keys)} validators follow")
 
-    def validators(self, epoch: int) -> list[bytes]:
-        if isinstance(epoch, bool) or not 0 <= epoch < len(self.keys):
-            fail(f"the validators of epoch {epoch} do not follow from the file")
-        return self.keys[epoch]
+    def signed(self, message: bytes, keys: list[bytes], signatures: list[bytes], what: str) -> None:
+        expect(len(keys) == len(signatures), f"{what} does not carry one signature for each signer")
+        for key, signature in zip(keys, signatures, strict=True):
+            try:
+                VerifyKey(key).verify(message, signature or b"")  # raises too where they have not 32 and 64 bytes
+            except (CryptoError, TypeError, ValueError):
+                raise NotProven(f"a signature of {what} does not hold") from None
+        self.signatures += len(keys)
 
-    def quorum(self, epoch: int) -> int:
-        count = len(self.validators(epoch))
-        return count - (count - 1) // 3
+    def by_quorum(self, epoch: int, places: list[int], message: bytes, signatures: list[bytes], what: str) -> Any:
+        """The keys of the epoch's validators: a quorum of them, each counted once, signed the message."""
+        expect(0 <= epoch < len(self.keys), f"the validators of epoch {epoch} do not follow from the file")
+        keys = self.keys[epoch]
+        quorum, distinct = len(keys) - (len(keys) - 1) // 3, sorted(set(places) & set(range(len(keys))))
+        signers = f"{what} is signed by validators {places} of {len(keys)}"
+        expect(places == distinct and len(places) >= quorum, f"{signers}, the quorum is {quorum}")
+        self.signed(message, [keys[place] for place in places], signatures, what)
+        return keys
 
     def final(self, headers: list[Any], finalization: Any) -> dict[str, Any]:
         """The first of the headers, found final: they link up to the block that the Finalization names."""
-        first = named(headers[0], HEADER, "header")
-        expected = blake("wattest/header", encode(headers[0]))
-        for values in headers[1:]:
-            header = named(values, HEADER, "header")
-            if header["parent_hash"] != expected or header["epoch"] != first["epoch"]:
-                fail(f"header {header['height']} does not follow the one before it")
-            expected = blake("wattest/header", encode(values))
-        votes = named(finalization, QUORUM, "finalization")
-        typed(votes, int, "kind epoch view parent_view", "a finalization")
-        typed(votes, bytes, "block_hash bitmap", "a finalization")
-        typed(votes, list, "signatures", "a finalization")
-        keys = self.validators(first["epoch"])
-        if blake("wattest/valset", encode(keys)) != first["validators_hash"]:
-            fail(f"block {first['height']} was not made by the validators of this network")
-        if votes["kind"] != FINALIZE or votes["epoch"] != first["epoch"] or votes["block_hash"] != expected:
-            fail(f"the finalization is not of block {first['height']} or a descendant that is shown")
-        self._check_votes(votes, keys)
+        hashes = [blake("wattest/header", encode(values)) for values in headers]
+        chained = [named(values, HEAD, "a header") for values in headers]
+        for parent, one in zip(hashes[:-1], chained[1:], strict=True):
+            follows = [one["parent_hash"], one["epoch"]] == [parent, chained[0]["epoch"]]
+            expect(follows, f"header {one['height']} does not follow the one before it")
+        first, what = chained[0], f"the finalization of block {chained[0]['height']}"
+        votes = named(finalization, "kind epoch view parent_view block_hash bitmap signatures", what)
+        place = [votes["kind"], votes["epoch"], votes["block_hash"]]
+        expect(place == [FINALIZE, first["epoch"], hashes[-1]], f"{what} is not of it or a descendant that is shown")
+        bits, size = int.from_bytes(votes["bitmap"], "little"), len(votes["bitmap"])
+        places = [place for place in range(8 * size) if bits >> place & 1]
+        position = struct.pack(">BQQQ", FINALIZE, votes["epoch"], votes["view"], votes["parent_view"])
+        message = b"wattest/vote/1\0" + self.chain + position + hashes[-1]
+        keys = self.by_quorum(votes["epoch"], places, message, votes["signatures"], what)
+        expect(size == (len(keys) + 7) // 8, f"the bitmap of {what} does not fit the validators")
+        ours = blake("wattest/valset", encode(keys)) == first["validators_hash"]
+        expect(ours, f"block {first['height']} was not made by the validators of this network")
         return first
 
-    def _check_votes(self, votes: dict[str, Any], keys: list[bytes]) -> None:
-        bitmap = votes["bitmap"]
-        signers = [i for i in range(8 * len(bitmap)) if bitmap[i // 8] >> (i % 8) & 1]
-        if len(bitmap) != (len(keys) + 7) // 8 or (signers and signers[-1] >= len(keys)):
-            fail("the bitmap of a finalization does not fit the validators")
-        if len(signers) != len(votes["signatures"]) or len(signers) < self.quorum(votes["epoch"]):
-            fail(f"{len(signers)} validators signed a finalization, the quorum is {self.quorum(votes['epoch'])}")
-        message = struct.pack(
-            VOTE_LAYOUT,
-            VOTE_TAG,
-            self.chain,
-            FINALIZE,
-            votes["epoch"],
-            votes["view"],
-            votes["parent_view"],
-            votes["block_hash"],
-        )
-        for signer, signature in zip(signers, votes["signatures"], strict=True):
-            self.check_signature(keys[signer], message, signature, f"validator {signer}'s vote")
-
-    def check_signature(self, key: bytes, message: bytes, signature: bytes, what: str) -> None:
-        if not signed_by(key, message, signature):
-            fail(f"the signature of {what} does not hold")
-        self.signatures += 1
-
-    def transaction(self, proven: dict[str, Any], what: str) -> Proven:
-        """The transaction, after its place in a final block and its own signatures were checked."""
-        typed(proven, bytes, "transaction", what)
-        typed(proven, list, "path headers", what)
-        typed(proven, int, "sides", what)
-        raw = proven["transaction"]
+    def transaction(self, values: Any, what: str) -> dict[str, Any]:
+        """What it does and when, after its place in a final block and its own signatures were checked."""
+        proven = named(values, "transaction path sides headers finalization", what)
         header = self.final(proven["headers"], proven["finalization"])
-        digest = hashlib.sha256(b"\x00" + raw).digest()
-        sides = proven["sides"]
-        for level, sibling in enumerate(proven["path"]):
-            left = sides >> level & 1
-            digest = hashlib.sha256(b"\x01" + (sibling + digest if left else digest + sibling)).digest()
-        if sides >> len(proven["path"]) or digest != header["tx_root"]:
-            fail(f"{what} is not in block {header['height']}")
-        transaction = named(decode(raw, what), TRANSACTION, what)
-        body = named(transaction["body"], BODY, what)
-        if body["chain"] != self.chain:
-            fail(f"{what} is of another chain")
-        if len(body["signers"]) != len(transaction["signatures"]):
-            fail(f"{what} does not carry one signature for each signer")
-        message = b"wattest/tx\0" + self.chain + encode(transaction["body"])
-        for key, signature in zip(body["signers"], transaction["signatures"], strict=True):
-            self.check_signature(key, message, signature, f"a signer of {what}")
-        found = Proven(blake("wattest/tx", encode(transaction["body"])), body["actions"], header)
-        signers = len(proven["finalization"][-1])
-        count = len(self.validators(header["epoch"]))
-        self.steps.append(
-            f"{what} {found.txid.hex()[:16]} is in block {found.height}, "
-            f"made final by {signers} of {count} validators; signatures of its own: {len(body['signers'])}"
-        )
-        return found
+        digest, sides = sha256(b"\x00" + proven["transaction"]).digest(), proven["sides"]
+        for sibling in proven["path"]:
+            digest = sha256(b"\x01" + (sibling + digest if sides & 1 else digest + sibling)).digest()
+            sides >>= 1
+        expect(digest == header["tx_root"] and not sides, f"{what} is not in block {header['height']}")
+        transaction = named(decode(proven["transaction"], what), "body signatures", what)
+        body = named(transaction["body"], "chain signers actions expiry_height salt", what)
+        expect(body["chain"] == self.chain, f"{what} is of another chain")
+        packed, signers = encode(transaction["body"]), body["signers"]
+        self.signed(b"wattest/tx\0" + self.chain + packed, signers, transaction["signatures"], what)
+        txid, votes, keys = blake("wattest/tx", packed), proven["finalization"][-1], self.keys[header["epoch"]]
+        final = f"block {header['height']}, made final by {len(votes)} of {len(keys)} validators"
+        self.steps.append(f"{what} {txid.hex()} is in {final}; signatures of its own: {len(signers)}")
+        return {"txid": txid, "actions": body["actions"], "height": header["height"], "time_ms": header["timestamp_ms"]}
 
+    def statement(self, proof: dict[str, Any]) -> dict[str, Any]:
+        """The facts of a proof, after each was found in the transactions; the answer."""
+        facts, statement_hash = named(proof["facts"], FACTS, "the facts"), blake("wattest/stmt", encode(proof["facts"]))
+        retired = self.transaction(proof["retire"], "the retire transaction")
+        issues = [self.transaction(issue, "an issue transaction") for issue in proof["issues"]]
+        claims = [action for action in retired["actions"] if action[0] == "retire" and action[-1] == statement_hash]
+        expect(len(claims) == 1, "the transaction does not retire anything under the hash of these facts")
+        claim = named(claims[0], RETIRE, "the retire action")
+        bundles = [named(bundle, BUNDLE, "a bundle") for bundle in facts["bundles"]]
+        total_wh = sum((bundle["end"] - bundle["start"] + 1) * bundle["face_value"] for bundle in bundles)
+        agree(facts, claim | {"schema_version": 1, "registry_code": self.rules["registry_code"], "total_wh": total_wh})
+        expect(len(claim["ranges"]) == len(bundles), "the facts do not list the ranges that were retired")
+        txids = list(dict.fromkeys(bundle["issue_txid"] for bundle in bundles))
+        expect([one["txid"] for one in issues] == txids, "the issue transactions are not exactly those of the facts")
+        for bundle, taken in zip(bundles, claim["ranges"], strict=True):
+            agree(bundle, named(taken, "outpoint issuance device start end production_from production_to", "a range"))
+            self.bundle(bundle, issues[txids.index(bundle["issue_txid"])])
+        self.steps.append("every fact is what these transactions say, under the hash that was retired")
+        answer = {"schema": "verified_statement/1", "verified": True, "statement_id": statement_hash[:16].hex()}
+        answer |= {"statement_hash": statement_hash.hex(), "chain_id": self.chain.hex(), "network": self.rules["name"]}
+        answer |= {"txid": retired["txid"].hex(), "height": retired["height"], "time_ms": retired["time_ms"]}
+        answer |= {name: facts[name] for name in ("holder", "holder_name", "purpose", "note", "jurisdiction")}
+        answer |= {name: str(facts[name]) for name in ("consumption_from", "consumption_to", "total_wh")}
+        answer["beneficiary"] = named(facts["beneficiary"], "name id location country", "the beneficiary")
+        answer["certificates"] = [self.certificate(bundle) for bundle in bundles]
+        return answer | {"signatures": self.signatures, "steps": self.steps}
 
-def canonical_json(data: bytes | None, what: str) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) != len(pairs):
-            fail(f"{what} names a key twice")
-        return dict(pairs)
+    def bundle(self, bundle: dict[str, Any], source: dict[str, Any]) -> None:
+        """A range against the issue that it was born in."""
+        device, start, end = bundle["device"], bundle["start"], bundle["end"]
+        serials = f"certificates {start}..{end} of device {device}"
+        issues = [named(one, ISSUE, "the issue action") for one in source["actions"] if one[:2] == ["issue", device]]
+        issues = [one for one in issues if one["first_serial"] <= start <= end < one["first_serial"] + one["count"]]
+        expect(issues, f"{serials} were not issued there")
+        issue, first = issues[0], issues[0]["first_serial"]
+        days = [self.day(issue, named(day, "attestation signatures", "a day")) for day in issue["days"]]
+        accepted = [day for day in days if day["release_wh"]] or days  # carries alone can make one whole
+        produced = [(accepted[0]["day"] * DAY_S, (accepted[-1]["day"] + 1) * DAY_S)]
+        if issue["face_value"] == 1:  # of one hour: each has the serials of its energy, after what paid a debt first
+            hours = [(day["day"] * 24 + hour, wh) for day in accepted for hour, wh in enumerate(day["hours_wh"])]
+            after = [first + max(0, wh - issue["netted_wh"]) for wh in accumulate(wh for _, wh in hours)]
+            spans = zip(hours, [first, *after], after, strict=False)
+            produced = [(at * HOUR_S, (at + 1) * HOUR_S) for (at, _), low, high in spans if low <= start <= end < high]
+        expect(produced, f"{serials} are not of one hour of their issue")
+        said = issue | accepted[0] | {"production_from": produced[0][0], "production_to": produced[0][1]}
+        said["reasons"] = sorted({reason for day in accepted for reason in day["reasons"]})
+        for day in accepted:
+            agree(bundle, said | {"issued_at": source["time_ms"] // 1_000, "profile_hash": day["profile_hash"]})
+        for scheme in [one for one in self.schemes if one["id"] == issue["scheme"]]:  # none for one that came later
+            agree(bundle, {"serial_digits": scheme["serial_digits"], "face_value": scheme["face_value_wh"]})
+        released = issue["carry_in_wh"] + sum(day["release_wh"] for day in days)
+        booked = issue["count"] * issue["face_value"] + issue["carry_out_wh"] + issue["netted_wh"]
+        expect(booked == released, f"{booked} Wh of certificates issued, {released} Wh were released for them")
 
-    def refuse(text: str) -> NoReturn:
-        fail(f"{what} holds {text}, which is no integer")
+    def day(self, issue: dict[str, Any], attested: dict[str, Any]) -> dict[str, Any]:
+        """An attested day: a quorum of distinct validators signed the same verdict."""
+        day = named(attested["attestation"], ATTESTATION, "an attestation")
+        what = f"the attestation of day {day['day']}"
+        fits = day["device"] == issue["device"] and (day["verdict"] == ACCEPT or not day["release_wh"])
+        expect(fits, f"{what} is not one that could be issued from")
+        signers = [named(signer, "validator signature", "a signature") for signer in attested["signatures"]]
+        places, signatures = [one["validator"] for one in signers], [one["signature"] for one in signers]
+        message = b"wattest/attest\0" + self.chain + encode(attested["attestation"])
+        keys = self.by_quorum(day["epoch"], places, message, signatures, what)
+        when = f"{date.fromordinal(EPOCH_DAY + day['day'])}, plant {day['device']}: {day['energy_wh']} Wh measured"
+        self.steps.append(f"{when}, {day['release_wh']} Wh released, signed by {len(places)} of {len(keys)} validators")
+        return day
 
-    try:
-        return json.loads(
-            (data or b"").decode("utf-8"), object_pairs_hook=unique, parse_float=refuse, parse_constant=refuse
-        )
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        fail(f"{what} is not JSON")
-
-
-def dump(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-
-
-# --- facts against transactions
-
-
-def check_claim(network: Network, facts: dict[str, Any], retired: Proven, statement_hash: bytes) -> None:
-    """The retire action names this statement, and repeats the claim word for word."""
-    claims = [
-        named(action, RETIRE, "the retire action")
-        for action in retired.actions
-        if action[0] == "retire" and action[-1] == statement_hash
-    ]
-    if len(claims) != 1:
-        fail("the transaction does not retire anything under the hash of these facts")
-    claim = claims[0]
-    if facts["schema_version"] != 1 or facts["chain"] != network.chain:
-        fail("the facts are of another chain or version")
-    equal("registry code", facts["registry_code"], network.registry_code)
-    for name in ("holder", "beneficiary", "purpose", "note", "consumption_from", "consumption_to", "jurisdiction"):
-        equal(name, facts[name], claim[name])
-    if len(claim["ranges"]) != len(facts["bundles"]):
-        fail("the facts do not list the ranges that were retired")
-    for values, bundle in zip(claim["ranges"], facts["bundles"], strict=True):
-        retired_range, listed = named(values, RANGE, "range"), named(bundle, BUNDLE, "bundle")
-        for name in ("issuance", "device", "start", "end", "production_from", "production_to"):
-            equal(name, listed[name], retired_range[name])
-
-
-def check_bundle(network: Network, bundle: dict[str, Any], source: Proven) -> None:
-    """A range against the issue that it was born in."""
-    issues = [named(action, ISSUE, "the issue action") for action in source.actions if action[0] == "issue"]
-    for issue in issues:
-        last = issue["first_serial"] + issue["count"] - 1
-        if issue["device"] == bundle["device"] and issue["first_serial"] <= bundle["start"] <= bundle["end"] <= last:
-            break
-    else:
-        fail(f"certificates {bundle['start']}..{bundle['end']} of device {bundle['device']} were not issued there")
-    scheme = network.schemes.get(issue["scheme"])
-    if scheme is not None:  # one that was added later is vouched for by the transactions alone
-        equal("serial digits", bundle["serial_digits"], scheme["serial_digits"])
-        equal("face value", bundle["face_value"], scheme["face_value_wh"])
-    for name in ("face_value", "unit", "month", "facts"):
-        equal(name, bundle[name], issue[name])
-    equal("date of issue", bundle["issued_at"], source.time_ms // 1_000)
-    days = [check_day(network, issue, day) for day in issue["days"]]
-    accepted = [day for day in days if day["release_wh"]] or days  # carries alone can make one whole
-    start, end = produced(issue, accepted, bundle)
-    equal("start of production", bundle["production_from"], start)
-    equal("end of production", bundle["production_to"], end)
-    equal("verifier version", bundle["verifier_version"], accepted[0]["verifier_version"])
-    equal("reasons", bundle["reasons"], sorted({reason for day in accepted for reason in day["reasons"]}))
-    energy_wh = issue["carry_in_wh"] + sum(day["release_wh"] for day in days)
-    booked_wh = issue["count"] * issue["face_value"] + issue["carry_out_wh"] + issue["netted_wh"]
-    equal("certificates issued", booked_wh, energy_wh)
-    for day in accepted:
-        equal("profile", bundle["profile_hash"], day["profile_hash"])
-
-
-def produced(issue: dict[str, Any], days: list[dict[str, Any]], bundle: dict[str, Any]) -> tuple[int, int]:
-    """When a range was produced: on the days of its issue, or where certificates are of 1 Wh in its hour."""
-    if issue["face_value"] != 1:
-        return days[0]["day"] * DAY_S, (days[-1]["day"] + 1) * DAY_S
-    serial, paid = issue["first_serial"], issue["netted_wh"]
-    for day in days:
-        for hour, energy_wh in enumerate(day["hours_wh"]):
-            left, paid = max(0, energy_wh - paid), max(0, paid - energy_wh)
-            if serial <= bundle["start"] <= bundle["end"] < serial + left:
-                start = day["day"] * DAY_S + hour * HOUR_S
-                return start, start + HOUR_S
-            serial += left
-    fail(f"certificates {bundle['start']}..{bundle['end']} are not of one hour of their issue")
-
-
-def check_day(network: Network, issue: dict[str, Any], values: Any) -> dict[str, Any]:
-    """An attested day: a quorum of distinct validators signed the same verdict."""
-    day = named(values, DAY, "day")
-    judged = named(day["attestation"], ATTESTATION, "attestation")
-    if judged["device"] != issue["device"] or (judged["release_wh"] and judged["verdict"] != ACCEPT):
-        fail(f"the attestation of day {judged['day']} is not one that could be issued from")
-    keys = network.validators(judged["epoch"])
-    message = b"wattest/attest\0" + network.chain + encode(day["attestation"])
-    signers = [named(signed, "validator signature", "signature") for signed in day["signatures"]]
-    indexes = [signed["validator"] for signed in signers]
-    if indexes != sorted(set(indexes)) or len(indexes) < network.quorum(judged["epoch"]):
-        fail(f"day {judged['day']} is not attested by a quorum")
-    for signed in signers:
-        what = f"validator {signed['validator']}'s attestation of day {judged['day']}"
-        if not 0 <= signed["validator"] < len(keys):
-            fail(f"{what}: there is no such validator")
-        network.check_signature(keys[signed["validator"]], message, signed["signature"], what)
-    network.steps.append(
-        f"{date.fromordinal(EPOCH_DAY + judged['day'])}, plant {judged['device']}: {len(indexes)} of {len(keys)} "
-        f"validators signed {judged['energy_wh']} Wh measured, {judged['release_wh']} Wh released"
-    )
-    return judged
-
-
-def equal(name: str, fact: Any, transaction: Any) -> None:
-    if fact != transaction:
-        fail(f"the fact «{name}» is {fact!r}, the transaction says {transaction!r}")
-
-
-# --- the answer
-
-
-def report(
-    network: Network,
-    facts: dict[str, Any],
-    bundles: list[dict[str, Any]],
-    retired: Proven,
-    statement_hash: bytes,
-    given: bool,
-) -> dict[str, Any]:
-    """Integers that may exceed 2^53 are strings."""
-    return {
-        "schema": "verified_statement/1",
-        "verified": True,
-        "statement_id": statement_hash[:16].hex(),
-        "statement_hash": statement_hash.hex(),
-        "chain_id": network.chain.hex(),
-        "genesis": "given" if given else "in the file",
-        "network": network.name,
-        "txid": retired.txid.hex(),
-        "height": retired.height,
-        "time_ms": retired.time_ms,
-        "holder": facts["holder"],
-        "holder_name": facts["holder_name"],
-        "beneficiary": named(facts["beneficiary"], BENEFICIARY, "beneficiary"),
-        "purpose": facts["purpose"],
-        "note": facts["note"],
-        "consumption_from": str(facts["consumption_from"]),
-        "consumption_to": str(facts["consumption_to"]),
-        "jurisdiction": facts["jurisdiction"],
-        "total_wh": str(facts["total_wh"]),
-        "certificates": [certificate(facts["registry_code"], bundle) for bundle in bundles],
-        "signatures": network.signatures,
-        "steps": network.steps,
-    }
-
-
-def certificate(registry: str, bundle: dict[str, Any]) -> dict[str, Any]:
-    device = named(bundle["facts"], DEVICE, "device")
-    return {
-        "number": number(registry, device["country"], bundle),
-        "quantity": str(bundle["end"] - bundle["start"] + 1),
-        "unit": bundle["unit"],
-        "face_value_wh": str(bundle["face_value"]),
-        "device": bundle["device"],
-        "device_name": device["name"],
-        "technology": device["technology"],
-        "location": device["location"],
-        "production_from": str(bundle["production_from"]),
-        "production_to": str(bundle["production_to"]),
-        "issued_at": str(bundle["issued_at"]),
-        "reasons": bundle["reasons"],
-    }
-
-
-def number(registry: str, country: str, bundle: dict[str, Any]) -> str:
-    """WAT-DK-0001234-202611-000004567-16, with the check digits of ISO 7064 MOD 97-10."""
-    width = bundle["serial_digits"]
-    serials = f"{bundle['start']:0{width}d}"
-    if bundle["end"] != bundle["start"]:
-        serials += f"/{bundle['end']:0{width}d}"
-    stem = f"{registry}-{country}-{bundle['device']:07d}-{bundle['month']:06d}-{serials}"
-    digits = "".join(str(int(character, 36)) for character in stem if character not in "-/")
-    return f"{stem}-{98 - int(digits) * 100 % 97:02d}"
+    def certificate(self, bundle: dict[str, Any]) -> dict[str, Any]:
+        """Its number, such as WAT-DK-0001234-202611-000004567-16 (check digits: ISO 7064 MOD 97-10), and its facts."""
+        name, _, country, _, location, _, technology, *_ = bundle["facts"]
+        width, ends = bundle["serial_digits"], dict.fromkeys((bundle["start"], bundle["end"]))
+        stem = f"{self.rules['registry_code']}-{country}-{bundle['device']:07d}-{bundle['month']:06d}-"
+        stem += "/".join(f"{end:0{width}d}" for end in ends)
+        digits = "".join(str(int(character, 36)) for character in stem if character not in "-/")
+        shown = {key: str(bundle[key]) for key in ("production_from", "production_to", "issued_at", "face_value")}
+        shown |= {"quantity": str(bundle["end"] - bundle["start"] + 1), "face_value_wh": shown.pop("face_value")}
+        shown |= {"number": f"{stem}-{98 - int(digits) * 100 % 97:02d}", "device": bundle["device"]}
+        return shown | {"device_name": name, "location": location, "technology": technology, "unit": bundle["unit"]}
 
 
 def in_words(answer: dict[str, Any]) -> str:
-    lines = [
-        f"VERIFIED  statement {answer['statement_id']}",
-        f"  retired for   {answer['beneficiary']['name']} ({answer['purpose'].replace('_', ' ')})",
-        f"  by            {answer['holder_name']} (participant {answer['holder']})",
-        f"  energy        {int(answer['total_wh']) / 1e6:,.6g} MWh",
-        *(f"  certificates  {item['number']}  {item['device_name']}" for item in answer["certificates"]),
-        f"  final in      block {answer['height']}, transaction {answer['txid']}",
-        f"  network       {answer['network']}, chain {answer['chain_id']}",
-        f"  signatures    {answer['signatures']} checked",
-        *(f"  {number:>2}. {step}" for number, step in enumerate(answer["steps"], 1)),
-    ]
-    if answer["genesis"] != "given":
-        lines.append("  note          no --genesis was given: compare the chain id with the network that you trust")
-    return "\n".join(lines)
-
-
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="verify_statement.py", description="Check a retirement statement offline.")
-    parser.add_argument("file", type=Path, help="the proof file")
-    parser.add_argument("--genesis", type=Path, help="genesis.json of the network that you trust")
-    parser.add_argument("--json", action="store_true", help="answer as one JSON object")
-    given = parser.parse_args(arguments)
-    try:
-        data = given.file.read_bytes()
-        genesis = given.genesis.read_bytes() if given.genesis else None
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    try:
-        answer = verify_proof(data, genesis)
-    except NotProven as reason:
-        if given.json:
-            print(json.dumps({"schema": "verified_statement/1", "verified": False, "reason": str(reason)}))
-        print(f"NOT VERIFIED: {reason}", file=sys.stderr)
-        return EXIT_FAILED
-    print(json.dumps(answer) if given.json else in_words(answer))
-    return 0
+    claim = f"{answer['beneficiary']['name']} ({answer['purpose']}), {int(answer['total_wh']) / 1e6:,.6g} MWh"
+    lines = [f"VERIFIED  statement {answer['statement_id']} of network {answer['network']}", f"  retired for   {claim}"]
+    lines += [f"  by            {answer['holder_name']} (participant {answer['holder']})"]
+    lines += [f"  certificates  {item['number']}  {item['device_name']}" for item in answer["certificates"]]
+    lines += [f"  {number:>2}. {step}" for number, step in enumerate(answer["steps"], 1)]
+    return "\n".join([*lines, f"  signatures    {answer['signatures']} checked"])
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if len(sys.argv) != 4 or sys.argv[2] != "--genesis":
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    try:
+        print(in_words(verify_proof(Path(sys.argv[1]).read_bytes(), Path(sys.argv[3]).read_bytes())))
+    except (NotProven, OSError) as reason:
+        print(f"NOT VERIFIED: {reason}", file=sys.stderr)
+        sys.exit(6 if isinstance(reason, NotProven) else 2)

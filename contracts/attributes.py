@@ -9,7 +9,7 @@ How many leaves and filters there can be is bounded when the auction opens: a ca
 be filled by whoever wants to keep others out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 
@@ -136,11 +136,6 @@ def nodes_for(auction_terms: AuctionTerms, scheme_class: dict[str, str], wanted:
         if not scheme_class.get(name) or not _holds(name, node, scheme_class[name]):
             return None
     return nodes
-
-
-def members_of(terms: AuctionTerms) -> Iterator[int]:
-    """Every class that could hold lots."""
-    return iter(range(prod(len(leaves(dimension)) for dimension in terms.dimensions)))
 
 
 def _holds(dimension: str, node: str, value: str) -> bool:

@@ -7,7 +7,7 @@ bounded, so a flood of expiries costs later blocks, never one.
 from collections import defaultdict
 from itertools import islice
 
-from contracts.auction import advance
+from contracts.auction import OPENING, advance
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.events import Expired
 from contracts.keys import next_due_ms, recover_due
@@ -69,6 +69,14 @@ def closed_auctions(state: Snapshot) -> list[Auction]:
     numbers = [entry.value for _, entry in state.scan(low, space_end(low[:1])) if isinstance(entry, Counter)]
     found = [state.get(auction_key(number)) for number in numbers]
     return [entry for entry in found if isinstance(entry, Auction)]
+
+
+def opening_auctions(state: Snapshot) -> list[Auction]:
+    """Auctions whose sealed orders are being opened, the one that ends first before the others."""
+    low = auction_close_key(0, 0)
+    numbers = [entry.value for _, entry in state.scan(low, space_end(low[:1])) if isinstance(entry, Counter)]
+    found = [state.get(auction_key(number)) for number in numbers]
+    return [entry for entry in found if isinstance(entry, Auction) and entry.status == OPENING]
 
 
 def _expire(context: Context) -> None:

@@ -5,13 +5,14 @@ Delivery versus payment: certificates and money move in the buyer's transaction 
 """
 
 from contracts.context import Context
+from contracts.deposit import require_currency
 from contracts.events import Bought, Listed
 from contracts.transfer import moved_bundle, require_inside, require_tradable
 from state.errors import BadField, CertificateExpired, Locked, NotYours, OwnLot, PriceOutside
 from state.keyspace import issuance_key, listing_key, scheme_key
 from state.outputs import Bundle, Listing, quantity
 from state.records import Issuance, Pointer, Scheme
-from state.spoken import format_money, require_currency
+from state.spoken import format_money
 from state.transaction import Buy, ListLot
 from state.units import MAX_PRICE, MAX_QUANTITY, Outpoint
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from contracts.attributes import filter_words, label_of
 from contracts.auction import CLOSED, SETTLED, VOID, Book, book_of, release
-from contracts.context import Context
+from contracts.context import BlockEnvironment, Context
 from contracts.deposit import format_price
 from contracts.events import ClassSettled, Delivered, OrderSettled, Settled, Voided
 from contracts.pieces import Piece, Result, result_root, settled
@@ -106,7 +106,7 @@ def describe(action: Settle) -> str:
 
 def check_void(context: Context, action: VoidAuction) -> None:
     auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
-    if auction.status != CLOSED or not void_due(context, auction):
+    if auction.status != CLOSED or not void_due(context.environment, auction):
         raise AuctionPhase(
             auction=auction.id, phase=auction.status, needed="one that waited in vain for its settlement"
         )
@@ -127,8 +127,8 @@ def describe_void(action: VoidAuction) -> str:
     return f"void auction {action.auction}: no settlement came, everything goes back"
 
 
-def void_due(context: Context, auction: Auction) -> bool:
-    environment = context.environment
+def void_due(environment: BlockEnvironment, auction: Auction) -> bool:
+    """Whether a closed auction has waited so long that it is given up."""
     patient = environment.height >= auction.phase_height + 3 * len(environment.validators)
     return patient and environment.time_s >= auction.phase_at + VOID_AFTER_S
 

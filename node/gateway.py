@@ -68,9 +68,15 @@ class Units(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_units(path: Path) -> Units:
     """DecodeError that names what is wrong with the file."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Units)
+        units = msgspec.json.decode(path.read_bytes(), type=Units)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise DecodeError(why=f"{path}: {error}") from None
+    read_by: dict[int, str] = {}
+    for name, setting in units.units.items():
+        other = read_by.setdefault(setting.device, name)
+        if other != name:  # each would begin a chain of its own, and validators take one
+            raise DecodeError(why=f"{path}: units {other} and {name} both are device {setting.device}")
+    return units
 
 
 class Gateway:

@@ -8,13 +8,14 @@
 A broker's acknowledgement says only that the broker has a message; it may still drop it. So whoever keeps readings
 acknowledges to the broker only what is durable or refused for good, and answers on the response topic of the request;
 whoever sends keeps everything until that answer, and sends it again without one. Repetition is harmless: what is held
-already is a duplicate. At most `RECEIVE_MAX` messages are on their way to a listener, each of bounded size: a slow
-listener makes the broker wait, and its senders with it. Needs the extra `mqtt`.
+already is a duplicate. About `RECEIVE_MAX` messages wait in a listener, each of bounded size: a slow listener makes the
+broker wait, and its senders with it. Needs the extra `mqtt`.
 """
 
 import asyncio
 import json
 import secrets
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -105,13 +106,47 @@ class _Certain(asyncio.Queue[aiomqtt.Message]):
 
 
 class _Client(aiomqtt.Client):
-    """aiomqtt acknowledges what it has read; here that waits for the disk."""
+    """aiomqtt acknowledges what it has read, and reads whatever comes. Here both wait for the disk.
+
+    The receive maximum alone does not bound what waits: mosquitto 2.0.11 sends more once acknowledgements flow. So the
+    socket is not read while `RECEIVE_MAX` messages are here, and the broker's own sending comes to a stop.
+    """
+
+    _held: Any = None  # the socket that is not read at the moment
+    _late = False
 
     def acknowledge_late(self) -> None:
+        self._late = True
         self._client.manual_ack_set(True)
 
     def acknowledge(self, message: aiomqtt.Message) -> None:
         self._client.ack(message.mid, message.qos)
+
+    def go_on(self) -> None:
+        """Read again, where there is room."""
+        if self._held is not None and len(self.messages) < RECEIVE_MAX:
+            held, self._held = self._held, None
+            current: Any = self._client.socket()
+            if held is current and held.fileno() >= 0:
+                self._loop.add_reader(held.fileno(), self._read)
+                self._read()
+
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
+        super()._on_message(client, userdata, message)
+        sock: Any = self._client.socket()
+        if self._late and len(self.messages) >= RECEIVE_MAX and self._held is None and sock is not None:
+            self._held = sock
+            self._loop.remove_reader(sock.fileno())
+
+    def _read(self) -> None:
+        """As aiomqtt reads: a broken line ends the connection, and bytes that TLS has decrypted already come first."""
+        try:
+            self._client.loop_read()
+            while self._held is None and getattr(self._client.socket(), "pending", int)():
+                self._client.loop_read()
+        except Exception as error:
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
 
 def _client(broker: Broker, identifier: str, session_s: int, receive: int, packet: int) -> _Client:
@@ -133,6 +168,9 @@ def _client(broker: Broker, identifier: str, session_s: int, receive: int, packe
         properties=properties,
         tls_context=context,
         queue_type=_Certain if session_s else None,
+        socket_options=[
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ],  # or each answer waits 40 ms for an acknowledgement
     )
     client.pending_calls_threshold = 65_535  # what waits is bounded by whoever asks, and needs no warning
     return client
@@ -167,6 +205,12 @@ class Listener:
         self._limit = limit
         self._log = log
         self._connected = connected
+        self._client: _Client | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Messages that are here and not yet taken; at most `RECEIVE_MAX`."""
+        return 0 if self._client is None else len(self._client.messages)
 
     async def run(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -176,15 +220,18 @@ class Listener:
                 packet = 2 * self._limit
                 async with _client(self._broker, self._identifier, SESSION_S, RECEIVE_MAX, packet) as client:
                     client.acknowledge_late()
+                    self._client = client
                     await client.subscribe([(f"{self._broker.prefix}/{name}", 1) for name in self._handlers])
                     self._log.info("broker_connected", broker=self._broker.shown)
                     self._connected(True)
                     pause_s = FIRST_PAUSE_S
                     async for message in client.messages:
                         await self._take(client, message)
+                        client.go_on()
             except (aiomqtt.MqttError, OSError) as error:
                 self._log.warning("broker_lost", broker=self._broker.shown, why=str(error) or type(error).__name__)
             finally:
+                self._client = None
                 self._connected(False)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -262,6 +309,7 @@ class Requester:
         """The answer to `body` on PREFIX/`name`, whoever gives it first; Unanswered where none came in time."""
         correlation = secrets.token_bytes(12)
         answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait for it any more
         self._waiting[correlation] = answer
         try:
             async with asyncio.timeout(self._answer_s):

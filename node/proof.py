@@ -4,9 +4,9 @@ One canonical MessagePack array (`StatementProof`). Nothing in it is free: the f
 of its genesis, are what the retire transaction names, each transaction leads by its RFC 6962 path to the root in its
 header, the header by its hash to a Finalization, and that is signed by q validators of the genesis, or of a later epoch
 to which hops lead: each epoch's last block, final by its own validators, names the next ones. A changed byte breaks one
-of them. Who checks it brings the genesis: it is what he trusts, and the same for every statement of a network, so a
-file carries it only on request (`WholeProof`, version 1). Read by `cli/verify_statement.py` and, in a browser, by
-`node/pages/verify_statement.js`, which share no code with this file nor with each other.
+of them. Who checks it brings the genesis: it is what he trusts, and the same for every statement of a network. Read by
+`cli/verify_statement.py` and, in a browser, by `node/pages/verify_statement.js`, which share no code with this file nor
+with each other.
 """
 
 from typing import Annotated
@@ -28,7 +28,7 @@ from state.records import Parameters
 from state.store import Store
 from state.units import U16, U64, Hash, Key
 
-VERSION, WHOLE_VERSION = 2, 1
+VERSION = 2
 MAX_DESCENDANTS = 1_024  # headers from a block to the next one with a Finalization of its own; most have one
 
 
@@ -56,18 +56,7 @@ class StatementProof(Wire, frozen=True, tag="statement_proof"):
     issues: tuple[ProvenTransaction, ...]
 
 
-class WholeProof(Wire, frozen=True, tag="statement_proof"):
-    """The same with the genesis inside: for a file that has to be read when nobody serves the genesis any more."""
-
-    version: U16
-    genesis: bytes  # canonical JSON; its hash is the chain id
-    hops: tuple[Hop, ...]
-    facts: StatementFacts
-    retire: ProvenTransaction
-    issues: tuple[ProvenTransaction, ...]
-
-
-def build_proof(store: Store, identity: bytes, genesis: bytes | None = None) -> bytes:
+def build_proof(store: Store, identity: bytes) -> bytes:
     """The file for statement `identity`; Unknown for none, and while no Finalization above it is held."""
     statement = statement_of(store, identity)
     facts = facts_of(store, statement)
@@ -80,9 +69,7 @@ def build_proof(store: Store, identity: bytes, genesis: bytes | None = None) -> 
         retire=retire,
         issues=tuple(prove(store, txid) for txid in issues),
     )
-    if genesis is None:
-        return encode(proof)
-    return encode(WholeProof(WHOLE_VERSION, genesis, proof.hops, facts, proof.retire, proof.issues))
+    return encode(proof)
 
 
 def hops_to(store: Store, epoch: int, first: int = 0) -> tuple[Hop, ...]:

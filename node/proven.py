@@ -15,34 +15,25 @@ from contracts.statement import SCHEMA_VERSION, StatementBundle, StatementFacts,
 from contracts.transition import DecodedTx, decode_signed, verify_signatures
 from node.failures import VerificationFailed
 from node.hops import Trust
-from node.proof import VERSION, WHOLE_VERSION, ProvenTransaction, StatementProof, WholeProof
+from node.proof import VERSION, ProvenTransaction, StatementProof
 from state.attestation import ACCEPT, Attestation, attestation_bytes
 from state.block import Header
-from state.codec import decode, decode_value
-from state.crypto import H, verify
+from state.codec import decode
+from state.crypto import verify
 from state.errors import WattestError
 from state.transaction import AttestedDay, Issue, Retire, RetiredRange
 
-WHOLE_LENGTH = 7  # elements of the array of version 1
 
-
-def read_proof(data: bytes, genesis: bytes | None = None) -> StatementFacts:
-    """What the file proves in the network of `genesis`, else of the one that it carries; VerificationFailed if not."""
+def read_proof(data: bytes, genesis: bytes) -> StatementFacts:
+    """What the file proves in the network of `genesis`; VerificationFailed if not."""
     try:
-        proof = _decoded(data)
+        proof = decode(StatementProof, data)
+        _require(proof.version == VERSION, f"version {proof.version} is not known here")
         return _Reading(proof, genesis).facts()
     except VerificationFailed:
         raise
     except (WattestError, ValueError) as error:
         raise VerificationFailed(why=str(error)) from None
-
-
-def _decoded(data: bytes) -> StatementProof | WholeProof:
-    value = decode_value(data)
-    whole = isinstance(value, list) and len(value) == WHOLE_LENGTH
-    proof: StatementProof | WholeProof = decode(WholeProof, data) if whole else decode(StatementProof, data)
-    _require(proof.version == (WHOLE_VERSION if whole else VERSION), f"version {proof.version} is not known here")
-    return proof
 
 
 @lru_cache(maxsize=4)
@@ -59,21 +50,9 @@ def _require(holds: bool, why: str) -> None:
 class _Reading:
     """One proof in one network."""
 
-    def __init__(self, proof: StatementProof | WholeProof, given: bytes | None) -> None:
-        inside = proof.genesis if isinstance(proof, WholeProof) else None
-        text = given if given is not None else inside
-        if text is None:
-            raise VerificationFailed(
-                why=f"the genesis of chain {proof.facts.chain.hex()} is needed, and not in the file"
-            )
-        if inside is not None:
-            own = chain_id(load_json(inside))
-            _require(
-                own == proof.facts.chain and H("wattest/genesis", inside) == own,
-                "the genesis inside is not that of its chain",
-            )
+    def __init__(self, proof: StatementProof, genesis: bytes) -> None:
         self.proof = proof
-        self.genesis, self.chain = _network(text)
+        self.genesis, self.chain = _network(genesis)
         _require(self.chain == proof.facts.chain, f"it is of chain {proof.facts.chain.hex()}")
         keys = tuple(bytes.fromhex(validator.vote_key) for validator in self.genesis.validators)
         self.trust = Trust(self.chain, keys, self.genesis.parameters.epoch_length, verify)

@@ -1,24 +1,30 @@
-"""The market's side of a running node: a closed auction is settled without anybody asking.
+"""The market's side of a running node: sealed orders are opened and closed auctions settled without anybody asking.
 
 The settlement is the only valid one, so any node may send it: the validator whose turn it is at once, the others when
-it stays silent. Computed on a worker thread, because a full book takes tens of milliseconds.
+it stays silent. Computed on a worker thread, because a full book takes tens of milliseconds. An auction that could not
+be settled for long is voided. Sealed orders that were placed from this node's home are opened by it (node/openings.py).
 """
 
 import asyncio
 import secrets
 from typing import Any
 
-from contracts.expire import closed_auctions
-from contracts.settle import build_settle
+from contracts.auction import OPENING, book_of
+from contracts.expire import closed_auctions, opening_auctions
+from contracts.settle import build_settle, void_due
 from node.app import LedgerTip, Node
+from node.openings import kept
 from node.runtime import FinalBlock
 from state.codec import encode
 from state.errors import WattestError
+from state.keyspace import auction_key
+from state.outputs import SealedBid, SealedOffer
 from state.records import Auction
-from state.transaction import Body, Settle, Transaction
+from state.transaction import Body, Reveal, Settle, Transaction, VoidAuction
 
 OTHERS_S = 2.0
 EXPIRY_BLOCKS = 100
+REVEALS = 32  # at a time
 
 
 class Settling:
@@ -27,7 +33,8 @@ class Settling:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._tip = LedgerTip(node.ledger, node.clock)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # by auction; what opens orders by the negative number
+        self._opened: set[int] = set()
         node.runtime.watchers.append(self)
 
     async def start(self) -> None:
@@ -46,12 +53,35 @@ class Settling:
 
     def _look(self) -> None:
         closed = {auction.id: auction for auction in closed_auctions(self._node.ledger.store)}
-        for number in [number for number in self._tasks if number not in closed]:
+        for number in [number for number in self._tasks if number > 0 and number not in closed]:
             self._tasks.pop(number).cancel()
         for number, auction in closed.items():
             if number not in self._tasks:
                 task = self._tasks[number] = asyncio.create_task(self._settle(auction))
                 task.add_done_callback(self._ended)
+        for auction in opening_auctions(self._node.ledger.store):
+            if auction.id not in self._opened:
+                self._opened.add(auction.id)
+                task = self._tasks[-auction.id] = asyncio.create_task(self._open(auction))
+                task.add_done_callback(self._ended)
+
+    async def _open(self, auction: Auction) -> None:
+        """Reveal what this home keeps of the auction's sealed orders, until every one of them is open."""
+        while True:
+            reveals = await asyncio.to_thread(self._reveals, auction)
+            if not reveals:
+                return
+            await self._node.mempool.admit([self._transaction(reveal) for reveal in reveals[:REVEALS]])
+            await asyncio.sleep(OTHERS_S)
+
+    def _reveals(self, auction: Auction) -> list[Reveal]:
+        store, chain = self._node.ledger.store, self._tip.next_environment().chain
+        found = {opening.commitment: opening for opening in kept(self._node.config.home, chain, [auction.id])}
+        now = store.get(auction_key(auction.id))
+        if not found or not isinstance(now, Auction) or now.status != OPENING:
+            return []
+        sealed = [order for _, order in book_of(store, now).values() if isinstance(order, SealedBid | SealedOffer)]
+        return [found[order.commitment].reveal(order.number) for order in sealed if order.commitment in found]
 
     async def _settle(self, auction: Auction) -> None:
         """Send the settlement, now or after the one whose turn it is; again while it is not in a block."""
@@ -60,15 +90,17 @@ class Settling:
         await asyncio.sleep(0 if mine else OTHERS_S)
         while True:
             settle = await asyncio.to_thread(build_settle, self._node.ledger.store, auction)
-            for result in await self._node.mempool.admit([self._transaction(settle)]):
+            late = void_due(self._tip.next_environment(), auction)
+            action = VoidAuction(auction.id) if late else settle
+            for result in await self._node.mempool.admit([self._transaction(action)]):
                 if isinstance(result, WattestError):  # another validator was faster
                     self._node.log.info("settle_refused", auction=auction.id, code=result.code)
             await asyncio.sleep(OTHERS_S)
 
-    def _transaction(self, settle: Settle) -> bytes:
+    def _transaction(self, action: Settle | Reveal | VoidAuction) -> bytes:
         environment = self._tip.next_environment()
         expiry = environment.height + EXPIRY_BLOCKS
-        return encode(Transaction(Body(environment.chain, (), (settle,), expiry, secrets.token_bytes(8)), ()))
+        return encode(Transaction(Body(environment.chain, (), (action,), expiry, secrets.token_bytes(8)), ()))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

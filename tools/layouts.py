@@ -13,7 +13,7 @@ from msgspec import inspect
 from consensus.messages import Again, Compact, ConsensusMessage, Full
 from consensus.votes import Quorum, Vote
 from contracts.statement import StatementBundle, StatementFacts
-from node.proof import Hop, ProvenTransaction, StatementProof, WholeProof
+from node.proof import Hop, ProvenTransaction, StatementProof
 from node.wire import Close, Frame
 from state.attestation import Attestation, SignedBy
 from state.block import Block, Header
@@ -44,7 +44,7 @@ GROUPS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("Contents of a proposal", get_args(ProposalContent)),
     ("Inside actions", INSIDE),
     ("Frames between nodes", (*get_args(Frame), Close)),
-    ("Statements and proofs", (StatementFacts, StatementBundle, StatementProof, WholeProof, ProvenTransaction, Hop)),
+    ("Statements and proofs", (StatementFacts, StatementBundle, StatementProof, ProvenTransaction, Hop)),
 )
 
 

@@ -62,9 +62,9 @@ SOLAR_LIMITS = Limits(((7, 110_000), (30, 55_000), (90, 25_000)))
 NEIGHBOUR_LIMITS = Limits(((DAY, 360_000), (7, 160_000), (30, 50_000), (90, 30_000)))
 NEIGHBOUR_LIGHT = Limits(((DAY, 160_000),))  # what one honest day in twenty passes: refuses only what still waits
 REANALYSIS_LIMITS = Limits(((DAY, 900_000), (7, 250_000), (30, 100_000), (90, 60_000)))
-# Over normal operation: of weeks the highest honest one; of months and seasons, whose false alarm costs a tenth of a
-# day, what one honest window in twenty of the technology passes, with its reserve. Light is never trusted better over a
-# month than the 5 % that a pyranometer in the field may be off (WMO Guide No. 8, "good quality").
+# Over normal operation: of weeks the highest honest one; of days, months and seasons, whose false alarm costs a tenth
+# of a day, what one honest window in twenty of the technology passes (of days one in fifty), with its reserve. A month
+# of light is trusted to 5 %, what daily totals of a pyranometer may be off (WMO Guide No. 8, "good quality").
 RUNNING_LIMITS: Mapping[str, Limits] = {
     "wind": Limits(((DAY, 85_000), (7, 130_000), (30, 70_000), (90, 45_000))),
     "solar": Limits(((DAY, 85_000), (7, 130_000), (30, 50_000), (90, 35_000))),

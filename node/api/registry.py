@@ -176,9 +176,8 @@ async def statement(call: Call) -> Answer:
 
 async def proof(call: Call) -> Answer:
     """The statement's proof file: verifiable offline with cli/verify_statement.py."""
-    data = build_proof(call.store, call["id"], call.services.genesis if call.get("genesis") else None)
     return web.Response(
-        body=data,
+        body=build_proof(call.store, call["id"]),
         content_type="application/msgpack",
         headers={"Content-Disposition": f'attachment; filename="statement-{call["id"].hex()}.proof"'},
     )

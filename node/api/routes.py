@@ -407,14 +407,7 @@ ROUTES: tuple[Route, ...] = (
         query=(*PAGED, Parameter("holder", ID, "participant")),
     ),
     Route("GET", "/v1/statements/{id}", registry.statement, "statement/1", STATEMENT_FIELDS, where=BY_STATEMENT),
-    Route(
-        "GET",
-        "/v1/statements/{id}/proof",
-        registry.proof,
-        where=BY_STATEMENT,
-        query=(Parameter("genesis", FLAG, "the network's genesis goes into the file"),),
-        produces=MSGPACK,
-    ),
+    Route("GET", "/v1/statements/{id}/proof", registry.proof, where=BY_STATEMENT, produces=MSGPACK),
     # the market
     Route(
         "GET",

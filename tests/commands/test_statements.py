@@ -28,20 +28,9 @@ def test_proof_verifies_with_the_genesis_that_is_trusted(wattest, proof) -> None
     assert "Bakery Dupont" in wattest("statement", "verify", file, "--genesis", genesis).out
 
 
-def test_file_with_its_genesis_verifies_alone_and_the_reader_is_told_to_compare(  # type: ignore[no-untyped-def]
-    act, wattest, proof, tmp_path: Path
-) -> None:
-    retired = act("statement", "list", "--json").json["statements"][0]["id"]
-    whole = tmp_path / "whole.proof"
-    assert act("statement", "export", retired, "--with-genesis", "--out", whole).code == 0
-    ran = wattest("statement", "verify", whole)
-    assert ran.code == 0
-    assert "compare the chain id" in ran.err
-
-
-def test_refuses_a_file_without_its_genesis_where_none_is_given(wattest, proof) -> None:  # type: ignore[no-untyped-def]
-    ran = wattest("statement", "verify", proof[0])
-    assert ran.code == 6
+def test_refuses_to_verify_without_a_genesis_to_trust(wattest, proof, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    ran = wattest("--home", tmp_path / "empty", "statement", "verify", proof[0])
+    assert ran.code == 2
     assert "give it with --genesis" in ran.err
 
 

@@ -48,7 +48,13 @@ class RunningBroker:
         self.scheme = "mqtts" if tls else "mqtt"
         folder.mkdir(parents=True, exist_ok=True)
         lines = [f"listener {self.port} 127.0.0.1", "persistence true", f"persistence_location {folder}/"]
-        lines += ["autosave_interval 1", "autosave_on_changes true", "max_inflight_messages 0", *settings]
+        lines += [
+            "autosave_interval 1",
+            "autosave_on_changes true",
+            "max_inflight_messages 0",
+            "set_tcp_nodelay true",
+            *settings,
+        ]
         if os.geteuid() == 0:
             lines.append("user root")  # it would give up its rights, and with them its folder
         if not any(line.startswith("password_file") for line in settings):

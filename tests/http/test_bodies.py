@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 from harness.served import Served
+from harness.shared import shared_folder
 
 from node.api import requests
 from node.api.refusals import BadJson
@@ -139,3 +140,17 @@ async def test_refuses_a_body_without_a_length(client: TestClient) -> None:
 
     response = await client.post("/v1/days", data=chunks(), headers=JSON_TYPE)
     assert (response.status, (await response.json())["code"]) == (411, "length_required")
+
+
+async def test_every_file_of_the_json_test_suite_is_refused_with_a_code(client: TestClient) -> None:
+    """As a body of its own, as the only reading of a batch, and as one of three."""
+    files = sorted((shared_folder("vectors", "JSONTestSuite") / "test_parsing").glob("*.json"))
+    assert len(files) == 318
+    for path in files:
+        text = path.read_bytes().decode("utf-8", "replace")
+        bodies = [path.read_bytes(), readings(readings=[text]).encode(), readings(readings=["{}", text, "{}"]).encode()]
+        for where, body in [("/v1/readings", each) for each in bodies] + [("/v1/days", bodies[0])]:
+            answer = await client.post(where, data=body, headers=JSON_TYPE)
+            refusal = await answer.json()
+            taken = body is not bodies[0] and answer.status == 200  # the played meter takes any ASCII text
+            assert taken or (400 <= answer.status < 500 and refusal["code"]), (path.name, where, refusal)

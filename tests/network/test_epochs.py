@@ -10,7 +10,7 @@ import pytest
 from harness.net import Running, free_ports, keys_of, make_home, make_homes, open_node, registration, running, signed
 from harness.world import key_of, seed_of
 
-from cli.verify_statement import HOP, PROVEN, Network, decode, named
+from cli.verify_statement import Network, decode
 from consensus.evidence import make_evidence
 from consensus.votes import NOTARIZE, Position, make_vote
 from contracts.transition import DecodedTx
@@ -139,10 +139,10 @@ def light_client(node: Running, txid: bytes) -> Network:
     """A reader who knows the genesis alone is led to the transaction, by a verifier that shares no code with us."""
     genesis = canonical_json(node.node.config.genesis.read_bytes())
     store = node.node.ledger.store
-    network = Network(None, genesis, node.node.ledger.chain)
+    network = Network(genesis, node.node.ledger.chain)
     for hop in hops_to(store, node.node.ledger.tip.header.epoch):
-        network.hop(named(decode(encode(hop), "hop"), HOP, "hop"))
-    network.transaction(named(decode(encode(prove(store, txid)), "proof"), PROVEN, "proof"), "a transaction")
+        network.hop(decode(encode(hop), "hop"))
+    network.transaction(decode(encode(prove(store, txid)), "proof"), "a transaction")
     return network
 
 

@@ -119,3 +119,8 @@ def test_a_day_counts_only_where_most_of_its_claim_is_known() -> None:
     made_up = balance(FIRST, FIRST + 1, days, power, power, known, np.array([True, True]), SLOTS)
     assert made_up.counted.tolist() == [False, True]
     assert made_up.claimed.tolist() == [0, 500_000 * SLOTS]
+
+
+def test_a_season_accuses_lightly_and_a_month_does_not() -> None:
+    flags = flags_of(made([1.0] * 90 + [1.1] * 100), WIND_LIMITS)
+    assert {(flag.length, flag.lightly) for flag in flags} == {(30, False), (90, True)}

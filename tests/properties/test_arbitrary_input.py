@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
+from contracts.attributes import DIMENSIONS
 from contracts.context import BlockOutput
 from contracts.events import EventRecord, event_dict
 from contracts.settle import build_settle
@@ -22,7 +23,7 @@ from state.codec import decode, encode
 from state.errors import DecodeError, Refusal
 from state.keyspace import Entry
 from state.overlay import Overlay
-from state.records import AuctionClass, DeviceFacts
+from state.records import AuctionClass, AuctionTerms, DeviceFacts, Dimension, Wanted
 from state.transaction import (
     Action,
     Amend,
@@ -31,15 +32,18 @@ from state.transaction import (
     AttestedDay,
     Beneficiary,
     Body,
+    Buy,
     Cancel,
     CorrectContent,
     Deposit,
     DeviceContent,
     EndStanding,
+    EndStandingBid,
     FileAppeal,
     GatewayContent,
     HandOver,
     Issue,
+    ListLot,
     MeterContent,
     NameRecovery,
     OpenAuction,
@@ -48,6 +52,7 @@ from state.transaction import (
     Piece,
     PlaceBid,
     PlaceOffer,
+    PlaceStandingBid,
     Pledge,
     ProfileContent,
     Propose,
@@ -55,9 +60,11 @@ from state.transaction import (
     RecoverKey,
     Register,
     RenewContent,
+    Replace,
     ReportConsumption,
     Retire,
     RetiredRange,
+    Reveal,
     RoleContent,
     RotateCredential,
     RotateKey,
@@ -67,6 +74,7 @@ from state.transaction import (
     Transfer,
     Unpledge,
     VetoRecovery,
+    VoidAuction,
     Vote,
     Withdraw,
     WithdrawnRange,
@@ -134,7 +142,7 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         wire(RecoverContent, participant=person, key=anykey, reason=name),
         wire(
             CorrectContent, device=u32, day=u32, revision=u8, energy_wh=u64, release_wh=u64, reason=name,
-            evidence_hash=maybe_key,
+            evidence_hash=maybe_key, hours_wh=st.lists(u64, max_size=24).map(tuple),
         ),
         wire(RenewContent, kind=name, subject=person, until=u64),
     )  # fmt: skip
@@ -156,6 +164,24 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
     )  # fmt: skip
     beneficiary = wire(Beneficiary, name=name, id=name, location=name, country=code)
     lot_class = wire(AuctionClass, scheme=u32, technology=code, zone=code, device=u32, month_from=u32, month_to=u32)
+    some_points = st.just(()) | points
+    nodes = st.lists(code, max_size=5).map(tuple)
+    wanted = wire(Wanted, dimension=code | st.sampled_from(DIMENSIONS), node=code)
+    dimension = wire(Dimension, name=code | st.sampled_from(DIMENSIONS), nodes=few(code))
+    terms = st.just(AuctionTerms()) | wire(
+        AuctionTerms,
+        dimensions=st.lists(dimension, max_size=3).map(tuple),
+        opens_at=u64,
+        sealed=st.booleans(),
+        opening_s=u32,
+        bond=u64,
+        fee=u16,
+        position_cap=u64,
+        delivery_from=u64,
+        delivery_to=u64,
+        repeat_s=u32,
+        repeat_until=u64,
+    )
     anything = st.one_of(
         wire(Register, key=anykey, name=name, country=code, recovery_key=maybe_key),
         wire(Propose, proposer=person, content=contents),
@@ -174,10 +200,31 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         ),
         wire(
             OpenAuction, operator=person, title=name, lot_class=lot_class, currency=code, floor=u64, ceiling=u64,
-            closes_at=u64,
+            closes_at=u64, terms=terms,
         ),
-        wire(PlaceOffer, auction=u32, seller=person, outpoint=point, start=u64, end=u64, limit=u64),
-        wire(PlaceBid, auction=u32, buyer=person, quantity=u64, limit=u64, inputs=points),
+        wire(
+            PlaceOffer, auction=u32, seller=person, outpoint=point, start=u64, end=u64, limit=u64, quantity=u64,
+            commitment=maybe_key, inputs=some_points,
+        ),
+        wire(
+            PlaceBid, auction=u32, buyer=person, quantity=u64, limit=u64, inputs=points, wanted=nodes,
+            commitment=maybe_key, stake=u64,
+        ),
+        wire(
+            Replace, holder=person, outpoint=point, quantity=u64, limit=u64, wanted=nodes, commitment=maybe_key,
+            stake=u64, inputs=some_points,
+        ),
+        wire(Reveal, auction=u32, order=u32, quantity=u64, limit=u64, wanted=nodes, salt=digest),
+        wire(VoidAuction, auction=u32),
+        wire(
+            ListLot, seller=person, outpoint=point, start=u64, end=u64, price=u64, currency=code, to=person, until=u64,
+        ),
+        wire(Buy, buyer=person, listing=point, quantity=u64, inputs=points),
+        wire(
+            PlaceStandingBid, buyer=person, scheme=u32, wanted=st.lists(wanted, max_size=3).map(tuple), quantity=u64,
+            limit=u64, purse=u64, inputs=points,
+        ),
+        wire(EndStandingBid, buyer=person, scheme=u32, number=u32),
         wire(Cancel, holder=person, outpoint=point),
         wire(RotateKey, participant=person, key=anykey),
         wire(NameRecovery, participant=person, recovery_key=maybe_key),

@@ -547,3 +547,10 @@ async def _until(condition: Any) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it did not happen")
+
+
+def test_refuses_two_units_that_are_one_device(tmp_path: Path) -> None:
+    file = tmp_path / "units.json"
+    file.write_text('{"gateway": 1, "units": {"3": {"device": 7}, "4": {"device": 7}}}')
+    with pytest.raises(DecodeError, match="units 3 and 4 both are device 7"):
+        read_units(file)

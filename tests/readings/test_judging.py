@@ -25,12 +25,13 @@ from msgspec.structs import replace
 from contracts.calendar import month_of_day
 from contracts.events import DayJudged, Issued
 from contracts.transition import decode_signed
-from node.baselines import Baselines
+from node.baselines import Baselines, facts_of
 from node.fetching import GIVE_UP_AFTER, RETRY_MS, Fetching, answer
 from node.intake import Intake
 from node.judge import ALL_SIGNED_MS, OTHERS_MS, REPEAT_MS
 from node.judge import RETRY_MS as ISSUE_RETRY_MS
 from node.readings import ReadingStore
+from node.verdicts import Verdicts
 from node.wire import AttestationMsg, DayClose, GetReadings, Readings
 from state.attestation import Attestation, attestation_bytes
 from state.codec import encode
@@ -40,6 +41,8 @@ from state.keyspace import device_key, month_energy_key, release_key
 from state.records import Device, MonthEnergy, Release
 from state.transaction import Issue, ProfileContent
 from state.units import DAY_S
+from verifier.finding import Finding
+from verifier.verdict import combine
 
 
 @pytest.fixture(scope="module")
@@ -498,3 +501,26 @@ async def _deliver(intake: Intake, frame: Readings | DayClose) -> None:
         await intake.on_readings(frame)
     else:
         await intake.on_day_close(frame)
+
+
+async def test_a_validator_holds_a_day_that_its_register_does_not_carry() -> None:
+    plant = Plant()
+    intake, meter = plant.intake(), plant.meter()
+    honest = meter.texts_of(FIRST_DAY)
+    await give(intake, meter.batch(honest), meter.close(FIRST_DAY))
+    counted = meter.register_wh
+    claimed = [
+        meter.text((FIRST_DAY + 1) * DAY_S + 600 * index, 500_000, register_wh=counted + 1_000 * index)
+        for index in range(144)
+    ]
+    await give(intake, meter.batch(claimed), meter.close(FIRST_DAY + 1))
+    record = plant.world.state.get(device_key(plant.device))
+    assert isinstance(record, Device)
+    verdicts = Verdicts(intake.store, Baselines(intake.store))
+    notes = []
+    for day in (FIRST_DAY, FIRST_DAY + 1):
+        signed = intake.store.close_of(plant.device, day)
+        assert signed is not None
+        notes.append(verdicts._grid(facts_of(record), signed.close).notes)
+    assert notes == [(), ("register_differs",)]
+    assert combine([Finding("register_differs")]) == "hold"

@@ -18,6 +18,7 @@ from harness.broker import RunningBroker
 from harness.metering import DAY, NOW_S, Meter, Plant
 from harness.mqtt import listener_of
 from harness.net import Running, keys_of, make_homes, open_node
+from harness.shared import shared_folder
 from harness.world import key_of, seed_of
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -430,6 +431,26 @@ async def test_raw_posts_go_over_the_broker_to_the_gateway_and_on_to_a_validator
         await gateway.flush()
         await until(lambda: site.intake.store.head(site.plant.device).held_days == 1)
     assert len(site.held()) == 12
+
+
+async def test_every_file_of_the_json_test_suite_is_refused_with_a_code(broker: RunningBroker, tmp_path: Path) -> None:
+    """Over all topics in turn, hundreds on their way at once; and a good batch is taken after all of them."""
+    site, at = Site(gateway=True), parse_broker(broker.url)
+    files = sorted((shared_folder("vectors", "JSONTestSuite") / "test_parsing").glob("*.json"))
+    assert len(files) == 318
+    async with (
+        site.listening(at),
+        gateway_between(broker, site, tmp_path / "spool", site.plant.gateway),
+        Requester(at) as sender,
+    ):
+        assert (await persistent(sender, "raw", b"x"))["code"] == "malformed"
+        names = ("readings", "days", "raw")
+        asked = [sender.ask(names[at % 3], path.read_bytes()) for at, path in enumerate(files)]
+        for path, refusal in zip(files, await asyncio.gather(*asked), strict=True):
+            assert 400 <= refusal["status"] < 500, (path.name, refusal)
+            assert refusal["code"]
+        meter = site.meter
+        assert (await sender.ask("readings", body_of(meter.batch(meter.texts_of(DAY, 1)))))["accepted"] == 1
 
 
 async def test_a_slow_validator_makes_the_gateway_and_its_units_wait(broker: RunningBroker, tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from harness.metering import DAY, Meter, Plant, give
 
 from node.archive import Archive, keep_day, read_archive
 from node.intake import Intake
-from node.retaining import droppable
+from node.retaining import Retaining, droppable
 from node.wire import Readings
 from state.attestation import ACCEPT, D90
 from state.crypto import H
@@ -177,3 +179,32 @@ def test_refuses_an_archive_that_is_none(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(DecodeError, match="line 1"):
         list(read_archive(path))
+
+
+async def test_a_node_lets_go_by_its_settings_and_tells_when_it_cannot_write(tmp_path: Path) -> None:
+    held = Held()
+    await held.fill(320)
+    said: list[str] = []
+    tip = SimpleNamespace(header=SimpleNamespace(timestamp_ms=(DAY + 320) * DAY_S * 1_000))
+    config = SimpleNamespace(home=tmp_path, number=lambda key: 280, text=lambda key: "")
+    log = SimpleNamespace(info=lambda name, **_: said.append(name), error=lambda name, **_: said.append(name))
+    node: Any = SimpleNamespace(
+        config=config,
+        log=log,
+        ledger=SimpleNamespace(store=held.state, tip=tip),
+        runtime=SimpleNamespace(fail=said.append),
+    )
+    (tmp_path / "archive").write_text("in the way")
+    part = Retaining(node, held.intake)
+    await part.start()
+    for _ in range(500):
+        if said:
+            break
+        await asyncio.sleep(0.01)
+    await part.stop()
+    assert said == ["readings_not_archived"]
+    (tmp_path / "archive").unlink()
+    await part.look()
+    assert said[-1] == "readings_let_go"
+    assert held.intake.store.dropped_days(held.device) == 320 - 280 - WINDOW - 1
+    assert (tmp_path / "archive" / f"device-{held.device}").is_dir()

@@ -267,6 +267,18 @@ def test_the_scarcest_classes_do_not_hold_back_those_who_can_go_elsewhere() -> N
     assert (got[1], got[2]) in {(31, 19), (32, 18)}
 
 
+def test_the_worked_example_of_the_market_page() -> None:
+    """docs/MARKET.md: solar is class 0, wind class 1; prices in millionths."""
+    euro = 10**6
+    bids = [Order(2, 40, 5 * euro, 0b10), Order(3, 50, 3 * euro, 0b11), Order(4, 30, 2 * euro, 0b01)]
+    offers = [Order(0, 60, 2 * euro, 0b10), Order(1, 50, euro, 0b01)]
+    result = clear(bids, offers, 0, 10**9, SEED)
+    assert (result.prices, result.volumes) == ((2 * euro, 2 * euro), (50, 60))
+    assert filled(result) == {0: 60, 1: 50, 2: 40, 3: 50, 4: 20}
+    assert sum(piece.amount for piece in result.pieces) == 220 * euro
+    assert sorted(piece.quantity for piece in result.pieces if piece.bid == 3) == [20, 30]
+
+
 def test_quantities_and_prices_at_their_bounds_are_exact() -> None:
     top = 10**9
     bids = [Order(n, top, top, 0b11) for n in range(300)]

@@ -13,7 +13,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select, Static
 
 from node.keystore import generate_key, save_key
-from state.outputs import Bundle, quantity
+from state.dealing import ListLot
+from state.outputs import Bundle, Funds, quantity
+from state.records import AuctionTerms, Dimension
 from state.transaction import Propose, RoleContent
 from tui.app import Dashboard
 from tui.directory import cabinet_for, cabinets
@@ -21,6 +23,7 @@ from tui.screens.account import AccountScreen
 from tui.screens.form import FormScreen
 from tui.screens.signing import SigningScreen
 from tui.widgets.cabinets import CabinetBar
+from tui.widgets.depth import DepthPanel
 from tui.widgets.sheet import Sheet
 from tui.widgets.texts import TextPanel
 
@@ -274,6 +277,79 @@ async def test_node_that_goes_away_is_said_and_the_draft_stays(node: AnsweringNo
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "No node answers" in says(app, "mistake"))
         assert app.screen.query_one("#field-to", Input).value == "trader"
+
+
+# --- market
+
+
+async def test_bid_by_attribute_is_placed_and_taken_back(node: AnsweringNode, home: Path) -> None:
+    chain = node.chain
+    session = chain.auction(
+        seconds=3_600, technology="", terms=AuctionTerms((Dimension("technology", ("T01", "T02")),))
+    )
+    app = dashboard(node, home, "trader")
+    before = chain.money("trader")
+    async with at(app, "M") as pilot:
+        await until(pilot, lambda: any(row[2] == "open" for row in rows(app, "sessions")))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await fill(pilot, quantity="3", limit="4.20", want="water")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "cannot tell 'water'. There is: technology: T01, T02" in says(app, "mistake"))
+        await fill(pilot, want="wind")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, SigningScreen))
+        assert "locks 12.60 EUR" in " ".join(str(each.render()) for each in app.screen.query(Static))
+        await pilot.press("enter")
+        await until(pilot, lambda: "final in block" in says(app, "progress"))
+        await pilot.press("enter")
+        await until(pilot, lambda: [row[1] for row in rows(app, "orders")] == ["trader (you)"])
+        assert chain.money("trader") == before - 12_600_000
+        app.screen.query_one("#orders", Sheet).focus_rows()
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, SigningScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: "final in block" in says(app, "progress"))
+        assert chain.money("trader") == before
+        assert session == 1
+
+
+async def test_settled_session_shows_who_got_what_and_the_receipts_say_why(node: AnsweringNode, home: Path) -> None:
+    chain = node.chain
+    session = chain.auction()
+    lot = next(point for point, output in chain.live().items() if isinstance(output, Bundle))
+    chain.offer("owner", session, lot, 1, 2, 3_000_000)
+    funds = chain.outputs_of("trader", Funds)
+    chain.bid("trader", session, 2, 4_000_000, *funds)
+    chain.close(session)
+    chain.settle(session)
+    app = dashboard(node, home, "trader")
+    async with at(app, "M") as pilot:
+        await until(pilot, lambda: len(rows(app, "orders")) == 2)
+        assert {row[2] for row in rows(app, "orders")} == {"2/2"}
+        assert "▶" in str(app.screen.query_one(DepthPanel).render())
+        app.screen.query_one("#sessions", Sheet).focus_rows()
+        await pilot.press("enter")
+        await until(pilot, lambda: "of you" in says(app, "fields"))
+        assert "all in your class pay" in says(app, "fields") or "your limit was" in says(app, "fields")
+
+
+async def test_posted_lot_is_bought_in_part(node: AnsweringNode, home: Path) -> None:
+    chain = node.chain
+    lot = next(point for point, output in chain.live().items() if isinstance(output, Bundle))
+    until_s = chain.time_ms // 1_000 + 86_400
+    chain.do(ListLot(chain.people["owner"], lot, 1, 3, 2_000_000, "EUR", 0, until_s), by=("owner",))
+    app = dashboard(node, home, "trader")
+    async with at(app, "M") as pilot:
+        await until(pilot, lambda: [row[1] for row in rows(app, "board")] == ["3"])
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await fill(pilot, quantity="2")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, SigningScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: "final in block" in says(app, "progress"))
+        assert held(chain, "trader") == 2
 
 
 # --- authority

@@ -66,3 +66,14 @@ def whole(values: Values, name: str, label: str, least: int = 0) -> int:
             t("{label}: a whole number from {least} on, not {values!r}.", label=label, least=least, values=values[name])
         )
     return int(text)
+
+
+def scaled(text: str, digits: int, label: str) -> int:
+    """A decimal number as an integer with so many places: no float touches it."""
+    sign, _, bare = ("-", "", text.strip()[1:]) if text.strip().startswith("-") else ("", "", text.strip())
+    before, _, after = bare.partition(".")
+    if not (before + after).isdigit() or not (before + after).isascii() or len(after) > digits:
+        raise Mistake(
+            t("{label}: a number with at most {digits} places, not {text!r}.", label=label, digits=digits, text=text)
+        )
+    return int(f"{sign}{before or '0'}{after.ljust(digits, '0')}")

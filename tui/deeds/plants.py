@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tui.deeds.deed import Deed, Mistake
-from tui.deeds.form import Field, Form, Values, signed_in, whole
+from tui.deeds.form import Field, Form, Values, scaled, signed_in, whole
 from tui.texts import t
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ def _propose(client: "NodeClient", given: "Account | None", values: Values) -> D
         country=values["country"].strip().upper(),
         zone=values["zone"].strip(),
         location=values["location"].strip(),
-        capacity_w=_scaled(values["capacity"], 3, t("nameplate power")),
+        capacity_w=scaled(values["capacity"], 3, t("nameplate power")),
         technology=technology,
         fuel=fuel,
         commissioned_day=0,
         interval_s=whole(values, "interval", t("seconds between readings"), least=1),
         channels=channels,
-        latitude_udeg=_scaled(values["latitude"], 6, "latitude"),
-        longitude_udeg=_scaled(values["longitude"], 6, "longitude"),
+        latitude_udeg=scaled(values["latitude"], 6, t("latitude")),
+        longitude_udeg=scaled(values["longitude"], 6, t("longitude")),
         coordinates_estimated=False,
         tilt_udeg=-1,
         azimuth_udeg=-1,
@@ -100,14 +100,3 @@ def _scheme(client: "NodeClient", text: str) -> int:
     raise Mistake(
         t("scheme: there are {value}, not {text!r}.", value=", ".join(str(item["name"]) for item in found), text=text)
     )
-
-
-def _scaled(text: str, digits: int, label: str) -> int:
-    """A decimal number as an integer with so many places: no float touches it."""
-    sign, _, bare = ("-", "", text.strip()[1:]) if text.strip().startswith("-") else ("", "", text.strip())
-    before, _, after = bare.partition(".")
-    if not (before + after).isdigit() or not (before + after).isascii() or len(after) > digits:
-        raise Mistake(
-            t("{label}: a number with at most {digits} places, not {text!r}.", label=label, digits=digits, text=text)
-        )
-    return int(f"{sign}{before or '0'}{after.ljust(digits, '0')}")

@@ -35,6 +35,12 @@ class Market:
                 self._order(event, ("bid", event["buyer"], int(event["quantity"]), int(event["limit"])))
             case "cancelled" if event["auction"] in self._auctions:
                 self._auctions[event["auction"]].orders.pop(event["outpoint"], None)
+            case "order_opened":
+                self._order(event, (event["side"], event["participant"], int(event["quantity"]), int(event["limit"])))
+            case "replaced" if event["auction"] in self._auctions:
+                self._replaced(self._auctions[event["auction"]], event)
+            case "voided":
+                self._auctions.pop(event["auction"], None)
             case "auction_closed" if event["auction"] in self._auctions:
                 self._auctions[event["auction"]].status = "closed"
             case "settled":
@@ -47,6 +53,13 @@ class Market:
         auction = self._auctions.get(event["auction"])
         if auction is not None:
             auction.orders[event["outpoint"]] = order
+
+    def _replaced(self, auction: Auction, event: dict[str, Any]) -> None:
+        """Another quantity and limit in the same place; a sealed order shows neither and was not there."""
+        former = auction.orders.pop(event["former"], None)
+        if former is not None:
+            side, who, count, _ = former
+            auction.orders[event["outpoint"]] = (side, who, int(event["quantity"]) or count, int(event["limit"]))
 
     # --- the picture
 

@@ -94,7 +94,7 @@ class FormScreen(ModalScreen[bool]):
         try:
             self.form.check(values)
         except Mistake as mistake:
-            self._say(str(mistake), BAD)
+            self._mistaken(str(mistake))
             return
         self._busy = True
         self._say(t("asking the node …"), QUIET)
@@ -124,7 +124,14 @@ class FormScreen(ModalScreen[bool]):
     def _refuse(self, text: str) -> None:
         self._busy = False
         if self.is_mounted:
-            self._say(text, BAD)
+            self._mistaken(text)
+
+    def _mistaken(self, text: str) -> None:
+        """The sentence, and the cursor in the field that it begins with."""
+        self._say(text, BAD)
+        for field in self.form.fields:
+            if text.startswith(f"{field.label}:"):
+                self.query_one(f"#field-{field.name}").focus()
 
     def _sign(self, deed: Deed) -> None:
         self._busy = False

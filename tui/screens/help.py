@@ -13,7 +13,7 @@ from tui.texts import t
 from tui.widgets.columns import BAD, GOOD, QUIET, WARN, Part, cell, row
 
 KEYS: tuple[tuple[str, str], ...] = (
-    ("N P H A G", "cabinets: Network, Plants, Holder, Auditor, Authority"),
+    ("N P H M A G", "cabinets: Network, Plants, Holder, Market, Auditor, Authority"),
     ("S", "sign in with a key of the home, or look on without one"),
     ("/ o e y", "in a table: filter as you type, order, export, copy the row; j and k move"),
     ("1 … 5", "in Network: one panel over the whole screen; again, Escape or 0: all of them"),

@@ -57,7 +57,8 @@ class SimJoining:
         self._incarnation = node.incarnation
         first, length = cluster.first, cluster.options.epoch_length
         validators = first.world.validators
-        self._trust = Trust(first.meta.chain, validators, length, verifier(cluster.options.whole))
+        vote_keys = tuple(validator.vote_key for validator in validators)
+        self._trust = Trust(first.meta.chain, vote_keys, length, verifier(cluster.options.whole))
         self._enough = ValidatorSet(tuple(validator.vote_key for validator in validators)).f + 1
         self._others = [index for index in range(cluster.options.n) if index != node.index]
         self._own = node.states.tip()

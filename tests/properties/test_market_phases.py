@@ -1,0 +1,294 @@
+"""Hypothesis state machine over the phases of the market: nobody does anything out of turn, and nothing gets lost.
+
+Sealed and open books, orders placed, copied, replaced, taken back, opened rightly, wrongly, late and twice, lots
+posted and bought, standing bids: after every step the money and the certificates are those that came in, to the unit,
+and every receipt of a settlement agrees with what moved. WATTEST_EXAMPLES multiplies the runs.
+"""
+
+import os
+from collections import Counter
+
+from harness.sim.conservation import _certificates, _money
+from harness.town import Sealing, Town
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
+
+from contracts.auction import CLOSED, OPEN, OPENING
+from contracts.events import Delivered, Event, OrderSettled
+from contracts.settle import build_settle
+from state.errors import Refusal
+from state.keyspace import auction_key
+from state.outputs import Bid, Bundle, Funds, Listing, Offer, OrderOutput, Output, SealedBid, SealedOffer, holder_of
+from state.records import Auction, AuctionTerms, Dimension
+from state.transaction import (
+    Action,
+    Buy,
+    Cancel,
+    ListLot,
+    PlaceBid,
+    PlaceOffer,
+    PlaceStandingBid,
+    Replace,
+    Settle,
+    VoidAuction,
+)
+from state.units import MICRO, Outpoint
+
+FACTOR = int(os.environ.get("WATTEST_EXAMPLES", "1"))
+PEOPLE = ("plant", "trader", "consumer")
+TREES = (Dimension("zone", ("FR", "DK")), Dimension("support", ("none", "supported")))
+pick, price, count = st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 6)
+who = st.sampled_from(PEOPLE)
+
+
+class Market(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.town = Town()
+        for name in PEOPLE:
+            self.town.fund(name, 60)
+            self.town.fund(name, 40)
+        ranges = [("plant", 1, 3), ("plant", 4, 5), ("trader", 6, 7), ("trader", 8, 8), ("consumer", 9, 10)]
+        self.town.move("plant", (self.town.lot,), *[self.town.piece(*each) for each in ranges])
+        self.auction = 0
+        self.sealings: dict[bytes, Sealing] = {}
+        self.total = self.content()
+
+    # --- looking
+
+    def content(self) -> tuple[int, int]:
+        live = self.town.live().values()
+        return sum(map(_money, live)), sum(map(_certificates, live))
+
+    @property
+    def status(self) -> str:
+        found = self.town.state.get(auction_key(self.auction)) if self.auction else None
+        return found.status if isinstance(found, Auction) else ""
+
+    def choose(self, kinds: type[Output] | tuple[type[Output], ...], name: str, at: int) -> Outpoint | None:
+        found = [
+            point
+            for point, output in sorted(self.town.live().items())
+            if isinstance(output, kinds) and holder_of(output) == self.town.id(name)
+        ]
+        return found[at % len(found)] if found else None
+
+    def tried(self, action: Action, name: str = "") -> bool:
+        """Send it; whether the ledger took it. A refusal leaves everything as it was."""
+        try:
+            self.town.do(action, by=(name,) if name else ())
+        except Refusal:
+            return False
+        return True
+
+    # --- auctions
+
+    @precondition(lambda self: not self.status or self.status in ("settled", "void"))
+    @rule(sealed=st.booleans(), trees=st.booleans(), fee=st.sampled_from([0, 77]), cap=st.sampled_from([0, 7]))
+    def open(self, sealed: bool, trees: bool, fee: int, cap: int) -> None:
+        terms = AuctionTerms(
+            dimensions=TREES if trees else (),
+            sealed=sealed,
+            opening_s=60 if sealed else 0,
+            bond=MICRO // 10 if sealed else 0,
+            fee=fee,
+            position_cap=cap,
+        )
+        self.auction = self.town.auction(seconds=300, technology="", terms=terms)
+
+    @precondition(lambda self: self.auction)
+    @rule(name=who, at=pick, quantity=count, limit=price, node=st.sampled_from(["", "FR", "DK"]))
+    def bid(self, name: str, at: int, quantity: int, limit: int, node: str) -> None:
+        money = self.choose(Funds, name, at)
+        terms = self.terms()
+        wanted = (node, "") if terms.dimensions and node else ()
+        if money is None:
+            return
+        if terms.sealed:
+            order = self.town.sealing(name, quantity, limit * MICRO, wanted)
+            self.sealings[order.hash(self.auction, "bid")] = order
+            action = order.placing(self.auction, money, stake=(quantity * limit + at % 2) * MICRO)
+        else:
+            action = PlaceBid(self.auction, self.town.id(name), quantity, limit * MICRO, (money,), wanted)
+        assert not self.tried(action, name) or self.status == OPEN
+
+    @precondition(lambda self: self.auction)
+    @rule(name=who, at=pick, limit=price)
+    def offer(self, name: str, at: int, limit: int) -> None:
+        point, money = self.choose(Bundle, name, at), self.choose(Funds, name, at)
+        if point is None or money is None:
+            return
+        lot = self.town.bundle(point)
+        size = lot.end - lot.start + 1
+        if self.terms().sealed:
+            order = self.town.sealing(name, 1 + at % size, limit * MICRO)
+            self.sealings[order.hash(self.auction, "offer")] = order
+            action = order.offering(self.auction, point, lot.start, lot.end, money)
+        else:
+            action = PlaceOffer(
+                self.auction, self.town.id(name), point, lot.start, lot.end, limit * MICRO, 1 + at % size
+            )
+        assert not self.tried(action, name) or self.status == OPEN
+
+    @precondition(lambda self: self.status == OPEN)
+    @rule(orders=st.lists(st.tuples(st.booleans(), who, pick, count, price), min_size=3, max_size=9))
+    def many_orders(self, orders: list[tuple[bool, str, int, int, int]]) -> None:
+        for buying, name, at, quantity, limit in orders:
+            if buying:
+                self.bid(name, at, quantity, limit, "")
+            else:
+                self.offer(name, at, limit)
+
+    @precondition(lambda self: self.status in (OPEN, OPENING, CLOSED))
+    @rule(silent=st.integers(0, 2**8 - 1))
+    def finish(self, silent: int) -> None:
+        """To the settlement, with some of the sealed orders never opened."""
+        while self.status != CLOSED:
+            if self.status == OPENING and silent < 2**8:
+                for place in range(len(self.sealings)):
+                    if not silent >> place % 8 & 1:
+                        self.reveal(place, "")
+                silent = 2**8
+            self.town.block(seconds=60)
+        self.settle(0)
+
+    @precondition(lambda self: self.status == OPEN)
+    @rule(name=who, at=pick)
+    def copy_a_commitment(self, name: str, at: int) -> None:
+        """Under another name: placed it can be, opened never."""
+        sealed = [output for output in self.town.live().values() if isinstance(output, SealedBid)]
+        money = self.choose(Funds, name, at)
+        if sealed and money:
+            copied = sealed[at % len(sealed)].commitment
+            self.tried(PlaceBid(self.auction, self.town.id(name), 0, 0, (money,), (), copied, MICRO), name)
+
+    @precondition(lambda self: self.auction)
+    @rule(name=who, at=pick)
+    def cancel(self, name: str, at: int) -> None:
+        order = self.choose((Offer, Bid, SealedOffer, SealedBid), name, at)
+        if order is not None:
+            assert self.tried(Cancel(self.town.id(name), order), name) == (self.status == OPEN)
+
+    @precondition(lambda self: self.auction)
+    @rule(name=who, at=pick, quantity=count, limit=price)
+    def replace(self, name: str, at: int, quantity: int, limit: int) -> None:
+        order, money = self.choose((Offer, Bid), name, at), self.choose(Funds, name, at)
+        if order is not None:
+            inputs = (money,) if money and isinstance(self.town.live()[order], Bid) else ()
+            action = Replace(self.town.id(name), order, quantity, limit * MICRO, (), b"", 0, inputs)
+            assert not self.tried(action, name) or self.status == OPEN
+
+    @precondition(lambda self: self.auction and self.sealings)
+    @rule(at=pick, wrong=st.sampled_from(["", "", "", "salt", "quantity", "limit"]))
+    def reveal(self, at: int, wrong: str) -> None:
+        """Right, with one thing changed, late, early, twice, and of an order that copied another's commitment."""
+        live = [output for output in self.town.live().values() if isinstance(output, SealedBid | SealedOffer)]
+        if not live:
+            return
+        order = live[at % len(live)]
+        sealing = self.sealings[order.commitment]
+        opening = sealing.opening(self.auction, order.number)
+        if wrong:
+            value: object = bytes(32) if wrong == "salt" else getattr(opening, wrong) + 1
+            opening = replace(opening, **{wrong: value})
+        taken = self.tried(opening)
+        right = not wrong and sealing.who == holder_of(order) and order.auction == self.auction
+        assert taken == (right and self.status == OPENING), f"{wrong} {order}"
+        if taken:
+            assert not self.tried(opening), "twice"
+
+    @rule(seconds=st.sampled_from([1, 20]))
+    def time_passes(self, seconds: int) -> None:
+        self.town.block(seconds=seconds)
+
+    @precondition(lambda self: self.status in (OPEN, OPENING))
+    @rule()
+    def next_phase(self) -> None:
+        before = self.status
+        while self.status == before:
+            self.town.block(seconds=60)
+
+    @precondition(lambda self: self.auction)
+    @rule(bent=st.sampled_from([0, 1, -1, 7]))
+    def settle(self, bent: int) -> None:
+        if self.status != CLOSED:
+            assert not self.tried(Settle(self.auction, (), bytes(32)))
+            return
+        found = self.town.state.get(auction_key(self.auction))
+        assert isinstance(found, Auction)
+        right = build_settle(self.town.state, found)
+        if bent and right.prices:
+            place = abs(bent) % len(right.prices)
+            prices = tuple(each + bent * (n == place) for n, each in enumerate(right.prices))
+            if min(prices) >= 0:
+                assert not self.tried(replace(right, prices=prices))
+        assert not self.tried(VoidAuction(self.auction)) or self.status == "void"
+        if self.status == CLOSED:
+            self.reconcile(self.town.do(right))
+
+    def reconcile(self, events: list[Event]) -> None:
+        """What each receipt says is what was delivered."""
+        told = [event for event in events if isinstance(event, OrderSettled)]
+        moved = [event for event in events if isinstance(event, Delivered)]
+        assert len({receipt.order for receipt in told}) == len(told)
+        bought, sold, spent = Counter[int](), Counter[int](), Counter[int]()
+        for piece in moved:
+            bought[piece.buyer] += piece.end - piece.start + 1
+            sold[piece.seller] += piece.end - piece.start + 1
+            spent[piece.buyer] += piece.amount
+        assert bought == +Counter(_sum(told, "bid", "filled"))
+        assert sold == +Counter(_sum(told, "offer", "filled"))
+        assert spent == +Counter(_sum(told, "bid", "amount"))
+        assert not any(receipt.filled and receipt.why not in ("filled", "shared") for receipt in told)
+        assert not [output for output in self.town.live().values() if isinstance(output, OrderOutput)]
+
+    def terms(self) -> AuctionTerms:
+        found = self.town.state.get(auction_key(self.auction))
+        assert isinstance(found, Auction)
+        return found.terms
+
+    # --- beside auctions
+
+    @rule(name=who, at=pick, each=price)
+    def post(self, name: str, at: int, each: int) -> None:
+        point = self.choose(Bundle, name, at)
+        if point is not None:
+            lot = self.town.bundle(point)
+            until = self.town.time_ms // 1000 + 500
+            self.tried(ListLot(lot.holder, point, lot.start, lot.end, each * MICRO, "EUR", 0, until), name)
+
+    @rule(seller=who, name=who, at=pick, quantity=count)
+    def buy(self, seller: str, name: str, at: int, quantity: int) -> None:
+        lot, money = self.choose(Listing, seller, at), self.choose(Funds, name, at)
+        if lot is not None and money is not None:
+            assert not self.tried(Buy(self.town.id(name), lot, quantity, (money,)), name) or name != seller
+
+    @rule(name=who, at=pick)
+    def take_down(self, name: str, at: int) -> None:
+        lot = self.choose(Listing, name, at)
+        if lot is not None:
+            assert self.tried(Cancel(self.town.id(name), lot), name)
+
+    @rule(name=who, at=pick, quantity=count, limit=price)
+    def stand(self, name: str, at: int, quantity: int, limit: int) -> None:
+        money = self.choose(Funds, name, at)
+        if money is not None:
+            self.tried(PlaceStandingBid(self.town.id(name), 1, (), quantity, limit * MICRO, 9 * MICRO, (money,)), name)
+
+    @invariant()
+    def nothing_appears_or_vanishes(self) -> None:
+        assert self.content() == self.total
+
+
+def _sum(told: list[OrderSettled], side: str, field: str) -> dict[int, int]:
+    found = Counter[int]()
+    for receipt in told:
+        if receipt.side == side:
+            found[receipt.participant] += getattr(receipt, field)
+    return found
+
+
+TestMarket = Market.TestCase
+TestMarket.settings = settings(max_examples=25 * FACTOR, stateful_step_count=60, deadline=None, derandomize=FACTOR == 1)

@@ -1,0 +1,297 @@
+"""The market's cabinet: the sessions and their clocks, the book as far as it is open, prices, and one's own orders."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+
+from node.client import NodeClient
+from node.failures import RefusedByNode
+from tui.cabinets.holder import DAY_S
+from tui.deeds.market import bid_form, buy_form, cancel_deed, offer_form
+from tui.directory import Cabinet
+from tui.screens.cabinet import CabinetScreen, Keys
+from tui.screens.receipts import ReceiptsScreen
+from tui.screens.signing import SigningScreen
+from tui.widgets.columns import QUIET, STRONG, WARN, Part
+from tui.widgets.depth import DepthPanel, DepthPicture
+from tui.widgets.sheet import Column, Line, Sheet
+from tui.widgets.texts import TextPanel
+from tui.words import date, money, remaining
+
+SESSIONS = (
+    Column("no", 5, right=True),
+    Column("session", 32),
+    Column("phase", 9),
+    Column("clock", 20),
+    Column("orders", 7, right=True),
+    Column("sold", 9, right=True),
+    Column("price", 14, right=True),
+)
+ORDERS = (Column("order", 5), Column("who", 22), Column("how many", 9, right=True), Column("limit", 9, right=True))
+PRICES = (
+    Column("no", 4, right=True),
+    Column("kind", 16),
+    Column("price", 11, right=True),
+    Column("sold", 8, right=True),
+    Column("", 4),
+)
+BOARD = (Column("lot", 26), Column("count", 6, right=True), Column("price", 10, right=True), Column("until", 10))
+PHASE = {"open": "good", "announced": "quiet", "opening": "warn", "closed": "warn", "void": "bad", "settled": ""}
+SEALED = "The book is sealed: orders are read after the close."
+
+
+@dataclass(frozen=True)
+class Answer:
+    sessions: tuple[dict[str, Any], ...]
+    chosen: dict[str, Any] | None
+    receipts: tuple[dict[str, Any], ...]  # of the chosen session, once it is settled
+    board: tuple[dict[str, Any], ...]
+
+
+class MarketScreen(CabinetScreen):
+    HEADING = "Market"
+    KEYS: ClassVar[Keys] = (
+        ("b", "bid"),
+        ("f", "offer"),
+        ("c", "take back"),
+        ("w", "buy a lot"),
+        ("Enter", "receipts"),
+        ("/", "filter"),
+        ("e", "export"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "bid", "Bid in the session"),
+        Binding("f", "offer", "Offer in the session"),
+        Binding("c", "cancel", "Take an own order back"),
+        Binding("w", "buy", "Buy a posted lot"),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield Sheet("Sessions", SESSIONS, id="sessions", empty="no session was opened yet")
+        with Horizontal(id="book"):
+            yield Sheet("Orders", ORDERS, id="orders", empty="no order yet")
+            yield DepthPanel(id="depth")
+        yield TextPanel("The session", id="session")
+        with Horizontal(id="below"):
+            yield Sheet("Prices by kind", PRICES, id="prices", empty="nothing was sold yet")
+            yield Sheet("Posted lots", BOARD, id="board", empty="no lot is posted")
+
+    def on_mount(self) -> None:
+        self._answer: Answer | None = None
+        super().on_mount()
+        self.query_one("#sessions", Sheet).focus_rows()
+
+    # --- from the node
+
+    def asked(self) -> str:
+        return self.query_one("#sessions", Sheet).chosen
+
+    def read(self, client: NodeClient, asked: str) -> Answer:
+        sessions = sorted(client.pages("/v1/auctions", "auctions"), key=lambda item: -int(item["id"]))
+        number = asked or (str(sessions[0]["id"]) if sessions else "")
+        chosen = client.get(f"/v1/auctions/{number}") if number else None
+        receipts: tuple[dict[str, Any], ...] = ()
+        if chosen is not None and chosen["status"] == "settled":
+            receipts = _receipts(client, number)
+        return Answer(tuple(sessions), chosen, receipts, tuple(client.pages("/v1/listings", "listings")))
+
+    def show(self, found: Answer) -> None:
+        self._answer = found
+        self.query_one("#prices", Sheet).show(_prices(found.sessions))
+        self.query_one("#board", Sheet).show([_lot(item) for item in found.board])
+        chosen = found.chosen
+        if chosen is not None:
+            me, names = self.desk.me, self.desk.model.names
+            orders = self.query_one("#orders", Sheet)
+            orders.title = f"Orders of session {chosen['id']}"
+            live = [_order(item, me, names.participant(_who(item))) for item in chosen["live_orders"]]
+            told = [_filled(item, me, names.participant(int(item["participant"]))) for item in found.receipts]
+            orders.show(live or told)
+            self.query_one("#depth", DepthPanel).picture = _depth(chosen, found.receipts)
+            self.query_one("#session", TextPanel).picture = _told(chosen)
+        self.paint()
+
+    def paint(self) -> None:
+        """The clocks go on between two readings, by ledger time."""
+        if self._answer is not None:
+            now_s = self.desk.model.chain.time_ms // 1_000
+            self.query_one("#sessions", Sheet).show([_session(item, now_s) for item in self._answer.sessions])
+
+    # --- keys
+
+    def on_sheet_chosen(self, message: Sheet.Chosen) -> None:
+        if message.sheet.id == "sessions" and not isinstance(message, Sheet.Opened):
+            self.refresh_soon()
+
+    def on_sheet_opened(self, message: Sheet.Opened) -> None:
+        if message.sheet.id == "sessions":
+            path = f"/v1/auctions/{message.key}/receipts"
+            self.app.push_screen(ReceiptsScreen(self.desk.source.answering(), path, self.desk.me))
+        elif message.sheet.id == "board":
+            self.action_buy()
+
+    def _taking_orders(self) -> dict[str, Any] | None:
+        """The chosen session while it takes orders, from an account that can send some."""
+        chosen = self._answer.chosen if self._answer is not None else None
+        if self.desk.account is None or self.desk.home is None:
+            self.notify("Nobody is signed in: sign in with S first.", severity="warning", timeout=4)
+        elif chosen is None or chosen["status"] != "open":
+            self.notify("Choose a session that is open.", severity="warning", timeout=4)
+        else:
+            return chosen
+        return None
+
+    def action_bid(self) -> None:
+        chosen = self._taking_orders()
+        if chosen is not None and self.desk.home is not None:
+            self.open_form(bid_form(chosen, self.desk.home))
+
+    def action_offer(self) -> None:
+        chosen = self._taking_orders()
+        if chosen is not None and self.desk.home is not None:
+            self.open_form(offer_form(chosen, "", 0, self.desk.home))
+
+    def action_cancel(self) -> None:
+        chosen, account = self._taking_orders(), self.desk.account
+        key = self.query_one("#orders", Sheet).chosen
+        if chosen is None or account is None:
+            return
+        order = next((item for item in chosen["live_orders"] if item["outpoint"] == key), None)
+        if order is None or _who(order) != account.id:
+            self.notify("Choose an order of your own in the table first.", timeout=4)
+            return
+        self.app.push_screen(SigningScreen(self.desk, cancel_deed(account, order)), self._done)
+
+    def action_buy(self) -> None:
+        key = self.query_one("#board", Sheet).chosen
+        lots = self._answer.board if self._answer is not None else ()
+        lot = next((item for item in lots if item["outpoint"] == key), None)
+        if lot is None:
+            self.notify("Choose a posted lot in the table first.", timeout=4)
+        else:
+            self.open_form(buy_form(lot))
+
+
+def _session(item: dict[str, Any], now_s: int) -> Line:
+    number, price, sold, left = (
+        int(item["id"]),
+        int(item["price"]),
+        int(item["quantity"]),
+        int(item["closes_at"]) - now_s,
+    )
+    clock = ""
+    if item["status"] == "open":
+        clock = f"closes in {remaining(left)}" if left > 0 else "closing"
+    elif item["status"] == "announced":
+        clock = f"opens in {remaining(int(item['terms']['opens_at']) - now_s)}"
+    return Line(
+        str(number),
+        (
+            str(number),
+            f"{item['title']}{' (sealed)' if item['terms']['sealed'] else ''}",
+            item["status"],
+            clock,
+            str(item["orders"]),
+            f"{sold:,}" if sold else "–",
+            money(price, item["currency"]) if price else "–",
+        ),
+        (number, item["title"].casefold(), item["status"], left, int(item["orders"]), sold, price),
+        ("", "strong", PHASE.get(item["status"], "")),
+    )
+
+
+def _who(order: dict[str, Any]) -> int:
+    return int(order["lot"]["holder"] if "lot" in order else order["holder"])
+
+
+def _order(item: dict[str, Any], me: int, name: str) -> Line:
+    side = "offer" if "offer" in item["kind"] else "bid"
+    sealed = item["kind"].startswith("sealed")
+    count, limit = int(item.get("quantity") or 0), int(item.get("limit") or 0)
+    return Line(
+        item["outpoint"],
+        (side, f"{name}{' (you)' if _who(item) == me else ''}", f"{count:,}" if count else "sealed",
+         "sealed" if sealed else money(limit, "")),
+        (side, name.casefold(), count, limit),
+        ("good" if side == "bid" else "warn", "strong" if _who(item) == me else ""),
+    )  # fmt: skip
+
+
+def _filled(item: dict[str, Any], me: int, name: str) -> Line:
+    """An order of a settled session, by its receipt."""
+    mine, count, filled = int(item["participant"]) == me, int(item["quantity"]), int(item["filled"])
+    return Line(
+        str(item["order"]),
+        (item["side"], f"{name}{' (you)' if mine else ''}", f"{filled:,}/{count:,}", money(int(item["limit"]), "")),
+        (item["side"], name.casefold(), filled, int(item["limit"])),
+        ("good" if item["side"] == "bid" else "warn", "strong" if mine else "", "" if filled else "quiet"),
+    )
+
+
+def _depth(chosen: dict[str, Any], receipts: tuple[dict[str, Any], ...]) -> DepthPicture:
+    """Of the open book while it stands, of all orders once they are settled."""
+    sides: dict[str, list[tuple[int, int]]] = {"offer": [], "bid": []}
+    for item in chosen["live_orders"] or receipts:
+        side = item.get("side", item.get("kind"))
+        if side in sides:
+            sides[side].append((int(item["limit"]), int(item["quantity"])))
+    remark = SEALED if chosen["terms"]["sealed"] and chosen["status"] == "open" else "No order stands in this book now."
+    return DepthPicture(tuple(sides["offer"]), tuple(sides["bid"]), int(chosen["price"]), chosen["currency"], remark)
+
+
+def _receipts(client: NodeClient, number: str) -> tuple[dict[str, Any], ...]:
+    """Empty at a node that began later than the settlement."""
+    try:
+        return tuple(client.get(f"/v1/auctions/{number}/receipts")["receipts"])
+    except RefusedByNode:
+        return ()
+
+
+def _told(chosen: dict[str, Any]) -> tuple[tuple[Part, ...], ...]:
+    trees = [f"{each['name']}: {', '.join(each['nodes'])}" for each in chosen["terms"]["dimensions"]]
+    kinds = f"choose by {'; '.join(trees)}" if trees else "one kind"
+    floor, ceiling = int(chosen["floor"]), int(chosen["ceiling"])
+    limits = f"from {money(floor, chosen['currency'])}" if floor else "no floor"
+    limits += f" to {money(ceiling, chosen['currency'])}" if ceiling else ""
+    head: tuple[Part, ...] = ((f"{chosen['title']}  ", STRONG), (f"{kinds}   {limits}", QUIET))
+    if chosen["status"] == "settled":
+        words = f"all who accept a kind pay its one price; settled in block {chosen['settled_height']}: Enter says why"
+        return (head, ((words, ""),))
+    if chosen["status"] == "void":
+        return (head, (("void: everything went back, without a penalty", WARN),))
+    return (head, (("the highest bids win; all of one kind pay the price of the last one needed", ""),))
+
+
+def _prices(sessions: tuple[dict[str, Any], ...]) -> list[Line]:
+    return [
+        Line(
+            f"{item['id']}-{result['place']}",
+            (
+                str(item["id"]),
+                result["label"] or "any",
+                money(int(result["price"]), item["currency"]) if int(result["price"]) else "–",
+                f"{int(result['volume']):,}",
+                "thin" if result["thin"] else "",
+            ),
+            (int(item["id"]), result["label"], int(result["price"]), int(result["volume"]), int(result["thin"])),
+            ("", "strong", "", "", "warn"),
+        )
+        for item in sessions
+        for result in item["results"]
+    ]
+
+
+def _lot(item: dict[str, Any]) -> Line:
+    count, price, until = int(item["quantity"]), int(item["price"]), int(item["until"])
+    return Line(
+        item["outpoint"],
+        (item["number"], f"{count:,}", money(price, item["currency"]), date(until // DAY_S)),
+        (item["number"], count, price, until),
+        ("strong",),
+    )
+
+
+CABINET = Cabinet("M", "Market", 40, MarketScreen, frozenset({"market_operator"}))

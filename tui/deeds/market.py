@@ -1,0 +1,198 @@
+"""Deeds in the market: bid and offer in a session, change or take back an order, buy a posted lot or post one."""
+
+from typing import TYPE_CHECKING, Any
+
+from tui.deeds.deed import Deed, Mistake
+from tui.deeds.form import Field, Form, Values, scaled, signed_in, whole
+from tui.words import counted, money
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from node.client import NodeClient
+    from node.wallet import Holding
+    from state.outputs import Bundle
+    from state.records import AuctionTerms
+    from state.units import Outpoint
+    from tui.account import Account
+
+SPOKEN = {"solar": "T01", "wind": "T02", "hydro": "T03"}
+OPEN_BOOK = "everybody can read it from now on"
+PLACES = 6  # of an amount of money
+
+
+def bid_form(auction: dict[str, Any], home: "Path") -> Form:
+    """A bid in the session; what one may choose by is said in the hint."""
+
+    def make(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
+        return _bid(client, signed_in(given), auction, values, home)
+
+    return Form(
+        "bid",
+        f"Bid in session {auction['id']}: {auction['title']}",
+        (
+            Field("quantity", "certificates wanted"),
+            Field("limit", f"highest price each, {auction['currency']}", hint="such as 3.10"),
+            Field("want", "only these kinds", hint=_choice(auction), required=False),
+        ),
+        make,
+        _book(auction),
+    )
+
+
+def offer_form(auction: dict[str, Any], number: str, quantity: int, home: "Path") -> Form:
+    def make(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
+        return _offer(client, signed_in(given), auction, values, home)
+
+    return Form(
+        "offer",
+        f"Offer in session {auction['id']}: {auction['title']}",
+        (
+            Field("number", "certificates", number, hint="number, as in the holder's cabinet"),
+            Field("quantity", "how many, from the first on", str(quantity) if quantity else ""),
+            Field("limit", f"lowest price each, {auction['currency']}", hint="such as 2.80"),
+        ),
+        make,
+        _book(auction),
+    )
+
+
+def buy_form(lot: dict[str, Any]) -> Form:
+    def make(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
+        from state.dealing import Buy
+
+        me, count = signed_in(given), whole(values, "quantity", "how many", least=1)
+        if count > int(lot["quantity"]):
+            raise Mistake(f"how many: {int(lot['quantity']):,} are posted.")
+        price = count * int(lot["price"])
+        action = Buy(me.id, bytes.fromhex(lot["outpoint"]), count, _funds(client, me.id, lot["currency"], price))
+        seller = client.participant(int(lot["lot"]["holder"]))["name"]
+        return Deed("Buy", (action,), (str(lot["number"]), f"{money(price, lot['currency'])} go to {seller}, at once"))
+
+    return Form(
+        "buy",
+        f"Buy of {lot['number']}",
+        (Field("quantity", "how many", str(lot["quantity"])),),
+        make,
+        f"{money(int(lot['price']), lot['currency'])} each; money and certificates move in one transaction.",
+    )
+
+
+def cancel_deed(account: "Account", order: dict[str, Any]) -> Deed:
+    from state.transaction import Cancel
+
+    words = f"{order['kind'].replace('_', ' ')} of {counted(int(order.get('quantity') or 0), 'certificate')}"
+    return Deed("Take back", (Cancel(account.id, bytes.fromhex(order["outpoint"])),), (words,))
+
+
+def _bid(client: "NodeClient", me: "Account", auction: dict[str, Any], values: Values, home: "Path") -> Deed:
+    from state.transaction import PlaceBid
+
+    terms, currency = _terms(auction), str(auction["currency"])
+    count, limit = whole(values, "quantity", "certificates wanted", least=1), scaled(values["limit"], PLACES, "price")
+    nodes, locked = _nodes(terms, values["want"]), count * limit
+    inputs = _funds(client, me.id, currency, locked)
+    notes = [f"locks {money(locked, currency)} until the session settles", _seen(terms)]
+    if not terms.sealed:
+        return Deed("Bid", (PlaceBid(auction["id"], me.id, count, limit, inputs, nodes),), tuple(notes))
+    seal, kept = _seal(client, me, auction, ("bid", count, limit, nodes), home)
+    notes[:0] = [f"sealed inside: {counted(count, 'certificate')} at up to {money(limit, currency)} each", kept]
+    return Deed("Bid", (PlaceBid(auction["id"], me.id, 0, 0, inputs, (), seal, locked),), tuple(notes))
+
+
+def _offer(client: "NodeClient", me: "Account", auction: dict[str, Any], values: Values, home: "Path") -> Deed:
+    from state.numbering import parse_number
+    from state.transaction import PlaceOffer
+
+    terms, currency, number = _terms(auction), str(auction["currency"]), parse_number(values["number"].strip())
+    count, limit = whole(values, "quantity", "how many", least=1), scaled(values["limit"], PLACES, "price")
+    held = _bundle(client, me.id, number.device, number.start)
+    end = number.start + count - 1
+    if end > held.output.end:
+        raise Mistake(f"how many: {held.output.end - number.start + 1:,} lie in that bundle from the first one on.")
+    notes = [values["number"].strip(), f"at {money(limit, currency)} or more each", _seen(terms)]
+    place = (auction["id"], me.id, held.outpoint, number.start, end)
+    if not terms.sealed:
+        return Deed("Offer", (PlaceOffer(*place, limit),), tuple(notes))
+    bond = terms.bond * count
+    inputs = _funds(client, me.id, currency, bond) if bond else ()
+    seal, kept = _seal(client, me, auction, ("offer", count, limit, ()), home)
+    notes += [f"a bond of {money(bond, currency)} is locked", kept] if bond else [kept]
+    return Deed("Offer", (PlaceOffer(*place, 0, 0, seal, inputs),), tuple(notes))
+
+
+def _seal(
+    client: "NodeClient",
+    me: "Account",
+    auction: dict[str, Any],
+    order: tuple[str, int, int, tuple[str, ...]],
+    home: "Path",
+) -> tuple[bytes, str]:
+    """The commitment, and where its opening is kept: it is written before anything is sent."""
+    from node.openings import keep, new_opening
+
+    opening = new_opening(bytes.fromhex(client.status()["chain_id"]), auction["id"], me.id, *order)
+    path = keep(home, opening)
+    return opening.commitment, f"what is sealed is kept in {path}: without it half of what stands behind it is lost"
+
+
+def _terms(auction: dict[str, Any]) -> "AuctionTerms":
+    from node.answers import struct_of
+    from state.records import AuctionTerms
+
+    return struct_of(AuctionTerms, auction["terms"])
+
+
+def _funds(client: "NodeClient", me: int, currency: str, amount: int) -> "tuple[Outpoint, ...]":
+    from node.answers import struct_of
+    from node.wallet import Holding, choose_funds
+    from state.outputs import Funds
+
+    held = [Holding(bytes.fromhex(item["outpoint"]), struct_of(Funds, item)) for item in client.outputs(me, "funds")]
+    return choose_funds(held, currency, amount)
+
+
+def _bundle(client: "NodeClient", me: int, device: int, serial: int) -> "Holding[Bundle]":
+    from node.answers import struct_of
+    from node.wallet import Holding
+    from state.outputs import Bundle
+
+    for item in client.outputs(me, "bundle"):
+        if item["device"] == device and int(item["start"]) <= serial <= int(item["end"]):
+            return Holding(bytes.fromhex(item["outpoint"]), struct_of(Bundle, item), item["number"])
+    raise Mistake("certificates: these are not yours to offer; see the holder's cabinet (H).")
+
+
+def _nodes(terms: "AuctionTerms", text: str) -> tuple[str, ...]:
+    """`wind, zone=DK` as one node of each tree of the session. Mistake names what there is."""
+    nodes = [""] * len(terms.dimensions)
+    for want in filter(None, (part.strip() for part in text.split(","))):
+        name, _, node = want.rpartition("=")
+        node = SPOKEN.get(node.casefold(), node).upper()
+        fitting = [
+            place
+            for place, each in enumerate(terms.dimensions)
+            if name in ("", each.name) and node in map(str.upper, each.nodes)
+        ]
+        if len(fitting) != 1:
+            there = "; ".join(f"{each.name}: {', '.join(each.nodes)}" for each in terms.dimensions)
+            raise Mistake(f"kinds: this session cannot tell {want!r}. There is: {there or 'one kind only'}.")
+        nodes[fitting[0]] = next(each for each in terms.dimensions[fitting[0]].nodes if each.upper() == node)
+    return tuple(nodes) if any(nodes) else ()
+
+
+def _choice(auction: dict[str, Any]) -> str:
+    trees = [f"{each['name']}={'|'.join(each['nodes'])}" for each in auction["terms"]["dimensions"]]
+    return ", ".join(trees) or "this session has one kind"
+
+
+def _book(auction: dict[str, Any]) -> str:
+    if auction["terms"]["sealed"]:
+        return "A sealed book: nobody reads an order before the close; it must be opened after it."
+    return f"An open book: {OPEN_BOOK}."
+
+
+def _seen(terms: "AuctionTerms") -> str:
+    if not terms.sealed:
+        return OPEN_BOOK
+    return f"nobody can read it before the close; open it within {terms.opening_s} s: wattest auction reveal --wait"
