@@ -3,14 +3,14 @@
     python tools/messages.py          prints what each node/locale/*.po lacks, ready to be pasted and translated,
                                       and names the messages there that nobody asks for any more
 
-Texts are found where they are used: `t("…")` in node/pages and node/api/public.py, `[[…]]` in the templates; and in
+Texts are found where they are used: `t("…")` in node/pages, node/api/public.py, tui and cli/demo, `[[…]]` in the templates; and in
 tables: words of the pages, sentences of refusals, faults of a number, reasons of verdicts.
 """
 
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +62,13 @@ def quoted(text: str) -> str:
 
 def messages() -> dict[Key, None]:
     """Every (context, English text) that a page, a statement or a refusal can show, in the order of the sources."""
-    return dict.fromkeys((*_templates(), *_calls(), *_tables(), *_refusals(), *_reasons(), *_screens()))
+    return dict.fromkeys((*of_pages(), *_calls(_dashboard()), *_screens()))
+
+
+def of_pages() -> dict[Key, None]:
+    """Those of them that are for the pages and their refusals."""
+    public = (*sorted(PAGES.glob("*.py")), ROOT / "node" / "api" / "public.py")
+    return dict.fromkeys((*_templates(), *_calls(public), *_tables(), *_refusals(), *_reasons()))
 
 
 def _templates() -> Iterator[Key]:
@@ -70,9 +76,9 @@ def _templates() -> Iterator[Key]:
         yield from (("", text) for text in MARKED.findall(path.read_text(encoding="utf-8")))
 
 
-def _calls() -> Iterator[Key]:
+def _calls(paths: Iterable[Path]) -> Iterator[Key]:
     """`t("text", "context")`, with `t` a variable or an attribute."""
-    for path in (*sorted(PAGES.glob("*.py")), ROOT / "node" / "api" / "public.py", *_dashboard()):
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and re.fullmatch(r"t|.*\.t", ast.unparse(node.func)):
                 given = [value.value for value in node.args if isinstance(value, ast.Constant)]
@@ -109,7 +115,7 @@ def _reasons() -> Iterator[Key]:
 
 
 def _dashboard() -> list[Path]:
-    return sorted((ROOT / "tui").rglob("*.py"))
+    return sorted([*(ROOT / "tui").rglob("*.py"), *(ROOT / "cli" / "demo").glob("*.py")])
 
 
 HEADINGS = {"HEADING", "BORDER_TITLE", "NEEDS_KEY", "FOR_GOOD", "EXAMPLES"}
@@ -140,7 +146,7 @@ def _declared(node: ast.AST) -> Iterator[Key]:
             yield from (("", str(word.value)) for word in pairs if isinstance(word, ast.Constant))
         case ast.Call(func=ast.Name(name), args=args) if name in NAMED_FIRST and len(args) > NAMED_FIRST[name]:
             shown = args[NAMED_FIRST[name]]
-            if isinstance(shown, ast.Constant):
+            if isinstance(shown, ast.Constant) and shown.value:
                 yield ("", str(shown.value))
 
 

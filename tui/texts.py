@@ -7,7 +7,9 @@ what Russian or Chinese lacks. Names, numbers, codes and ids are the same in eve
 import re
 from collections.abc import Mapping
 
-from node.texts import DEFAULT, LANGUAGES, Texts, texts
+from node.texts import DEFAULT as DEFAULT
+from node.texts import LANGUAGES as LANGUAGES
+from node.texts import Texts, texts
 from state.errors import WattestError
 from verifier.words import explain
 

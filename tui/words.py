@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from contracts.calendar import date_of_day
 from state.units import MICRO
+from tui.texts import counted as counted
 from tui.texts import t
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",

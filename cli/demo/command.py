@@ -17,6 +17,7 @@ from cli.options import Command
 from cli.session import require_screen
 from node.failures import NodeUnreachable
 from state.errors import WattestError
+from tui.texts import t
 
 if TYPE_CHECKING:
     from cli.demo.play import Caption, Performance
@@ -91,7 +92,13 @@ def _headless(performance: "Performance", processes: "Processes", resume: bool) 
     assert streams is not None
     proof = performance.directory / PROOF
     verified = report.fetch_proof(stage, performance.outcome.statement, proof)
-    performance.caption(f"the statement {'holds' if verified else 'DOES NOT HOLD'}, checked offline by {PROOF} alone")
+    performance.caption(
+        t(
+            "the statement {value}, checked offline by {PROOF} alone",
+            value="holds" if verified else "DOES NOT HOLD",
+            PROOF=PROOF,
+        )
+    )
     days = report.count_days(stage.client, performance.units, performance.outcome.devices)
     seconds = {
         "first_certificate": performance.first_certificate_s,

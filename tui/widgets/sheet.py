@@ -115,8 +115,8 @@ class Sheet(Vertical):
     def on_mount(self) -> None:
         table = self._table
         for index, column in enumerate(self.columns):
-            table.add_column(Text(t(column.name), justify="right" if column.right else "left"), width=column.width or None,
-                             key=str(index))  # fmt: skip
+            name = Text(t(column.name), justify="right" if column.right else "left")
+            table.add_column(name, width=column.width or None, key=str(index))
         self._entitle()
 
     @property

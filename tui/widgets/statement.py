@@ -45,7 +45,7 @@ class StatementPanel(Panel):
                 (t("{what} retired", what=what), f"bold {GOOD}"),
                 (" " + t("in block {height}", height=found.height), QUIET),
             ),
-            row((t("for") + " ", QUIET), (cut(found.beneficiary, width - 4), STRONG)),
+            row((t("for", "beneficiary") + " ", QUIET), (cut(found.beneficiary, width - 4), STRONG)),
             row(cut(f"{found.plant}, {found.month}", width)),
         ]
         for number in found.numbers[:NUMBERS]:
