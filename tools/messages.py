@@ -3,8 +3,8 @@
     python tools/messages.py          prints what each node/locale/*.po lacks, ready to be pasted and translated,
                                       and names the messages there that nobody asks for any more
 
-Texts are found where they are used: `t("…")` in node/pages, node/api/public.py, tui and cli/demo, `[[…]]` in the templates; and in
-tables: words of the pages, sentences of refusals, faults of a number, reasons of verdicts.
+Texts are found where they are used: `t("…")` in node/pages, node/api/public.py, tui and cli/demo, `[[…]]` in the
+templates; and in tables: words of the pages, sentences of refusals, faults of a number, reasons of verdicts.
 """
 
 import ast

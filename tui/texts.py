@@ -26,6 +26,8 @@ WORDS = (
 # Sentences that a branch chooses among and `t` gets by a variable.
 TOLD = (
     "Uphold the objection to {date} of {plant}", "Dismiss the objection to {date} of {plant}", "second terminal",
+    "the statement holds, checked offline by {proof} alone",
+    "the statement DOES NOT HOLD, checked offline by {proof} alone",
 )  # fmt: skip
 
 # A counted thing: one, many. Russian has three forms, Chinese one: `|` parts them in the catalogue.
@@ -52,8 +54,9 @@ def language() -> str:
 
 
 def of_environment(environment: Mapping[str, str]) -> str:
-    """What LC_ALL, LC_MESSAGES or LANG ask for; English where it is no language of ours."""
-    asked = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    """What WATTEST_LANG, LC_ALL, LC_MESSAGES or LANG ask for; English where it is no language of ours."""
+    names = ("WATTEST_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    asked = next((environment[name] for name in names if environment.get(name)), "")
     found = re.split(r"[_.@-]", asked.casefold())[0]
     return found if found in LANGUAGES else DEFAULT
 

@@ -1,6 +1,7 @@
 """`wattest demo`: the command, with a screen or without, and what becomes of its data."""
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from cli.options import Command
 from cli.session import require_screen
 from node.failures import NodeUnreachable
 from state.errors import WattestError
-from tui.texts import t
+from tui.texts import language, of_environment, speak, t
 
 if TYPE_CHECKING:
     from cli.demo.play import Caption, Performance
@@ -38,6 +39,7 @@ def demo(headless: bool, keep: Path | None, lan: bool, resume: Path | None) -> N
     from cli.processes import Processes
     from cli.testnet import machine_address
 
+    speak(of_environment(os.environ))
     if not headless:
         require_screen("without one the demo runs with --headless (make demo HEADLESS=1)")
     if keep and resume:
@@ -128,7 +130,7 @@ def _on_screen(performance: "Performance", processes: "Processes", resume: bool)
     driver.start()
     assert performance.stage is not None
     try:
-        run_dashboard(performance.stage.urls, control, home=performance.stage.session.home)
+        run_dashboard(performance.stage.urls, control, home=performance.stage.session.home, tongue=language())
     finally:
         performance.stopping.set()
         click.echo("Stopping the validators and the gateway…", err=True)

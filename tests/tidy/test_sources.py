@@ -74,10 +74,6 @@ def test_no_work_is_left_marked_in_the_sources() -> None:
 def test_screens_use_the_client_side_of_the_node_only() -> None:
     """A dashboard is a guest at the public API: it may hold a wallet, never a piece of a running node."""
     allowed = {
-<<<<<<< HEAD
-        "node.keystore", "node.wallet", "node.client", "node.claims", "node.answers", "node.failures", "node.texts",
-    }  # fmt: skip
-=======
         "node.keystore",
         "node.wallet",
         "node.client",
@@ -85,8 +81,8 @@ def test_screens_use_the_client_side_of_the_node_only() -> None:
         "node.answers",
         "node.failures",
         "node.openings",
+        "node.texts",
     }
->>>>>>> integ
     screens = [path for path in package_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == "tui"]
     imports = {
         (name_of(path), node.module)
