@@ -1,5 +1,7 @@
 """`wattest dashboard`: the network live, in a terminal or a browser. The screens are `tui/`'s, loaded only here."""
 
+import os
+
 import click
 
 from cli.options import Command
@@ -11,6 +13,7 @@ PORT = 8090
 @click.command(cls=Command)
 @click.option("--as", "as_role", metavar="KEY", help="Sign in with this key of the home.")
 @click.option("--also", "others", multiple=True, metavar="URL", help="API of another node to show beside; repeat it.")
+@click.option("--lang", type=click.Choice(["en", "ru", "zh"]), help="Language of the screens; else that of LANG.")
 @click.option("--serve", is_flag=True, help="In a browser: everybody who opens the page gets a session of their own.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --serve: the address to listen on.")
 @click.option("--port", default=PORT, show_default=True, type=click.IntRange(1, 65_535), help="With --serve.")
@@ -21,6 +24,7 @@ def dashboard(
     session: Session,
     as_role: str | None,
     others: tuple[str, ...],
+    lang: str | None,
     serve: bool,
     host: str,
     port: int,
@@ -34,18 +38,31 @@ def dashboard(
         require_screen("`wattest status --json` answers a program")
     session.client.status()  # says at once, and in words, when no node is there
     if serve:
-        _serve(session, others, host, port, public_url)
+        _serve(session, others, host, port, public_url, lang)
         return
     from tui.app import run_dashboard
+    from tui.texts import of_environment
 
-    run_dashboard([session.node_url, *others], as_role=as_role, home=session.home, served=served)
+    tongue = lang or of_environment(os.environ)
+    run_dashboard([session.node_url, *others], as_role=as_role, home=session.home, served=served, tongue=tongue)
 
 
-def _serve(session: Session, others: tuple[str, ...], host: str, port: int, public_url: str | None) -> None:
+def _serve(
+    session: Session, others: tuple[str, ...], host: str, port: int, public_url: str | None, lang: str | None
+) -> None:
     try:
         from tui.serving import DashboardServer
     except ImportError:
         raise click.UsageError("--serve needs `pip install wattest[browser]`.") from None
     also = [part for url in others for part in ("--also", url)]
-    arguments = ["--home", str(session.home), "--node", session.node_url, "dashboard", "--session", *also]
+    arguments = [
+        "--home",
+        str(session.home),
+        "--node",
+        session.node_url,
+        "dashboard",
+        "--session",
+        *also,
+        *(("--lang", lang) if lang else ()),
+    ]
     DashboardServer(arguments, host, port, public_url).serve()

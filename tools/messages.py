@@ -3,14 +3,14 @@
     python tools/messages.py          prints what each node/locale/*.po lacks, ready to be pasted and translated,
                                       and names the messages there that nobody asks for any more
 
-Texts are found where they are used: `t("…")` in node/pages and node/api/public.py, `[[…]]` in the templates; and in
-tables: words of the pages, sentences of refusals, faults of a number, reasons of verdicts.
+Texts are found where they are used: `t("…")` in node/pages, node/api/public.py, tui and cli/demo, `[[…]]` in the
+templates; and in tables: words of the pages, sentences of refusals, faults of a number, reasons of verdicts.
 """
 
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +24,10 @@ from node.pages.trace import RANGE_HEAD  # noqa: E402
 from node.pages.words import TABLES  # noqa: E402
 from node.texts import LANGUAGES, LOCALE, Key, read_po  # noqa: E402
 from state.errors import BadNumber, WattestError  # noqa: E402
+from tui.screens.help import KEYS as HELP_KEYS  # noqa: E402
+from tui.screens.help import SIGNS, STORY_KEYS  # noqa: E402
+from tui.texts import COUNTED, TOLD, WORDS  # noqa: E402
+from tui.widgets.lines import TABS  # noqa: E402
 from verifier.words import GENERAL, NUMBERS  # noqa: E402
 
 PAGES = ROOT / "node" / "pages"
@@ -58,7 +62,13 @@ def quoted(text: str) -> str:
 
 def messages() -> dict[Key, None]:
     """Every (context, English text) that a page, a statement or a refusal can show, in the order of the sources."""
-    return dict.fromkeys((*_templates(), *_calls(), *_tables(), *_refusals(), *_reasons()))
+    return dict.fromkeys((*of_pages(), *_calls(_dashboard()), *_screens()))
+
+
+def of_pages() -> dict[Key, None]:
+    """Those of them that are for the pages and their refusals."""
+    public = (*sorted(PAGES.glob("*.py")), ROOT / "node" / "api" / "public.py")
+    return dict.fromkeys((*_templates(), *_calls(public), *_tables(), *_refusals(), *_reasons()))
 
 
 def _templates() -> Iterator[Key]:
@@ -66,9 +76,9 @@ def _templates() -> Iterator[Key]:
         yield from (("", text) for text in MARKED.findall(path.read_text(encoding="utf-8")))
 
 
-def _calls() -> Iterator[Key]:
+def _calls(paths: Iterable[Path]) -> Iterator[Key]:
     """`t("text", "context")`, with `t` a variable or an attribute."""
-    for path in (*sorted(PAGES.glob("*.py")), ROOT / "node" / "api" / "public.py"):
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and re.fullmatch(r"t|.*\.t", ast.unparse(node.func)):
                 given = [value.value for value in node.args if isinstance(value, ast.Constant)]
@@ -102,6 +112,42 @@ def _classes(kind: type[WattestError]) -> Iterator[type[WattestError]]:
 def _reasons() -> Iterator[Key]:
     yield from ((f"reason/{code}", text) for code, text in GENERAL.items())
     yield from ((f"numbers/{code}", text) for code, text in NUMBERS.items())
+
+
+def _dashboard() -> list[Path]:
+    return sorted([*(ROOT / "tui").rglob("*.py"), *(ROOT / "cli" / "demo").glob("*.py")])
+
+
+HEADINGS = {"HEADING", "BORDER_TITLE", "NEEDS_KEY", "FOR_GOOD", "EXAMPLES"}
+NAMED_FIRST = {"Column": 0, "Cabinet": 1}  # the argument that is shown
+
+
+def _screens() -> Iterator[Key]:
+    """What the dashboard shows from tables and declarations, where no call of `t` stands beside the text."""
+    yield from (("word", text) for text in WORDS)
+    yield from (("count", f"{{number}} {one}|{{number}} {many}") for one, many in COUNTED.items())
+    yield from (("month/alone", name) for name in MONTHS)
+    yield from (("", name) for name in TABS)
+    yield from (("", what) for _, what in (*HELP_KEYS, *STORY_KEYS, *SIGNS))
+    yield from (("", text) for text in TOLD)
+    for path in _dashboard():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            yield from _declared(node)
+
+
+def _declared(node: ast.AST) -> Iterator[Key]:
+    match node:
+        case ast.Assign(targets=[ast.Name(name)], value=ast.Constant(str(text))) if name in HEADINGS and text:
+            yield ("", text)
+        case ast.AnnAssign(target=ast.Name(name), value=ast.Constant(str(text))) if name in HEADINGS and text:
+            yield ("", text)
+        case ast.AnnAssign(target=ast.Name("KEYS"), annotation=ast.Subscript(), value=ast.Tuple(elts)):
+            pairs = [pair.elts[1] for pair in elts if isinstance(pair, ast.Tuple)]
+            yield from (("", str(word.value)) for word in pairs if isinstance(word, ast.Constant))
+        case ast.Call(func=ast.Name(name), args=args) if name in NAMED_FIRST and len(args) > NAMED_FIRST[name]:
+            shown = args[NAMED_FIRST[name]]
+            if isinstance(shown, ast.Constant) and shown.value:
+                yield ("", str(shown.value))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from tui.messages import OpenCabinet
 from tui.model import NetworkModel
 from tui.screens.help import HelpScreen
 from tui.story import StoryControl
+from tui.texts import DEFAULT, LANGUAGES, said, speak, t
 from tui.themes import CALM
 from tui.widgets.cabinets import CabinetBar
 
@@ -30,12 +31,14 @@ def run_dashboard(
     as_role: str | None = None,
     home: Path | None = None,
     served: bool = False,
+    tongue: str = DEFAULT,
 ) -> None:
     """Show the network behind these API addresses until `q` or Ctrl-C. Blocks; owns the terminal and its signals.
 
     `story` adds the caption, the pace and the validator that can be killed; `home` holds the keys that can sign in, and
-    `as_role` is the name of the one that does. `served`: somebody at a browser sits before it.
+    `as_role` is the name of the one that does. `served`: somebody at a browser sits before it. `tongue`: en, ru or zh.
     """
+    speak(tongue)
     app = Dashboard(node_urls, story, as_role, home=home)
     app.desk.sealed_only = served
     app.run()
@@ -107,7 +110,11 @@ class Dashboard(App[None]):
 
     def _tell_bar(self) -> None:
         account = self.desk.account
-        who = "looking on, S signs in" if account is None else account.name or f"{account.key_name}, not registered"
+        who = (
+            t("looking on, S signs in")
+            if account is None
+            else account.name or t("{key_name}, not registered", key_name=account.key_name)
+        )
         if account is not None and account.locked:
             who += " (locked)"
         for bar in self.screen.query(CabinetBar):
@@ -127,8 +134,34 @@ class Dashboard(App[None]):
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)
         for cabinet in self.cabinets:
-            yield SystemCommand(cabinet.title, f"cabinet {cabinet.key}", self._opener(cabinet.mode))
-        yield SystemCommand("Sign in, or out", "choose a wallet key of the home", self.action_account)
+            yield SystemCommand(t(cabinet.title), t("cabinet {key}", key=cabinet.key), self._opener(cabinet.mode))
+        for code, name in LANGUAGES.items():
+            yield SystemCommand(name, t("the language of the screens"), self._speaker(code))
+        yield SystemCommand(t("Sign in, or out"), t("choose a wallet key of the home"), self.action_account)
+
+    def _speaker(self, tongue: str) -> Callable[[], None]:
+        return lambda: self.speak(tongue)
+
+    def speak(self, tongue: str) -> None:
+        """The cabinets are built anew in that language, once no window stands above one."""
+        if len(self.screen_stack) == 1:
+            speak(tongue)
+            self._rebuild()
+
+    @work
+    async def _rebuild(self) -> None:
+        mode = self.current_mode
+        self.desk.model.version += 1
+        for cabinet in self.cabinets:
+            if cabinet.mode != mode:
+                await self.remove_mode(cabinet.mode)
+                self.add_mode(cabinet.mode, self._maker(cabinet.make))
+        other = next(cabinet for cabinet in self.cabinets if cabinet.mode != mode)
+        await self.switch_mode(other.mode)
+        await self.remove_mode(mode)
+        self.add_mode(mode, self._maker(next(cabinet.make for cabinet in self.cabinets if cabinet.mode == mode)))
+        await self.switch_mode(mode)
+        self.call_after_refresh(self._tell_bar)
 
     def _opener(self, mode: str) -> Callable[[], None]:
         return lambda: self.action_cabinet(mode)
@@ -137,7 +170,7 @@ class Dashboard(App[None]):
 
     def action_account(self) -> None:
         if self.desk.home is None:
-            self.notify("Start with --home DIR to sign in with a key of that home.", severity="warning", timeout=5)
+            self.notify(t("Start with --home DIR to sign in with a key of that home."), severity="warning", timeout=5)
         elif len(self.screen_stack) == 1:
             from tui.screens.account import AccountScreen
 
@@ -175,7 +208,12 @@ class Dashboard(App[None]):
         """As the command line said: look on as this key; its passphrase is asked for when something is signed."""
         found = [account for account in self.desk.accounts() if account.key_name == key_name]
         if not found:
-            self.call_from_thread(self.notify, f"{home} has no wallet key {key_name!r}.", severity="error", timeout=8)
+            self.call_from_thread(
+                self.notify,
+                t("{home} has no wallet key {key_name!r}.", home=home, key_name=key_name),
+                severity="error",
+                timeout=8,
+            )
             return
         account = found[0]
         try:
@@ -187,7 +225,7 @@ class Dashboard(App[None]):
             if not account.needs_passphrase():
                 account.unlock("")
         except WattestError as error:
-            self.call_from_thread(self.notify, str(error), severity="error", timeout=8)
+            self.call_from_thread(self.notify, said(error), severity="error", timeout=8)
             return
         self.call_from_thread(self._signed_in, account)
 

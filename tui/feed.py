@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tui.model import NetworkModel
+from tui.texts import t
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession, ClientWebSocketResponse
@@ -68,10 +69,10 @@ class Feed:
     def freshness(self) -> Freshness:
         """Whether what is known is of now, in words for the title line."""
         if self._heard is None:
-            return Freshness("no node answers yet", True)
+            return Freshness(t("no node answers yet"), True)
         age = self._now() - self._heard
         if age > STALE_S:
-            return Freshness(f"stale: nothing heard for {int(age)} s", True)
+            return Freshness(t("stale: nothing heard for {age} s", age=int(age)), True)
         if self.following is None:
             return Freshness("reconnecting", True)
         return Freshness("live", False)

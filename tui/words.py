@@ -4,13 +4,15 @@ from datetime import UTC, datetime
 
 from contracts.calendar import date_of_day
 from state.units import MICRO
+from tui.texts import counted as counted
+from tui.texts import t
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
           "December")  # fmt: skip
 
 
 def power(watts: int | None) -> str:
-    return "no value" if watts is None else _scaled(watts, "W")
+    return t("no value") if watts is None else _scaled(watts, "W")
 
 
 def energy(watt_hours: int) -> str:
@@ -32,10 +34,6 @@ def money(millionths: int, currency: str) -> str:
     whole, rest = divmod(abs(millionths), MICRO)
     places = f"{rest:06d}".rstrip("0").ljust(2, "0")
     return f"{'-' if millionths < 0 else ''}{whole:,}.{places} {currency}".rstrip()
-
-
-def counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def moment(seconds: int) -> str:
@@ -62,7 +60,7 @@ def date(day: int) -> str:
 
 def month(number: int) -> str:
     """`April 2014` of 201404."""
-    return f"{MONTHS[number % 100 - 1]} {number // 100}"
+    return t("{month} {year}", month=t(MONTHS[number % 100 - 1], "month/alone"), year=number // 100)
 
 
 def short(hexadecimal: str) -> str:

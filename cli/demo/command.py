@@ -1,6 +1,7 @@
 """`wattest demo`: the command, with a screen or without, and what becomes of its data."""
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from cli.options import Command
 from cli.session import require_screen
 from node.failures import NodeUnreachable
 from state.errors import WattestError
+from tui.texts import language, of_environment, speak, t
 
 if TYPE_CHECKING:
     from cli.demo.play import Caption, Performance
@@ -37,6 +39,7 @@ def demo(headless: bool, keep: Path | None, lan: bool, resume: Path | None) -> N
     from cli.processes import Processes
     from cli.testnet import machine_address
 
+    speak(of_environment(os.environ))
     if not headless:
         require_screen("without one the demo runs with --headless (make demo HEADLESS=1)")
     if keep and resume:
@@ -91,7 +94,13 @@ def _headless(performance: "Performance", processes: "Processes", resume: bool) 
     assert streams is not None
     proof = performance.directory / PROOF
     verified = report.fetch_proof(stage, performance.outcome.statement, proof)
-    performance.caption(f"the statement {'holds' if verified else 'DOES NOT HOLD'}, checked offline by {PROOF} alone")
+    performance.caption(
+        t(
+            "the statement {value}, checked offline by {PROOF} alone",
+            value="holds" if verified else "DOES NOT HOLD",
+            PROOF=PROOF,
+        )
+    )
     days = report.count_days(stage.client, performance.units, performance.outcome.devices)
     seconds = {
         "first_certificate": performance.first_certificate_s,
@@ -121,7 +130,7 @@ def _on_screen(performance: "Performance", processes: "Processes", resume: bool)
     driver.start()
     assert performance.stage is not None
     try:
-        run_dashboard(performance.stage.urls, control, home=performance.stage.session.home)
+        run_dashboard(performance.stage.urls, control, home=performance.stage.session.home, tongue=language())
     finally:
         performance.stopping.set()
         click.echo("Stopping the validators and the gateway…", err=True)

@@ -17,6 +17,7 @@ from cli.demo.stream import FULL_SPEED
 from cli.processes import Processes
 from node.client import NodeClient
 from tui.story import ProductionTime, StoryState
+from tui.texts import t
 
 PACES = (SEED_PACE, 10.0, 100.0, FULL_SPEED)
 VICTIM = 3  # the validator that the key kills; the dashboard follows another one
@@ -108,13 +109,13 @@ class DemoControl:
             self.performance.describe_cheat()
             streams.pace, streams.reserve = SEED_PACE, 0
             self._caption(
-                "the story is told; the stream goes on at the seed's pace: + and - change it, k kills a validator"
+                t("the story is told; the stream goes on at the seed's pace: + and - change it, k kills a validator")
             )
         except Interrupted:
             pass
         except Exception as error:  # the screen must say it: there is nobody above this thread
             self.error = f"{type(error).__name__}: {error}"
-            self._caption(f"the story stopped: {self.error}")
+            self._caption(t("the story stopped: {error}", error=self.error))
         self.performance.stopping.wait()
         keys.join(READY_S)
 
@@ -128,7 +129,7 @@ class DemoControl:
             try:
                 self._toggle()
             except Exception as error:
-                self._caption(f"validator {VICTIM} could not be started: {error}")
+                self._caption(t("validator {VICTIM} could not be started: {error}", VICTIM=VICTIM, error=error))
 
     def _toggle(self) -> None:
         stage = self.performance.stage
@@ -138,13 +139,18 @@ class DemoControl:
             self.processes.kill_node(home)
             self._victim_runs = False
             self._caption(
-                f"validator {VICTIM} was killed (kill -9): three of four are a quorum and go on; k starts it again"
+                t(
+                    "validator {VICTIM} was killed (kill -9): three of four are a quorum and go on; k starts it again",
+                    VICTIM=VICTIM,
+                )
             )
             return
         self.processes.start_node(home)
         self.processes.wait_ready(NodeClient(stage.urls[VICTIM]), READY_S)
         self._victim_runs = True
-        self._caption(f"validator {VICTIM} is back: it replays its journal, catches up, and signs again")
+        self._caption(
+            t("validator {VICTIM} is back: it replays its journal, catches up, and signs again", VICTIM=VICTIM)
+        )
 
 
 def invoked_as() -> str:

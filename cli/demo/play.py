@@ -30,6 +30,7 @@ from cli.testnet import free_port, make_testnet, read_testnet, reference_genesis
 from node.client import NodeClient
 from state.attestation import PROMPT, STEP_DAYS
 from state.units import DAY_S
+from tui.texts import t
 
 VALIDATORS = 4
 STORY = "story.json"  # in the directory of a kept run: which device each unit is
@@ -115,7 +116,7 @@ class Performance:
         if self.lan:
             genesis["public_urls"] = [f"http://{address}" for address in self._page_addresses()]
         make_testnet(self.directory, VALIDATORS, genesis)
-        self.caption("the homes, keys and the genesis of four validators are made")
+        self.caption(t("the homes, keys and the genesis of four validators are made"))
 
     def start_network(self, processes: Processes) -> None:
         network = read_testnet(self.directory)
@@ -128,10 +129,10 @@ class Performance:
             processes.wait_ready(NodeClient(url), READY_S)
         names = [*(member.key for member in CAST), GATEWAY_KEY]
         self.stage = open_stage(self.directory, urls, bytes.fromhex(network["chain_id"]), names)
-        self.caption(f"{len(urls)} validators run and agree on blocks")
+        self.caption(t("{urls} validators run and agree on blocks", urls=len(urls)))
         if pages:
-            self.caption(f"the pages, and nothing else, for every phone in this network: {pages[0]}/")
-            self.caption(f"another node shows them as well, for when that one is gone: {pages[1]}/")
+            self.caption(t("the pages, and nothing else, for every phone in this network: {pages}/", pages=pages[0]))
+            self.caption(t("another node shows them as well, for when that one is gone: {pages}/", pages=pages[1]))
 
     def _open_pages(self, processes: Processes, homes: list[Path]) -> list[str]:
         """URLs at which two nodes show their pages in the local network; QR codes of the others lead to the first.
@@ -178,7 +179,7 @@ class Performance:
         assert self.stage is not None
         stage = self.stage
         stage.ids = enrol(self.directory, stage.client, lambda _: None)
-        self.caption(f"{len(stage.ids)} participants are registered; bank and exchange are accredited")
+        self.caption(t("{ids} participants are registered; bank and exchange are accredited", ids=len(stage.ids)))
         self.outcome.devices, gateway = accredit_plants(stage, self.units, self.caption)
         units = gateway_units(self.units, self.outcome.devices, gateway)
         (self.directory / "units.json").write_text(json.dumps(units, indent=2) + "\n", "utf-8")
@@ -200,7 +201,7 @@ class Performance:
                 if int(row["timestamp"]) > posted and (end is None or int(row["timestamp"]) < end)
             ]
             self.streams.start(unit, rows)
-        self.caption("readings stream in: one raw HTTP POST each, kilowatts and weather, nothing else")
+        self.caption(t("readings stream in: one raw HTTP POST each, kilowatts and weather, nothing else"))
 
     def market_acts(self, resume: bool = False) -> None:
         """Wait for certificates, auction both technologies, transfer, retire."""
@@ -226,9 +227,11 @@ class Performance:
         self.first_certificate_s = self.seconds()
         number = next(iter(self.stage.client.outputs(self.stage.ids["wind-owner"], "bundle")))["number"]
         if existed:
-            self.caption(f"certificates {number} and others were born in an earlier run and are still for sale")
+            self.caption(
+                t("certificates {number} and others were born in an earlier run and are still for sale", number=number)
+            )
         else:
-            self.caption(f"a green day, signed by the validators: certificates {number} are born")
+            self.caption(t("a green day, signed by the validators: certificates {number} are born", number=number))
 
     def _wait_for_stock(self, market: Market) -> None:
         _wait_for(
@@ -260,7 +263,7 @@ class Performance:
         streams, stage = self.streams, self.stage
         _wait_for(lambda: streams.finished, JUDGED_S, "the streams", self._check)
         wait_until_sent(streams.gateway, [unit.id for unit in self.units], JUDGED_S)
-        self.caption(f"{streams.posted} production readings were posted; the last days are judged")
+        self.caption(t("{posted} production readings were posted; the last days are judged", posted=streams.posted))
         played = [unit for unit in self.units if streams.progress[unit.id].posted]
         for unit in played:
             device, last = self.outcome.devices[unit.id], streams.progress[unit.id].last_timestamp // DAY_S
@@ -283,13 +286,24 @@ class Performance:
             if held:
                 reasons = sorted({reason for day in held for reason in day["reasons"]})
                 self.caption(
-                    f"unit {unit.id}: {len(held)} of {len(days)} days are held, not refused ({', '.join(reasons)})"
+                    t(
+                        "unit {id}: {held} of {days} days are held, not refused ({reasons})",
+                        id=unit.id,
+                        held=len(held),
+                        days=len(days),
+                        reasons=", ".join(reasons),
+                    )
                 )
             for day in days:
                 what = unit.tampered_days().get(int(day["day"]))
                 if what and day["verdict"] != "accept":
                     self.caption(
-                        f"unit {unit.id}, {what}: the day turns red ({', '.join(day['reasons'])}), no certificate"
+                        t(
+                            "unit {id}, {what}: the day turns red ({reasons}), no certificate",
+                            id=unit.id,
+                            what=what,
+                            reasons=", ".join(day["reasons"]),
+                        )
                     )
 
 

@@ -28,6 +28,7 @@ from state.transaction import (
     ProfileContent,
 )
 from state.units import MICRO
+from tui.texts import t
 
 TERM_S = 5 * 365 * 86_400
 OPEN_S = 4  # an auction of the demo stays open this long in block time
@@ -64,7 +65,14 @@ def accredit_plants(stage: Stage, units: list[Unit], say: Say) -> tuple[dict[str
     enacted = stage.accredit([*contents, gateway])
     devices = dict(zip([unit.id for unit in units], enacted[:-1], strict=True))
     stage.accredit([(unit.owner, MeterContent(devices[unit.id], b"", enacted[-1], until)) for unit in units])
-    say(f"{len(units)} plants and their meters are accredited by {stage.quorum} of {len(stage.governance)} validators")
+    say(
+        t(
+            "{units} plants and their meters are accredited by {quorum} of {governance} validators",
+            units=len(units),
+            quorum=stage.quorum,
+            governance=len(stage.governance),
+        )
+    )
     return devices, enacted[-1]
 
 
@@ -102,7 +110,7 @@ def commission(
         last = (posted or {}).get(unit.id, 0)
         post_commissioning(gateway, unit, [row for row in unit.commissioning() if int(row["timestamp"]) > last])
     wait_until_sent(gateway, [unit.id for unit in units], SENT_S)
-    say("the commissioning windows are on the validators; each computes the baseline of each plant by itself")
+    say(t("the commissioning windows are on the validators; each computes the baseline of each plant by itself"))
     contents = [
         (
             unit.owner,
@@ -113,7 +121,7 @@ def commission(
         for unit in units
     ]
     stage.accredit(contents)
-    say(f"{len(units)} baseline profiles are signed on chain, the same on every validator")
+    say(t("{units} baseline profiles are signed on chain, the same on every validator", units=len(units)))
 
 
 def agreed_profile(stage: Stage, device: int, unit: Unit) -> bytes:
@@ -173,7 +181,7 @@ def deposit_money(stage: Stage, say: Say) -> None:
             for part in range(len(MARKETS))
         ]
     )
-    say("the trader and the consumer paid in 200 EUR each: deposits that secure their bids")
+    say(t("the trader and the consumer paid in 200 EUR each: deposits that secure their bids"))
 
 
 def hold_auction(stage: Stage, market: Market, outcome: Outcome, say: Say) -> None:
@@ -183,7 +191,14 @@ def hold_auction(stage: Stage, market: Market, outcome: Outcome, say: Say) -> No
     wanted = AuctionClass(market.scheme, market.technology, "", 0, 0, 0)
     opened = stage.send(OpenAuction(stage.ids["market"], market.title, wanted, "EUR", 0, 0, closes_at), by=["market"])
     auction = int(found(opened, "auction_opened")["auction"])
-    say(f"auction {auction} ({market.title}) is open: {market.quantity} certificates are offered")
+    say(
+        t(
+            "auction {auction} ({title}) is open: {quantity} certificates are offered",
+            auction=auction,
+            title=market.title,
+            quantity=market.quantity,
+        )
+    )
     orders = _offers(stage, market, auction) + _bids(stage, market, auction)
     stage.send_each(orders)
     result = _wait_settled(stage, auction)
@@ -192,7 +207,14 @@ def hold_auction(stage: Stage, market: Market, outcome: Outcome, say: Say) -> No
     if int(result["quantity"]):
         outcome.technologies_sold.append(market.name)
     price = int(result["price"]) / MICRO
-    say(f"auction {auction} settled: {result['quantity']} certificates at {price:.2f} EUR each, delivered and paid")
+    say(
+        t(
+            "auction {auction} settled: {quantity} certificates at {price:.2f} EUR each, delivered and paid",
+            auction=auction,
+            quantity=result["quantity"],
+            price=price,
+        )
+    )
 
 
 def _offers(stage: Stage, market: Market, auction: int) -> list[Any]:
@@ -233,7 +255,7 @@ def transfer_some(stage: Stage, count: int, outcome: Outcome, say: Say) -> None:
     chosen = chosen_certificates(stage.session, sender, (), count, "T02", None, None)
     stage.send(*transfers(sender, to, chosen), by=["trader"])
     outcome.transfers += 1
-    say(f"{count} certificates went from the trader to the consumer, outside the auction")
+    say(t("{count} certificates went from the trader to the consumer, outside the auction", count=count))
 
 
 def retire_some(stage: Stage, count: int, outcome: Outcome, say: Say) -> None:
@@ -258,4 +280,10 @@ def retire_some(stage: Stage, count: int, outcome: Outcome, say: Say) -> None:
     stage.send(action, by=["consumer"])
     outcome.retired += count
     outcome.statement = action.statement_hash[:16].hex()
-    say(f"{count} certificates are retired for Harbour Steel; the statement is {outcome.statement}")
+    say(
+        t(
+            "{count} certificates are retired for Harbour Steel; the statement is {statement}",
+            count=count,
+            statement=outcome.statement,
+        )
+    )

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-ALLOWED = {"node", "node.client", "node.failures", "node.keystore", "node.wallet"}
+ALLOWED = {"node", "node.client", "node.failures", "node.keystore", "node.texts", "node.wallet"}
 
 
 def loaded() -> set[str]:

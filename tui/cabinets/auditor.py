@@ -21,11 +21,11 @@ from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import BlockScreen, DetailScreen, TransactionScreen
 from tui.screens.life import LifeScreen
 from tui.screens.statement import StatementScreen
+from tui.texts import reason, said, t, word
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, Part
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
 from tui.words import date, energy
-from verifier.words import explain
 
 DAYS = (
     Column("plant", 22),
@@ -67,18 +67,18 @@ class AuditorScreen(CabinetScreen):
     ]
 
     def body(self) -> ComposeResult:
-        yield Input(placeholder=EXAMPLES, id="search")
-        yield Sheet("Days without a certificate", DAYS, id="days", empty="no day was held or refused")
-        yield TextPanel("Judged again", id="again")
+        yield Input(placeholder=t(EXAMPLES), id="search")
+        yield Sheet(t("Days without a certificate"), DAYS, id="days", empty=t("no day was held or refused"))
+        yield TextPanel(t("Judged again"), id="again")
         with Horizontal(id="below"):
-            yield Sheet("Conservation", SCHEMES, id="schemes")
-            yield TextPanel("Nodes", id="nodes")
+            yield Sheet(t("Conservation"), SCHEMES, id="schemes")
+            yield TextPanel(t("Nodes"), id="nodes")
 
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#days", Sheet).focus_rows()
         self.query_one("#again", TextPanel).picture = (
-            (("v asks the node to judge the chosen day again from its readings, and compares.", QUIET),),
+            ((t("v asks the node to judge the chosen day again from its readings, and compares."), QUIET),),
         )
 
     # --- what is shown
@@ -89,20 +89,23 @@ class AuditorScreen(CabinetScreen):
         lines = [
             Line(
                 f"{plant.device}-{day.day}",
-                (plant.name, date(day.day), word, energy(day.energy_wh), day.sentence),
-                (plant.name.casefold(), day.day, word, day.energy_wh, day.sentence),
+                (plant.name, date(day.day), word(verdict_word), energy(day.energy_wh), day.sentence),
+                (plant.name.casefold(), day.day, verdict_word, day.energy_wh, day.sentence),
                 ("strong", "", style),
             )
             for plant in plants
             for day in reversed(plant.days)
-            for verdict, word, style in ((HOLD, "held", "warn"), (REJECT, "refused", "bad"))
+            for verdict, verdict_word, style in ((HOLD, "held", "warn"), (REJECT, "refused", "bad"))
             if day.verdict == verdict
         ]
         total = sum(int(line.sorts[3]) for line in lines)
-        self.query_one("#days", Sheet).show(lines, f"{energy(total)} without certificate")
+        self.query_one("#days", Sheet).show(lines, t("{energy} without certificate", energy=energy(total)))
         picture = model.chain.picture()
         style = {"equal": GOOD, "differ": BAD}.get(picture.roots, QUIET)
-        head: tuple[Part, ...] = ((f"state roots {picture.roots}", style), (f" at block {picture.height}", QUIET))
+        head: tuple[Part, ...] = (
+            (t("state roots {roots}", roots=word(picture.roots)), style),
+            (" " + t("at block {height}", height=picture.height), QUIET),
+        )
         self.query_one("#nodes", TextPanel).picture = (head, *map(_node, picture.validators))
 
     def read(self, client: NodeClient, asked: None) -> dict[str, Any]:
@@ -110,7 +113,7 @@ class AuditorScreen(CabinetScreen):
 
     def show(self, found: dict[str, Any]) -> None:
         self.query_one("#schemes", Sheet).show(
-            [_scheme(item) for item in found["schemes"]], f"at block {found['height']}"
+            [_scheme(item) for item in found["schemes"]], t("at block {height}", height=found["height"])
         )
 
     # --- searching
@@ -131,7 +134,7 @@ class AuditorScreen(CabinetScreen):
             finally:
                 client.close()
         except (WattestError, Mistake) as error:
-            self.app.call_from_thread(self.notify, str(error), severity="warning", timeout=6)
+            self.app.call_from_thread(self.notify, said(error), severity="warning", timeout=6)
         else:
             self.app.call_from_thread(self.app.push_screen, screen)
 
@@ -144,10 +147,10 @@ class AuditorScreen(CabinetScreen):
     def action_judge(self) -> None:
         key = self.query_one("#days", Sheet).chosen
         if not key:
-            self.notify("Choose a day in the table first.", timeout=4)
+            self.notify(t("Choose a day in the table first."), timeout=4)
             return
         device, day = map(int, key.split("-"))
-        self.query_one("#again", TextPanel).picture = ((("judging from the readings …", QUIET),),)
+        self.query_one("#again", TextPanel).picture = (((t("judging from the readings …"), QUIET),),)
         self.run_worker(lambda: self._judge(device, day), thread=True, exit_on_error=False)
 
     def _judge(self, device: int, day: int) -> None:
@@ -159,7 +162,7 @@ class AuditorScreen(CabinetScreen):
             finally:
                 client.close()
         except WattestError as error:
-            rows: tuple[tuple[Part, ...], ...] = (((str(error), BAD),),)
+            rows: tuple[tuple[Part, ...], ...] = (((said(error), BAD),),)
         else:
             rows = _compared(curve, days, self.desk.model.names.device(device).name, day)
         self.app.call_from_thread(self._show_again, rows)
@@ -197,7 +200,7 @@ def _hash(client: NodeClient, text: str) -> Any:
         return BlockScreen(client.url, int(client.get(f"/v1/blocks/{text}")["height"]))
     except RefusedByNode:
         if client.transaction(text)["status"] == "unknown":
-            raise Mistake(f"No block and no transaction has the hash {text[:16]}….") from None
+            raise Mistake(t("No block and no transaction has the hash {text}….", text=text[:16])) from None
         return TransactionScreen(client.url, text)
 
 
@@ -219,8 +222,8 @@ def _scheme(item: dict[str, Any]) -> Line:
     holds = counts[0] == sum(counts[1:]) + int(item.get("withdrawn", 0))
     return Line(
         str(item["scheme"] if "scheme" in item else item["id"]),
-        (str(item["name"]), *(f"{count:,}" for count in counts), "holds" if holds else "DIFFERS"),
-        (str(item["name"]), *counts, "holds" if holds else "DIFFERS"),
+        (str(item["name"]), *(f"{count:,}" for count in counts), word("holds" if holds else "DIFFERS")),
+        (str(item["name"]), *counts, word("holds" if holds else "DIFFERS")),
         ("strong", "", "", "", "", "good" if holds else "bad"),
     )
 
@@ -229,16 +232,16 @@ def _compared(curve: dict[str, Any], days: list[dict[str, Any]], plant: str, day
     """What the chain says beside what this node's verifier says now. A later step may have refused a good day."""
     head: tuple[Part, ...] = ((f"{plant}, {date(day)}", STRONG),)
     if not days:
-        return (head, (("The chain has no verdict on this day yet.", QUIET),))
+        return (head, ((t("The chain has no verdict on this day yet."), QUIET),))
     first = days[0]
     chain = (first["verdict"], int(first["energy_wh"]), tuple(sorted(first["reasons"])))
     again = (curve["verdict"], int(curve["energy_wh"]), tuple(sorted(curve["reasons"])))
     rows: list[tuple[Part, ...]] = [head]
-    for who, (verdict, watt_hours, reasons) in (("on the chain   ", chain), ("judged again   ", again)):
-        rows.append(((who, QUIET), (f"{verdict}, {energy(watt_hours)}", ""), (f"   {', '.join(reasons)}", QUIET)))
+    for who, (verdict, watt_hours, reasons) in ((t("on the chain") + "   ", chain), (t("judged again") + "   ", again)):
+        rows.append(((who, QUIET), (f"{word(verdict)}, {energy(watt_hours)}", ""), (f"   {', '.join(reasons)}", QUIET)))
     equal = chain[:2] == again[:2] and set(again[2]) <= set(chain[2])
-    told = ("✔ the same", GOOD) if equal else ("✖ they differ: `wattest audit` says more", BAD)
-    sentences = [explain(code) for code in chain[2] if chain[0] != "accept" and code != "single_source"]
+    told = ("✔ " + t("the same"), GOOD) if equal else ("✖ " + t("they differ: `wattest audit` says more"), BAD)
+    sentences = [reason(code) for code in chain[2] if chain[0] != "accept" and code != "single_source"]
     return (*rows, (told,), *(((sentence, QUIET),) for sentence in sentences))
 
 

@@ -13,10 +13,11 @@ from tui.deeds.votes import answer_form, in_words, vote_form
 from tui.directory import Cabinet
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import DetailScreen
+from tui.texts import counted, t, word
 from tui.widgets.columns import QUIET, STRONG, WARN, Part
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
-from tui.words import counted, moment
+from tui.words import moment
 
 PROPOSALS = (
     Column("no", 5, right=True),
@@ -58,12 +59,12 @@ class AuthorityScreen(CabinetScreen):
     ]
 
     def body(self) -> ComposeResult:
-        yield TextPanel("Your action is required", id="required")
-        yield Sheet("Proposals", PROPOSALS, id="proposals", empty="no proposal was made yet")
-        yield Sheet("Objections", APPEALS, id="appeals", empty="no owner objected to a verdict")
+        yield TextPanel(t("Your action is required"), id="required")
+        yield Sheet(t("Proposals"), PROPOSALS, id="proposals", empty=t("no proposal was made yet"))
+        yield Sheet(t("Objections"), APPEALS, id="appeals", empty=t("no owner objected to a verdict"))
         with Horizontal(id="below"):
-            yield Sheet("Validators", SEATS, id="seats")
-            yield TextPanel("Keys that vote here", id="governance")
+            yield Sheet(t("Validators"), SEATS, id="seats")
+            yield TextPanel(t("Keys that vote here"), id="governance")
 
     def on_mount(self) -> None:
         self._answer: Answer | None = None
@@ -89,7 +90,7 @@ class AuthorityScreen(CabinetScreen):
         waiting = [item for item in proposals if item["status"] == "open"]
         self.query_one("#proposals", Sheet).show(
             [_proposal(item, names.participant(item["proposer"])) for item in proposals],
-            f"{len(waiting)} open of {len(proposals)}",
+            t("{waiting} open of {proposals}", waiting=len(waiting), proposals=len(proposals)),
         )
         objections = sorted(found.appeals, key=lambda item: (item["status"] != "open", -int(item["day"])))
         self.query_one("#appeals", Sheet).show(
@@ -110,14 +111,14 @@ class AuthorityScreen(CabinetScreen):
         found, key = self._answer, self.query_one("#proposals", Sheet).chosen
         proposal = next((item for item in found.proposals if str(item["id"]) == key), None) if found else None
         if found is None or proposal is None or proposal["status"] != "open":
-            self.notify("Choose an open proposal in the table first.", timeout=4)
+            self.notify(t("Choose an open proposal in the table first."), timeout=4)
             return
         voted = {*proposal["approvals"], *proposal["refusals"]}
         seats = {item["governance_key"]: item["index"] for item in found.seats}
         signers = {key.name: key for key in found.keys if key.name and seats[key.file.pubkey] not in voted}
         if not signers:
-            why = "every key of this home has voted" if found.keys else "this home has no governance key"
-            self.notify(f"Nobody here can vote on it: {why}.", severity="warning", timeout=5)
+            why = t("every key of this home has voted") if found.keys else t("this home has no governance key")
+            self.notify(t("Nobody here can vote on it: {why}.", why=why), severity="warning", timeout=5)
             return
         self.open_form(vote_form(proposal, approve, signers), anybody=True)
 
@@ -125,9 +126,9 @@ class AuthorityScreen(CabinetScreen):
         found, key = self._answer, self.query_one("#appeals", Sheet).chosen
         appeal = next((item for item in found.appeals if _key(item) == key), None) if found else None
         if appeal is None or appeal["status"] != "open":
-            self.notify("Choose an open objection in the table first.", timeout=4)
+            self.notify(t("Choose an open objection in the table first."), timeout=4)
         elif self.desk.account is None or "authority" not in self.desk.account.roles:
-            self.notify("An accredited authority answers objections: sign in as one with S.", timeout=5)
+            self.notify(t("An accredited authority answers objections: sign in as one with S."), timeout=5)
         else:
             self.open_form(answer_form(appeal, uphold, self.desk.model.names.device(appeal["device"]).name))
 
@@ -142,7 +143,7 @@ def _proposal(item: dict[str, Any], by: str) -> Line:
     words = in_words(item["content"])
     return Line(
         str(number),
-        (str(number), status, words, by, str(counts[0]), str(counts[1])),
+        (str(number), word(status), words, by, str(counts[0]), str(counts[1])),
         (number, status, words.casefold(), by.casefold(), *counts),
         ("", {"open": "warn", "enacted": "good"}.get(status, "bad"), "strong" if status == "open" else ""),
     )
@@ -154,9 +155,9 @@ def _key(item: dict[str, Any]) -> str:
 
 def _appeal(item: dict[str, Any], plant: str) -> Line:
     status = "overdue" if item["overdue"] else item["status"]
-    answer = item["answer"] or f"until {moment(int(item['answer_until']))}"
+    answer = item["answer"] or t("until {moment}", moment=moment(int(item["answer_until"])))
     style = {"open": "warn", "overdue": "bad", "upheld": "good"}.get(status, "quiet")
-    return Line(_key(item), (plant, item["date"], status, item["reason"], answer), (), ("strong", "", style))
+    return Line(_key(item), (plant, item["date"], word(status), item["reason"], answer), (), ("strong", "", style))
 
 
 def _seat(item: dict[str, Any], signed: dict[int, int], height: int) -> Line:
@@ -172,7 +173,7 @@ def _seat(item: dict[str, Any], signed: dict[int, int], height: int) -> Line:
 
 def _keys(keys: tuple[Account, ...]) -> tuple[tuple[Part, ...], ...]:
     if not keys:
-        return ((("No governance key in this home: votes are cast where the organisation keeps it.", QUIET),),)
+        return (((t("No governance key in this home: votes are cast where the organisation keeps it."), QUIET),),)
     return tuple(
         ((f"{key.name or 'of no validator now'}  ", STRONG), (f"{key.file.pubkey[:16]}…", QUIET)) for key in keys
     )
@@ -181,13 +182,21 @@ def _keys(keys: tuple[Account, ...]) -> tuple[tuple[Part, ...], ...]:
 def _required(waiting: list[dict[str, Any]], found: Answer) -> tuple[tuple[Part, ...], ...]:
     objections = [item for item in found.appeals if item["status"] == "open"]
     if not waiting and not objections:
-        return ((("Nothing waits for you.", QUIET),),)
+        return (((t("Nothing waits for you."), QUIET),),)
     rows: list[tuple[Part, ...]] = []
     if waiting:
-        rows.append(((f"▲ {counted(len(waiting), 'proposal')} to decide on", WARN), (": a approves, x refuses", QUIET)))
+        rows.append(
+            (
+                ("▲ " + t("{counted} to decide on", counted=counted(len(waiting), "proposal")), WARN),
+                (": " + t("a approves, x refuses"), QUIET),
+            )
+        )
     if objections:
         rows.append(
-            ((f"▲ {counted(len(objections), 'objection')} to answer", WARN), (": u upholds, d dismisses", QUIET))
+            (
+                ("▲ " + t("{counted} to answer", counted=counted(len(objections), "objection")), WARN),
+                (": " + t("u upholds, d dismisses"), QUIET),
+            )
         )
     return tuple(rows)
 

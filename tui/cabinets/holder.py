@@ -15,6 +15,7 @@ from tui.directory import Cabinet
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import DetailScreen
 from tui.screens.statement import StatementScreen
+from tui.texts import t, word
 from tui.widgets.columns import QUIET, STRONG, Part
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
@@ -82,12 +83,12 @@ class HolderScreen(CabinetScreen):
 
     def body(self) -> ComposeResult:
         with Horizontal(id="above"):
-            yield Sheet("Portfolio", GROUPS, id="portfolio", empty="nothing is held")
-            yield TextPanel("Money", id="money")
-        yield Sheet("Certificates", RANGES, id="certificates", empty="no certificates")
+            yield Sheet(t("Portfolio"), GROUPS, id="portfolio", empty=t("nothing is held"))
+            yield TextPanel(t("Money"), id="money")
+        yield Sheet(t("Certificates"), RANGES, id="certificates", empty=t("no certificates"))
         with Horizontal(id="below"):
-            yield Sheet("Statements", STATEMENTS, id="statements", empty="nothing was retired yet: r retires")
-            yield Sheet("Account", ENTRIES, id="entries", empty="sign in with S to see your account")
+            yield Sheet(t("Statements"), STATEMENTS, id="statements", empty=t("nothing was retired yet: r retires"))
+            yield Sheet(t("Account"), ENTRIES, id="entries", empty=t("sign in with S to see your account"))
 
     def on_mount(self) -> None:
         self._by = 0
@@ -113,7 +114,7 @@ class HolderScreen(CabinetScreen):
                 )
                 for place, entry in enumerate(entries)
             ],
-            f"since block {model.chain.first}",
+            t("since block {first}", first=model.chain.first),
         )
 
     # --- from the node
@@ -140,16 +141,24 @@ class HolderScreen(CabinetScreen):
     def show(self, found: Answer) -> None:
         self._answer = found
         summary, now_s = found.summary, self.desk.model.chain.time_ms // 1_000
-        whose = "My portfolio" if found.about.me else "Whole registry"
+        whose = t("My portfolio") if found.about.me else t("Whole registry")
         portfolio = self.query_one("#portfolio", Sheet)
-        portfolio.title = f"{whose} by {found.about.by}"
+        portfolio.title = t("{whose} by {by}", whose=whose, by=word(found.about.by))
         portfolio.show(
             [self._group(group, found.about.by, now_s) for group in summary["groups"]],
-            f"{int(summary['quantity']):,} certificates, {energy(int(summary['energy_wh']))}",
+            t(
+                "{quantity:,} certificates, {energy}",
+                quantity=int(summary["quantity"]),
+                energy=energy(int(summary["energy_wh"])),
+            ),
         )
         self.query_one("#certificates", Sheet).show(
             [_range(item) for item in found.ranges],
-            f"{len(found.ranges):,} of {int(summary['total']):,} ranges, newest production first",
+            t(
+                "{ranges:,} of {total:,} ranges, newest production first",
+                ranges=len(found.ranges),
+                total=int(summary["total"]),
+            ),
             found.more,
         )
         self.query_one("#statements", Sheet).show([_statement(item) for item in found.statements])
@@ -169,7 +178,7 @@ class HolderScreen(CabinetScreen):
         quantity, energy_wh = int(group["quantity"]), int(group["energy_wh"])
         return Line(
             str(group["name"]) or "none",
-            (name or "not given", f"{quantity:,}", energy(energy_wh), date(ends // DAY_S)),
+            (name or t("not given"), f"{quantity:,}", energy(energy_wh), date(ends // DAY_S)),
             (name.casefold(), quantity, energy_wh, ends),
             ("strong", "", "", "warn" if soon else "quiet"),
         )
@@ -207,11 +216,15 @@ class HolderScreen(CabinetScreen):
     def _act(self, form: Any) -> None:
         item = self._chosen()
         if self.desk.account is None:
-            self.notify("Nobody is signed in: sign in with S first.", severity="warning", timeout=4)
+            self.notify(t("Nobody is signed in: sign in with S first."), severity="warning", timeout=4)
         elif item is None:
-            self.notify("Choose certificates in the table first.", timeout=4)
+            self.notify(t("Choose certificates in the table first."), timeout=4)
         elif item["status"] != "active":
-            self.notify(f"These are {item['status']}: take the offer back first.", severity="warning", timeout=4)
+            self.notify(
+                t("These are {status}: take the offer back first.", status=word(item["status"])),
+                severity="warning",
+                timeout=4,
+            )
         else:
             self.open_form(form(item["number"], int(item["quantity"])))
 
@@ -236,13 +249,13 @@ def _money(client: NodeClient, me: int) -> tuple[tuple[str, int, int], ...]:
 
 def _money_rows(found: Answer) -> tuple[tuple[Part, ...], ...]:
     if not found.about.me:
-        return ((("Sign in with S to see your money.", QUIET),),)
+        return (((t("Sign in with S to see your money."), QUIET),),)
     if not found.money:
-        return ((("No money on the ledger. The payment operator books deposits.", QUIET),),)
+        return (((t("No money on the ledger. The payment operator books deposits."), QUIET),),)
     rows: list[tuple[Part, ...]] = []
     for currency, free, locked in found.money:
-        rows.append((("free to use   ", QUIET), (money(free, currency), STRONG)))
-        rows.append((("in bids       ", QUIET), (money(locked, currency), "")))
+        rows.append(((t("free to use") + "   ", QUIET), (money(free, currency), STRONG)))
+        rows.append(((t("in bids") + "       ", QUIET), (money(locked, currency), "")))
     return tuple(rows)
 
 
@@ -250,7 +263,7 @@ def _range(item: dict[str, Any]) -> Line:
     count, energy_wh, produced = int(item["quantity"]), int(item["energy_wh"]), int(item["production_from"])
     return Line(
         item["number"],
-        (item["number"], item["plant"], date(produced // DAY_S), f"{count:,}", energy(energy_wh), item["status"]),
+        (item["number"], item["plant"], date(produced // DAY_S), f"{count:,}", energy(energy_wh), word(item["status"])),
         (item["number"], item["plant"].casefold(), produced, count, energy_wh, item["status"]),
         ("strong", "", "", "", "", "" if item["status"] == "active" else "warn"),
     )

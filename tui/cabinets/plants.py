@@ -16,12 +16,13 @@ from tui.deeds.plants import appeal_form, plant_form
 from tui.directory import Cabinet
 from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture, PlantPicture
 from tui.screens.cabinet import CabinetScreen, Keys
+from tui.texts import counted, t, word
 from tui.widgets.calendar import strip
 from tui.widgets.chart import ChartPanel, CurvePicture
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
-from tui.words import clock, counted, date, energy, moment, money, power
+from tui.words import clock, date, energy, moment, money, power
 
 COLUMNS = (
     Column("plant", 21),
@@ -80,12 +81,12 @@ class PlantsScreen(CabinetScreen):
     ]
 
     def body(self) -> ComposeResult:
-        yield Sheet("Plants", COLUMNS, id="plants", empty="no plant is accredited yet: n registers one")
+        yield Sheet(t("Plants"), COLUMNS, id="plants", empty=t("no plant is accredited yet: n registers one"))
         yield ChartPanel(id="chart")
-        yield TextPanel("The day", id="day")
+        yield TextPanel(t("The day"), id="day")
         with Horizontal(id="below"):
-            yield TextPanel("Applications", id="applications")
-            yield TextPanel("Account", id="account")
+            yield TextPanel(t("Applications"), id="applications")
+            yield TextPanel(t("Account"), id="account")
 
     def on_mount(self) -> None:
         self._back = 0  # days back from the newest of the chosen plant
@@ -116,10 +117,10 @@ class PlantsScreen(CabinetScreen):
         plants = self._plants()
         certified = sum(day.release_wh for plant in plants for day in plant.days)
         sheet = self.query_one("#plants", Sheet)
-        sheet.title = "My plants" if any(self._mine(plant) for plant in plants) else "All plants"
+        sheet.title = t("My plants") if any(self._mine(plant) for plant in plants) else t("All plants")
         sheet.show(
             [_line(plant, stock.get(plant.device)) for plant in plants],
-            f"{counted(len(plants), 'plant')}, {energy(certified)} certified",
+            t("{plants}, {energy} certified", plants=counted(len(plants), "plant"), energy=energy(certified)),
         )
         plant = self._chosen()
         self._paint_day(plant, self._day(plant))
@@ -131,14 +132,14 @@ class PlantsScreen(CabinetScreen):
     def _paint_day(self, plant: PlantPicture | None, day: DayPicture | None) -> None:
         panel = self.query_one("#day", TextPanel)
         if plant is None or day is None:
-            panel.border_title = "The day"
-            panel.picture = ((("No day of this plant was judged yet.", QUIET),),)
+            panel.border_title = t("The day")
+            panel.picture = (((t("No day of this plant was judged yet."), QUIET),),)
             return
-        panel.border_title = f"{plant.name}: its days"
+        panel.border_title = t("{name}: its days", name=plant.name)
         width = max(20, self.size.width - 6)
         rows: list[tuple[Part, ...]] = [tuple(strip(plant.days, width, day))]
-        word = WORD[day.verdict][0]
-        rows.append(((f"{date(day.day)}  ", STRONG), (word, STYLE[day.verdict]), *_split(day)))
+        verdict = word(WORD[day.verdict][0])
+        rows.append(((f"{date(day.day)}  ", STRONG), (verdict, STYLE[day.verdict]), *_split(day)))
         rows += [((text, ""),) for text in self._advice(plant, day)]
         panel.picture = tuple(rows)
 
@@ -147,13 +148,26 @@ class PlantsScreen(CabinetScreen):
         told = [day.sentence] if day.sentence else []
         found = next((item for item in self._objections(plant) if item["day"] == day.day), None)
         if found is not None:
-            term = f"until {moment(int(found['answer_until']))} UTC"
-            answer = found["answer"] or f"the authority answers {'(overdue) ' if found['overdue'] else ''}{term}"
-            told.append(f"Objection, {found['status']}: {found['reason']} - {answer}")
+            term = t("until {moment} UTC", moment=moment(int(found["answer_until"])))
+            late = t("the authority answers (overdue) {term}", term=term)
+            due = late if found["overdue"] else t("the authority answers {term}", term=term)
+            answer = found["answer"] or due
+            told.append(
+                t(
+                    "Objection, {status}: {reason} - {answer}",
+                    status=word(found["status"]),
+                    reason=found["reason"],
+                    answer=answer,
+                )
+            )
         elif day.verdict in (HOLD, REJECT) and self._mine(plant):
-            told.append("If this is wrong: b objects to it, with your reason; the authority has to answer in its term.")
+            told.append(
+                t("If this is wrong: b objects to it, with your reason; the authority has to answer in its term.")
+            )
         elif day.review_until:
-            told.append(f"In review until the close of {date(day.review_until)}: its windows must come out clean.")
+            told.append(
+                t("In review until the close of {date}: its windows must come out clean.", date=date(day.review_until))
+            )
         return told
 
     def _objections(self, plant: PlantPicture) -> tuple[dict[str, Any], ...]:
@@ -165,10 +179,10 @@ class PlantsScreen(CabinetScreen):
         panel = self.query_one("#account", TextPanel)
         me = self.desk.me
         if not me:
-            panel.picture = ((("Sign in with S to see your account.", QUIET),),)
+            panel.picture = (((t("Sign in with S to see your account."), QUIET),),)
             return
-        panel.border_title = f"Account of {names.participant(me)}"
-        since = f"Nothing since block {self.desk.model.chain.first}."
+        panel.border_title = t("Account of {participant}", participant=names.participant(me))
+        since = t("Nothing since block {first}.", first=self.desk.model.chain.first)
         panel.picture = tuple(_entry(entry) for entry in books.of(me)[:12]) or (((since, QUIET),),)
 
     # --- from the node
@@ -229,7 +243,7 @@ class PlantsScreen(CabinetScreen):
         plant = self._chosen()
         day = self._day(plant)
         if plant is None or day is None or day.verdict not in (HOLD, REJECT):
-            self.notify("Choose a day that is held or refused: ← and → go through the days.", timeout=4)
+            self.notify(t("Choose a day that is held or refused: ← and → go through the days."), timeout=4)
             return
         self.open_form(appeal_form(plant.device, plant.name, day.day, date(day.day)))
 
@@ -240,7 +254,7 @@ def _today(plant: PlantPicture | None) -> int | None:
 
 def _line(plant: PlantPicture, stock: int | None) -> Line:
     newest = plant.days[-1] if plant.days else None
-    word, style = WORD[newest.verdict] if newest else ("no day yet", "quiet")
+    verdict, style = WORD[newest.verdict] if newest else ("no day yet", "quiet")
     certified = sum(day.release_wh for day in plant.days)
     review = sum(day.energy_wh - day.release_wh for day in plant.days if day.review_until and day.verdict == ACCEPT)
     held = sum(day.energy_wh for day in plant.days if day.verdict == HOLD)
@@ -250,9 +264,9 @@ def _line(plant: PlantPicture, stock: int | None) -> Line:
         key=str(plant.device),
         cells=(
             plant.name,
-            moment(plant.timestamp)[5:] if plant.timestamp else "none yet",
+            moment(plant.timestamp)[5:] if plant.timestamp else t("none yet"),
             power(plant.power_w) if plant.timestamp else "",
-            f"{date(newest.day)[5:]} {word}" if newest else word,
+            f"{date(newest.day)[5:]} {word(verdict)}" if newest else t("no day yet"),
             *(energy(value) if value else "–" for value in energies),
             f"{stock:,} {plant.unit}" if stock else "–",
         ),
@@ -282,37 +296,41 @@ def _split(day: DayPicture) -> list[Part]:
     """`  1.2 MWh measured: 1.1 MWh certified, 60 kWh in review`."""
     if day.verdict in (PENDING, REVIEW):
         return [("", "")]
-    parts: list[Part] = [(f"   {energy(day.energy_wh)} measured", "")]
+    parts: list[Part] = [("   " + t("{energy} measured", energy=energy(day.energy_wh)), "")]
     rest = day.energy_wh - day.release_wh
     if day.release_wh:
-        parts.append((f"   {energy(day.release_wh)} certified", GOOD))
+        parts.append(("   " + t("{energy} certified", energy=energy(day.release_wh)), GOOD))
     if rest:
-        word = {ACCEPT: "in review" if day.review_until else "not released", HOLD: "held"}.get(day.verdict, "refused")
-        parts.append((f"   {energy(rest)} {word}", STYLE[day.verdict] if day.verdict != ACCEPT else QUIET))
+        became = {ACCEPT: word("in review") if day.review_until else t("not released"), HOLD: word("held")}.get(
+            day.verdict, word("refused")
+        )
+        parts.append((f"   {energy(rest)} {became}", STYLE[day.verdict] if day.verdict != ACCEPT else QUIET))
     return parts
 
 
 def _curve(found: Answer, plant: PlantPicture) -> CurvePicture:
-    day = f" on {date(found.about.day)}" if found.about.day is not None else ""
-    heading = f"{plant.name}{day}: power (bars) against what the weather allows (░)"
+    day = " " + t("on {date}", date=date(found.about.day)) if found.about.day is not None else ""
+    heading = t("{name}{day}: power (bars) against what the weather allows (░)", name=plant.name, day=day)
     if found.curve is None:
-        return CurvePicture(heading=f"No readings of this day at the node that answers{day}.")
+        return CurvePicture(heading=t("No readings of this day at the node that answers{day}.", day=day))
     return CurvePicture(tuple(found.curve["measured_w"]), tuple(found.curve["allowed_w"]), heading)
 
 
 def _applications(proposals: tuple[dict[str, Any], ...], me: int) -> tuple[tuple[Part, ...], ...]:
     if not me:
-        return ((("Sign in with S; then n registers a plant, and its accreditation is followed here.", QUIET),),)
+        return (((t("Sign in with S; then n registers a plant, and its accreditation is followed here."), QUIET),),)
     if not proposals:
-        return ((("No application of yours. n registers a plant.", QUIET),),)
+        return (((t("No application of yours. n registers a plant."), QUIET),),)
     rows = []
     for item in reversed(proposals):
         style = {"open": WARN, "enacted": GOOD, "refused": BAD}[item["status"]]
         what = item["content"]
         name = what.get("facts", {}).get("name") or what["kind"].replace("_", " ")
-        votes = f"{len(item['approvals'])} for, {len(item['refusals'])} against"
+        votes = t(
+            "{approvals} for, {refusals} against", approvals=len(item["approvals"]), refusals=len(item["refusals"])
+        )
         rows.append(
-            ((f"{item['id']:>4}  ", QUIET), (f"{item['status']:<8} ", style), (f"{name}  ", ""), (votes, QUIET))
+            ((f"{item['id']:>4}  ", QUIET), (f"{word(item['status'])}  ", style), (f"{name}  ", ""), (votes, QUIET))
         )
     return tuple(rows)
 

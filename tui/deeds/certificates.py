@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values, signed_in, whole
 from tui.deeds.people import find_participant
+from tui.texts import t
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -19,11 +20,11 @@ FOR_GOOD = "a retirement is final: nothing and nobody brings these certificates 
 def transfer_form(number: str, quantity: int) -> Form:
     return Form(
         "transfer",
-        f"Transfer from {number}",
+        t("Transfer from {number}", number=number),
         (
-            Field("number", "certificates", number),
-            Field("quantity", "how many, from the first on", str(quantity)),
-            Field("to", "receiver", hint="name or number of a participant"),
+            Field("number", t("certificates"), number),
+            Field("quantity", t("how many, from the first on"), str(quantity)),
+            Field("to", t("receiver"), hint=t("name or number of a participant")),
         ),
         _transfer,
     )
@@ -32,18 +33,18 @@ def transfer_form(number: str, quantity: int) -> Form:
 def retire_form(number: str, quantity: int, account: "Account") -> Form:
     return Form(
         "retire",
-        f"Retire from {number}",
+        t("Retire from {number}", number=number),
         (
-            Field("number", "certificates", number),
-            Field("quantity", "how many, from the first on", str(quantity)),
-            Field("beneficiary", "who claims the use", account.name),
-            Field("purpose", "purpose", PURPOSES[0], choices=PURPOSES),
-            Field("location", "where the energy was used", required=False),
-            Field("country", "country of the beneficiary", account.country),
-            Field("note", "note, such as a product", required=False),
+            Field("number", t("certificates"), number),
+            Field("quantity", t("how many, from the first on"), str(quantity)),
+            Field("beneficiary", t("who claims the use"), account.name),
+            Field("purpose", t("purpose"), PURPOSES[0], choices=PURPOSES),
+            Field("location", t("where the energy was used"), required=False),
+            Field("country", t("country of the beneficiary"), account.country),
+            Field("note", t("note, such as a product"), required=False),
         ),
         _retire,
-        FOR_GOOD,
+        t(FOR_GOOD),
     )
 
 
@@ -52,10 +53,10 @@ def _transfer(client: "NodeClient", given: "Account | None", values: Values) -> 
 
     account, to = signed_in(given), find_participant(client, values["to"])
     if to["id"] == account.id:
-        raise Mistake("receiver: that is you; nothing would move.")
+        raise Mistake(t("receiver: that is you; nothing would move."))
     chosen = _chosen(client, account, values)
-    notes = (*_numbers(chosen), f"participant {to['id']} is {to['name']}")
-    return Deed("Transfer", tuple(transfer(account.id, int(to["id"]), chosen)), notes)
+    notes = (*_numbers(chosen), t("participant {id} is {name}", id=to["id"], name=to["name"]))
+    return Deed(t("Transfer"), tuple(transfer(account.id, int(to["id"]), chosen)), notes)
 
 
 def _retire(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
@@ -65,7 +66,7 @@ def _retire(client: "NodeClient", given: "Account | None", values: Values) -> De
     chosen = _chosen(client, account, values)
     points = [holding.outpoint for holding, _, _ in chosen]
     if len(set(points)) != len(points):
-        raise Mistake("certificates: two of these ranges lie in one bundle; take them in two steps.")
+        raise Mistake(t("certificates: two of these ranges lie in one bundle; take them in two steps."))
     country = values["country"].strip().upper()
     action = retirement(
         client,
@@ -82,7 +83,7 @@ def _retire(client: "NodeClient", given: "Account | None", values: Values) -> De
         consumption_to=None,
         jurisdiction=country,
     )
-    return Deed("Retire", (action,), (*_numbers(chosen), FOR_GOOD))
+    return Deed(t("Retire"), (action,), (*_numbers(chosen), t(FOR_GOOD)))
 
 
 def _chosen(client: "NodeClient", account: "Account", values: Values) -> "Chosen":
@@ -93,9 +94,9 @@ def _chosen(client: "NodeClient", account: "Account", values: Values) -> "Chosen
     from state.outputs import Bundle
 
     number = parse_number(values["number"].strip())
-    count = whole(values, "quantity", "how many", least=1)
+    count = whole(values, "quantity", t("how many"), least=1)
     if count > number.end - number.start + 1:
-        raise Mistake(f"how many: the range holds {number.end - number.start + 1:,}.")
+        raise Mistake(t("how many: the range holds {end:,}.", end=number.end - number.start + 1))
     held = [
         Holding(bytes.fromhex(item["outpoint"]), struct_of(Bundle, item), item["number"])
         for item in client.outputs(account.id, "bundle")

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tui.texts import t
+
 if TYPE_CHECKING:
     from node.client import NodeClient
     from node.keystore import PrivateKey
@@ -40,8 +42,8 @@ def carry_out(client: "NodeClient", key: "PrivateKey", deed: Deed, say: Callable
     status = client.status()
     chain, tip = bytes.fromhex(status["chain_id"]), int(status["height"])
     raw, txid = raw_and_id(sign_transaction(build_body(chain, [key.public], deed.actions, tip), [key]))
-    say(f"signed: {txid[:16]}…")
+    say(t("signed: {txid}…", txid=txid[:16]))
     client.submit(raw)
-    say("handed in; waiting until a block with it is final …")
+    say(t("handed in; waiting until a block with it is final …"))
     final = client.wait_final(txid, FINAL_S)
     return {"txid": txid, **final}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui.deeds.deed import Deed, Mistake
+from tui.texts import t
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -43,17 +44,17 @@ class Form:
         for each in self.fields:
             given = values.get(each.name, "").strip()
             if each.required and not given:
-                raise Mistake(f"{each.label}: this is needed.")
+                raise Mistake(t("{label}: this is needed.", label=each.label))
             if given and each.choices and given not in each.choices:
-                raise Mistake(f"{each.label}: one of {', '.join(each.choices)}.")
+                raise Mistake(t("{label}: one of {choices}.", label=each.label, choices=", ".join(each.choices)))
 
 
 def signed_in(account: "Account | None") -> "Account":
     """Mistake where nobody is signed in, or only somebody whom the ledger does not know."""
     if account is None:
-        raise Mistake("Nobody is signed in: Escape, then S.")
+        raise Mistake(t("Nobody is signed in: Escape, then S."))
     if not account.id:
-        raise Mistake(f"The key {account.key_name} is not registered yet: Escape, then S.")
+        raise Mistake(t("The key {key_name} is not registered yet: Escape, then S.", key_name=account.key_name))
     return account
 
 
@@ -61,7 +62,9 @@ def whole(values: Values, name: str, label: str, least: int = 0) -> int:
     """A whole number as people type it, with or without separators."""
     text = values[name].strip().replace(",", "").replace(" ", "").replace("_", "")
     if not (text.isascii() and text.isdigit()) or int(text) < least:
-        raise Mistake(f"{label}: a whole number from {least} on, not {values[name]!r}.")
+        raise Mistake(
+            t("{label}: a whole number from {least} on, not {values!r}.", label=label, least=least, values=values[name])
+        )
     return int(text)
 
 
@@ -70,5 +73,7 @@ def scaled(text: str, digits: int, label: str) -> int:
     sign, _, bare = ("-", "", text.strip()[1:]) if text.strip().startswith("-") else ("", "", text.strip())
     before, _, after = bare.partition(".")
     if not (before + after).isdigit() or not (before + after).isascii() or len(after) > digits:
-        raise Mistake(f"{label}: a number with at most {digits} places, not {text!r}.")
+        raise Mistake(
+            t("{label}: a number with at most {digits} places, not {text!r}.", label=label, digits=digits, text=text)
+        )
     return int(f"{sign}{before or '0'}{after.ljust(digits, '0')}")

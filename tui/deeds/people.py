@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values
+from tui.texts import t
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -22,21 +23,31 @@ def find_participant(client: "NodeClient", text: str) -> dict[str, Any]:
         return exact[0]
     if exact:
         numbers = ", ".join(str(item["id"]) for item in exact)
-        raise Mistake(f"{len(exact)} participants are called {wanted!r}: name one by its number ({numbers}).")
+        raise Mistake(
+            t(
+                "{exact} participants are called {wanted!r}: name one by its number ({numbers}).",
+                exact=len(exact),
+                wanted=wanted,
+                numbers=numbers,
+            )
+        )
     near = get_close_matches(wanted, [item["name"] for item in everybody], n=3, cutoff=0.5)
-    raise Mistake(f"There is no participant {wanted!r}." + (f" Did you mean {', '.join(near)}?" if near else ""))
+    raise Mistake(
+        t("There is no participant {wanted!r}.", wanted=wanted)
+        + (" " + t("Did you mean {names}?", names=", ".join(near)) if near else "")
+    )
 
 
 def register_form(account: "Account") -> Form:
     return Form(
         "register",
-        f"Register the key {account.key_name}",
+        t("Register the key {key_name}", key_name=account.key_name),
         (
-            Field("name", "name", hint="as everybody will read it"),
-            Field("country", "country", hint="ISO 3166-1, two letters"),
+            Field("name", t("name"), hint=t("as everybody will read it")),
+            Field("country", t("country"), hint=t("ISO 3166-1, two letters")),
         ),
         _register,
-        "The name goes on the ledger for good.",
+        t("The name goes on the ledger for good."),
     )
 
 
@@ -44,6 +55,6 @@ def _register(client: "NodeClient", given: "Account | None", values: Values) -> 
     from node.wallet import register_key
 
     if given is None:
-        raise Mistake("Nobody is signed in: Escape, then S.")
+        raise Mistake(t("Nobody is signed in: Escape, then S."))
     action = register_key(given.public, values["name"].strip(), values["country"].strip().upper())
-    return Deed("Register", (action,))
+    return Deed(t("Register"), (action,))

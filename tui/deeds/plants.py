@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values, scaled, signed_in, whole
+from tui.texts import t
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -23,35 +24,39 @@ def appeal_form(device: int, plant: str, day: int, date: str) -> Form:
         from state.transaction import FileAppeal
 
         me = signed_in(given).id
-        return Deed("Object to a verdict", (FileAppeal(me, device, day, 0, 0, values["reason"].strip(), b""),))
+        return Deed(t("Object to a verdict"), (FileAppeal(me, device, day, 0, 0, values["reason"].strip(), b""),))
 
     return Form(
         "appeal",
-        f"Object to the verdict on {date} of {plant}",
-        (Field("reason", "why the verdict is wrong", hint="goes on record; the authority answers within its term"),),
+        t("Object to the verdict on {date} of {plant}", date=date, plant=plant),
+        (
+            Field(
+                "reason", t("why the verdict is wrong"), hint=t("goes on record; the authority answers within its term")
+            ),
+        ),
         make,
-        "Evidence stays with you; `wattest device appeal --evidence FILE` puts its hash on record.",
+        t("Evidence stays with you; `wattest device appeal --evidence FILE` puts its hash on record."),
     )
 
 
 def plant_form() -> Form:
     return Form(
         "plant",
-        "Register a plant",
+        t("Register a plant"),
         (
-            Field("name", "name of the plant"),
-            Field("scheme", "scheme", hint="name or number, such as SOLAR-KWH"),
-            Field("technology", "technology", choices=tuple(TECHNOLOGIES)),
-            Field("country", "country", hint="ISO 3166-1, two letters"),
-            Field("location", "place in words", required=False),
-            Field("zone", "bidding zone", hint="such as DK1", required=False),
-            Field("capacity", "nameplate power in kW", hint="such as 6 or 2050.5"),
-            Field("interval", "seconds between readings", "900", choices=INTERVALS),
-            Field("latitude", "latitude, degrees north", hint="such as 39.7407"),
-            Field("longitude", "longitude, degrees east", hint="such as -105.1686"),
+            Field("name", t("name of the plant")),
+            Field("scheme", t("scheme"), hint=t("name or number, such as SOLAR-KWH")),
+            Field("technology", t("technology"), choices=tuple(TECHNOLOGIES)),
+            Field("country", t("country"), hint=t("ISO 3166-1, two letters")),
+            Field("location", t("place in words"), required=False),
+            Field("zone", t("bidding zone"), hint=t("such as DK1"), required=False),
+            Field("capacity", t("nameplate power in kW"), hint=t("such as 6 or 2050.5")),
+            Field("interval", t("seconds between readings"), "900", choices=INTERVALS),
+            Field("latitude", t("latitude, degrees north"), hint=t("such as 39.7407")),
+            Field("longitude", t("longitude, degrees east"), hint=t("such as -105.1686")),
         ),
         _propose,
-        "The validators decide; facts cannot be changed later. More facts: `wattest device propose --help`.",
+        t("The validators decide; facts cannot be changed later. More facts: `wattest device propose --help`."),
     )
 
 
@@ -66,14 +71,14 @@ def _propose(client: "NodeClient", given: "Account | None", values: Values) -> D
         country=values["country"].strip().upper(),
         zone=values["zone"].strip(),
         location=values["location"].strip(),
-        capacity_w=scaled(values["capacity"], 3, "nameplate power"),
+        capacity_w=scaled(values["capacity"], 3, t("nameplate power")),
         technology=technology,
         fuel=fuel,
         commissioned_day=0,
-        interval_s=whole(values, "interval", "seconds between readings", least=1),
+        interval_s=whole(values, "interval", t("seconds between readings"), least=1),
         channels=channels,
-        latitude_udeg=scaled(values["latitude"], 6, "latitude"),
-        longitude_udeg=scaled(values["longitude"], 6, "longitude"),
+        latitude_udeg=scaled(values["latitude"], 6, t("latitude")),
+        longitude_udeg=scaled(values["longitude"], 6, t("longitude")),
         coordinates_estimated=False,
         tilt_udeg=-1,
         azimuth_udeg=-1,
@@ -83,7 +88,7 @@ def _propose(client: "NodeClient", given: "Account | None", values: Values) -> D
         support="",
     )
     content = DeviceContent(me, _scheme(client, values["scheme"]), facts, int(time.time()) + TERM_S)
-    return Deed("Register a plant", (Propose(me, content),), ("a quorum of validators has to approve it",))
+    return Deed(t("Register a plant"), (Propose(me, content),), (t("a quorum of validators has to approve it"),))
 
 
 def _scheme(client: "NodeClient", text: str) -> int:
@@ -92,4 +97,6 @@ def _scheme(client: "NodeClient", text: str) -> int:
     for item in found:
         if wanted in (str(item["id"]), str(item["name"]).casefold()):
             return int(item["id"])
-    raise Mistake(f"scheme: there are {', '.join(str(item['name']) for item in found)}, not {text!r}.")
+    raise Mistake(
+        t("scheme: there are {value}, not {text!r}.", value=", ".join(str(item["name"]) for item in found), text=text)
+    )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values, signed_in
+from tui.texts import t
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -24,20 +25,20 @@ def in_words(content: dict[str, Any]) -> str:
 
 def vote_form(proposal: dict[str, Any], approve: bool, signers: "dict[str, Account]") -> Form:
     """`signers` by the name of their organisation."""
-    word = "Approve" if approve else "Refuse"
+    done = t("Approve proposal {id}") if approve else t("Refuse proposal {id}")
 
     def make(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
         return _vote(client, proposal, approve, signers[values["organisation"]], values["reason"].strip())
 
     return Form(
         "vote",
-        f"{word} proposal {proposal['id']}",
+        done.format(id=proposal["id"]),
         (
-            Field("organisation", "in the name of", choices=tuple(signers)),
-            Field("reason", "reason", hint="goes on record", required=not approve),
+            Field("organisation", t("in the name of"), choices=tuple(signers)),
+            Field("reason", t("reason"), hint=t("goes on record"), required=not approve),
         ),
         make,
-        f"It asks to {in_words(proposal['content'])}.",
+        t("It asks to {in_words}.", in_words=in_words(proposal["content"])),
     )
 
 
@@ -47,13 +48,13 @@ def _vote(client: "NodeClient", proposal: dict[str, Any], approve: bool, signer:
     seats = client.get("/v1/validators")["validators"]
     seat = next((item for item in seats if item["governance_key"] == signer.file.pubkey), None)
     if seat is None:
-        raise Mistake(f"{signer.name or signer.key_name} is no validator any more.")
+        raise Mistake(t("{name} is no validator any more.", name=signer.name or signer.key_name))
     signer.id, signer.name = int(seat["participant"]), str(seat["name"])
     notes = [in_words(proposal["content"])]
     if approve and proposal["content"]["kind"] == "profile":
         notes.append(_same_profile(client, proposal))
     action = Vote(int(proposal["id"]), int(seat["index"]), approve, reason)
-    return Deed("Approve" if approve else "Refuse", (action,), tuple(notes), signer)
+    return Deed(t("Approve") if approve else t("Refuse"), (action,), tuple(notes), signer)
 
 
 def _same_profile(client: "NodeClient", proposal: dict[str, Any]) -> str:
@@ -62,25 +63,36 @@ def _same_profile(client: "NodeClient", proposal: dict[str, Any]) -> str:
     path = f"/v1/devices/{content['device']}/profile"
     computed = str(client.get(path, from_=content["window_from"], to=content["window_to"])["profile_hash"])
     if computed != content["profile_hash"]:
-        claimed = f"The proposal claims profile {content['profile_hash'][:16]}…, this node computes {computed[:16]}…"
-        raise Mistake(f"{claimed} from its own readings of plant {content['device']}: nothing is signed.")
-    return f"this node computes the same profile {computed[:16]}… from its own readings"
+        claimed = t(
+            "The proposal claims profile {profile_hash}…, this node computes {computed}…",
+            profile_hash=content["profile_hash"][:16],
+            computed=computed[:16],
+        )
+        raise Mistake(
+            t(
+                "{claimed} from its own readings of plant {device}: nothing is signed.",
+                claimed=claimed,
+                device=content["device"],
+            )
+        )
+    return t("this node computes the same profile {computed}… from its own readings", computed=computed[:16])
 
 
 def answer_form(appeal: dict[str, Any], uphold: bool, plant: str) -> Form:
-    word = "Uphold" if uphold else "Dismiss"
+    done = t("Uphold an objection") if uphold else t("Dismiss an objection")
+    text = "Uphold the objection to {date} of {plant}" if uphold else "Dismiss the objection to {date} of {plant}"
 
     def make(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
         from state.transaction import AnswerAppeal
 
         place = (int(appeal["device"]), int(appeal["day"]), int(appeal["step"]), int(appeal["revision"]))
         action = AnswerAppeal(signed_in(given).id, *place, uphold, values["answer"].strip(), b"")
-        return Deed(f"{word} an objection", (action,))
+        return Deed(done, (action,))
 
     return Form(
         "answer",
-        f"{word} the objection to {appeal['date']} of {plant}",
-        (Field("answer", "reason of the answer", hint="goes on record"),),
+        t(text, date=appeal["date"], plant=plant),
+        (Field("answer", t("reason of the answer"), hint=t("goes on record")),),
         make,
-        f"The owner says: {appeal['reason']}",
+        t("The owner says: {reason}", reason=appeal["reason"]),
     )

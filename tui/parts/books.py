@@ -9,6 +9,7 @@ from typing import Any
 
 from tui.parts.certificates import quantity
 from tui.parts.names import Names
+from tui.texts import t, word
 
 KEPT = 2_000  # entries of one participant
 
@@ -58,31 +59,56 @@ class Books:
         match event["kind"]:
             case "issued":
                 plant = self._names.device(event["device"]).name
-                return [(event["holder"], f"issued for {plant}", quantity(event), 0)]
+                return [(event["holder"], t("issued for {plant}", plant=plant), quantity(event), 0)]
             case "transferred":
                 count, sender, to = quantity(event), event["sender"], event["to"]
-                return [(sender, f"transferred to {name(to)}", -count, 0), (to, f"from {name(sender)}", count, 0)]
+                return [
+                    (sender, t("transferred to {name}", name=name(to)), -count, 0),
+                    (to, t("from {name}", name=name(sender)), count, 0),
+                ]
             case "delivered":
                 return self._delivered(event)
             case "retired":
-                return [(event["holder"], f"retired for {event['beneficiary']}", -quantity(event), 0)]
+                return [
+                    (
+                        event["holder"],
+                        t("retired for {beneficiary}", beneficiary=event["beneficiary"]),
+                        -quantity(event),
+                        0,
+                    )
+                ]
             case "expired":
-                return [(event["holder"], "expired", -quantity(event), 0)]
+                return [(event["holder"], word("expired"), -quantity(event), 0)]
             case "withdrawn":
-                return [(event["holder"], "withdrawn after an error", -quantity(event), 0)]
+                return [(event["holder"], t("withdrawn after an error"), -quantity(event), 0)]
             case "deposited":
-                return [(event["to"], f"deposit by {name(event['operator'])}", 0, int(event["amount"]))]
+                return [(event["to"], t("deposit by {name}", name=name(event["operator"])), 0, int(event["amount"]))]
             case "paid_out":
-                return [(event["holder"], f"paid out by {name(event['operator'])}", 0, -int(event["amount"]))]
+                return [
+                    (event["holder"], t("paid out by {name}", name=name(event["operator"])), 0, -int(event["amount"]))
+                ]
             case "paid":
                 amount, payer, to = int(event["amount"]), event["payer"], event["to"]
-                return [(payer, f"paid to {name(to)}", 0, -amount), (to, f"paid by {name(payer)}", 0, amount)]
+                return [
+                    (payer, t("paid to {name}", name=name(to)), 0, -amount),
+                    (to, t("paid by {name}", name=name(payer)), 0, amount),
+                ]
         return []
 
     def _delivered(self, event: dict[str, Any]) -> list[tuple[int, str, int, int]]:
         count, amount = quantity(event), int(event["amount"])
-        seller, buyer, where = event["seller"], event["buyer"], f"in auction {event['auction']}"
+        seller, buyer, where = event["seller"], event["buyer"], t("in auction {auction}", auction=event["auction"])
         return [
-            (seller, f"sold to {self._names.participant(buyer)} {where}", -count, amount),
-            (buyer, f"bought of {self._names.participant(seller)} {where}", count, -amount),
+            (
+                seller,
+                t("sold to {participant} {where}", participant=self._names.participant(buyer), where=where),
+                -count,
+                amount,
+            ),
+            (
+                buyer,
+                t("bought of {participant} {where}", participant=self._names.participant(seller), where=where),
+                count,
+                -amount,
+            ),
         ]

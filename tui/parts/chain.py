@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tui.pictures import DIFFER, EQUAL, UNKNOWN, BlockPicture, NetworkPicture, ValidatorPicture
-from tui.words import counted
+from tui.texts import counted, t
 
 KEPT = 64  # blocks whose roots and signers are remembered
 MARKS = 12  # blocks of a validator's strip
@@ -31,7 +31,6 @@ WORDS = {  # what a block did, in the order of telling
     "auction_closed": "auction closed",
     "expired": "expiry",
 }
-PLURALS = {"delivery": "deliveries", "expiry": "expiries", "auction closed": "auctions closed"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,9 @@ class Chain:
         )
 
     def validator_name(self, index: int) -> str:
-        return str(self.validators[index]["name"]) if index < len(self.validators) else f"validator {index}"
+        return (
+            str(self.validators[index]["name"]) if index < len(self.validators) else t("validator {index}", index=index)
+        )
 
     def ours(self) -> list[dict[str, Any]]:
         """Answers of the nodes that answer and are of this chain."""
@@ -201,8 +202,4 @@ def _mark(block: Final, name: str) -> str:
 def summary(events: list[dict[str, Any]]) -> str:
     """`2 issues, 14 verdicts`: what happened in a block, the weightiest first."""
     counts = Counter(event["kind"] for event in events)
-    return ", ".join(_many(counts[kind], word) for kind, word in WORDS.items() if counts[kind])
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count} {PLURALS[word]}" if count > 1 and word in PLURALS else counted(count, word)
+    return ", ".join(counted(counts[kind], word) for kind, word in WORDS.items() if counts[kind])

@@ -9,6 +9,7 @@ from typing import Any
 
 from state.errors import BadNumber
 from state.numbering import CertificateNumber, format_number
+from tui.texts import t
 
 TECHNOLOGIES = {"T01": "solar", "T02": "wind", "T03": "hydro", "T04": "marine"}
 
@@ -63,10 +64,10 @@ class Names:
     def device(self, number: int) -> DeviceName:
         if number not in self.devices:
             self.wanted = True
-        return self.devices.get(number, DeviceName(f"device {number}", "", "", 0))
+        return self.devices.get(number, DeviceName(t("device {number}", number=number), "", "", 0))
 
     def scheme(self, number: int) -> SchemeName:
-        return self.schemes.get(number, SchemeName(f"scheme {number}", "", 0))
+        return self.schemes.get(number, SchemeName(t("scheme {number}", number=number), "", 0))
 
     def unit_of(self, device: int) -> str:
         return self.scheme(self.device(device).scheme).unit
@@ -78,4 +79,8 @@ class Names:
         try:
             return format_number(CertificateNumber(self.registry, found.country, device, month, start, end, digits))
         except BadNumber:
-            return f"device {device}, {start} to {end}" if end > start else f"device {device}, {start}"
+            return (
+                t("device {device}, {start} to {end}", device=device, start=start, end=end)
+                if end > start
+                else t("device {device}, {start}", device=device, start=start)
+            )

@@ -15,8 +15,8 @@ from tui.pictures import (
     PlantPicture,
     PlantsPicture,
 )
+from tui.texts import reason
 from tui.words import year_of
-from verifier.words import explain
 
 POWERS = 96  # readings of a plant's curve
 LIVE_S = 2 * 86_400  # a record older than this is shown with the year it was recorded in
@@ -85,9 +85,7 @@ class Plants:
             energy_wh=int(event["energy_wh"]),
             release_wh=int(event["release_wh"]) + (before.release_wh if event.get("step") and before else 0),
             review_until=int(event.get("review_until", 0)),
-            sentence=""
-            if verdict == ACCEPT
-            else " ".join(explain(code) for code in reasons if code != "single_source"),
+            sentence="" if verdict == ACCEPT else " ".join(reason(code) for code in reasons if code != "single_source"),
         )
         plant.days[day], plant.ordered = judged, None
         plant.attested[day] = dict.fromkeys(event["validators"], verdict)

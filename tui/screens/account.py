@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 from state.errors import WattestError
 from tui.account import Account, introduce
 from tui.desk import Desk
+from tui.texts import said, t
 from tui.widgets.columns import BAD, QUIET, row
 
 NOBODY = "nobody"
@@ -32,9 +33,9 @@ class AccountScreen(ModalScreen[Account | None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
-            box.border_title = "Who are you?"
-            box.border_subtitle = "Enter: choose   Escape: back"
-            yield Static(row((f"wallet keys in {self.home}", QUIET)))
+            box.border_title = t("Who are you?")
+            box.border_subtitle = t("Enter: choose   Escape: back")
+            yield Static(row((t("wallet keys in {home}", home=self.home), QUIET)))
             yield OptionList()
             yield Static("", id="mistake")
             secret = Input(password=True, id="passphrase")
@@ -55,7 +56,7 @@ class AccountScreen(ModalScreen[Account | None]):
             finally:
                 client.close()
         except (WattestError, KeyError, TypeError, ValueError) as error:
-            self.app.call_from_thread(self._say, str(error))
+            self.app.call_from_thread(self._say, said(error))
         self.app.call_from_thread(self._show, found)
 
     def _show(self, found: list[Account]) -> None:
@@ -64,14 +65,20 @@ class AccountScreen(ModalScreen[Account | None]):
         self._accounts = {account.key_name: account for account in found}
         options = [Option(_title(account), id=account.key_name) for account in found]
         if self.desk.account is not None:
-            options.append(Option("nobody: look on without a key", id=NOBODY))
+            options.append(Option(t("nobody: look on without a key"), id=NOBODY))
         box = self.query_one(OptionList)
         box.add_options(options)
         if options:
             box.highlighted = 0
         else:
-            sealed = " sealed under a passphrase" if self.desk.sealed_only else ""
-            self._say(f"There is no wallet key{sealed} in {self.home}; make one with `wattest keys add NAME`.")
+            sealed = " " + t("sealed under a passphrase") if self.desk.sealed_only else ""
+            self._say(
+                t(
+                    "There is no wallet key{sealed} in {home}; make one with `wattest keys add NAME`.",
+                    sealed=sealed,
+                    home=self.home,
+                )
+            )
         box.focus()
 
     def _say(self, text: str) -> None:
@@ -89,7 +96,7 @@ class AccountScreen(ModalScreen[Account | None]):
             self._open("")
             return
         secret = self.query_one(Input)
-        secret.placeholder = f"passphrase of {name}; empty: only look on"
+        secret.placeholder = t("passphrase of {name}; empty: only look on", name=name)
         secret.display = True
         secret.focus()
 
@@ -107,7 +114,7 @@ class AccountScreen(ModalScreen[Account | None]):
         try:
             account.unlock(passphrase)
         except WattestError as error:
-            self.app.call_from_thread(self._say, str(error))
+            self.app.call_from_thread(self._say, said(error))
         else:
             self.app.call_from_thread(self.dismiss, account)
 
@@ -116,6 +123,6 @@ class AccountScreen(ModalScreen[Account | None]):
 
 
 def _title(account: Account) -> str:
-    who = f"{account.name} ({account.id})" if account.id else "not registered yet"
+    who = f"{account.name} ({account.id})" if account.id else t("not registered yet")
     roles = ", ".join(role.replace("_", " ") for role in account.roles)
     return f"{account.key_name}   {who}" + (f"   {roles}" if roles else "")

@@ -18,6 +18,7 @@ from tui.desk import Desk
 from tui.messages import OpenCabinet
 from tui.screens.export import ExportScreen
 from tui.screens.form import FormScreen
+from tui.texts import said, t
 from tui.widgets.cabinets import CabinetBar
 from tui.widgets.columns import QUIET, Part, spread
 from tui.widgets.lines import CaptionLine, TerminalLine, TitleLine
@@ -39,10 +40,12 @@ class KeysLine(Widget):
     def render(self) -> Content:
         parts: list[Part] = []
         for key, word in self.keys:
-            parts += [(f"{key} ", "bold $text-primary"), (f"{word}  ", QUIET)]
+            parts += [(f"{key} ", "bold $text-primary"), (f"{t(word)}  ", QUIET)]
         if self.trouble:
-            return spread([(f"▲ {self.trouble}", "bold $text-warning")], [("? help", QUIET)], self.content_size.width)
-        return spread(parts, [("? ", "bold $text-primary"), ("help", QUIET)], self.content_size.width)
+            return spread(
+                [(f"▲ {self.trouble}", "bold $text-warning")], [(t("? help"), QUIET)], self.content_size.width
+            )
+        return spread(parts, [("? ", "bold $text-primary"), (t("help"), QUIET)], self.content_size.width)
 
 
 class CabinetScreen(Screen[None]):
@@ -137,10 +140,12 @@ class CabinetScreen(Screen[None]):
             finally:
                 client.close()
         except WattestError as error:
-            self.app.call_from_thread(self._failed, str(error))
+            self.app.call_from_thread(self._failed, said(error))
             return
         except (KeyError, TypeError, ValueError) as error:
-            self.app.call_from_thread(self._failed, f"the node's answer cannot be read ({type(error).__name__})")
+            self.app.call_from_thread(
+                self._failed, t("the node's answer cannot be read ({kind})", kind=type(error).__name__)
+            )
             return
         self.app.call_from_thread(self._found, found)
 
@@ -160,7 +165,7 @@ class CabinetScreen(Screen[None]):
     def open_form(self, form: Form, anybody: bool = False) -> None:
         """Fill it in, read what will be signed, sign. `anybody`: another key than the account's signs."""
         if self.desk.account is None and not anybody:
-            self.notify(f"Nobody is signed in: {self.NEEDS_KEY}.", severity="warning", timeout=4)
+            self.notify(t("Nobody is signed in: {why}.", why=t(self.NEEDS_KEY)), severity="warning", timeout=4)
             return
         self.app.push_screen(FormScreen(self.desk, form), self._done)
 

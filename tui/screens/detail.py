@@ -12,6 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from state.errors import WattestError
+from tui.texts import said, t
 from tui.widgets.columns import BAD, QUIET, STRONG, row
 from tui.words import ledger_time
 
@@ -32,9 +33,9 @@ class DetailScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
-            box.border_title = self.HEADING
-            box.border_subtitle = "Escape: back"
-            yield Static(row(("asking the node …", QUIET)), id="fields")
+            box.border_title = t(self.HEADING)
+            box.border_subtitle = t("Escape: back")
+            yield Static(row((t("asking the node …"), QUIET)), id="fields")
             yield OptionList(id="parts")
 
     def on_mount(self) -> None:
@@ -49,7 +50,7 @@ class DetailScreen(ModalScreen[None]):
         try:
             answer = client.get(self.path)
         except WattestError as error:
-            self.app.call_from_thread(self.refuse, str(error))
+            self.app.call_from_thread(self.refuse, said(error))
             return
         finally:
             client.close()
@@ -73,7 +74,7 @@ class BlockScreen(DetailScreen):
         transactions = answer.pop("transactions")
         super().show({"height": answer.pop("height"), "time": ledger_time(int(answer["timestamp_ms"])), **answer})
         parts = self.query_one(OptionList)
-        parts.add_options(Option(f"transaction {txid}", id=txid) for txid in transactions[:SHOWN])
+        parts.add_options(Option(t("transaction {txid}", txid=txid), id=txid) for txid in transactions[:SHOWN])
         parts.display = bool(transactions)
         if transactions:
             parts.highlighted = 0

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from tui.texts import t
 from tui.widgets.sheet import Column, Line, Sheet
 
 FORMATS = ("csv", "json", "parquet")
@@ -28,8 +29,8 @@ class ExportScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
-            box.border_title = f"Write {len(self.sheet.lines)} rows to a file"
-            box.border_subtitle = "Enter: write   Escape: back"
+            box.border_title = t("Write {lines} rows to a file", lines=len(self.sheet.lines))
+            box.border_subtitle = t("Enter: write   Escape: back")
             yield OptionList(*(Option(str(self._path(form)), id=form) for form in FORMATS))
 
     def _path(self, form: str) -> Path:
@@ -45,9 +46,11 @@ class ExportScreen(ModalScreen[None]):
             else:
                 path.write_bytes(data)
         except (OSError, ImportError) as error:
-            self.notify(str(error), title="Nothing was written", severity="error", timeout=6)
+            self.notify(str(error), title=t("Nothing was written"), severity="error", timeout=6)
         else:
-            self.notify(str(path.absolute()), title=f"{len(self.sheet.lines)} rows are written", timeout=6)
+            self.notify(
+                str(path.absolute()), title=t("{lines} rows are written", lines=len(self.sheet.lines)), timeout=6
+            )
         self.dismiss()
 
 

@@ -14,6 +14,7 @@ from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values
 from tui.desk import Desk
 from tui.screens.signing import SigningScreen
+from tui.texts import said, t
 from tui.widgets.columns import BAD, QUIET, row
 
 LONGEST = 512  # characters of a field: more is a paste that went wrong
@@ -40,9 +41,9 @@ class FormScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
             box.border_title = self.form.title
-            box.border_subtitle = "Enter: next field   Ctrl-S: go on   Escape: back, the draft stays"
+            box.border_subtitle = t("Enter: next field   Ctrl-S: go on   Escape: back, the draft stays")
             for field in self.form.fields:
-                yield Label(field.label + ("" if field.required else "  (may stay empty)"))
+                yield Label(field.label + ("" if field.required else "  " + t("(may stay empty)")))
                 yield self._input(field)
             if self.form.remark:
                 yield Static(row((self.form.remark, QUIET)))
@@ -96,7 +97,7 @@ class FormScreen(ModalScreen[bool]):
             self._mistaken(str(mistake))
             return
         self._busy = True
-        self._say("asking the node …", QUIET)
+        self._say(t("asking the node …"), QUIET)
         self._make(values)
 
     def _say(self, text: str, style: str) -> None:
@@ -114,9 +115,9 @@ class FormScreen(ModalScreen[bool]):
         except Mistake as mistake:
             self.app.call_from_thread(self._refuse, str(mistake))
         except WattestError as error:
-            self.app.call_from_thread(self._refuse, str(error))
+            self.app.call_from_thread(self._refuse, said(error))
         except (KeyError, TypeError, ValueError) as error:
-            self.app.call_from_thread(self._refuse, f"This cannot be built: {error}")
+            self.app.call_from_thread(self._refuse, t("This cannot be built: {error}", error=error))
         else:
             self.app.call_from_thread(self._sign, deed)
 

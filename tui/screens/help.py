@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.texts import t
 from tui.widgets.columns import BAD, GOOD, QUIET, WARN, Part, cell, row
 
 KEYS: tuple[tuple[str, str], ...] = (
@@ -50,12 +51,12 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
-            box.border_title = "Keys and marks"
+            box.border_title = t("Keys and marks")
             yield Static(self._text())
 
     def _text(self) -> Content:
-        lines = [row(cell(key, 12, "bold $text-primary"), what) for key, what in self._rows]
-        lines += [Content(""), *(row(mark, cell("", 11), what) for mark, what in SIGNS)]
-        lines += [Content(""), row(("Production time is the plants' own record, never altered; ", QUIET))]
-        lines += [row(("ledger time is when the blocks became final.", QUIET))]
+        lines = [row(cell(key, 12, "bold $text-primary"), t(what)) for key, what in self._rows]
+        lines += [Content(""), *(row(mark, cell("", 11), t(what)) for mark, what in SIGNS)]
+        lines += [Content(""), row((t("Production time is the plants' own record, never altered;"), QUIET))]
+        lines += [row((t("ledger time is when the blocks became final."), QUIET))]
         return Content("\n").join(lines)

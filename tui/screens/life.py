@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.screens.detail import DetailScreen
+from tui.texts import t
 from tui.widgets.columns import GOOD, QUIET, STRONG, WARN, row
 from tui.words import date, energy, ledger_time
 
@@ -33,14 +34,24 @@ def life(answer: dict[str, Any]) -> list[Content]:
     lines = [
         row((answer["number"], STRONG), ("   ", ""), (status, STYLES.get(status, GOOD)), (f"   {where}", "")),
         Content(""),
-        _step("production", f"{date(first // DAY_S)} to {date((last - 1) // DAY_S)}", _plant(facts)),
-        _step("weather check", "", f"passed; remarks: {', '.join(issuance['reasons']) or 'none'}"),
+        _step(
+            "production",
+            t("{date} to {date_2}", date=date(first // DAY_S), date_2=date((last - 1) // DAY_S)),
+            _plant(facts),
+        ),
+        _step(
+            t("weather check"), "", t("passed; remarks: {reasons}", reasons=", ".join(issuance["reasons"]) or "none")
+        ),
     ]
     for event in answer["history"]:
         giver, taker = event.get("from_name"), event.get("to_name")
         hands = f"{giver} → {taker}" if giver and taker and giver != taker else str(taker or giver or "")
         lines.append(
-            _step(str(event["event"]), ledger_time(int(event["time_ms"])), f"{hands}   block {event['height']}")
+            _step(
+                str(event["event"]),
+                ledger_time(int(event["time_ms"])),
+                t("{hands}   block {height}", hands=hands, height=event["height"]),
+            )
         )
         lines.append(row((" " * 42, ""), (str(event["txid"]), QUIET)))
     if answer.get("statement"):

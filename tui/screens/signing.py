@@ -15,6 +15,7 @@ from state.errors import WattestError
 from tui.account import Account
 from tui.deeds.deed import Deed, carry_out
 from tui.desk import Desk
+from tui.texts import said, t
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, row
 
 TICK_S = 0.2
@@ -39,19 +40,27 @@ class SigningScreen(ModalScreen[bool]):
         self._began = 0.0
 
     def compose(self) -> ComposeResult:
-        who = f"{self.signer.name} ({self.signer.id})" if self.signer.id else "its organisation"
+        who = f"{self.signer.name} ({self.signer.id})" if self.signer.id else t("its organisation")
         with VerticalScroll() as box:
             box.border_title = self.deed.title
             yield Static(
-                row(("This will be signed by ", QUIET), (self.signer.key_name, STRONG), (f" for {who}", QUIET))
+                row(
+                    (t("This will be signed by") + " ", QUIET),
+                    (self.signer.key_name, STRONG),
+                    (" " + t("for {who}", who=who), QUIET),
+                )
             )
             yield Static(Content("\n").join([Content(""), *(row(("  ", ""), line) for line in self.deed.words())]))
             yield Static("", id="progress")
             if self.signer.needs_passphrase():
-                yield Input(password=True, placeholder=f"passphrase of {self.signer.key_name}", id="passphrase")
+                yield Input(
+                    password=True,
+                    placeholder=t("passphrase of {key_name}", key_name=self.signer.key_name),
+                    id="passphrase",
+                )
 
     def on_mount(self) -> None:
-        self._subtitle("Enter: sign and send   Escape: back, nothing is signed")
+        self._subtitle(t("Enter: sign and send   Escape: back, nothing is signed"))
         self.set_interval(TICK_S, self._tick)
         for field in self.query(Input):
             field.focus()
@@ -65,7 +74,7 @@ class SigningScreen(ModalScreen[bool]):
             self.dismiss(True)
         elif self._state in ("asked", "refused"):
             given = [field.value for field in self.query(Input)]
-            self._state, self._step, self._began = "signing", "signing …", time.monotonic()
+            self._state, self._step, self._began = "signing", t("signing …"), time.monotonic()
             self._subtitle("")
             self._carry_out(given[0] if given else "")
 
@@ -101,19 +110,24 @@ class SigningScreen(ModalScreen[bool]):
         if not self.is_mounted:
             return
         seconds = time.monotonic() - self._began
-        lines = [row(("✔ ", GOOD), (f"final in block {final['height']} after {seconds:.1f} s", STRONG))]
+        lines = [
+            row(
+                ("✔ ", GOOD),
+                (t("final in block {height} after {seconds:.1f} s", height=final["height"], seconds=seconds), STRONG),
+            )
+        ]
         lines += [row(("  ", ""), line) for line in map(made, final.get("events", [])) if line]
-        lines += [row(("  transaction ", QUIET), (final["txid"], ""))]
+        lines += [row(("  " + t("transaction") + " ", QUIET), (final["txid"], ""))]
         self._say(Content("\n").join(lines))
-        self._subtitle("Enter: done")
+        self._subtitle(t("Enter: done"))
         for field in self.query(Input):
             field.display = False
 
     def _refused(self, error: WattestError) -> None:
         self._state = "refused"
         if self.is_mounted:
-            self._say(row(("✖ ", BAD), (str(error), BAD)))
-            self._subtitle("Enter: try again   Escape: back to the form, nothing is lost")
+            self._say(row(("✖ ", BAD), (said(error), BAD)))
+            self._subtitle(t("Enter: try again   Escape: back to the form, nothing is lost"))
 
     def _say(self, content: Content) -> None:
         self.query_one("#progress", Static).update(Content("\n").join([Content(""), content]))
@@ -126,15 +140,20 @@ def made(event: dict[str, Any]) -> str:
     """What the ledger gave: the numbers that a person wants to know."""
     match event.get("kind"):
         case "registered":
-            return f"participant {event['participant']} is {event['name']}"
+            return t("participant {participant} is {name}", participant=event["participant"], name=event["name"])
         case "proposed":
-            return f"proposal {event['proposal']} ({event['content']}) is open"
+            return t("proposal {proposal} ({content}) is open", proposal=event["proposal"], content=event["content"])
         case "enacted":
-            return f"proposal {event['proposal']} is enacted: {event['content']} {event['created']}"
+            return t(
+                "proposal {proposal} is enacted: {content} {created}",
+                proposal=event["proposal"],
+                content=event["content"],
+                created=event["created"],
+            )
         case "retired":
-            return f"statement {event['statement']}"
+            return t("statement {statement}", statement=event["statement"])
         case "voted":
-            return f"the vote on proposal {event['proposal']} counts"
+            return t("the vote on proposal {proposal} counts", proposal=event["proposal"])
         case "appealed":
-            return "the objection is on record; the authority has to answer in its term"
+            return t("the objection is on record; the authority has to answer in its term")
     return ""

@@ -6,6 +6,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.messages import OpenCabinet
+from tui.texts import t
 from tui.widgets.columns import QUIET, Part, spread, width_of
 
 
@@ -23,7 +24,7 @@ class CabinetBar(Widget):
         parts: list[Part] = []
         for key, title in self.names:
             style = "bold reverse $text-primary" if title == self.chosen else "bold $text-primary"
-            parts += [(f" {key} ", style), (f"{title} ", "bold" if title == self.chosen else QUIET), (" ", "")]
+            parts += [(f" {key} ", style), (f"{t(title)} ", "bold" if title == self.chosen else QUIET), (" ", "")]
         return parts
 
     def on_click(self, event: Click) -> None:

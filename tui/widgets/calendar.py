@@ -3,10 +3,12 @@
 Colour is never alone: each verdict has its own mark too.
 """
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from contracts.calendar import date_of_day
 from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture
+from tui.texts import t
 from tui.widgets.columns import BAD, GOOD, QUIET, WARN, Part, cell, row
 from tui.words import MONTHS
 
@@ -27,7 +29,7 @@ def strip(days: tuple[DayPicture, ...], width: int, marked: DayPicture | None = 
     used = 0
     for day in reversed(days):
         begins = not chosen or date_of_day(day.day).month != date_of_day(chosen[-1].day).month
-        used += 1 + (5 if begins else 0)
+        used += 1 + (2 + cell_len(_short(date_of_day(day.day).month)) if begins else 0)
         if used > width + 1:  # the first label needs no gap before it
             break
         chosen.append(day)
@@ -36,7 +38,7 @@ def strip(days: tuple[DayPicture, ...], width: int, marked: DayPicture | None = 
     for day in reversed(chosen):
         at = date_of_day(day.day).month
         if at != month:
-            parts.append((f"{' ' if parts else ''}{MONTHS[at - 1][:3]} ", QUIET))
+            parts.append((f"{' ' if parts else ''}{_short(at)} ", QUIET))
             month = at
         parts.append(_mark(day, marked))
     return parts
@@ -66,3 +68,7 @@ def _cells(month: dict[int, DayPicture], marked: DayPicture | None) -> list[Part
 def _mark(day: DayPicture, marked: DayPicture | None) -> Part:
     text, style = MARKS[day.verdict]
     return ("◆", f"bold {CHOSEN}") if day is marked else (text, style)
+
+
+def _short(month: int) -> str:
+    return t(MONTHS[month - 1], "month/alone")[:3]

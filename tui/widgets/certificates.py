@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from tui.pictures import CertificatesPicture, MovePicture, SchemeCount
+from tui.texts import t
 from tui.widgets.columns import QUIET, STRONG, cell, cut, fitted, folded, row, width_of
 from tui.widgets.panel import Panel
 
@@ -28,19 +29,19 @@ class CertificatesPanel(Panel):
     def _born(self, width: int) -> list[Content]:
         born = self.picture.born
         if born is None:
-            return [row((text, QUIET)) for text in folded("None is issued yet: that takes a green day.", width, 2)]
+            return [row((text, QUIET)) for text in folded(t("None is issued yet: that takes a green day."), width, 2)]
         whole = len(born.number) <= width
         lines = [
-            row((f"last issued, in block {born.height}", QUIET)),
+            row((t("last issued, in block {height}", height=born.height), QUIET)),
             row((born.number if whole else born.first, "bold $text-accent")),
         ]
-        first = "" if whole or born.quantity == 1 else "first of "
+        first = "" if whole or born.quantity == 1 else t("first of") + " "
         what = f"{first}{born.quantity:,} × 1 {born.unit}, {born.month}"
         return [*lines, row(what), row((cut(born.plant, width), QUIET))]
 
 
 def _head(width: int, since: int) -> Content:
-    name = "scheme" if since <= 1 else f"since {since:,}"  # a long chain is not replayed from its start
+    name = "scheme" if since <= 1 else t("since {since:,}", since=since)  # a long chain is not replayed from its start
     columns = [cell(name, COLUMN, QUIET, right=True) for name in ("issued", "live", "retired")]
     return row(cell(name, max(6, width - 3 * COLUMN), QUIET), *columns)
 
@@ -56,5 +57,5 @@ def _move(found: MovePicture, width: int) -> Content:
     parts = [("⇄ ", "$text-accent"), (f"{found.quantity:,} {found.unit} ", STRONG)]
     way = f"{found.sender} → {found.receiver}"
     if width_of(parts) + len(way) > width:
-        way = f"to {found.receiver}"
+        way = t("to {receiver}", receiver=found.receiver)
     return fitted([*parts, (way, QUIET)], width)

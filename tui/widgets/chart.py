@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from textual.content import Content
 from textual.reactive import reactive
 
+from tui.texts import t
 from tui.widgets.columns import QUIET, Part, cell, row
 from tui.widgets.panel import Panel
 from tui.words import power
@@ -38,7 +39,7 @@ class ChartPanel(Panel):
     def lines(self, width: int, height: int) -> list[Content]:
         picture = self.picture
         if not picture.measured:
-            return [row((picture.heading or "Choose a day.", QUIET))]
+            return [row((picture.heading or t("Choose a day."), QUIET))]
         columns = max(8, width - AXIS)
         measured, allowed = _spread(picture.measured, columns), _spread(picture.allowed, columns)
         top = max([watts for watts in (*measured, *allowed) if watts is not None], default=0)

@@ -1,5 +1,6 @@
 """The lines around the panels: the network's name and freshness, tabs, caption, second terminal, pace and keys."""
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.events import Click
 from textual.reactive import reactive
@@ -8,12 +9,13 @@ from textual.widget import Widget
 from tui.messages import ChoosePanel
 from tui.pictures import NetworkPicture
 from tui.story import StoryState
+from tui.texts import t
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, folded, row, spread, width_of
 from tui.words import ledger_time
 
 TABS = ("Network", "Plants", "Certificates", "Market", "Statements")
 FOLDED = 2  # rows
-LABELS = ("second terminal  ", "$ ")
+LABELS = ("second terminal", "$ ")
 
 
 class TitleLine(Widget):
@@ -21,7 +23,7 @@ class TitleLine(Widget):
 
     picture = reactive(NetworkPicture())
     years: reactive[tuple[int, ...]] = reactive(())  # that the played records are from
-    freshness = reactive("connecting")
+    freshness = reactive("")
     stale = reactive(True)
 
     def render(self) -> Content:
@@ -30,11 +32,18 @@ class TitleLine(Widget):
         left: list[Part] = [("wattest", "bold $text-primary")]
         if picture.height >= 0:
             time = ledger_time(picture.time_ms)
-            left += [(f"  block {picture.height}", STRONG), ("  ledger time ", QUIET), (time, "")]
+            left += [
+                ("  " + t("block {height}", height=picture.height), STRONG),
+                ("  " + t("ledger time") + " ", QUIET),
+                (time, ""),
+            ]
         if picture.down:
-            left.append((f"  {picture.down} down", BAD))
+            left.append(("  " + t("{down} down", down=picture.down), BAD))
         if self.years and width >= 100:
-            left += [("  production time ", QUIET), (f"{', '.join(map(str, self.years))} as recorded", "")]
+            left += [
+                ("  " + t("production time") + " ", QUIET),
+                (t("{names} as recorded", names=", ".join(map(str, self.years))), ""),
+            ]
         return spread(left, [state], width)
 
 
@@ -46,14 +55,14 @@ class PanelTabs(Widget):
     def render(self) -> Content:
         parts: list[Part] = []
         for number, name in enumerate(TABS, 1):
-            parts.append((f" {number} {name} ", "bold reverse $text-primary" if number == self.chosen else QUIET))
+            parts.append((f" {number} {t(name)} ", "bold reverse $text-primary" if number == self.chosen else QUIET))
             parts.append((" ", ""))
         return row(*parts)
 
     def on_click(self, event: Click) -> None:
         end = 0
         for number, name in enumerate(TABS, 1):
-            end += len(name) + 5
+            end += cell_len(t(name)) + 5
             if event.x < end:
                 self.post_message(ChoosePanel(number))
                 return
@@ -91,8 +100,10 @@ class TerminalLine(FoldedLine):
     """What to type in a second terminal."""
 
     def rows(self, width: int) -> list[Content]:
-        label = next((label for label in LABELS if len(label) + len(self.text) <= width), "")
-        first, *rest = folded(self.text, width - len(label), FOLDED)
+        label = next(
+            (label for label in (t(LABELS[0]) + "  ", LABELS[1]) if cell_len(label) + cell_len(self.text) <= width), ""
+        )
+        first, *rest = folded(self.text, width - cell_len(label), FOLDED)
         return [row((label, QUIET), (first, "$text-primary")), *(row((line, "$text-primary")) for line in rest)]
 
 
@@ -103,13 +114,13 @@ class StatusLine(Widget):
 
     def render(self) -> Content:
         width = self.content_size.width
-        keys = [("q", "quit"), ("1-5", "panel")]
+        keys = [("q", t("quit")), ("1-5", t("panel"))]
         left: list[Part] = []
         if (state := self.state) is not None:
-            left = [("paused", f"bold {WARN}") if state.paused else (state.pace, STRONG)]
-            keys += [("+ -", "pace"), ("space", "go on" if state.paused else "pause")]
-            keys += [("k", "start validator" if state.validator_down else "kill validator")]
-        keys.append(("?", "help"))
+            left = [(t("paused"), f"bold {WARN}") if state.paused else (state.pace, STRONG)]
+            keys += [("+ -", t("pace")), (t("space"), t("go on") if state.paused else "pause")]
+            keys += [("k", t("start validator") if state.validator_down else t("kill validator"))]
+        keys.append(("?", t("help")))
         right = _keys(keys)
         if width_of(left + right) >= width:  # the tabs above say 1-5 already
             right = _keys([(key, word.split()[0]) for key, word in keys if key != "1-5"])

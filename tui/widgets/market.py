@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from tui.pictures import AuctionPicture, DeliveryPicture, MarketPicture, OrderPicture, SettlementPicture
+from tui.texts import t
 from tui.widgets.columns import GOOD, QUIET, STRONG, WARN, Part, cell, cut, fitted, folded, row, spread, width_of
 from tui.widgets.panel import Panel
 from tui.words import money, remaining
@@ -24,7 +25,7 @@ class MarketPanel(Panel):
         picture, width = self.picture, min(width, READABLE)
         gap = [Content("")] if height > 14 else []
         if picture.running is None and not picture.settled:
-            return [row((text, QUIET)) for text in folded("No auction was opened yet.", width, 2)]
+            return [row((text, QUIET)) for text in folded(t("No auction was opened yet."), width, 2)]
         lines = self._auction(picture.running, width, height) if picture.running is not None else []
         if picture.settled:
             rest = height - len(lines)
@@ -34,16 +35,18 @@ class MarketPanel(Panel):
         left = height - len(lines) - len(gap)
         if picture.deliveries and left >= 2:
             lines += gap
-            lines.append(row((f"delivered, paid in {picture.deliveries[0].currency}", QUIET)))
+            lines.append(row((t("delivered, paid in {currency}", currency=picture.deliveries[0].currency), QUIET)))
             lines += [_delivery(found, width) for found in picture.deliveries[: left - 1]]
         return lines
 
     def _auction(self, auction: AuctionPicture, width: int, height: int) -> list[Content]:
         left = auction.closes_at - self.now_s
         state: Part = (
-            (f"closes in {remaining(left)}", GOOD) if auction.status == "open" and left > 0 else ("closed", WARN)
+            (t("closes in {remaining}", remaining=remaining(left)), GOOD)
+            if auction.status == "open" and left > 0
+            else (t("closed"), WARN)
         )
-        title = (f"auction {auction.number}", STRONG)
+        title = (t("auction {number}", number=auction.number), STRONG)
         if width_of([title, state]) + len(auction.title) + 3 <= width:
             lines = [spread([title, (f"  {auction.title}", "")], [state], width)]
         else:
@@ -55,7 +58,7 @@ class MarketPanel(Panel):
             if len(orders) > each:
                 hidden = sum(order.quantity for order in orders[each:])
                 lines.append(row((f"  {len(orders) - each} more {side}s, {hidden:,} {auction.unit}", QUIET)))
-        return lines or [row(("no order yet", QUIET))]
+        return lines or [row((t("no order yet"), QUIET))]
 
 
 def _order(order: OrderPicture, auction: AuctionPicture, width: int) -> Content:
@@ -67,13 +70,22 @@ def _order(order: OrderPicture, auction: AuctionPicture, width: int) -> Content:
 
 
 def _settlement(found: SettlementPicture, width: int) -> list[Content]:
-    title = fitted([("✔ ", GOOD), (f"auction {found.number} settled ", STRONG), (found.title, QUIET)], width)
+    title = fitted(
+        [("✔ ", GOOD), (t("auction {number} settled", number=found.number) + " ", STRONG), (found.title, QUIET)], width
+    )
     if not found.quantity:
-        return [title, row(("  no bid met an offer", QUIET))]
+        return [title, row(("  " + t("no bid met an offer"), QUIET))]
     price = money(found.price, found.currency)
     return [
         title,
-        fitted([(f"  {found.quantity:,} {found.unit} at ", ""), (price, f"bold {GOOD}"), (" each", "")], width),
+        fitted(
+            [
+                ("  " + t("{quantity:,} {unit} at", quantity=found.quantity, unit=found.unit) + " ", ""),
+                (price, f"bold {GOOD}"),
+                (" " + t("each"), ""),
+            ],
+            width,
+        ),
     ]
 
 

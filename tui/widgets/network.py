@@ -9,6 +9,7 @@ from textual.reactive import reactive
 
 from tui.messages import OpenBlock
 from tui.pictures import DIFFER, EQUAL, BlockPicture, NetworkPicture, ValidatorPicture
+from tui.texts import t
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, beside, cell, fitted, row
 from tui.widgets.panel import Panel
 from tui.words import clock, short
@@ -39,7 +40,7 @@ class NetworkPanel(Panel):
         room = height - 1 if side_by_side else min(len(self.picture.validators) + 1, height - 1)
         table = [_head(width), *(_validator(found, width) for found in self.picture.validators)]
         if len(table) > room:
-            table = [*table[: room - 1], row((f"  … {len(table) - room + 1} more: press 1", QUIET))]
+            table = [*table[: room - 1], row(("  … " + t("{table} more: press 1", table=len(table) - room + 1), QUIET))]
         closing = self._sum_up(width)
         if side_by_side:
             left = TABLE + GAP
@@ -55,32 +56,38 @@ class NetworkPanel(Panel):
     def _sum_up(self, width: int) -> Content:
         picture = self.picture
         if not picture.validators:
-            return row(("waiting for the first answer of a node", QUIET))
+            return row((t("waiting for the first answer of a node"), QUIET))
         roots: dict[str, Part] = {
-            EQUAL: (f"✔ state roots equal at height {picture.height}", f"bold {GOOD}"),
-            DIFFER: ("✖ STATE ROOTS DIFFER", BAD),
+            EQUAL: ("✔ " + t("state roots equal at height {height}", height=picture.height), f"bold {GOOD}"),
+            DIFFER: ("✖ " + t("STATE ROOTS DIFFER"), BAD),
         }
         known = [found for found in picture.validators if found.waiting is not None]
         parts = [
-            roots.get(picture.roots, ("state roots unknown", WARN)),
-            (f"   epoch {picture.epoch}, view {picture.view}: ", QUIET),
-            (f"{picture.leader} leads", "$text-accent"),
+            roots.get(picture.roots, (t("state roots unknown"), WARN)),
+            ("   " + t("epoch {epoch}, view {view}:", epoch=picture.epoch, view=picture.view) + " ", QUIET),
+            (t("{leader} leads", leader=picture.leader), "$text-accent"),
         ]
         if known:
             waiting = max(found.waiting or 0 for found in known)
             peers = min(found.peers or 0 for found in known)
             if not _roomy(width):
-                parts.append((f"   {waiting} waiting in the mempool   {peers} peers each", QUIET))
+                parts.append(
+                    (
+                        "   "
+                        + t("{waiting} waiting in the mempool   {peers} peers each", waiting=waiting, peers=peers),
+                        QUIET,
+                    )
+                )
         return fitted(parts, width)
 
     def watch_picture(self, picture: NetworkPicture) -> None:
         if picture.chain:
-            self.border_title = f"1 Network: {picture.name}, chain {picture.chain}"
+            self.border_title = t("1 Network: {name}, chain {chain}", name=picture.name, chain=picture.chain)
 
     # --- blocks
 
     def _block_lines(self, width: int, height: int) -> list[Content]:
-        head = fitted([_block_cells("block", "proposer", "txs", "time"), ("   what it did", "")], width)
+        head = fitted([_block_cells("block", "proposer", "txs", "time"), ("   " + t("what it did"), "")], width)
         lines = [head.stylize(QUIET)]
         for block in self.picture.blocks[: max(0, height - 1)]:
             lines.append(self._block(block, width))
@@ -137,13 +144,13 @@ def _block_cells(height: str, proposer: str, transactions: str, time: str) -> Pa
 
 def _head(width: int) -> Content:
     parts: list[Part] = [
-        cell("    validator", 4 + NAME, QUIET),
-        cell("height", HEIGHT, QUIET, right=True),
-        cell("  state root", ROOT + 2, QUIET),
-        cell("  last blocks", MARKS + 2, QUIET),
+        cell("    " + t("validator"), 4 + NAME, QUIET),
+        cell(t("height"), HEIGHT, QUIET, right=True),
+        cell("  " + t("state root"), ROOT + 2, QUIET),
+        cell("  " + t("last blocks"), MARKS + 2, QUIET),
     ]
     if _roomy(width):
-        parts += [cell("peers", 8, QUIET, right=True), cell("waiting", 10, QUIET, right=True)]
+        parts += [cell(t("peers"), 8, QUIET, right=True), cell(t("waiting"), 10, QUIET, right=True)]
     return row(*parts)
 
 
@@ -160,9 +167,12 @@ def _validator(found: ValidatorPicture, width: int) -> Content:
 
 def _standing(found: ValidatorPicture) -> list[Part]:
     if found.alive is False:
-        return [cell("down", HEIGHT, BAD, right=True), cell(f"  since {found.last_signed}", ROOT + 2, QUIET)]
+        return [
+            cell(t("down"), HEIGHT, BAD, right=True),
+            cell("  " + t("since {last_signed}", last_signed=found.last_signed), ROOT + 2, QUIET),
+        ]
     if found.other_chain:
-        return [cell("another", HEIGHT, BAD, right=True), cell("  chain", ROOT + 2, BAD)]
+        return [cell(t("another"), HEIGHT, BAD, right=True), cell("  " + t("chain"), ROOT + 2, BAD)]
     style = WARN if found.syncing else ""
     return [
         cell(_known(found.height), HEIGHT, style, right=True),

@@ -7,10 +7,11 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture, JudgedDay, PlantPicture, PlantsPicture
+from tui.texts import counted, t
 from tui.widgets.calendar import month_lines, strip
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, cell, cut, folded, row
 from tui.widgets.panel import Panel
-from tui.words import counted, date, energy, moment, power
+from tui.words import date, energy, moment, power
 
 NAME, TIME, POWER, COUNT, GATHER = 24, 16, 10, 9, 17
 BARS = " ▁▂▃▄▅▆▇█"
@@ -40,7 +41,7 @@ class PlantsPanel(Panel):
     def lines(self, width: int, height: int) -> list[Content]:
         plants = self.picture.plants
         if not plants:
-            return [row(("No plant is accredited yet.", QUIET))]
+            return [row((t("No plant is accredited yet."), QUIET))]
         told = self._told(width, height - 1 - 2 * len(plants))
         each = self._rows_each(height - 1 - len(told))
         room = max(1, (height - 1 - len(told)) // each)
@@ -90,11 +91,11 @@ class PlantsPanel(Panel):
         if self.chosen is not None and self.chosen[0] < len(self.picture.plants):
             plant, day = self.picture.plants[self.chosen[0]], self._marked(self.chosen[0])
             if day is None:
-                return [row((f"{plant.name} has no judged day yet.", QUIET))]
+                return [row((t("{name} has no judged day yet.", name=plant.name), QUIET))]
             return _sentence(JudgedDay(plant.device, plant.name, day, 0), width, 3)
         latest, refused = self.picture.latest, self.picture.refused
         if latest is None:
-            return [row(("No day is judged yet: a day is closed first, then every validator judges it.", QUIET))]
+            return [row((t("No day is judged yet: a day is closed first, then every validator judges it."), QUIET))]
         if refused is None or refused == latest:
             return _sentence(latest, width, 3)
         return (_sentence(latest, width, 2) + _sentence(refused, width, 3))[: max(3, room)]
@@ -121,17 +122,23 @@ def _sentence(judged: JudgedDay, width: int, lines: int) -> list[Content]:
     word, style = WORDS[day.verdict]
     head = f"{date(day.day)} {judged.plant}: {word}"
     if day.verdict == ACCEPT:
-        signed = f" by {counted(judged.signatures, 'validator')}" if judged.signatures else ""
+        signed = " " + t("by {counted}", counted=counted(judged.signatures, "validator")) if judged.signatures else ""
         review_wh = day.energy_wh - day.release_wh
-        later = f", {energy(review_wh)} in review until {date(day.review_until)}" if day.review_until else ""
-        rest = f"{signed}, {energy(day.release_wh)} certified{later}."
+        later = (
+            ", " + t("{energy} in review until {date}", energy=energy(review_wh), date=date(day.review_until))
+            if day.review_until
+            else ""
+        )
+        rest = t("{signed}, {energy} certified{later}.", signed=signed, energy=energy(day.release_wh), later=later)
     elif day.verdict == REVIEW:
-        rest = f" until {date(day.review_until)}: its week must come out clean before it is certified."
+        rest = " " + t(
+            "until {date}: its week must come out clean before it is certified.", date=date(day.review_until)
+        )
     elif day.verdict == PENDING:
         rest = "."
     else:
         without_wh = day.energy_wh - day.release_wh
-        claimed = f", {energy(without_wh)} without certificate" if without_wh else ""
+        claimed = ", " + t("{energy} without certificate", energy=energy(without_wh)) if without_wh else ""
         rest = f"{claimed}. {day.sentence}"
     told = folded(head + rest, width - 2, lines)
     first = cut(head, len(told[0]))
@@ -145,11 +152,11 @@ def _sentence(judged: JudgedDay, width: int, lines: int) -> list[Content]:
 def _head(width: int) -> Content:
     curve = width - NAME - TIME - POWER - COUNT - 2
     return row(
-        cell("  plant", NAME, QUIET),
-        cell("production time", TIME, QUIET),
-        cell("power", POWER, QUIET, right=True),
-        cell("  curve", max(0, curve + 2), QUIET),
-        cell("readings", COUNT, QUIET, right=True),
+        cell("  " + t("plant"), NAME, QUIET),
+        cell(t("production time"), TIME, QUIET),
+        cell(t("power"), POWER, QUIET, right=True),
+        cell("  " + t("curve"), max(0, curve + 2), QUIET),
+        cell(t("readings"), COUNT, QUIET, right=True),
     )
 
 
@@ -159,13 +166,15 @@ def _plant(plant: PlantPicture, width: int, each: int, marked: DayPicture | None
     first = row(
         lamp,
         cell(plant.name, NAME - 2, STRONG),
-        cell(moment(plant.timestamp) if plant.timestamp else "no reading yet", TIME, "" if plant.timestamp else QUIET),
+        cell(
+            moment(plant.timestamp) if plant.timestamp else t("no reading yet"), TIME, "" if plant.timestamp else QUIET
+        ),
         cell(power(plant.power_w) if plant.timestamp else "", POWER, right=True),
         ("  ", ""),
         cell(_curve(plant.powers, curve), curve, "$text-primary", right=True),
         cell(f"{plant.readings:,}", COUNT, right=True),
     )
-    origin = f"recorded {plant.recorded}" if plant.recorded else "live" if plant.timestamp else ""
+    origin = t("recorded {recorded}", recorded=plant.recorded) if plant.recorded else "live" if plant.timestamp else ""
     label = cell("  " + ", ".join(part for part in (plant.technology, origin) if part), NAME, QUIET)
     if each >= 4:
         months = month_lines(plant.days, each - 2, marked)

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import DataTable, Input
 
+from tui.texts import t
 from tui.widgets.columns import cut
 
 NEAR_END = 40  # rows before the last one at which more are asked for
@@ -93,7 +94,7 @@ class Sheet(Vertical):
 
     wanted = reactive("")
 
-    def __init__(self, title: str, columns: Sequence[Column], *, id: str, empty: str = "nothing here yet") -> None:
+    def __init__(self, title: str, columns: Sequence[Column], *, id: str, empty: str = t("nothing here yet")) -> None:
         super().__init__(id=id)
         self.title = title
         self.columns = tuple(columns)
@@ -106,7 +107,7 @@ class Sheet(Vertical):
         self._summary = ""
 
     def compose(self) -> ComposeResult:
-        search = Input(placeholder="filter; Enter keeps it, Escape ends it", compact=True)
+        search = Input(placeholder=t("filter; Enter keeps it, Escape ends it"), compact=True)
         search.display = False
         yield search
         yield DataTable[Text](cursor_type="row", zebra_stripes=False, cell_padding=1)
@@ -114,8 +115,8 @@ class Sheet(Vertical):
     def on_mount(self) -> None:
         table = self._table
         for index, column in enumerate(self.columns):
-            table.add_column(Text(column.name, justify="right" if column.right else "left"), width=column.width or None,
-                             key=str(index))  # fmt: skip
+            name = Text(t(column.name), justify="right" if column.right else "left")
+            table.add_column(name, width=column.width or None, key=str(index))
         self._entitle()
 
     @property
@@ -186,8 +187,17 @@ class Sheet(Vertical):
     def _entitle(self) -> None:
         mark = ""
         if self._order is not None:
-            mark = f"  by {self.columns[self._order].name} {'↓' if self._down else '↑'}"
-        kept = f"  {len(self._shown)} of {len(self._lines)} with {self.wanted!r}" if self.wanted else ""
+            mark = "  " + t(
+                "by {name} {value}", name=t(self.columns[self._order].name), value="↓" if self._down else "↑"
+            )
+        kept = (
+            "  "
+            + t(
+                "{shown} of {lines} with {wanted!r}", shown=len(self._shown), lines=len(self._lines), wanted=self.wanted
+            )
+            if self.wanted
+            else ""
+        )
         self.border_title = self.title + mark + kept
         self.border_subtitle = self._summary if self._lines else self.empty
 
@@ -239,7 +249,7 @@ class Sheet(Vertical):
         row = self._table.cursor_row
         if 0 <= row < len(self._shown):
             self.app.copy_to_clipboard("\t".join(self._shown[row].cells))
-            self.notify("The row is in the clipboard.", timeout=2)
+            self.notify(t("The row is in the clipboard."), timeout=2)
 
     def action_export(self) -> None:
         self.post_message(self.Export(self))

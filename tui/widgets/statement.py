@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from tui.pictures import StatementPicture
+from tui.texts import t
 from tui.widgets.columns import GOOD, QUIET, STRONG, beside, cut, folded, row
 from tui.widgets.panel import Panel
 from tui.words import ledger_time
@@ -25,7 +26,7 @@ class StatementPanel(Panel):
     def lines(self, width: int, height: int) -> list[Content]:
         found = self.picture
         if found is None:
-            text = "No certificate is retired yet. A retirement leaves a statement here that anybody can check."
+            text = t("No certificate is retired yet. A retirement leaves a statement here that anybody can check.")
             return [row((line, QUIET)) for line in folded(text, width, 4)]
         if width >= BESIDE:
             code = _code(found.url, width, height)
@@ -40,19 +41,22 @@ class StatementPanel(Panel):
         """The weightiest first: where there is no room, the end is missing."""
         what = f"{found.quantity:,} × 1 {found.unit}"
         lines = [
-            row((f"{what} retired", f"bold {GOOD}"), (f" in block {found.height}", QUIET)),
-            row(("for ", QUIET), (cut(found.beneficiary, width - 4), STRONG)),
+            row(
+                (t("{what} retired", what=what), f"bold {GOOD}"),
+                (" " + t("in block {height}", height=found.height), QUIET),
+            ),
+            row((t("for", "beneficiary") + " ", QUIET), (cut(found.beneficiary, width - 4), STRONG)),
             row(cut(f"{found.plant}, {found.month}", width)),
         ]
         for number in found.numbers[:NUMBERS]:
             lines += [row((line, "$text-accent")) for line in _number(number, width)]
         if len(found.numbers) > NUMBERS:
-            lines.append(row((f"and {len(found.numbers) - NUMBERS} more ranges", QUIET)))
+            lines.append(row((t("and {numbers} more ranges", numbers=len(found.numbers) - NUMBERS), QUIET)))
         lines += [row((line, QUIET)) for line in _pieces(found.url, width)]
-        lines.append(row((cut(f"by {found.holder}", width), QUIET)))
+        lines.append(row((cut(t("by {holder}", holder=found.holder), width), QUIET)))
         lines.append(row((ledger_time(found.time_ms), QUIET)))
         if found.count > 1:
-            lines.append(row((f"{found.count} statements so far", QUIET)))
+            lines.append(row((t("{count} statements so far", count=found.count), QUIET)))
         return lines
 
 

@@ -1,0 +1,137 @@
+"""The cabinets in English, Russian and Chinese: the right words, the right plural, nothing beyond the edge."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.answering_node import AnsweringNode, market_town, wallet_of
+from rich.cells import cell_len
+from test_cabinets import LARGE, SMALL, WIDE, at, says
+from textual.widgets import DataTable
+
+from node.failures import NodeUnreachable, RefusedByNode
+from node.texts import LANGUAGES
+from tui.app import Dashboard
+from tui.directory import cabinets
+from tui.screens.form import FormScreen
+from tui.texts import counted, language, of_environment, said, speak, t, word
+from tui.widgets.panel import Panel
+from tui.widgets.sheet import Sheet
+
+
+@pytest.fixture(autouse=True)
+def english_again() -> Iterator[None]:
+    yield
+    speak("en")
+
+
+@pytest.fixture
+def node() -> Iterator[AnsweringNode]:
+    found = AnsweringNode(market_town()).start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path, node: AnsweringNode) -> Path:
+    return wallet_of(tmp_path / "wallets", node.chain, "owner", "trader")
+
+
+COUNTS = [
+    ("en", {1: "1 plant", 2: "2 plants", 21: "21 plants"}),
+    ("ru", {1: "1 установка", 3: "3 установки", 5: "5 установок", 11: "11 установок", 21: "21 установка"}),
+    ("zh", {1: "1 座电站", 5: "5 座电站"}),
+]
+
+
+@pytest.mark.parametrize(("tongue", "counts"), COUNTS)
+def test_a_counted_thing_has_the_plural_of_its_language(tongue: str, counts: dict[int, str]) -> None:
+    speak(tongue)
+    assert {number: counted(number, "plant") for number in counts} == counts
+
+
+ENVIRONMENTS = [
+    ({"LANG": "ru_RU.UTF-8"}, "ru"),
+    ({"LANG": "ru_RU.UTF-8", "LC_MESSAGES": "zh_CN.UTF-8"}, "zh"),
+    ({"LANG": "ru_RU.UTF-8", "LC_ALL": "C"}, "en"),
+    ({"LANG": "ru_RU.UTF-8", "WATTEST_LANG": "zh"}, "zh"),
+    ({"LANG": "de_DE.UTF-8"}, "en"),
+    ({}, "en"),
+]
+
+
+@pytest.mark.parametrize(("environment", "tongue"), ENVIRONMENTS)
+def test_language_is_the_terminals_own(environment: dict[str, str], tongue: str) -> None:
+    assert of_environment(environment) == tongue
+
+
+def test_a_refusal_is_said_in_the_language_with_its_code() -> None:
+    refused = RefusedByNode(
+        "unknown", "There is no participant 7 here. [unknown]", {"what": "certificate", "id": 7}, None, 404
+    )
+    assert said(refused).startswith("There is no participant 7")
+    speak("zh")
+    assert said(refused) == "这里没有证书 7。 [unknown]"
+
+
+def test_a_refusal_of_a_newer_node_stays_in_its_own_words() -> None:
+    speak("ru")
+    refused = RefusedByNode("of_tomorrow", "Not on Sundays. [of_tomorrow]", {}, None, 409)
+    assert said(refused) == "Not on Sundays. [of_tomorrow]"
+    assert "http://x" in said(NodeUnreachable(url="http://x", why="refused"))
+
+
+async def test_every_cabinet_stands_in_every_language_at_every_size(node: AnsweringNode, home: Path) -> None:
+    for tongue in LANGUAGES:
+        speak(tongue)
+        app = Dashboard([node.url], as_role="owner", home=home)
+        async with at(app, "N") as pilot:
+            for size in (SMALL, WIDE, LARGE):
+                await pilot.resize_terminal(*size)
+                for cabinet in cabinets():
+                    await pilot.press(cabinet.key)
+                    await pilot.pause(0.05)
+                    for widget in app.screen.query("*"):
+                        if widget.display and widget.region.area:
+                            assert widget.region.right <= size[0], f"{tongue}: {cabinet.title}: {widget}"
+                    for panel in app.screen.query(Panel):
+                        width, height = panel.content_size
+                        if width >= 40 and height >= 1:
+                            for line in panel.lines(width, height)[:height]:
+                                assert cell_len(line.plain) <= max(width, 112), f"{tongue}: {line.plain}"
+
+
+TITLES = {"en": ("Certificates", "plant"), "ru": ("Сертификаты", "установка"), "zh": ("证书", "电站")}
+
+
+@pytest.mark.parametrize("tongue", LANGUAGES)
+async def test_a_holder_transfers_in_his_language(tongue: str, node: AnsweringNode, home: Path) -> None:
+    speak(tongue)
+    app = Dashboard([node.url], as_role="owner", home=home)
+    async with at(app, "H") as pilot:
+        sheet = app.screen.query_one("#certificates", Sheet)
+        table = sheet.query_one(DataTable)
+        heads = [str(column.label) for column in table.columns.values()]
+        assert heads[1] == t("plant") == TITLES[tongue][1]
+        assert word("active") in {line.cells[-1] for line in sheet.lines}
+        await pilot.press("t")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, FormScreen)
+        await pilot.press("ctrl+s")
+        await pilot.pause(0.1)
+        assert says(app, "mistake") == t("{label}: this is needed.", label=t("receiver"))
+        if tongue != "en":
+            assert not re.search(r"\b(needed|receiver)\b", says(app, "mistake"))
+
+
+async def test_the_palette_changes_the_language_of_the_open_cabinet(node: AnsweringNode, home: Path) -> None:
+    app = Dashboard([node.url], as_role="owner", home=home)
+    async with at(app, "H") as pilot:
+        app.speak("ru")
+        for _ in range(40):
+            await pilot.pause(0.05)
+            if app.current_mode == "holder" and app.screen.query("#money"):
+                break
+        assert language() == "ru"
+        assert app.screen.query_one("#money").border_title == "Деньги"

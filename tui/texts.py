@@ -1,0 +1,119 @@
+"""The dashboard's language: what is said on a screen, through the project's one catalogue (`node/texts.py`).
+
+One process shows one person one language, so the chosen one is kept here. English stands in the code; a test finds
+what Russian or Chinese lacks. Names, numbers, codes and ids are the same in every language.
+"""
+
+import re
+from collections.abc import Mapping
+
+from node.texts import DEFAULT as DEFAULT
+from node.texts import LANGUAGES as LANGUAGES
+from node.texts import Texts, texts
+from state.errors import WattestError
+from verifier.words import explain
+
+# Words that stand alone on a screen, as the ledger or the node spells them.
+WORDS = (
+    "open", "refused", "enacted", "overdue", "upheld", "dismissed", "answered", "closed",
+    "accepted", "held", "attested", "in review",
+    "active", "locked", "offered", "retired", "expired", "withdrawn", "live", "holds", "DIFFERS",
+    "solar", "wind", "hydro", "marine",
+    "technology", "source", "month", "zone", "country", "device", "scheme", "status",
+    "accept", "hold", "reject", "equal", "differ", "unknown", "offer", "bid", "approve", "refuse", "none",
+)  # fmt: skip
+
+# Sentences that a branch chooses among and `t` gets by a variable.
+TOLD = (
+    "Uphold the objection to {date} of {plant}", "Dismiss the objection to {date} of {plant}", "second terminal",
+    "the statement holds, checked offline by {proof} alone",
+    "the statement DOES NOT HOLD, checked offline by {proof} alone",
+)  # fmt: skip
+
+# A counted thing: one, many. Russian has three forms, Chinese one: `|` parts them in the catalogue.
+COUNTED = {
+    "retirement": "retirements", "settlement": "settlements", "delivery": "deliveries", "issue": "issues",
+    "verdict": "verdicts", "transfer": "transfers", "bid": "bids", "offer": "offers", "auction": "auctions",
+    "deposit": "deposits", "payout": "payouts", "enactment": "enactments", "proposal": "proposals", "vote": "votes",
+    "registration": "registrations", "withdrawn order": "withdrawn orders", "auction closed": "auctions closed",
+    "expiry": "expiries", "plant": "plants", "objection": "objections", "validator": "validators",
+}  # fmt: skip
+
+
+class _Chosen:
+    language: Texts = texts(DEFAULT)
+
+
+def speak(language: str) -> None:
+    """From now on every text is in `en`, `ru` or `zh`."""
+    _Chosen.language = texts(language)
+
+
+def language() -> str:
+    return _Chosen.language.language
+
+
+def of_environment(environment: Mapping[str, str]) -> str:
+    """What WATTEST_LANG, LC_ALL, LC_MESSAGES or LANG ask for; English where it is no language of ours."""
+    names = ("WATTEST_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    asked = next((environment[name] for name in names if environment.get(name)), "")
+    found = re.split(r"[_.@-]", asked.casefold())[0]
+    return found if found in LANGUAGES else DEFAULT
+
+
+def t(text: str, context: str = "", /, **values: object) -> str:
+    """The text to show for an English one. A brace in a value is the value's."""
+    return _Chosen.language(text, context, **values) if text else ""
+
+
+def word(text: str) -> str:
+    return t(text, "word")
+
+
+def reason(code: str) -> str:
+    """Why a day was not simply accepted, in a sentence."""
+    return t(explain(code), f"reason/{code}")
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 plant`, `3 plants`; `21 установка`, `3 установки`, `5 установок`; `3 座电站`."""
+    one, many = "{number} " + thing, "{number} " + COUNTED.get(thing, thing + "s")
+    found = _Chosen.language(f"{one}|{many}", "count").split("|")
+    return found[min(_form(number), len(found) - 1)].format(number=f"{number:,}")
+
+
+def _form(number: int) -> int:
+    if language() != "ru":
+        return int(number != 1)
+    if number % 10 == 1 and number % 100 != 11:
+        return 0
+    return 1 if number % 10 in (2, 3, 4) and number % 100 not in (12, 13, 14) else 2
+
+
+def said(error: Exception) -> str:
+    """What went wrong, in the language; of a refusal its code behind it."""
+    if language() == DEFAULT or not isinstance(error, WattestError):
+        return str(error)
+    code = str(getattr(error, "reason", error.code))  # of a node's refusal the ledger's own code
+    found = _refusal(error, code)
+    return f"{found} [{code}]" if found else str(error)
+
+
+def _refusal(error: WattestError, code: str) -> str:
+    """Nothing where the sentence needs more than was told: then its English one stands."""
+    kind = type(error) if code == error.code else _kinds(WattestError).get(code)
+    if kind is None:
+        return ""
+    try:
+        own = error if kind is type(error) else kind(**error.params)
+    except TypeError:
+        return ""
+    text = _Chosen.language.refusal(own)
+    return "" if "{" in text else text
+
+
+def _kinds(kind: type[WattestError]) -> dict[str, type[WattestError]]:
+    found = {kind.code: kind}
+    for child in kind.__subclasses__():
+        found |= _kinds(child)
+    return found
