@@ -40,13 +40,20 @@ class Follower:
         if path.astray:
             raise SafetyBroken(EXIT_CONFLICTING_QUORUMS, "a final block does not descend from the committed one")
         if path.missing is not None:
-            batch = path.gap > SHORT_GAP
-            self.request(
-                GetBlocks(self.committed.height + 1, min(path.gap, MAX_BLOCKS)) if batch else GetBlock(path.missing)
-            )
+            self._ask_missing(path.missing, path.gap)
             return
         for block_hash, held in reversed(path.blocks):
             self._commit(block_hash, held.block, final)
+
+    def _ask_missing(self, block_hash: bytes, gap: int) -> None:
+        """A short gap by hashes. What is not handed out by its hash is asked for by its height too: who does not keep
+        it cannot tell what a hash is of, but says from which height on it has blocks."""
+        by_hash = GetBlock(block_hash)
+        if gap <= SHORT_GAP:
+            self.request(by_hash)
+            if self._requests[by_hash][0] < 2:
+                return
+        self.request(GetBlocks(self.committed.height + 1, min(gap or MAX_BLOCKS, MAX_BLOCKS)))
 
     def reached(self, final: Finalization | None) -> bool:
         """Whether the final block is committed, so that nothing is missing below the blocks of today."""

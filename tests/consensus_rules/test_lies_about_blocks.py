@@ -4,8 +4,8 @@ import pytest
 from harness.lone_engine import FINALIZE, LoneEngine
 
 from consensus.effects import Blame, Commit, Fetch
-from consensus.messages import BlockBody, Blocks, GetBlocks
-from state.block import Block
+from consensus.messages import MAX_BLOCKS, BlockBody, Blocks, GetBlock, GetBlocks
+from state.block import Block, header_hash
 
 LATE = 5
 
@@ -50,6 +50,24 @@ def test_silence_costs_two_delays_and_then_another_peer_is_asked(late: tuple[Lon
     alone.pass_time(2 * 500)
     alone.fire(99)  # any input: the follower looks at the time itself
     assert [fetch.attempt for fetch in alone.wanted(Fetch)] == [1]
+
+
+@pytest.mark.parametrize("known", [0, 1], ids=["no block", "the newest block"])
+def test_final_block_that_nobody_hands_out_is_asked_for_by_height_too(known: int) -> None:
+    """Who does not keep it answers nothing to its hash; to a height it says from where on it keeps blocks."""
+    alone = LoneEngine()
+    first = alone.block(alone.genesis, 1)
+    second = alone.block(first.header, 2)
+    alone.hear_quorum(FINALIZE, alone.position(second, 2, 1))
+    if known:
+        alone.hear(BlockBody(second))
+    by_hash = GetBlock(header_hash((first if known else second).header))
+    assert [fetch.request for fetch in alone.wanted(Fetch)] == [by_hash]
+    alone.pass_time(2 * 500)
+    alone.fire(99)
+    assert [fetch.request for fetch in alone.wanted(Fetch)] == [by_hash, GetBlocks(1, 1 if known else MAX_BLOCKS)]
+    alone.hear(Blocks((first, second), (), alone.quorum(FINALIZE, alone.position(second, 2, 1))))
+    assert [commit.block for commit in alone.wanted(Commit)] == [first, second]
 
 
 def test_an_answer_that_comes_too_late_is_no_lie(late: tuple[LoneEngine, list[Block]]) -> None:

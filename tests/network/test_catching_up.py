@@ -131,11 +131,13 @@ async def test_a_validator_that_gives_one_block_at_a_time_is_asked_no_more_often
         assert not blamed(observer), "slow is no lie"
 
 
+@pytest.mark.parametrize("epoch_length", [0, 16])
 async def test_a_node_whose_next_blocks_nobody_keeps_says_so_and_a_snapshot_helps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch_length: int
 ) -> None:
+    """With epochs not even the end of the first one is kept, which is all that it can ask for."""
     monkeypatch.setattr("node.config.LEAST_KEPT_BLOCKS", 4)
-    homes = make_homes(tmp_path, 2, delta_ms=100, idle_interval_ms=200, min_interval_ms=1)
+    homes = make_homes(tmp_path, 2, delta_ms=100, idle_interval_ms=200, min_interval_ms=1, epoch_length=epoch_length)
     for home in homes:
         set_config(home, keep_blocks=6)
     async with running(homes) as nodes:

@@ -235,6 +235,14 @@ def test_who_waits_for_a_state_does_not_stop_the_chain_that_needs_it() -> None:
     Cluster(Options.draw(7_000_008, snapshot=True, n=4, liars=1, live=True, crash=0.012)).run()
 
 
+def test_who_gave_up_waiting_for_a_state_hears_that_the_end_of_its_epoch_is_not_kept() -> None:
+    """It knew by a Finalization which block that is, asked for it by its hash for ever, and nobody answered."""
+    settings: dict[str, object] = {"epoch_length": 6, "crash": 0.012, "n": 4, "live": True}
+    cluster = Cluster(Options.draw(7_000_069, **settings)).run()
+    assert cluster.nodes[-1].index == 4
+    assert cluster.nodes[-1].ledger.base.history_from > 12, "it began from a state in the end"
+
+
 def test_chunks_that_an_earlier_question_left_over_are_no_lie() -> None:
     """A slow peer was given up, asked again, and its old answers came first: it was banned for them."""
     for seed in (9, 14, 33):

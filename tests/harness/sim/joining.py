@@ -161,6 +161,7 @@ class SimJoining:
         assert self._attempt is not None
         assert self._assembly is not None
         if not self._attempt.take(chunk):
+            self._wait()
             return
         self._resumes = 0
         self._node.maybe_die()
@@ -200,12 +201,13 @@ class SimJoining:
     def _back(self, peer: int, until_ms: int) -> None:
         """Go on behind the last key once it is connected again."""
         self._turn += 1
+        turn = self._turn
         if self._connected(peer):
             self._ask_entries()
         elif self._cluster.now_ms > until_ms:
             self._give_up("it did not come back")
         else:
-            self._later(0.5, lambda: self._back(peer, until_ms))
+            self._later(0.5, lambda: self._back(peer, until_ms) if self._turn == turn else None)
 
     def _give_up(self, why: str) -> None:
         self._cluster.say(f"{self._node.index} drops {self._source}, which {why}")

@@ -262,8 +262,12 @@ class SimNode:
         held_by = holders(self.settings.everybody)
         found = [held_by[validator.vote_key] for validator in self.ledger.validators]
         others = [str(index) for index in found if index != self.index]
-        wanted = request.from_height if isinstance(request, GetBlocks) else 0
-        sources = [Source(name, self._claimed.get(name, 0), self._bodies_from.get(name, 0)) for name in others]
+        batch = isinstance(request, GetBlocks)
+        wanted = request.from_height if isinstance(request, GetBlocks) else self.ledger.tip.height + 1
+        sources = [
+            Source(name, self._claimed.get(name, 0) if batch else wanted, self._bodies_from.get(name, 0))
+            for name in others
+        ]
         peer = peer_to_ask(sources, wanted, attempt)
         without = [source for source in sources if source.bodies_from > wanted]
         if without and len(without) >= len(sources) - (len(self.ledger.validators) - 1) // 3:

@@ -112,7 +112,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _setting(text: str) -> tuple[str, object]:
     name, _, value = text.partition("=")
-    return name, int(value) if value.lstrip("-").isdigit() else {"true": True, "false": False}.get(value.lower(), value)
+    for read in (int, float):
+        try:
+            return name, read(value)
+        except ValueError:
+            continue
+    return name, {"true": True, "false": False}.get(value.lower(), value)
 
 
 def _trace(seed: int, fixed: dict[str, object]) -> int:
