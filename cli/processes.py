@@ -3,6 +3,8 @@
 Children stand outside the terminal's process group, so that Ctrl-C reaches the parent alone, which stops them by pid in
 order. Should the parent itself be killed, the kernel ends them (PR_SET_PDEATHSIG). A closed terminal (SIGHUP) stops
 them too, and then the parent at once: nobody is left to be told, and a screen would wait for ever for its terminal.
+A signal that comes while a child is being started waits until the child is known: raised in between, it would leave a
+process behind, or be lost in a hook of the fork.
 """
 
 import ctypes
@@ -10,8 +12,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -45,11 +49,14 @@ class Processes:
         )  # what is left to do, without a word, when the terminal is gone
         self._former: dict[int, object] = {}
         self._leaving = False
+        self._starts = threading.RLock()  # a child is either known when all are stopped, or not started any more
+        self._holding = False  # the main thread starts a child: a signal waits
+        self._held = 0  # the one that waits
 
     def __enter__(self) -> "Processes":
         for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts `… &` with SIGINT ignored
-            self._former[number] = signal.signal(number, _interrupt)
-        self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
+            self._former[number] = signal.signal(number, self._signalled)
+        self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._signalled)
         return self
 
     def __exit__(
@@ -67,10 +74,10 @@ class Processes:
 
     def start_command(self, home: Path, arguments: list[str]) -> int:
         """Start a `wattest` command that stays, for a home that no other child of this parent uses. The pid."""
-        if self._leaving:
-            raise SystemExit  # ends the thread that came too late: nothing would stop this child any more
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        with (home / OUTPUT).open("ab") as log:
+        with self._undisturbed(), (home / OUTPUT).open("ab") as log:
+            if self._leaving:
+                raise SystemExit  # ends the thread that came too late: nothing would stop this child any more
             child = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", "--home", str(home.resolve()), *arguments],
                 stdin=subprocess.DEVNULL,
@@ -80,7 +87,7 @@ class Processes:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
-        self.running[home] = child
+            self.running[home] = child
         return child.pid
 
     def stop_node(self, home: Path) -> int | None:
@@ -127,15 +134,38 @@ class Processes:
                 raise NodeEnded(home=str(home), status=child.returncode, log=str(home / OUTPUT))
 
     def stop_all(self) -> None:
-        self._leaving = True
-        children = list(self.running.values())
-        self.running.clear()
+        with self._starts:
+            self._leaving = True
+            children = list(self.running.values())
+            self.running.clear()
         _stop(children, self.stop_s)
 
-    def _hang_up(self, number: int, frame: FrameType | None) -> None:
-        self.stop_all()
-        self.on_hangup()
-        os._exit(128 + number)
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Nobody stops all children in here, and signals, which the main thread gets, take effect after it."""
+        if threading.current_thread() is not threading.main_thread():
+            with self._starts:
+                yield
+            return
+        self._holding = True
+        try:
+            with self._starts:
+                yield
+        finally:
+            self._holding = False
+            held, self._held = self._held, 0
+            if held:
+                self._signalled(held, None)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        if self._holding:
+            self._held = signal.SIGHUP if signal.SIGHUP in (self._held, number) else number
+        elif number == signal.SIGHUP:
+            self.stop_all()
+            self.on_hangup()
+            os._exit(128 + number)
+        else:
+            raise KeyboardInterrupt
 
 
 def _stop(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
@@ -149,10 +179,6 @@ def _stop(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

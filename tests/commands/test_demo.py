@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from harness.processes import processes_of
 from harness.world import ROOT
 
 from node.client import NodeClient
@@ -65,19 +66,6 @@ def start() -> Iterator[Start]:
         if demo.child.poll() is None:
             demo.child.kill()
             demo.child.communicate()
-
-
-def processes_of(directory: Path) -> list[str]:
-    """Command lines that name the directory."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it has just ended
-        if str(directory) in line:
-            found.append(line)
-    return found
 
 
 def test_a_demo_that_fails_ends_with_1_says_why_and_leaves_no_process(start: Start, tmp_path: Path) -> None:

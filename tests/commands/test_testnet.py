@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness.processes import processes_of
 
 from cli.cast import CAST
 from cli.processes import NodeEnded, Processes
@@ -97,6 +98,38 @@ def test_no_child_is_started_while_leaving(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         processes.start_command(tmp_path, ["node", "start"])
     assert not processes.running
+
+
+def test_an_interrupt_while_a_child_is_born_leaves_none_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.processes._end_with_parent", lambda: os.kill(os.getppid(), signal.SIGINT))
+    with Processes() as processes:
+        with pytest.raises(KeyboardInterrupt):
+            processes.start_command(tmp_path, ["node", "start"])
+        assert len(processes.running) == 1, "the child is known when the interrupt comes"
+    assert not processes_of(tmp_path)
+
+
+def test_an_interrupt_in_a_hook_of_the_fork_is_not_lost(tmp_path: Path) -> None:
+    """What such a hook raises Python prints and forgets; a process of its own, as nobody can take a hook away again."""
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from cli.processes import Processes\n"
+        "with Processes() as processes:\n"
+        "    os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "    processes.start_command(Path(sys.argv[1]), ['node', 'start'])\n"
+        "    print('went on')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert "KeyboardInterrupt" in ran.stderr
+    assert "ignored" not in ran.stderr
+    assert "went on" not in ran.stdout
+    assert not processes_of(tmp_path)
 
 
 def test_a_network_goes_on_without_the_one_that_ended(tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ class LiveWorld(World):
 class LiveTown(LiveWorld, Town):
     """The town of the rules' tests, founded on a running network."""
 
+    real_clock = True
+
     def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(node, loop)
         Town.found(self)
@@ -82,13 +84,16 @@ class LiveTown(LiveWorld, Town):
     def found(self) -> None:
         """Not before the network is there."""
 
+    def wait_for(self, auction: int, status: str) -> None:
+        self.until(lambda: self.phase(auction) == status, f"auction {auction} to be {status}")
+
 
 def every_kind(town: LiveTown) -> None:
-    """One of each action that there is, and whatever has to be there before."""
+    """One of each action that there is but `void`, which takes ten minutes, and whatever has to be there before."""
     for by, actions in one_of_each(town).values():
         town.do(*actions, by=by)
     auction = town.auction(seconds=3)
-    town.until(lambda: _status(town, auction) == "closed", "the auction's end")
+    town.wait_for(auction, "closed")
     closed = town.state.get(auction_key(auction))
     assert isinstance(closed, Auction)
     town.do(build_settle(town.state, closed))

@@ -7,21 +7,27 @@ from dataclasses import dataclass
 from functools import cache
 
 from harness.sim.keys import key_of, signatures
-from harness.world import FAR, World, seed_of
+from harness.world import DAY, FAR, World, seed_of
 from msgspec.structs import replace
 
 from contracts.genesis import genesis_header
+from contracts.orders import BID, commitment
 from node.ledger import Difference, _begin, _difference
 from state.block import Block, Header, header_hash
-from state.keyspace import PARAMETERS_KEY, Entry
+from state.keyspace import PARAMETERS_KEY, Entry, auction_key
 from state.lthash import LtHash
+from state.outputs import Funds
 from state.overlay import Overlay
-from state.records import Parameters
+from state.records import Auction, AuctionTerms, Parameters
 from state.store import FORMAT, MemoryStore, Meta, Store
-from state.transaction import ConsumptionMeterContent, MeterContent, RoleContent
+from state.transaction import ConsumptionMeterContent, Deposit, MeterContent, Piece, PlaceBid, RoleContent, Transfer
+from state.units import DAY_S, MICRO
 
 PLANTS = 10  # one for each round of the story, and one more of somebody who keeps its certificates
 JOINERS = 2  # organisations that may become validators
+POSTED = 4  # certificates of a dealer
+SALT = b"\x05" * 32  # of every sealed order
+SEALED = AuctionTerms(sealed=True, opening_s=7 * DAY_S)  # longer than any run
 TIMING = {"delta_ms": 500, "idle_interval_ms": 1_000, "min_interval_ms": 200}
 
 
@@ -102,7 +108,37 @@ def _town(n: int) -> Townsfolk:
         world.accredit(flat, by=owner)
     for joiner in range(JOINERS):
         world.register(f"joiner {joiner}")
+    _market(world)
     return world
 
 
-__all__ = ["JOINERS", "PLANTS", "Beginning", "Townsfolk", "beginning", "holders", "vote_key_name"]
+def _market(world: Townsfolk) -> None:
+    """For each plant a dealer with certificates, a buyer with money, an auction that nobody settled and a sealed one.
+
+    Auction 1 + 2 * plant is the stuck one, the next one is sealed; the buyer has an order in both.
+    """
+    auctions = []
+    for number in range(PLANTS):
+        plant, dealer, buyer = f"plant {number}", f"dealer {number}", f"buyer {number}"
+        lot = world.issue(1 + number, POSTED * MICRO, day=DAY + 20)
+        assert lot is not None
+        whole = Piece(world.register(dealer), 1, POSTED)
+        world.do(Transfer(world.people[plant], (lot,), (whole,), None), by=(plant,))
+        mine = world.register(buyer)
+        purses = [Deposit(world.people["bank"], mine, "EUR", 10 * MICRO, f"purse {number} {part}") for part in range(2)]
+        world.do(*purses, by=("bank",))
+        money = world.outputs_of(buyer, Funds)
+        auctions.append((world.auction(), "closed"))
+        world.bid(buyer, auctions[-1][0], 1, MICRO, money[0])
+        auctions.append((world.auction(terms=SEALED), "opening"))
+        seal = commitment(world.chain, auctions[-1][0], mine, BID, 1, MICRO, (), SALT)
+        world.do(PlaceBid(auctions[-1][0], mine, 0, 0, (money[1],), (), seal, MICRO), by=(buyer,))
+    world.pass_blocks(2 * len(world.validators), seconds=60)
+    for auction, status in auctions:
+        found = world.state.get(auction_key(auction))
+        assert isinstance(found, Auction)
+        assert found.status == status
+        world.state.put(auction_key(auction), replace(found, phase_at=0, phase_height=0))  # a run begins at block 0
+
+
+__all__ = ["JOINERS", "PLANTS", "POSTED", "SALT", "Beginning", "Townsfolk", "beginning", "holders", "vote_key_name"]

@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass
 from random import Random
 
-from harness.sim import care, stories
+from harness.sim import care, market, stories
 from harness.sim.beginning import Townsfolk
 from harness.sim.ledger import Flat
 
@@ -53,6 +53,7 @@ class People:
         self._coming += [stories.decide(self.world, number) for number in range(ROUNDS)]
         self._coming += [care.keys(self.world, number) for number in range(ROUNDS)]
         self._coming += [care.works(self.world, number) for number in range(ROUNDS)]
+        self._coming += [market.deal(self.world, number) for number in range(ROUNDS)]
         self._coming.sort(key=lambda story: random.random())
         self._changes = [stories.change(self.world, *change) for change in changes]
         self._running: list[Running] = []

@@ -10,7 +10,7 @@ from contracts.settle import build_settle
 from state.attestation import ACCEPT
 from state.codec import encode
 from state.keyspace import Space, output_key, space_end
-from state.outputs import Bundle, Funds, holder_of
+from state.outputs import Bid, Bundle, Funds, holder_of
 from state.records import Auction, AuctionClass, KeyOwner, Proposal
 from state.transaction import (
     Action,
@@ -26,6 +26,7 @@ from state.transaction import (
     Propose,
     Register,
     RemoveValidatorContent,
+    Replace,
     RoleContent,
     RotateVoteKeyContent,
     Transfer,
@@ -66,6 +67,7 @@ def trade(world: Townsfolk, number: int) -> Story:
     for euros in (2, 3):
         yield lambda euros=euros: _offer(world, plant, auction, euros)
     yield lambda: _bid(world, person, auction)
+    yield lambda: _replace(world, person)
     yield lambda: _cancel(world, plant, auction)
     yield lambda: _settle(world, auction)
     yield lambda: _retire(world, person)
@@ -176,6 +178,13 @@ def _bid(world: Townsfolk, person: str, auction: int) -> Made | None:
     if not funds:
         raise NotPossible
     return (PlaceBid(auction, world.people[person], 2, 5 * MICRO, funds),), (person,)
+
+
+def _replace(world: Townsfolk, person: str) -> Made | None:
+    orders = outputs(world, person, Bid)
+    if not orders:
+        raise NotPossible
+    return (Replace(world.people[person], orders[0], 2, 4 * MICRO, (), b"", 0, ()),), (person,)
 
 
 def _cancel(world: Townsfolk, plant: str, auction: int) -> Made | None:
