@@ -209,6 +209,13 @@ def test_who_was_away_for_longer_than_bodies_are_kept_is_led_back_by_its_operato
     assert cluster.nodes[3].term.engine.standing().may_vote, "its journal has learnt of the new state"
 
 
+def test_who_knows_only_how_its_epoch_ended_hears_that_nobody_keeps_that_block() -> None:
+    """It had a Finalization of it, asked for it by its hash for ever, and who has pruned it says nothing to a hash."""
+    cluster = run(**FETCHING, epoch_length=6, changes=[("join", 4)], late={4: 18_000}, snapshots=())
+    assert cluster.installed_states == 1
+    assert cluster.nodes[4].ledger.base.history_from > 12
+
+
 @pytest.mark.parametrize("epoch_length", [0, 6])
 def test_who_lost_its_state_and_has_its_votes_never_contradicts_them(epoch_length: int) -> None:
     cluster = run(**FETCHING, epoch_length=epoch_length, changes=[], wiped=[(15_000, 2, False)], snapshots=(2,))
@@ -233,14 +240,6 @@ def test_false_states_are_thrown_away() -> None:
 def test_who_waits_for_a_state_does_not_stop_the_chain_that_needs_it() -> None:
     """Nobody can offer one while the tip is not final by its own votes, and without this node nothing becomes final."""
     Cluster(Options.draw(7_000_008, snapshot=True, n=4, liars=1, live=True, crash=0.012)).run()
-
-
-def test_who_gave_up_waiting_for_a_state_hears_that_the_end_of_its_epoch_is_not_kept() -> None:
-    """It knew by a Finalization which block that is, asked for it by its hash for ever, and nobody answered."""
-    settings: dict[str, object] = {"epoch_length": 6, "crash": 0.012, "n": 4, "live": True}
-    cluster = Cluster(Options.draw(7_000_069, **settings)).run()
-    assert cluster.nodes[-1].index == 4
-    assert cluster.nodes[-1].ledger.base.history_from > 12, "it began from a state in the end"
 
 
 def test_chunks_that_an_earlier_question_left_over_are_no_lie() -> None:

@@ -6,11 +6,12 @@ import pytest
 from harness.mutation import mutant
 from harness.mutation.rules import DENSE, _not_durable, _own
 
-from consensus import bodies, catchup, engine, light, proposals, votes
+from consensus import bodies, catchup, engine, follower, light, proposals, votes
 from consensus.engine import Engine
 from consensus.follower import Follower
 from consensus.held import HeldQuorums
 from consensus.inputs import Peer
+from consensus.messages import MAX_BLOCKS, GetBlock, GetBlocks
 from consensus.proposals import Proposals
 from consensus.timers import Presence
 from consensus.validators import ValidatorSet
@@ -215,3 +216,14 @@ def proposals_of_anybody(patch: pytest.MonkeyPatch) -> None:
             self._validators.leader = leader  # type: ignore[method-assign]
 
     patch.setattr(Engine, "_on_propose", gullible)
+
+
+@mutant("W", snapshot=True, epoch_length=6, n=4, live=True)
+def missing_asked_for_by_hash_alone(patch: pytest.MonkeyPatch) -> None:
+    """a missing final block is asked for by its hash for ever, also where nobody keeps it"""
+
+    def by_hash(self: Follower, block_hash: bytes, gap: int) -> None:
+        batch = gap > follower.SHORT_GAP
+        self.request(GetBlocks(self.committed.height + 1, min(gap, MAX_BLOCKS)) if batch else GetBlock(block_hash))
+
+    patch.setattr(Follower, "_ask_missing", by_hash)

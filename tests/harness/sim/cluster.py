@@ -143,7 +143,6 @@ class Cluster:
             self.at(options.heal_ms, self._heal)
         for index in options.forgetful:
             self.at(options.heal_ms // 3 if options.live else 20_000, lambda i=index: self._forget(i))
-        self._last_call = False  # who has a state to fetch first has twice the time
         self._deadline_ms = options.heal_ms + self.finality.gate_ms
         try:
             while not self._over():
@@ -159,9 +158,8 @@ class Cluster:
         for _ in range(events):
             self.now_ms, _, happen = heapq.heappop(heap)
             if self.now_ms > self._deadline_ms:
-                self.finality.require_recovery(self._expected(), self._deadline_ms, self._last_call)
-                self._deadline_ms = NEVER if self._last_call else self._deadline_ms + self.finality.gate_ms
-                self._last_call = True
+                self.finality.require_recovery(self._expected(), self._deadline_ms)
+                self._deadline_ms = NEVER
             happen()
         self.events += events
 
@@ -202,6 +200,7 @@ class Cluster:
     def _opened(self, node: SimNode) -> None:
         """It has an engine."""
         self.finality.stored(node.ledger, self.now_ms)
+        self.finality.opened(node)
         for other in range(self.options.everybody):
             if other != node.index:
                 self._connected(node.index, other)

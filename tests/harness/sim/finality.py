@@ -24,12 +24,18 @@ class Finality:
         self.recovered: dict[int, int] = {}  # node -> when it had finalised a new block after the faults
         self.max_views = self._last_ms = 0
         self._healed_at: tuple[int, int] | None = None  # top epoch and view when the faults ended
+        self._opened_at: dict[int, tuple[int, int]] = {}  # node -> the same when it had fetched a state after that
         timing = options.timing
         self.gate_ms = (options.f + 1) * timing.longest_ms + 16 * timing.delta_ms
 
     def heal(self) -> None:
         """Progress is demanded from now on."""
         self._healed_at = self._watch.top
+
+    def opened(self, node: SimNode) -> None:
+        """Views count for a node from when it has an engine: while it fetches a state it takes part in none."""
+        if self._healed_at is not None and node.fetched_ms >= self._options.heal_ms:
+            self._opened_at[node.index] = self._watch.top
 
     def stored(self, ledger: NodeLedger, now_ms: int) -> None:
         """A process may die between storing a block and saying so."""
@@ -44,10 +50,10 @@ class Finality:
         if self._healed_at is None or not demanded or node.index in self.recovered:
             return
         at = (effect.finalization.epoch, effect.finalization.view)
-        if at > self._healed_at:
-            views = at[1] - (self._healed_at[1] if at[0] == self._healed_at[0] else 0)
-            follows = node.term.index is None or node.fetched_ms >= self._options.heal_ms
-            if not follows:  # who observes, or had a state to fetch first, asks for what has become final, maybe late
+        since = self._opened_at.get(node.index, self._healed_at)
+        if at > since:
+            views = at[1] - (since[1] if at[0] == since[0] else 0)
+            if node.term.index is not None:  # who observes asks for what has become final, maybe late
                 self.max_views = max(self.max_views, views)
                 if views > self._options.f + 4:
                     raise Violation(STALL, f"node {node.index} needed {views} views to finalise again")
@@ -75,14 +81,9 @@ class Finality:
             if header.next_validators_hash != validators_hash(keys):
                 raise Violation(SAFETY, f"boundary block {header.height} names another set than its state has")
 
-    def require_recovery(self, expected: list[SimNode], deadline_ms: int, everybody: bool) -> None:
-        """Of `everybody`, or of those only that had no state to fetch."""
-        late = [
-            node.index
-            for node in expected
-            if node.index not in self.recovered
-            and (everybody or (node.joining is None and node.fetched_ms < self._options.heal_ms))
-        ]
+    def require_recovery(self, expected: list[SimNode], deadline_ms: int) -> None:
+        """Of all who are not broken for ever, whatever they had to fetch first."""
+        late = [node.index for node in expected if node.index not in self.recovered]
         if late:
             raise Violation(STALL, f"nodes {late} finalised nothing new until {deadline_ms} ms")
 
