@@ -26,6 +26,7 @@ WORDS = (
 # Sentences that a branch chooses among and `t` gets by a variable.
 TOLD = (
     "Uphold the objection to {date} of {plant}", "Dismiss the objection to {date} of {plant}", "second terminal",
+    "The book is sealed: orders are read after the close.", "everybody can read it from now on",
     "the statement holds, checked offline by {proof} alone",
     "the statement DOES NOT HOLD, checked offline by {proof} alone",
 )  # fmt: skip

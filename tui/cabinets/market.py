@@ -15,6 +15,7 @@ from tui.directory import Cabinet
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.receipts import ReceiptsScreen
 from tui.screens.signing import SigningScreen
+from tui.texts import t, word
 from tui.widgets.columns import QUIET, STRONG, WARN, Part
 from tui.widgets.depth import DepthPanel, DepthPicture
 from tui.widgets.sheet import Column, Line, Sheet
@@ -70,14 +71,14 @@ class MarketScreen(CabinetScreen):
     ]
 
     def body(self) -> ComposeResult:
-        yield Sheet("Sessions", SESSIONS, id="sessions", empty="no session was opened yet")
+        yield Sheet(t("Sessions"), SESSIONS, id="sessions", empty=t("no session was opened yet"))
         with Horizontal(id="book"):
-            yield Sheet("Orders", ORDERS, id="orders", empty="no order yet")
+            yield Sheet(t("Orders"), ORDERS, id="orders", empty=t("no order yet"))
             yield DepthPanel(id="depth")
-        yield TextPanel("The session", id="session")
+        yield TextPanel(t("The session"), id="session")
         with Horizontal(id="below"):
-            yield Sheet("Prices by kind", PRICES, id="prices", empty="nothing was sold yet")
-            yield Sheet("Posted lots", BOARD, id="board", empty="no lot is posted")
+            yield Sheet(t("Prices by kind"), PRICES, id="prices", empty=t("nothing was sold yet"))
+            yield Sheet(t("Posted lots"), BOARD, id="board", empty=t("no lot is posted"))
 
     def on_mount(self) -> None:
         self._answer: Answer | None = None
@@ -106,7 +107,7 @@ class MarketScreen(CabinetScreen):
         if chosen is not None:
             me, names = self.desk.me, self.desk.model.names
             orders = self.query_one("#orders", Sheet)
-            orders.title = f"Orders of session {chosen['id']}"
+            orders.title = t("Orders of session {number}", number=chosen["id"])
             live = [_order(item, me, names.participant(_who(item))) for item in chosen["live_orders"]]
             told = [_filled(item, me, names.participant(int(item["participant"]))) for item in found.receipts]
             orders.show(live or told)
@@ -137,9 +138,9 @@ class MarketScreen(CabinetScreen):
         """The chosen session while it takes orders, from an account that can send some."""
         chosen = self._answer.chosen if self._answer is not None else None
         if self.desk.account is None or self.desk.home is None:
-            self.notify("Nobody is signed in: sign in with S first.", severity="warning", timeout=4)
+            self.notify(t("Nobody is signed in: {why}.", why=t(self.NEEDS_KEY)), severity="warning", timeout=4)
         elif chosen is None or chosen["status"] != "open":
-            self.notify("Choose a session that is open.", severity="warning", timeout=4)
+            self.notify(t("Choose a session that is open."), severity="warning", timeout=4)
         else:
             return chosen
         return None
@@ -161,7 +162,7 @@ class MarketScreen(CabinetScreen):
             return
         order = next((item for item in chosen["live_orders"] if item["outpoint"] == key), None)
         if order is None or _who(order) != account.id:
-            self.notify("Choose an order of your own in the table first.", timeout=4)
+            self.notify(t("Choose an order of your own in the table first."), timeout=4)
             return
         self.app.push_screen(SigningScreen(self.desk, cancel_deed(account, order)), self._done)
 
@@ -170,7 +171,7 @@ class MarketScreen(CabinetScreen):
         lots = self._answer.board if self._answer is not None else ()
         lot = next((item for item in lots if item["outpoint"] == key), None)
         if lot is None:
-            self.notify("Choose a posted lot in the table first.", timeout=4)
+            self.notify(t("Choose a posted lot in the table first."), timeout=4)
         else:
             self.open_form(buy_form(lot))
 
@@ -184,15 +185,15 @@ def _session(item: dict[str, Any], now_s: int) -> Line:
     )
     clock = ""
     if item["status"] == "open":
-        clock = f"closes in {remaining(left)}" if left > 0 else "closing"
+        clock = t("closes in {time}", time=remaining(left)) if left > 0 else t("closing")
     elif item["status"] == "announced":
-        clock = f"opens in {remaining(int(item['terms']['opens_at']) - now_s)}"
+        clock = t("opens in {time}", time=remaining(int(item["terms"]["opens_at"]) - now_s))
     return Line(
         str(number),
         (
             str(number),
-            f"{item['title']}{' (sealed)' if item['terms']['sealed'] else ''}",
-            item["status"],
+            item["title"] + (f" ({t('sealed')})" if item["terms"]["sealed"] else ""),
+            word(item["status"]),
             clock,
             str(item["orders"]),
             f"{sold:,}" if sold else "–",
@@ -213,8 +214,8 @@ def _order(item: dict[str, Any], me: int, name: str) -> Line:
     count, limit = int(item.get("quantity") or 0), int(item.get("limit") or 0)
     return Line(
         item["outpoint"],
-        (side, f"{name}{' (you)' if _who(item) == me else ''}", f"{count:,}" if count else "sealed",
-         "sealed" if sealed else money(limit, "")),
+        (side, name + (f" ({t('you')})" if _who(item) == me else ""), f"{count:,}" if count else t("sealed"),
+         t("sealed") if sealed else money(limit, "")),
         (side, name.casefold(), count, limit),
         ("good" if side == "bid" else "warn", "strong" if _who(item) == me else ""),
     )  # fmt: skip
@@ -225,8 +226,13 @@ def _filled(item: dict[str, Any], me: int, name: str) -> Line:
     mine, count, filled = int(item["participant"]) == me, int(item["quantity"]), int(item["filled"])
     return Line(
         str(item["order"]),
-        (item["side"], f"{name}{' (you)' if mine else ''}", f"{filled:,}/{count:,}", money(int(item["limit"]), "")),
-        (item["side"], name.casefold(), filled, int(item["limit"])),
+        (
+            word(item["side"]),
+            name + (f" ({t('you')})" if mine else ""),
+            f"{filled:,}/{count:,}",
+            money(int(item["limit"]), ""),
+        ),
+        (word(item["side"]), name.casefold(), filled, int(item["limit"])),
         ("good" if item["side"] == "bid" else "warn", "strong" if mine else "", "" if filled else "quiet"),
     )
 
@@ -238,7 +244,11 @@ def _depth(chosen: dict[str, Any], receipts: tuple[dict[str, Any], ...]) -> Dept
         side = item.get("side", item.get("kind"))
         if side in sides:
             sides[side].append((int(item["limit"]), int(item["quantity"])))
-    remark = SEALED if chosen["terms"]["sealed"] and chosen["status"] == "open" else "No order stands in this book now."
+    remark = (
+        t(SEALED)
+        if chosen["terms"]["sealed"] and chosen["status"] == "open"
+        else t("No order stands in this book now.")
+    )
     return DepthPicture(tuple(sides["offer"]), tuple(sides["bid"]), int(chosen["price"]), chosen["currency"], remark)
 
 
@@ -252,17 +262,20 @@ def _receipts(client: NodeClient, number: str) -> tuple[dict[str, Any], ...]:
 
 def _told(chosen: dict[str, Any]) -> tuple[tuple[Part, ...], ...]:
     trees = [f"{each['name']}: {', '.join(each['nodes'])}" for each in chosen["terms"]["dimensions"]]
-    kinds = f"choose by {'; '.join(trees)}" if trees else "one kind"
+    kinds = t("choose by {kinds}", kinds="; ".join(trees)) if trees else t("one kind")
     floor, ceiling = int(chosen["floor"]), int(chosen["ceiling"])
-    limits = f"from {money(floor, chosen['currency'])}" if floor else "no floor"
-    limits += f" to {money(ceiling, chosen['currency'])}" if ceiling else ""
+    limits = t("from {price}", price=money(floor, chosen["currency"])) if floor else t("no floor")
+    limits += " " + t("to {price}", price=money(ceiling, chosen["currency"])) if ceiling else ""
     head: tuple[Part, ...] = ((f"{chosen['title']}  ", STRONG), (f"{kinds}   {limits}", QUIET))
     if chosen["status"] == "settled":
-        words = f"all who accept a kind pay its one price; settled in block {chosen['settled_height']}: Enter says why"
+        words = t(
+            "all who accept a kind pay its one price; settled in block {height}: Enter says why",
+            height=chosen["settled_height"],
+        )
         return (head, ((words, ""),))
     if chosen["status"] == "void":
-        return (head, (("void: everything went back, without a penalty", WARN),))
-    return (head, (("the highest bids win; all of one kind pay the price of the last one needed", ""),))
+        return (head, ((t("void: everything went back, without a penalty"), WARN),))
+    return (head, ((t("the highest bids win; all of one kind pay the price of the last one needed"), ""),))
 
 
 def _prices(sessions: tuple[dict[str, Any], ...]) -> list[Line]:
@@ -271,10 +284,10 @@ def _prices(sessions: tuple[dict[str, Any], ...]) -> list[Line]:
             f"{item['id']}-{result['place']}",
             (
                 str(item["id"]),
-                result["label"] or "any",
+                result["label"] or t("any"),
                 money(int(result["price"]), item["currency"]) if int(result["price"]) else "–",
                 f"{int(result['volume']):,}",
-                "thin" if result["thin"] else "",
+                t("thin") if result["thin"] else "",
             ),
             (int(item["id"]), result["label"], int(result["price"]), int(result["volume"]), int(result["thin"])),
             ("", "strong", "", "", "warn"),

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values, scaled, signed_in, whole
-from tui.words import counted, money
+from tui.texts import t
+from tui.words import money
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,11 +30,15 @@ def bid_form(auction: dict[str, Any], home: "Path") -> Form:
 
     return Form(
         "bid",
-        f"Bid in session {auction['id']}: {auction['title']}",
+        t("Bid in session {number}: {title}", number=auction["id"], title=auction["title"]),
         (
-            Field("quantity", "certificates wanted"),
-            Field("limit", f"highest price each, {auction['currency']}", hint="such as 3.10"),
-            Field("want", "only these kinds", hint=_choice(auction), required=False),
+            Field("quantity", t("certificates wanted")),
+            Field(
+                "limit",
+                t("highest price each, {currency}", currency=auction["currency"]),
+                hint=t("such as {example}", example="3.10"),
+            ),
+            Field("want", t("only these kinds"), hint=_choice(auction), required=False),
         ),
         make,
         _book(auction),
@@ -46,11 +51,15 @@ def offer_form(auction: dict[str, Any], number: str, quantity: int, home: "Path"
 
     return Form(
         "offer",
-        f"Offer in session {auction['id']}: {auction['title']}",
+        t("Offer in session {number}: {title}", number=auction["id"], title=auction["title"]),
         (
-            Field("number", "certificates", number, hint="number, as in the holder's cabinet"),
-            Field("quantity", "how many, from the first on", str(quantity) if quantity else ""),
-            Field("limit", f"lowest price each, {auction['currency']}", hint="such as 2.80"),
+            Field("number", t("certificates"), number, hint=t("number, as in the holder's cabinet")),
+            Field("quantity", t("how many, from the first on"), str(quantity) if quantity else ""),
+            Field(
+                "limit",
+                t("lowest price each, {currency}", currency=auction["currency"]),
+                hint=t("such as {example}", example="2.80"),
+            ),
         ),
         make,
         _book(auction),
@@ -61,43 +70,59 @@ def buy_form(lot: dict[str, Any]) -> Form:
     def make(client: "NodeClient", given: "Account | None", values: Values) -> Deed:
         from state.dealing import Buy
 
-        me, count = signed_in(given), whole(values, "quantity", "how many", least=1)
+        me, count = signed_in(given), whole(values, "quantity", t("how many"), least=1)
         if count > int(lot["quantity"]):
-            raise Mistake(f"how many: {int(lot['quantity']):,} are posted.")
+            raise Mistake(t("how many: {count} are posted.", count=f"{int(lot['quantity']):,}"))
         price = count * int(lot["price"])
         action = Buy(me.id, bytes.fromhex(lot["outpoint"]), count, _funds(client, me.id, lot["currency"], price))
         seller = client.participant(int(lot["lot"]["holder"]))["name"]
-        return Deed("Buy", (action,), (str(lot["number"]), f"{money(price, lot['currency'])} go to {seller}, at once"))
+        return Deed(
+            t("Buy"),
+            (action,),
+            (
+                str(lot["number"]),
+                t("{price} go to {seller}, at once", price=money(price, lot["currency"]), seller=seller),
+            ),
+        )
 
     return Form(
         "buy",
-        f"Buy of {lot['number']}",
-        (Field("quantity", "how many", str(lot["quantity"])),),
+        t("Buy of {number}", number=lot["number"]),
+        (Field("quantity", t("how many"), str(lot["quantity"])),),
         make,
-        f"{money(int(lot['price']), lot['currency'])} each; money and certificates move in one transaction.",
+        t(
+            "{price} each; money and certificates move in one transaction.",
+            price=money(int(lot["price"]), lot["currency"]),
+        ),
     )
 
 
 def cancel_deed(account: "Account", order: dict[str, Any]) -> Deed:
     from state.transaction import Cancel
 
-    words = f"{order['kind'].replace('_', ' ')} of {counted(int(order.get('quantity') or 0), 'certificate')}"
-    return Deed("Take back", (Cancel(account.id, bytes.fromhex(order["outpoint"])),), (words,))
+    words = t("order {number} in session {session}", number=order["order"], session=order["auction"])
+    return Deed(t("Take back"), (Cancel(account.id, bytes.fromhex(order["outpoint"])),), (words,))
 
 
 def _bid(client: "NodeClient", me: "Account", auction: dict[str, Any], values: Values, home: "Path") -> Deed:
     from state.transaction import PlaceBid
 
     terms, currency = _terms(auction), str(auction["currency"])
-    count, limit = whole(values, "quantity", "certificates wanted", least=1), scaled(values["limit"], PLACES, "price")
+    count, limit = (
+        whole(values, "quantity", t("certificates wanted"), least=1),
+        scaled(values["limit"], PLACES, t("price")),
+    )
     nodes, locked = _nodes(terms, values["want"]), count * limit
     inputs = _funds(client, me.id, currency, locked)
-    notes = [f"locks {money(locked, currency)} until the session settles", _seen(terms)]
+    notes = [t("locks {price} until the session settles", price=money(locked, currency)), _seen(terms)]
     if not terms.sealed:
-        return Deed("Bid", (PlaceBid(auction["id"], me.id, count, limit, inputs, nodes),), tuple(notes))
+        return Deed(t("Bid"), (PlaceBid(auction["id"], me.id, count, limit, inputs, nodes),), tuple(notes))
     seal, kept = _seal(client, me, auction, ("bid", count, limit, nodes), home)
-    notes[:0] = [f"sealed inside: {counted(count, 'certificate')} at up to {money(limit, currency)} each", kept]
-    return Deed("Bid", (PlaceBid(auction["id"], me.id, 0, 0, inputs, (), seal, locked),), tuple(notes))
+    notes[:0] = [
+        t("sealed inside: {count} at up to {price} each", count=f"{count:,}", price=money(limit, currency)),
+        kept,
+    ]
+    return Deed(t("Bid"), (PlaceBid(auction["id"], me.id, 0, 0, inputs, (), seal, locked),), tuple(notes))
 
 
 def _offer(client: "NodeClient", me: "Account", auction: dict[str, Any], values: Values, home: "Path") -> Deed:
@@ -105,20 +130,25 @@ def _offer(client: "NodeClient", me: "Account", auction: dict[str, Any], values:
     from state.transaction import PlaceOffer
 
     terms, currency, number = _terms(auction), str(auction["currency"]), parse_number(values["number"].strip())
-    count, limit = whole(values, "quantity", "how many", least=1), scaled(values["limit"], PLACES, "price")
+    count, limit = whole(values, "quantity", t("how many"), least=1), scaled(values["limit"], PLACES, t("price"))
     held = _bundle(client, me.id, number.device, number.start)
     end = number.start + count - 1
     if end > held.output.end:
-        raise Mistake(f"how many: {held.output.end - number.start + 1:,} lie in that bundle from the first one on.")
-    notes = [values["number"].strip(), f"at {money(limit, currency)} or more each", _seen(terms)]
+        raise Mistake(
+            t(
+                "how many: {count} lie in that bundle from the first one on.",
+                count=f"{held.output.end - number.start + 1:,}",
+            )
+        )
+    notes = [values["number"].strip(), t("at {price} or more each", price=money(limit, currency)), _seen(terms)]
     place = (auction["id"], me.id, held.outpoint, number.start, end)
     if not terms.sealed:
-        return Deed("Offer", (PlaceOffer(*place, limit),), tuple(notes))
+        return Deed(t("Offer"), (PlaceOffer(*place, limit),), tuple(notes))
     bond = terms.bond * count
     inputs = _funds(client, me.id, currency, bond) if bond else ()
     seal, kept = _seal(client, me, auction, ("offer", count, limit, ()), home)
-    notes += [f"a bond of {money(bond, currency)} is locked", kept] if bond else [kept]
-    return Deed("Offer", (PlaceOffer(*place, 0, 0, seal, inputs),), tuple(notes))
+    notes += [t("a bond of {price} is locked", price=money(bond, currency)), kept] if bond else [kept]
+    return Deed(t("Offer"), (PlaceOffer(*place, 0, 0, seal, inputs),), tuple(notes))
 
 
 def _seal(
@@ -133,7 +163,9 @@ def _seal(
 
     opening = new_opening(bytes.fromhex(client.status()["chain_id"]), auction["id"], me.id, *order)
     path = keep(home, opening)
-    return opening.commitment, f"what is sealed is kept in {path}: without it half of what stands behind it is lost"
+    return opening.commitment, t(
+        "what is sealed is kept in {path}: without it half of what stands behind it is lost", path=path
+    )
 
 
 def _terms(auction: dict[str, Any]) -> "AuctionTerms":
@@ -160,7 +192,7 @@ def _bundle(client: "NodeClient", me: int, device: int, serial: int) -> "Holding
     for item in client.outputs(me, "bundle"):
         if item["device"] == device and int(item["start"]) <= serial <= int(item["end"]):
             return Holding(bytes.fromhex(item["outpoint"]), struct_of(Bundle, item), item["number"])
-    raise Mistake("certificates: these are not yours to offer; see the holder's cabinet (H).")
+    raise Mistake(t("certificates: these are not yours to offer; see the holder's cabinet (H)."))
 
 
 def _nodes(terms: "AuctionTerms", text: str) -> tuple[str, ...]:
@@ -176,23 +208,32 @@ def _nodes(terms: "AuctionTerms", text: str) -> tuple[str, ...]:
         ]
         if len(fitting) != 1:
             there = "; ".join(f"{each.name}: {', '.join(each.nodes)}" for each in terms.dimensions)
-            raise Mistake(f"kinds: this session cannot tell {want!r}. There is: {there or 'one kind only'}.")
+            raise Mistake(
+                t(
+                    "only these kinds: this session cannot tell {want}. There is: {there}",
+                    want=repr(want),
+                    there=there or t("one kind only"),
+                )
+            )
         nodes[fitting[0]] = next(each for each in terms.dimensions[fitting[0]].nodes if each.upper() == node)
     return tuple(nodes) if any(nodes) else ()
 
 
 def _choice(auction: dict[str, Any]) -> str:
     trees = [f"{each['name']}={'|'.join(each['nodes'])}" for each in auction["terms"]["dimensions"]]
-    return ", ".join(trees) or "this session has one kind"
+    return ", ".join(trees) or t("this session has one kind")
 
 
 def _book(auction: dict[str, Any]) -> str:
     if auction["terms"]["sealed"]:
-        return "A sealed book: nobody reads an order before the close; it must be opened after it."
-    return f"An open book: {OPEN_BOOK}."
+        return t("A sealed book: nobody reads an order before the close; it must be opened after it.")
+    return t("An open book: {seen}.", seen=t(OPEN_BOOK))
 
 
 def _seen(terms: "AuctionTerms") -> str:
     if not terms.sealed:
-        return OPEN_BOOK
-    return f"nobody can read it before the close; open it within {terms.opening_s} s: wattest auction reveal --wait"
+        return t(OPEN_BOOK)
+    return t(
+        "nobody can read it before the close; open it within {seconds} s: wattest auction reveal --wait",
+        seconds=terms.opening_s,
+    )

@@ -4,12 +4,13 @@ Counted from the first block that this dashboard heard of; the newest entries of
 """
 
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tui.parts.certificates import quantity
 from tui.parts.names import Names
-from tui.texts import t, word
+from tui.texts import language, t, word
 
 KEPT = 2_000  # entries of one participant
 
@@ -28,30 +29,40 @@ class Entry:
     currency: str = ""
 
 
+Told = tuple[dict[str, Any], int, int]  # an event, its height, its time
+
+
 class Books:
+    """Events are kept and put into words when somebody reads: a name may become known after its first event."""
+
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._entries: dict[int, deque[Entry]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self._told: dict[int, deque[Told]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self._read: dict[int, tuple[object, tuple[Entry, ...]]] = {}
 
     def of(self, participant: int) -> tuple[Entry, ...]:
         """Newest first."""
-        return tuple(reversed(self._entries[participant])) if participant in self._entries else ()
+        told = self._told.get(participant)
+        if not told:
+            return ()
+        names = self._names
+        state = (told[-1], len(told), len(names.participants), len(names.devices), len(names.schemes), language())
+        known = self._read.get(participant)
+        if known is None or known[0] != state:
+            entries = (entry for told in reversed(told) for entry in self._entries(participant, *told))
+            known = self._read[participant] = state, tuple(entries)
+        return known[1]
 
     def apply(self, event: dict[str, Any], height: int, time_ms: int) -> None:
-        for participant, what, certificates, money in self._legs(event):
-            unit = self._names.unit_of(event["device"]) if certificates else ""
-            self._entries[participant].append(
-                Entry(
-                    height,
-                    time_ms,
-                    what,
-                    str(event.get("txid", "")),
-                    certificates,
-                    unit,
-                    money,
-                    str(event.get("currency", "")) if money else "",
-                )
-            )
+        for participant in dict.fromkeys(leg[0] for leg in self._legs(event)):
+            self._told[participant].append((event, height, time_ms))
+
+    def _entries(self, participant: int, event: dict[str, Any], height: int, time_ms: int) -> Iterator[Entry]:
+        for whose, what, certificates, money in self._legs(event):
+            if whose == participant:
+                unit = self._names.unit_of(event["device"]) if certificates else ""
+                currency = str(event.get("currency", "")) if money else ""
+                yield Entry(height, time_ms, what, str(event.get("txid", "")), certificates, unit, money, currency)
 
     def _legs(self, event: dict[str, Any]) -> list[tuple[int, str, int, int]]:
         """Whom the event concerns: participant, words, certificates, money."""

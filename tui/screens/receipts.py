@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.screens.detail import DetailScreen
+from tui.texts import t, word
 from tui.widgets.columns import GOOD, QUIET, STRONG, row
 
 WORDS = ("result", "why_this_price", "who_could_see", "what_is_next")
@@ -21,15 +22,21 @@ class ReceiptsScreen(DetailScreen):
         self.me = me
 
     def show(self, answer: dict[str, Any]) -> None:
-        lines = [row((f"session {answer['auction']}  {answer['title']}", STRONG), (f"  {answer['status']}", QUIET))]
+        lines = [
+            row(
+                (t("session {number}", number=answer["auction"]) + f"  {answer['title']}", STRONG),
+                (f"  {word(answer['status'])}", QUIET),
+            )
+        ]
         receipts = sorted(
             answer["receipts"], key=lambda item: (int(item["participant"]) != self.me, int(item["order"]))
         )
         if not receipts:
-            lines.append(row(("Receipts come with the settlement.", QUIET)))
+            lines.append(row((t("Receipts come with the settlement."), QUIET)))
         for item in receipts:
             mine = int(item["participant"]) == self.me
-            head = f"order {item['order']} of {'you' if mine else 'participant ' + str(item['participant'])}"
+            whose = t("you") if mine else t("participant {number}", number=item["participant"])
+            head = t("order {number} of {whose}", number=item["order"], whose=whose)
             lines += [Content(""), row((head, GOOD if mine else STRONG))]
             lines += [row(("  ", ""), str(item[name])) for name in WORDS if item.get(name)]
         self.query_one("#fields", Static).update(Content("\n").join(lines))

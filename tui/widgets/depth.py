@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from textual.content import Content
 from textual.reactive import reactive
 
+from tui.texts import t
 from tui.widgets.columns import QUIET, Part, cell, row
 from tui.widgets.panel import Panel
 from tui.words import money
@@ -34,12 +35,15 @@ class DepthPanel(Panel):
     def lines(self, width: int, height: int) -> list[Content]:
         picture = self.picture
         if not picture.offers and not picture.bids:
-            return [row((picture.remark or "No order yet.", QUIET))]
+            return [row((picture.remark or t("No order yet."), QUIET))]
         prices = _levels(picture, max(1, height - 1))
         side = max(4, (width - NAME) // 2)
         most = max(_demand(picture, prices[-1]), _supply(picture, prices[0]), 1)
-        head = row(cell("bought at that price", side, QUIET, right=True), cell("price each", NAME, QUIET, right=True),
-                   ("  sold at that price", QUIET))  # fmt: skip
+        head = row(
+            cell(t("bought at that price"), side, QUIET, right=True),
+            cell(t("price each"), NAME, QUIET, right=True),
+            ("   " + t("sold at that price"), QUIET),
+        )
         return [head, *(_level(picture, price, side, most) for price in prices)]
 
 
@@ -68,12 +72,13 @@ def _level(picture: DepthPicture, price: int, side: int, most: int) -> Content:
     settled = price == picture.price
     left, right = f"{demand:,} ", f" {supply:,}"
     bar = max(0, (side - len(left)) * demand // most)
-    other = max(0, (side - len(right)) * supply // most)
+    other = max(0, (side - 1 - len(right)) * supply // most)
     parts: list[Part] = [
         (" " * (side - len(left) - bar), ""),
         (left, QUIET),
         ("▆" * bar, BOTH if settled else BID),
         cell(f"{'▶ ' if settled else ''}{money(price, picture.currency)}", NAME, BOTH if settled else "", right=True),
+        (" ", ""),
         ("▆" * other, BOTH if settled else OFFER),
         (right, QUIET),
     ]
