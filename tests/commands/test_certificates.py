@@ -174,9 +174,10 @@ def test_refuses_two_ranges_of_one_bundle_in_one_retirement(act) -> None:  # typ
     assert "one bundle" in ran.err
 
 
-def test_refuses_proof_that_was_touched(act, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_refuses_proof_that_was_touched(act, node: AnsweringNode, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "bad.proof").write_bytes(b"\x93\x01\x02\x03")
-    ran = act("statement", "verify", tmp_path / "bad.proof")
+    (tmp_path / "genesis.json").write_bytes(node.chain.genesis_text)
+    ran = act("statement", "verify", tmp_path / "bad.proof", "--genesis", tmp_path / "genesis.json")
     assert ran.code == 6
     assert "Verification failed" in ran.err
 
