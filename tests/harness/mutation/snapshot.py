@@ -38,8 +38,7 @@ def journal_not_taught(patch: pytest.MonkeyPatch) -> None:
 @mutant("sc", "tests/ledger/test_staging.py", crash=0.012, **FETCHING)
 def half_states_kept(patch: pytest.MonkeyPatch) -> None:
     """what a death in the middle of a snapshot left is not put in order"""
-    for module in ("node.staging", "node.joining", "node.app", "harness.sim.states"):
-        patch.setattr(f"{module}.settle", lambda data: None)
+    patch.setattr(staging.settle, "__code__", (lambda data: None).__code__)  # whoever imported it has it too
 
 
 @mutant("sd", "tests/network/test_voting.py", epoch_length=6, **FETCHING)
