@@ -45,7 +45,7 @@ class LiveShot:
 
 LIVE = (
     LiveShot("plants", "P", "sun-owner", ("left",) * 9),
-    LiveShot("cheat", "P", "cheat", ("left",) * 11),
+    LiveShot("cheat", "P", "cheat", ("left",) * 5),
     LiveShot("holder", "H", "trader"),
     LiveShot("market", "M", "trader"),
     LiveShot("auditor", "A", "auditor", ("v",)),
