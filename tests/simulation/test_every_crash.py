@@ -1,7 +1,7 @@
 """One process dies once, at each place where something becomes durable, is sent or is stored, and starts again.
 
 Nobody may contradict itself, everybody finalises again in time, and all ledgers agree. The full form takes every place
-of every node: `WATTEST_EVERY_CRASH=1`, some thousand runs; here every hundredth of one of them.
+of every node: `WATTEST_EVERY_CRASH=1`, some thousand runs; here every three-hundredth of one of them.
 """
 
 import os
@@ -11,7 +11,7 @@ from harness.sim.cluster import Cluster
 from harness.sim.options import Options
 
 FULL = "WATTEST_EVERY_CRASH" in os.environ
-STRIDE = 1 if FULL else 100
+STRIDE = 1 if FULL else 300
 QUIET: dict[str, object] = {
     "n": 4,
     "live": True,
@@ -61,7 +61,7 @@ def test_a_process_may_die_anywhere_while_it_fetches_a_state() -> None:
     first, last = whole.deaths.fetching
     assert whole.installed_states == 1
     assert last - first > 30, "chunks, rows, renames and the journal"
-    for place in range(first, last + 2, 1 if FULL else 7):
+    for place in range(first, last + 2, 1 if FULL else 17):
         cluster = dying_at(place)
         assert cluster.crashes == 2, "when it lost its state, and when it died"
         assert cluster.installed_states in (1, 2)
