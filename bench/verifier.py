@@ -10,7 +10,6 @@ claimed above true energy, blocked = 1 - sum max(0, accepted - true) / sum exces
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import sys
 import time
@@ -22,6 +21,7 @@ import numpy as np
 from bench.fraud import CLASSES
 from bench.seasons import SUSTAINED, ramp, single_days, spans, tally, with_limits
 from verifier import health
+from verifier.batch import lines_of, text_of
 from verifier.climate import Climate, parse_climate
 from verifier.file_run import DeviceEntry, Records, Run, parse_devices
 from verifier.finished import Case, balance, conclude, running, running_over, sound_days
@@ -82,9 +82,9 @@ def load(folder: Path) -> tuple[Run, list[DeviceEntry]]:
     entries = parse_devices(raw)
     records = Records()
     for name in (name for names in files_of(raw).values() for name in names):
-        records.add_csv(_lines(folder / name))
+        records.add_csv(text_of((folder / name).read_bytes()))
     names = {name for entry in entries for name in entry.climate if (folder / name).exists()}
-    read = {name: parse_climate(_lines(folder / name)) for name in sorted(names)}
+    read = {name: parse_climate(lines_of((folder / name).read_bytes())) for name in sorted(names)}
     climates: dict[str, Climate] = {name: climate for name, climate in read.items() if climate is not None}
     return Run(entries, records, climates), entries
 
@@ -211,10 +211,6 @@ def _print_row(title: str, values: list[float | None]) -> None:
 def _blocked(parts: list[Any]) -> float | None:
     share = tally(parts).blocked
     return None if share is None else round(share, 1)
-
-
-def _lines(path: Path) -> list[str]:
-    return gzip.decompress(path.read_bytes()).decode().split("\n")
 
 
 if __name__ == "__main__":

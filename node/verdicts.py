@@ -23,7 +23,7 @@ from state.units import DAY_S
 from verifier.device import DeviceFacts
 from verifier.finding import codes
 from verifier.finished import Plant, grid_of, own_limits
-from verifier.intake import MISSING, DayReadings, days_of, read_day
+from verifier.intake import MISSING, DayReadings, columns_of, days_of, read_day
 from verifier.reading import SignedReading, parse_signed
 from verifier.register import check_register
 from verifier.review import WeighedDay, review_step, span, weigh
@@ -164,7 +164,7 @@ class Verdicts:
         found = self._limits.get(key)
         if found is None:
             readings = readings_between(self._store, device.id, device.profile_from, device.profile_to)
-            days = days_of(facts, readings)
+            days = days_of(facts, columns_of(readings))
             profile = self._baselines.signed(device)
             plant = Plant(facts, profile, device.profile_from, device.profile_to, days, {}, {})
             found = own_limits(plant, grid_of(plant))

@@ -38,13 +38,17 @@ class PartResult(Wire, frozen=True):
     unplaced: int  # lines that could not be read at all
 
 
-def lines_of(raw: bytes) -> list[str]:
-    """Undecodable bytes become characters that no grammar takes, so they break their own line only. OSError."""
+def text_of(raw: bytes) -> bytes:
+    """OSError for a file that cannot be unpacked."""
     try:
-        text = gzip.decompress(raw) if raw[:2] == GZIP else raw
+        return gzip.decompress(raw) if raw[:2] == GZIP else raw
     except (zlib.error, EOFError) as error:
         raise OSError(str(error)) from None
-    return text.decode("utf-8", "replace").split("\n")
+
+
+def lines_of(raw: bytes) -> list[str]:
+    """Undecodable bytes become characters that no grammar takes, so they break their own line only. OSError."""
+    return text_of(raw).decode("utf-8", "replace").split("\n")
 
 
 def names_in(raw: bytes) -> frozenset[str]:
@@ -80,7 +84,7 @@ def parts_of(
 def judge_part(part: Part) -> PartResult:
     records = Records()
     for raw in part.files:
-        records.add_csv(lines_of(raw))
+        records.add_csv(text_of(raw))
     read = ((name, parse_climate(lines_of(raw))) for name, raw in part.climates)
     climates: dict[str, Climate] = {name: climate for name, climate in read if climate is not None}
     plants = []
@@ -88,8 +92,7 @@ def judge_part(part: Part) -> PartResult:
         days = tuple(json.dumps(day_line(entry, day, verdict)) for day, verdict in judged)
         summary = json.dumps(summary_line(entry, profile, judged))
         plants.append(PlantResult(entry.id, days, summary, tuple(table_lines(entry, judged))))
-    readings = sum(len(listed) for days in records.readings.values() for listed in days.values())
-    return PartResult(tuple(plants), readings, records.unplaced)
+    return PartResult(tuple(plants), records.count, records.unplaced)
 
 
 def _join(group: dict[str, str], names: Iterable[str]) -> None:

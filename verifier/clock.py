@@ -7,14 +7,16 @@ persist for weeks are believed: a single shifted day is a claim, a season of one
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
 from verifier.intake import MISSING, DayReadings, Ints, Series, series_of
-from verifier.solar import Sun, incidence, light_mw, plane_light_mw, sun_at
+from verifier.solar import Sun, incidence, light_mw, plane_light_mw, sun_over
 
 HOUR_S = 3_600
+DAYS = 1_024  # whose moments are kept: a day is asked about again by the three weeks after it
 WEEKS_DAYS = 21  # how far back the lag is looked for
 FEWEST_DAYS = 14  # generating days that must agree
 LIVELY_PPM = 20_000  # of nameplate over the day: a day that says something about the sun
@@ -62,13 +64,13 @@ def _moved(values: Ints, earlier: Ints | None, shift: int) -> Ints:
 
 def offset_s(device: DeviceFacts, days: Sequence[DayReadings]) -> int | None:
     """Seconds by which the middle of the energy lies after the middle of the light; None without enough lively days."""
-    chosen = [day for day in days if lively(device, day)]
-    if device.technology != "solar" or len(chosen) < FEWEST_DAYS:
+    if device.technology != "solar":
         return None
-    series = series_of(device, chosen)
-    sun = sun_at(series.times, device.latitude_udeg, device.longitude_udeg)
-    middle = _middle_s(device, series.times, np.maximum(series.power_ppm, 0))
-    return middle - _middle_s(device, series.times, _reference(device, series, sun))
+    moments = [found for day in days if (found := _moments(device, day)) is not None]
+    if len(moments) < FEWEST_DAYS:
+        return None
+    energy_s, energy, light_s, light = (sum(moment[place] for moment in moments) for place in range(4))
+    return energy_s // max(1, energy) - light_s // max(1, light)
 
 
 def lag_of(offset: int | None, usual: int) -> int | None:
@@ -94,7 +96,13 @@ def _reference(device: DeviceFacts, series: Series, sun: Sun) -> Ints:
     return np.maximum(incidence(device, sun) if device.plane_known else sun.up, 0) * (sun.up > 0)
 
 
-def _middle_s(device: DeviceFacts, times: Ints, weights: Ints) -> int:
-    """Weighted mean of the local solar time of day, in s after noon."""
-    local = (times + device.longitude_udeg * 240 // 1_000_000) % 86_400 - 43_200
-    return int((local * weights).sum()) // max(1, int(weights.sum()))
+@lru_cache(maxsize=DAYS)
+def _moments(device: DeviceFacts, day: DayReadings) -> tuple[int, int, int, int] | None:
+    """Energy and light of a lively day, each after its product with the local solar time in s after noon."""
+    if not lively(device, day):
+        return None
+    series = series_of(device, [day])
+    sun = sun_over(device, int(series.times[0]), device.slots)
+    local = (series.times + device.longitude_udeg * 240 // 1_000_000) % 86_400 - 43_200
+    power, light = np.maximum(series.power_ppm, 0), _reference(device, series, sun)
+    return int((local * power).sum()), int(power.sum()), int((local * light).sum()), int(light.sum())

@@ -4,13 +4,14 @@ The answer is the same whatever the order of files and rows, because everything 
 A line that cannot be read is counted against its day and never stops the run.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from state.codec import Wire
 from state.errors import ReadingRefusal
 from state.units import DAY_S
 from verifier.climate import Climate
+from verifier.copies import suspects
 from verifier.device import (
     INSOLATION_CHANNEL,
     NO_ANGLE,
@@ -22,18 +23,18 @@ from verifier.device import (
     require_usable,
 )
 from verifier.finished import Case, Grid, Plant, case_of, conclude, grid_of
-from verifier.intake import DayReadings, read_day
+from verifier.intake import Columns, DayReadings, columns_of, days_of, joined
 from verifier.ladder import FinalVerdict
 from verifier.nearby import nearby
 from verifier.profile import Profile, profile_of_days
-from verifier.reading import DIGITS, MEASURED, Reading, guarded_json, scaled, time_of
-from verifier.verdict import DayVerdict, judge_day
+from verifier.reading import guarded_json, scaled, time_of
+from verifier.table import read_table
+from verifier.verdict import HISTORY_DAYS, DayVerdict, judge_day
 from verifier.wind_clock import seam_of
 from verifier.windows import LIMITS, Limits
 
 MAX_DEVICES_BYTES = 16 * 1024 * 1024
 AUDIT_DAYS = 400  # a file has its whole past at hand, so copies of last year are found too
-HEADER = ("timestamp", "id", *MEASURED)
 
 
 class DeviceEntry(Wire, frozen=True):
@@ -48,62 +49,58 @@ class DeviceEntry(Wire, frozen=True):
 
 
 class Records:
-    """Readings and broken lines by device and UTC day, filled from any number of texts."""
+    """Readings by device, and broken rows by device and UTC day, filled from any number of texts."""
 
     def __init__(self) -> None:
-        self.readings: dict[str, dict[int, list[Reading]]] = {}
-        self.broken: dict[str, dict[int, set[str]]] = {}
-        self.unplaced = 0  # broken lines that name no known device or time
+        self._parts: dict[str, list[Columns]] = {}
+        self._broken: dict[str, dict[int, set[str]]] = {}
+        self.unplaced = 0  # broken rows that name no time
+        self.count = 0  # readings, of known devices or not
 
-    def add_csv(self, lines: Iterable[str]) -> None:
+    def add_csv(self, text: bytes) -> None:
         """Rows under the header `timestamp,id,pwr_avg,wind_spd,t,insolation`, in any order; other rows are broken."""
-        for line in lines:
-            cells = line.rstrip("\r\n").split(",")
-            if cells != [""] and tuple(cells) != HEADER:
-                self._add_row(cells)
+        named, broken = read_table(text)
+        for unit, columns in named:
+            self._parts.setdefault(unit, []).append(columns)
+            self.count += len(columns.times)
+        for row in broken:
+            if row.unit is None:
+                self.unplaced += 1
+            else:
+                self._broken.setdefault(row.unit, {}).setdefault(row.day, set()).add(row.code)
 
-    def _add_row(self, cells: Sequence[str]) -> None:
-        if len(cells) < 2:
-            self.unplaced += 1
-            return
-        timestamp, unit = time_of(cells[0]), cells[1]
-        if timestamp is None:
-            self.unplaced += 1
-            return
-        day = timestamp // DAY_S
-        if len(cells) != len(HEADER):
-            self.broken.setdefault(unit, {}).setdefault(day, set()).add("truncated")
-            return
-        values = [scaled(cell, DIGITS[name]) for name, cell in zip(MEASURED, cells[2:], strict=True)]
-        if any(value is None and cell for value, cell in zip(values, cells[2:], strict=True)):
-            self.broken.setdefault(unit, {}).setdefault(day, set()).add("bad_number")
-            return
-        self.readings.setdefault(unit, {}).setdefault(day, []).append(Reading(timestamp, *values))
+    def knows(self, unit: str) -> bool:
+        return unit in self._parts
 
     def days(self, entry: DeviceEntry) -> list[DayReadings]:
         """Every UTC day of the device with a reading, in order."""
-        days = self.readings.get(entry.id, {})
-        broken = self.broken.get(entry.id, {})
-        return [read_day(entry.facts, day, days[day], broken.get(day, ())) for day in sorted(days)]
+        return days_of(entry.facts, self._columns(entry), self._broken.get(entry.id))
 
-    def seams(self, entry: DeviceEntry) -> dict[int, int]:
+    def seams(self, entry: DeviceEntry, days: Sequence[DayReadings]) -> dict[int, int]:
         """Days on which one whole hour came twice or is missing, see `wind_clock.seam_of`."""
+        columns = self._columns(entry)
+        of_day = columns.times // DAY_S
         found = {
-            day: seam_of(listed, entry.facts.interval_s) for day, listed in self.readings.get(entry.id, {}).items()
+            day.day: seam_of(columns.rows(of_day == day.day), entry.facts.interval_s)
+            for day in days
+            if day.count < entry.facts.slots or {"conflict", "bad_time"} & set(day.notes)
         }
         return {day: seam for day, seam in found.items() if seam}
 
     def window(self, entry: DeviceEntry) -> list[DayReadings]:
         """The days of the commissioning window; first and last may be cut by it."""
-        days = self.readings.get(entry.id, {})
-        broken = self.broken.get(entry.id, {})
-        first, last = entry.from_s // DAY_S, (entry.to_s - 1) // DAY_S
-        cut = []
-        for day in sorted(day for day in days if first <= day <= last):
-            inside = [reading for reading in days[day] if entry.from_s <= reading.timestamp < entry.to_s]
-            if inside:
-                cut.append(read_day(entry.facts, day, inside, broken.get(day, ())))
-        return cut
+        columns = self._columns(entry)
+        inside = columns.rows((columns.times >= entry.from_s) & (columns.times < entry.to_s))
+        return days_of(entry.facts, inside, self._broken.get(entry.id))
+
+    def _columns(self, entry: DeviceEntry) -> Columns:
+        """In one piece, however many files and rows in between it came in."""
+        parts = self._parts.get(entry.id)
+        if not parts:
+            return columns_of(())
+        if len(parts) > 1:
+            parts[:] = [joined(parts)]
+        return parts[0]
 
 
 def neighbours_of(entry: DeviceEntry, devices: Mapping[str, DeviceFacts]) -> tuple[str, ...]:
@@ -129,10 +126,11 @@ def judge_file_days(
     """The baseline of the commissioning window, and a verdict for each full UTC day with readings from `to` on."""
     profile = profile_of_days(entry.facts, records.window(entry), entry.from_s, entry.to_s)
     first = -(-entry.to_s // DAY_S)
+    copied = suspects(entry.facts, days, HISTORY_DAYS, AUDIT_DAYS)
     verdicts = []
     for index, day in enumerate(days):
         if day.day >= first:
-            earlier = days[max(0, index - AUDIT_DAYS) : index]
+            earlier = [*copied[index], *days[max(0, index - HISTORY_DAYS) : index]]
             verdicts.append((day, judge_day(entry.facts, profile, day.day, day, earlier)))
     return profile, verdicts
 
@@ -163,7 +161,7 @@ class Run:
             days = self._records.days(entry)
             profile, judged = judge_file_days(entry, self._records, days)
             verdicts = {day.day: verdict for day, verdict in judged}
-            seams = self._records.seams(entry)
+            seams = self._records.seams(entry, days)
             self._plants[name] = Plant(entry.facts, profile, entry.from_s, entry.to_s, days, verdicts, seams)
         return self._plants[name]
 
@@ -187,7 +185,7 @@ class Run:
             for other in sorted(known)
             if self._entries[other].facts.interval_s == entry.facts.interval_s
             and self._entries[other].facts.technology == entry.facts.technology
-            and self._records.readings.get(other)
+            and self._records.knows(other)
         ]
 
     def _grid(self, name: str) -> Grid:

@@ -40,10 +40,9 @@ def check(
     device: DeviceFacts, day: DayReadings, series: Series, sun: Sun | None, earlier: Sequence[DayReadings]
 ) -> list[Finding]:
     """Findings of one day about its climate; `sun` is None for wind."""
-    channel = INSOLATION_CHANNEL if device.technology == "solar" else WIND_CHANNEL
-    climate = day.insolation_mwh_m2 if device.technology == "solar" else day.wind_mm_s
+    climate = climate_of(device, day)
     out_of_range = _out_of_range(device, climate)
-    missing = (climate == MISSING) | out_of_range | (not device.channels & channel)
+    missing = unusable(device, climate)
     findings: list[Finding] = []
     power = np.maximum(series.power_ppm, 0)
     total = int(power.sum())
@@ -86,12 +85,24 @@ def frost(device: DeviceFacts, day: DayReadings) -> list[Finding]:
     return [Finding(FROST, 0, middle // 100, FROST_CENTI_C // 100)] if middle <= FROST_CENTI_C else []
 
 
+def climate_of(device: DeviceFacts, day: DayReadings) -> Ints:
+    """What the plant's model asks for: light or wind."""
+    return day.insolation_mwh_m2 if device.technology == "solar" else day.wind_mm_s
+
+
+def unusable(device: DeviceFacts, climate: Ints) -> Flags:
+    """Where `climate_of` says nothing: not measured, impossible, or of a channel that the plant does not have."""
+    channel = INSOLATION_CHANNEL if device.technology == "solar" else WIND_CHANNEL
+    nothing: Flags = (climate == MISSING) | _out_of_range(device, climate) | (not device.channels & channel)
+    return nothing
+
+
 def _out_of_range(device: DeviceFacts, climate: Ints) -> Flags:
     if device.technology == "wind":
         low, high, value = 0, GALE_MM_S, climate
     else:
         low, high = DARK_LIGHT_MW, MAX_LIGHT_MW
-        value = np.clip(climate, -MAX_LIGHT_MW, MAX_LIGHT_MW) * 3_600 // device.interval_s
+        value = np.minimum(np.maximum(climate, -MAX_LIGHT_MW), MAX_LIGHT_MW) * 3_600 // device.interval_s
     outside: Flags = (climate != MISSING) & ((value < low) | (value > high))
     return outside
 
@@ -139,7 +150,7 @@ def _replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequenc
     place = int(np.flatnonzero(counted)[int(np.argmax(values))])
     highest = climate[place]
     for other in reversed(earlier):
-        theirs = other.insolation_mwh_m2 if device.technology == "solar" else other.wind_mm_s
+        theirs = climate_of(device, other)
         if theirs[place] == highest and np.array_equal(theirs[counted], values):
             return [Finding("climate_replay", 0, other.day)]
     return []

@@ -3,7 +3,7 @@
 Of several values for one interval the smallest power counts, so resending can never raise the energy of a day.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,47 +58,98 @@ class DayReadings:
         return tuple(int(after - before) for before, after in zip((0, *until[:-1]), until, strict=True))
 
 
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Readings of one device in any order, a row each, as arrays of one length; `MISSING` for what was not given."""
+
+    times: Ints
+    power_w: Ints
+    wind_mm_s: Ints
+    temperature_centi_c: Ints
+    insolation_mwh_m2: Ints
+
+    @property
+    def all(self) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+        return self.times, self.power_w, self.wind_mm_s, self.temperature_centi_c, self.insolation_mwh_m2
+
+    def rows(self, chosen: slice | Ints | Flags) -> "Columns":
+        return Columns(*(column[chosen] for column in self.all))
+
+
+def columns_of(readings: Iterable[Reading]) -> Columns:
+    table = np.array([_row(reading) for reading in readings], dtype=np.int64).reshape(-1, 5)
+    return Columns(*(np.ascontiguousarray(column) for column in table.T))
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    return Columns(*(np.concatenate(columns) for columns in zip(*(part.all for part in parts), strict=True)))
+
+
+def _row(reading: Reading) -> list[int]:
+    values = (reading.power_w, reading.wind_mm_s, reading.temperature_centi_c, reading.insolation_mwh_m2)
+    return [reading.timestamp, *(MISSING if value is None else value for value in values)]
+
+
 def read_day(device: DeviceFacts, day: int, readings: Iterable[Reading], broken: Iterable[str] = ()) -> DayReadings:
     """Readings of `device` whose timestamps lie in `day`, others are ignored.
 
     `broken` are codes of lines of that day that could not be read at all: they count as noted, never as fatal.
     """
-    start, interval_s, slots = day * DAY_S, device.interval_s, device.slots
-    notes = set(broken)
-    chosen: list[Reading | None] = [None] * slots
-    for reading in readings:
-        slot, off_grid = divmod(reading.timestamp - start, interval_s)
-        if not 0 <= slot < slots:
-            continue
-        if off_grid:
-            notes.add("bad_time")
-            continue
-        other = chosen[slot]
-        if other is None:
-            chosen[slot] = reading
-        elif other == reading:
-            notes.add("duplicate")
-        else:
-            notes.add("conflict")
-            chosen[slot] = min(other, reading, key=_claim)
-    if any(reading is None or reading.power_w is None for reading in chosen):
-        notes.add("gap")
-    columns = np.array([_row(reading) for reading in chosen], dtype=np.int64).T
-    power, wind, temperature, insolation = (np.ascontiguousarray(column) for column in columns)
-    count = sum(reading is not None for reading in chosen)
-    return DayReadings(day, interval_s, power, wind, temperature, insolation, tuple(sorted(notes)), count)
+    return _on_grid(device, np.array([day]), columns_of(readings), {day: broken})[0]
 
 
-def _claim(reading: Reading) -> tuple[int, ...]:
-    """The order in which conflicting readings are preferred: least power, then the climate that explains least."""
-    return tuple(_row(reading))
+def days_of(
+    device: DeviceFacts, columns: Columns, broken: Mapping[int, Iterable[str]] | None = None
+) -> list[DayReadings]:
+    """Every UTC day that has a reading, in order; `broken` as in `read_day`, by day."""
+    return _on_grid(device, np.unique(columns.times // DAY_S), columns, broken or {})
 
 
-def _row(reading: Reading | None) -> list[int]:
-    if reading is None:
-        return [MISSING] * 4
-    values = (reading.power_w, reading.wind_mm_s, reading.temperature_centi_c, reading.insolation_mwh_m2)
-    return [MISSING if value is None else value for value in values]
+def _on_grid(
+    device: DeviceFacts, days: Ints, columns: Columns, broken: Mapping[int, Iterable[str]]
+) -> list[DayReadings]:
+    slots = device.slots
+    rows, off_grid = _placed(device, days, columns)
+    place = rows.times
+    again = place[1:] == place[:-1]
+    same = again & np.all([column[1:] == column[:-1] for column in rows.all[1:]], axis=0)
+    first = np.concatenate([np.ones(min(1, len(place)), dtype=np.bool_), ~again])
+    measured = np.full((4, len(days) * slots), MISSING, dtype=np.int64)
+    measured[:, place[first]] = [column[first] for column in rows.all[1:]]
+    counts = np.bincount(place[first] // slots, minlength=len(days)).tolist()
+    notes = [set(broken.get(day, ())) for day in days.tolist()]
+    for code, where in (
+        ("bad_time", off_grid),
+        ("conflict", place[1:][again & ~same] // slots),
+        ("duplicate", place[1:][same] // slots),
+        ("gap", np.flatnonzero(measured[0] == MISSING) // slots),
+    ):
+        for index in np.unique(where).tolist():
+            notes[index].add(code)
+    by_day = measured.reshape(4, len(days), slots)
+    found = []
+    for index, day in enumerate(days.tolist()):
+        power, wind, temperature, insolation = by_day[:, index]
+        noted = tuple(sorted(notes[index]))
+        found.append(DayReadings(day, device.interval_s, power, wind, temperature, insolation, noted, counts[index]))
+    return found
+
+
+def _placed(device: DeviceFacts, days: Ints, columns: Columns) -> tuple[Columns, Ints]:
+    """Rows by interval, `times` being its number counted over all `days`; and the days' numbers of rows off the grid.
+
+    Of several rows for an interval the first has the least power, then the climate that explains least.
+    """
+    day = columns.times // DAY_S
+    index = np.minimum(np.searchsorted(days, day), len(days) - 1)
+    slot, off = np.divmod(columns.times % DAY_S, device.interval_s)
+    inside = (days[index] == day) & (slot < device.slots)
+    place = index * device.slots + slot
+    kept = Columns(place, *columns.all[1:]).rows(inside & (off == 0))
+    ordered = kept.rows(np.argsort(kept.times, kind="stable"))
+    if (ordered.times[1:] == ordered.times[:-1]).any():
+        ordered = kept.rows(np.lexsort(kept.all[::-1]))
+    return ordered, index[inside & (off != 0)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,14 +176,6 @@ def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
         np.where(plausible, temperature, MISSING),
         np.concatenate([day.insolation_mwh_m2 for day in days]),
     )
-
-
-def days_of(device: DeviceFacts, readings: Iterable[Reading]) -> list[DayReadings]:
-    """Every UTC day that has a reading, in order."""
-    by_day: dict[int, list[Reading]] = {}
-    for reading in readings:
-        by_day.setdefault(reading.timestamp // DAY_S, []).append(reading)
-    return [read_day(device, day, by_day[day]) for day in sorted(by_day)]
 
 
 def longest_run(values: Ints, counted: Flags) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 from verifier.device import HORIZONTAL, DeviceFacts
 from verifier.finding import Finding
 from verifier.intake import MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, longest_run
-from verifier.solar import Sun, light_mw, sun_at
+from verifier.solar import Sun, light_mw, sun_over
 from verifier.tables import sine_of_degrees
 
 NAMEPLATE_PPM = 1_020_000  # honest readings reach 1.005
@@ -35,7 +35,7 @@ def check(
 ) -> list[Finding]:
     """Findings of one day; every one of them contradicts the claim. `sun` is None for wind."""
     found = _over_nameplate(device, day) + _flat(device, day) + _power_replay(device, day, earlier)
-    return found if sun is None else found + _night(device, series, sun) + _over_sky(device, series, sun)
+    return found if sun is None else found + _night(device, series) + _over_sky(device, series, sun)
 
 
 def _over_nameplate(device: DeviceFacts, day: DayReadings) -> list[Finding]:
@@ -46,9 +46,9 @@ def _over_nameplate(device: DeviceFacts, day: DayReadings) -> list[Finding]:
     return [Finding("over_nameplate", _at(device, day, slot), highest, device.nameplate_w)]
 
 
-def _night(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
+def _night(device: DeviceFacts, series: Series) -> list[Finding]:
     """Whether a label is the start or the end of its interval is not known, so the sun is tried at both sides."""
-    dark = dark_intervals(device, series, sun)
+    dark = dark_intervals(device, series)
     found: list[Finding] = []
     power = np.where(dark, series.power_ppm, 0)
     slot = int(np.argmax(power))
@@ -64,14 +64,11 @@ def _night(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
     return found
 
 
-def dark_intervals(device: DeviceFacts, series: Series, sun: Sun) -> Flags:
+def dark_intervals(device: DeviceFacts, series: Series) -> Flags:
     """Intervals in which the sun is below the margin from one interval before the label to one after it."""
     margin = sine_of_degrees(NIGHT_DEGREES_ESTIMATED if device.coordinates_estimated else NIGHT_DEGREES)
-    # The times are a grid, so the sun of the interval before or after is its neighbour's but for the two ends.
-    beyond = np.array([series.times[0] - device.interval_s, series.times[-1] + device.interval_s])
-    ends = sun_at(beyond, device.latitude_udeg, device.longitude_udeg).up
-    up = np.concatenate([ends[:1], sun.up, ends[1:]])
-    dark: Flags = np.maximum(np.maximum(up[:-2], up[2:]), sun.up) < margin
+    up = sun_over(device, int(series.times[0]) - device.interval_s, len(series.times) + 2).up
+    dark: Flags = np.maximum(np.maximum(up[:-2], up[2:]), up[1:-1]) < margin
     return dark
 
 
@@ -97,12 +94,12 @@ def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayRe
     """An earlier day again, at any scale. Q20 of nameplate, cut at 4: dot products stay under 2^44 x 1,440."""
     if not earlier:
         return []
-    ours = _shape(device.nameplate_w, day)
+    ours = shape(device.nameplate_w, day)
     active = ours > REPLAY_LOW_PPM * (1 << 20) // 1_000_000
     saturated = ours > SATURATED_PPM * (1 << 20) // 1_000_000
     if int(active.sum()) < REPLAY_READINGS or int(saturated.sum()) * 2 > int(active.sum()):
         return []
-    others = np.stack([_shape(device.nameplate_w, other) for other in earlier])
+    others = np.concatenate([shape(device.nameplate_w, other) for other in earlier]).reshape(len(earlier), -1)
     dots = (others @ ours).tolist()
     squares = (others * others).sum(axis=1).tolist()
     own = int(ours @ ours)
@@ -113,10 +110,10 @@ def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayRe
 
 
 @lru_cache(maxsize=SHAPES)
-def _shape(nameplate_w: int, day: DayReadings) -> Ints:
-    """A day is asked about again by each of the days after it; `MISSING` lies below zero and counts as nothing."""
-    shape: Ints = (np.minimum(day.watts, MOST_NAMEPLATES * nameplate_w) << 20) // nameplate_w
-    return shape
+def shape(nameplate_w: int, day: DayReadings) -> Ints:
+    """Power in Q20 of nameplate, own use and missing intervals as nothing. Each of the days after it asks again."""
+    q20: Ints = (np.minimum(day.watts, MOST_NAMEPLATES * nameplate_w) << 20) // nameplate_w
+    return q20
 
 
 def _at(device: DeviceFacts, day: DayReadings, slot: int) -> int:

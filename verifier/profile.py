@@ -6,6 +6,7 @@ those found bad are left out and named. A window that does not fit its own clima
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from state.crypto import H
 from verifier import clock, health, physics, scores, solar, wind
 from verifier.device import HORIZONTAL, IN_PLANE, DeviceFacts
 from verifier.finding import Finding, codes
-from verifier.intake import MISSING, DayReadings, Flags, Ints, Series, days_of
+from verifier.intake import MISSING, Columns, DayReadings, Flags, Ints, Series, columns_of, days_of
 from verifier.reading import Reading
 from verifier.scores import NOTHING_TOLERATED, DayScore, Tolerances
 from verifier.solar import SolarYield, Sun
@@ -22,6 +23,7 @@ from verifier.tables import arcsine_centi_degrees
 from verifier.wind import WindCurve
 
 PROFILE_TAG = "wattest/profile"
+VIEWS = 8  # whose expected power is kept: a verdict asks for it three times
 FEWEST_DAYS = 14  # whole days that a baseline needs
 WHOLE_PERCENT = 90  # of a day's intervals, for its scores to set a tolerance
 POOR_PPM = 380_000  # sum |p - m| / sum p; honest plants show .06 to .28, a record with foreign climate .45
@@ -65,8 +67,8 @@ class View:
 
 def build_profile(device: DeviceFacts, readings: Iterable[Reading]) -> Profile:
     """The baseline from the readings of the commissioning window, in any order."""
-    ordered = sorted(readings, key=lambda reading: reading.timestamp)
-    return profile_of_days(device, days_of(device, ordered), *_window(device, ordered))
+    columns = columns_of(readings)
+    return profile_of_days(device, days_of(device, columns), *_window(device, columns))
 
 
 def profile_hash(profile: Profile) -> bytes:
@@ -141,7 +143,7 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
 def view_of(device: DeviceFacts, day: DayReadings, before: DayReadings | None, lag_s: int) -> View:
     series = clock.aligned(device, day, before, lag_s)
     located = device.technology == "solar"
-    sun = solar.sun_at(series.times, device.latitude_udeg, device.longitude_udeg) if located else None
+    sun = solar.sun_over(device, int(series.times[0]), device.slots) if located else None
     return View(day, series, sun)
 
 
@@ -158,6 +160,7 @@ def without_night(found: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in found if finding.code not in ("night_power", "night_light", "over_sky")]
 
 
+@lru_cache(maxsize=VIEWS)
 def expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> tuple[Ints, Flags]:
     """Expected power of each interval in ppm of nameplate, and where it is known."""
     if isinstance(model, WindCurve):
@@ -175,10 +178,10 @@ def noon_centi(sun: Sun) -> int:
     return arcsine_centi_degrees(int(sun.up.max()))
 
 
-def _window(device: DeviceFacts, ordered: Sequence[Reading]) -> tuple[int, int]:
-    if not ordered:
+def _window(device: DeviceFacts, columns: Columns) -> tuple[int, int]:
+    if not len(columns.times):
         return 0, 0
-    return ordered[0].timestamp, ordered[-1].timestamp + device.interval_s
+    return int(columns.times.min()), int(columns.times.max()) + device.interval_s
 
 
 def _clock(device: DeviceFacts, days: Sequence[DayReadings]) -> tuple[int, list[int] | None]:
@@ -200,10 +203,9 @@ def _clock(device: DeviceFacts, days: Sequence[DayReadings]) -> tuple[int, list[
 def _works_at_night(device: DeviceFacts, day: DayReadings, lag_s: int) -> bool:
     if device.technology == "wind":
         return False
-    view = view_of(device, day, None, lag_s)
-    assert view.sun is not None
-    dark = physics.dark_intervals(device, view.series, view.sun)
-    return bool((view.series.power_ppm[dark] > physics.NIGHT_PPM).any())
+    series = clock.aligned(device, day, None, lag_s)
+    dark = physics.dark_intervals(device, series)
+    return bool((series.power_ppm[dark] > physics.NIGHT_PPM).any())
 
 
 def _fit_model(device: DeviceFacts, views: Sequence[View]) -> WindCurve | SolarYield:

@@ -6,6 +6,7 @@ and diffuse, Hay and Davies carry it to the plane, the ground reflects a fifth.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,8 @@ CLEARNESS = np.array([300, 600], dtype=np.int64)  # thousandths: overcast, broke
 CLASSES = (len(HEIGHTS) + 1) * 2 * (len(CLEARNESS) + 1)
 DIM_MW = 20_000  # below this light a ratio of power to light means nothing
 PRIOR_READINGS = 20  # a class of few readings leans on the whole plant's yield as if it had seen this many more
+SPAN = 4_096  # intervals whose sun is worked out at once; a day alone is mostly the cost of calling numpy
+SPANS = 64  # kept, 128 kB each
 OUTAGE_PERCENT = 30  # of the class's median yield: below it the plant was down, which is no weather
 
 
@@ -38,6 +41,10 @@ class Sun:
     north: Ints
     up: Ints
     outside_mw: Ints
+
+    @property
+    def all(self) -> tuple[Ints, ...]:
+        return self.east, self.north, self.up, self.outside_mw
 
 
 class SolarYield(Wire, frozen=True, tag="solar"):
@@ -73,6 +80,26 @@ def sun_at(times: Ints, latitude_udeg: int, longitude_udeg: int) -> Sun:
     return Sun(east, north, up, outside)
 
 
+def sun_over(device: DeviceFacts, first_s: int, count: int) -> Sun:
+    """`sun_at` for `count` >= 1 instants from `first_s` on, an interval apart."""
+    number, phase_s = divmod(first_s, device.interval_s)
+    first, last = number // SPAN, (number + count - 1) // SPAN
+    place = (device.latitude_udeg, device.longitude_udeg, device.interval_s, phase_s)
+    start = number - first * SPAN
+    columns = _span(*place, first).all
+    if last > first:
+        spans = [_span(*place, span).all for span in range(first, last + 1)]
+        columns = tuple(np.concatenate(parts) for parts in zip(*spans, strict=True))
+    east, north, up, outside = (column[start : start + count] for column in columns)
+    return Sun(east, north, up, outside)
+
+
+@lru_cache(maxsize=SPANS)
+def _span(latitude_udeg: int, longitude_udeg: int, interval_s: int, phase_s: int, span: int) -> Sun:
+    numbers = np.arange(span * SPAN, (span + 1) * SPAN, dtype=np.int64)
+    return sun_at(numbers * interval_s + phase_s, latitude_udeg, longitude_udeg)
+
+
 def _degrees_e7(angle: Ints) -> Ints:
     """Brads of an angle in 10^-7 degrees."""
     value: Ints = ((angle % 3_600_000_000) << 30) // 900_000_000  # 3.6e9 x 2^30 < 2^62
@@ -81,8 +108,11 @@ def _degrees_e7(angle: Ints) -> Ints:
 
 def light_mw(device: DeviceFacts, insolation_mwh_m2: Ints) -> Ints:
     """Mean irradiance of an interval in mW/m2; missing and negative readings are 0."""
-    usable = np.clip(insolation_mwh_m2, 0, MAX_LIGHT_MW)  # an hour of the limit; shorter intervals are cut below
-    return np.minimum(usable * 3_600 // device.interval_s, MAX_LIGHT_MW)
+    usable: Ints = np.minimum(
+        np.maximum(insolation_mwh_m2, 0), MAX_LIGHT_MW
+    )  # an hour of the limit; shorter intervals are cut below
+    light: Ints = np.minimum(usable * 3_600 // device.interval_s, MAX_LIGHT_MW)
+    return light
 
 
 def plane_light_mw(device: DeviceFacts, sun: Sun, horizontal_mw: Ints) -> Ints:
@@ -149,7 +179,8 @@ def _effective(device: DeviceFacts, series: Series, sun: Sun, transposed: bool, 
     plane = plane_light_mw(device, sun, light) if transposed else light
     temperature = np.where(series.temperature_centi_c == MISSING, usual, series.temperature_centi_c)
     cell = temperature + plane * 3 // 1_000  # 0.03 K for each W/m2
-    factor = np.clip(1_000_000 - LOSS_PPM_PER_K * (cell - STANDARD_CELL_CENTI_C) // 100, 500_000, 1_300_000)
+    factor = 1_000_000 - LOSS_PPM_PER_K * (cell - STANDARD_CELL_CENTI_C) // 100
+    factor = np.minimum(np.maximum(factor, 500_000), 1_300_000)
     return plane * factor // 1_000_000, light, measured
 
 

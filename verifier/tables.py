@@ -56,6 +56,7 @@ def brads(microdegrees: int) -> int:
     return microdegrees * TURN // 360_000_000
 
 
+@cache
 def sine_of_degrees(degrees: int) -> int:
     """Q30, for thresholds stated in whole degrees."""
     return int(sine(np.array([brads(degrees * 1_000_000)], dtype=np.int64))[0])

@@ -214,6 +214,5 @@ def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[t
     power, known = expected(device, profile.model, view)
     room = profile.tolerances.usual[1] * (power + scores.FLOOR_PPM) // 1_000_000
     ceiling = np.minimum(power + room, 1_020_000)
-    watts = [np.where(known, curve, -1).tolist() for curve in (power, ceiling)]
-    scaled = [tuple(v if v < 0 else v * device.nameplate_w // 1_000_000 for v in curve) for curve in watts]
-    return scaled[0], scaled[1]
+    watts = [np.where(known, curve * device.nameplate_w // 1_000_000, -1) for curve in (power, ceiling)]
+    return tuple(watts[0].tolist()), tuple(watts[1].tolist())

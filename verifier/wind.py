@@ -36,7 +36,8 @@ def corrected_mm_s(wind_mm_s: Ints, temperature_centi_c: Ints, gain: int = PLAIN
     """Wind with the force it would have at 15 C; where no temperature was measured, 15 C. Bound: 2^17 x 2^21."""
     temperature = np.where(temperature_centi_c == MISSING, USUAL_CENTI_C, temperature_centi_c)
     factor = (1 << 20) + ((density_factor(temperature) - (1 << 20)) * gain >> GAIN_BITS)
-    return np.clip(wind_mm_s, 0, 100_000) * factor >> 20
+    corrected: Ints = np.minimum(np.maximum(wind_mm_s, 0), 100_000) * factor >> 20
+    return corrected
 
 
 def fit(series: Series) -> WindCurve:
@@ -93,7 +94,7 @@ def expected(curve: WindCurve, series: Series) -> tuple[Ints, Flags]:
     known = series.wind_mm_s != MISSING
     table = np.array(curve.power_ppm, dtype=np.int64)
     wind = corrected_mm_s(np.where(known, series.wind_mm_s, 0), series.temperature_centi_c, curve.gain)
-    offset = np.clip(wind - BIN_MM_S // 2, 0, (BINS - 1) * BIN_MM_S - 1)
+    offset = np.minimum(np.maximum(wind - BIN_MM_S // 2, 0), (BINS - 1) * BIN_MM_S - 1)
     low, part = offset // BIN_MM_S, offset % BIN_MM_S
     return table[low] + (table[low + 1] - table[low]) * part // BIN_MM_S, known
 

@@ -5,14 +5,14 @@ a logger that stayed behind when its labels went to summer time would be compare
 occurs twice, or not at all, is the seam of such a change; weeks of wind confirm or deny it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from verifier.climate import Climate, wind_at
 from verifier.clock import HOUR_S, MOST_HOURS, OFF_HOUR_S
-from verifier.intake import MISSING, Ints
-from verifier.reading import Reading
+from verifier.intake import MISSING, Columns, Ints
 
 SPAN_DAYS = 60  # of wind that are laid beside each other
 FEWEST_DAYS = 28  # a front takes an hour to cross a region; a month of them tells an hour from none
@@ -21,7 +21,7 @@ TRIED_S = 3 * HOUR_S  # lags tried on either side
 BELIEVED = 4  # weekly findings in a row that move a clock without a seam
 
 
-def seam_of(readings: Sequence[Reading], interval_s: int) -> int:
+def seam_of(day: Columns, interval_s: int) -> int:
     """+3600 where one whole hour of a day came twice with different values, -3600 where one is missing, else 0.
 
     The sign is how much later than its labels the weather of the following days is.
@@ -29,15 +29,13 @@ def seam_of(readings: Sequence[Reading], interval_s: int) -> int:
     whole = HOUR_S // interval_s
     if whole < 2:
         return 0
-    firsts: dict[int, Reading] = {}
-    doubled: set[int] = set()
-    for reading in readings:
-        if firsts.setdefault(reading.timestamp, reading) != reading:
-            doubled.add(reading.timestamp)
+    readings = set(zip(*(column.tolist() for column in day.all), strict=True))
+    times = Counter(reading[0] for reading in readings)
+    doubled = [time for time, values in times.items() if values > 1]
     if len(doubled) == whole and max(doubled) - min(doubled) == HOUR_S - interval_s:
         return HOUR_S
-    day_start = min(firsts) // 86_400 * 86_400
-    absent = sorted(set(range(day_start, day_start + 86_400, interval_s)) - firsts.keys())
+    day_start = min(times) // 86_400 * 86_400
+    absent = sorted(set(range(day_start, day_start + 86_400, interval_s)) - times.keys())
     return -HOUR_S if len(absent) == whole and absent[-1] - absent[0] == HOUR_S - interval_s else 0
 
 

@@ -101,5 +101,5 @@ def entries(folder: Path) -> dict[str, DeviceEntry]:
 @cache
 def records(path: Path) -> Records:
     filled = Records()
-    filled.add_csv(gzip.decompress(path.read_bytes()).decode().split("\n"))
+    filled.add_csv(gzip.decompress(path.read_bytes()))
     return filled

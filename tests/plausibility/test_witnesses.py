@@ -15,7 +15,7 @@ from harness.shared import shared_folder
 from verifier.climate import Climate, parse_climate, wind_at
 from verifier.file_run import Records, Run
 from verifier.finished import conclude
-from verifier.intake import MISSING, DayReadings, Ints
+from verifier.intake import MISSING, Columns, DayReadings, Ints, columns_of
 from verifier.reading import Reading
 from verifier.wind_clock import lags_of, seam_of
 
@@ -159,8 +159,8 @@ def test_wind_between_hours_lies_on_a_line_and_gaps_are_unknown() -> None:
 # --- the clock of a wind plant
 
 
-def day_of(labels: Sequence[int]) -> list[Reading]:
-    return [Reading(86_400 * 100 + 600 * label, 1_000 + n) for n, label in enumerate(labels)]
+def day_of(labels: Sequence[int]) -> Columns:
+    return columns_of([Reading(86_400 * 100 + 600 * label, 1_000 + n) for n, label in enumerate(labels)])
 
 
 def test_a_doubled_and_a_missing_hour_are_seams_and_other_gaps_are_not() -> None:
@@ -201,7 +201,7 @@ def test_the_farm_of_la_haute_borne_is_read_on_its_own_clock() -> None:
     names = ("r80711", "r80721", "r80736")
     filled = Records()
     for name in names:
-        filled.add_csv(text_of(folder / f"wind_lhb_{name}_2014.csv.gz"))
+        filled.add_csv(gzip.decompress((folder / f"wind_lhb_{name}_2014.csv.gz").read_bytes()))
     climates = {
         name: climate
         for name in ("oracle_lhb_era5_2014.csv.gz", "oracle_lhb_merra2_2014.csv.gz")
