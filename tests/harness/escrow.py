@@ -1,9 +1,8 @@
 """Orders that a quorum of validators opens, and the validators: honest ones, silent ones, and liars."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from harness.world import seed_of
+from harness.world import World, seed_of
 from msgspec.structs import replace
 
 from contracts.attributes import nodes_of
@@ -18,9 +17,6 @@ from state.outputs import SealedBid, SealedOffer
 from state.records import Auction, AuctionTerms
 from state.transaction import OpenShares, PlaceBid, PlaceOffer, Reveal
 from state.units import Outpoint
-
-if TYPE_CHECKING:
-    from harness.town import Town
 
 
 @dataclass(frozen=True)
@@ -63,32 +59,32 @@ def replace_envelope(order: Enveloped, envelope: Envelope) -> Enveloped:
     return Enveloped(**{**fields, "envelope": envelope})
 
 
-def escrow_auction(town: "Town", *, seconds: int = 60, **terms: object) -> int:
+def escrow_auction(town: World, *, seconds: int = 60, **terms: object) -> int:
     fields: dict[str, object] = {"sealed": True, "opening_s": 60, "escrow": True, **terms}
     return town.auction(seconds=seconds, terms=AuctionTerms(**fields))  # type: ignore[arg-type]
 
 
 def enveloped(
-    town: "Town", auction: int, name: str, side: str, quantity: int, limit: int, wanted: tuple[str, ...] = ()
+    town: World, auction: int, name: str, side: str, quantity: int, limit: int, wanted: tuple[str, ...] = ()
 ) -> Enveloped:
     found = town.state.get(auction_key(auction))
     assert isinstance(found, Auction)
     town.salt += 1
     kappa = H("test/kappa", (town.salt,))[:31]
-    context = context_of(town.chain, auction, town.id(name), side)
+    context = context_of(town.chain, auction, town.people[name], side)
     said = Said(quantity, limit, nodes_of(found.terms, wanted))
     keys = [validator.escrow_key for validator in town.validators]
     envelope = sealed(context, town.environment().epoch, keys, said, kappa)
-    return Enveloped(auction, town.id(name), side, quantity, limit, wanted, kappa, envelope)
+    return Enveloped(auction, town.people[name], side, quantity, limit, wanted, kappa, envelope)
 
 
-def escrow_set(town: "Town", auction: int, epoch: int = 0) -> EscrowSet:
+def escrow_set(town: World, auction: int, epoch: int = 0) -> EscrowSet:
     found = town.state.get(escrow_set_key(auction, epoch))
     assert isinstance(found, EscrowSet)
     return found
 
 
-def shares_of(town: "Town", auction: int, validator: int, epoch: int = 0, page: int = 0) -> OpenShares:
+def shares_of(town: World, auction: int, validator: int, epoch: int = 0, page: int = 0) -> OpenShares:
     """What an honest validator answers for one page. Its secret is that of the world's genesis."""
     found = town.state.get(auction_key(auction))
     assert isinstance(found, Auction)
@@ -106,7 +102,7 @@ def shares_of(town: "Town", auction: int, validator: int, epoch: int = 0, page: 
     return OpenShares(auction, epoch, validator, page, tuple(shares))
 
 
-def give(town: "Town", auction: int, *validators: int, epoch: int = 0) -> list[Event]:
+def give(town: World, auction: int, *validators: int, epoch: int = 0) -> list[Event]:
     """These validators publish their shares, one block each; the events of the last block."""
     events: list[Event] = []
     for validator in validators:
@@ -115,7 +111,7 @@ def give(town: "Town", auction: int, *validators: int, epoch: int = 0) -> list[E
     return events
 
 
-def voter(town: "Town", auction: int, validator: int, epoch: int = 0) -> str:
+def voter(town: World, auction: int, validator: int, epoch: int = 0) -> str:
     """The name whose key is the vote key of a member."""
     key = escrow_set(town, auction, epoch).members[validator].vote_key
     return next(name for name in VOTERS if town.key(name) == key)
