@@ -70,6 +70,7 @@ def auction() -> None:
 @click.option("--opens", type=Closing(), default=0, help="When it begins to take orders; default: at once.")
 @click.option("--by", "trees", multiple=True, metavar="DIMENSION=NODE,…", help=BY_HELP)
 @click.option("--sealed", type=Duration(), default=0, metavar="TIME", help="Sealed book, opened for so long: 10m, 2h.")
+@click.option("--opened-by", type=click.Choice(["validators", "owners"]), help="With --sealed; default: validators.")
 @click.option("--bond", type=AMOUNT, default=0, help="With --sealed: per certificate of an offered lot.")
 @click.option("--fee", type=click.IntRange(0, 1_000), default=0, help="Of sellers' income, in hundredths of a percent.")
 @click.option("--cap", type=click.IntRange(0), default=0, help="Certificates one buyer may bid for; 0 = no cap.")
@@ -94,6 +95,7 @@ def open_(
     opens: int,
     trees: tuple[str, ...],
     sealed: int,
+    opened_by: str | None,
     bond: int,
     fee: int,
     cap: int,
@@ -109,6 +111,8 @@ def open_(
     from state.records import AuctionClass, AuctionTerms
     from state.transaction import OpenAuction
 
+    if opened_by and not sealed:
+        raise click.UsageError("Only the orders of a sealed book are opened: give --sealed as well.")
     me = acting(session, key_name)
     traded = find_scheme(session, scheme)
     action = OpenAuction(
@@ -131,6 +135,7 @@ def open_(
             delivery_to=produced_to,
             repeat_s=repeat,
             repeat_until=repeat_until,
+            escrow=bool(sealed) and opened_by != "owners",
         ),
     )
     note = f"closes at {show.moment(closes)}"
@@ -318,7 +323,8 @@ def _term_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     terms, currency = found["terms"], found["currency"]
     rows = [("bids choose", f"{each['name']}: {', '.join(each['nodes'])}") for each in terms["dimensions"]]
     if terms["sealed"]:
-        rows.append(("book", f"sealed, opened for {terms['opening_s']} s after the close"))
+        by = "by a quorum of validators" if terms["escrow"] else "by who sealed it"
+        rows.append(("book", f"sealed, opened {by} within {terms['opening_s']} s after the close"))
         rows.append(("bond", f"{price_text(terms['bond'], currency)} per certificate"))
     if terms["fee"]:
         rows.append(("fee", f"{terms['fee'] / 100:g} % of what sellers earn"))

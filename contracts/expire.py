@@ -11,6 +11,7 @@ from contracts.auction import OPENING, advance
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.events import Expired
 from contracts.keys import next_due_ms, recover_due
+from contracts.open_shares import open_due, walks_due
 from contracts.security import forfeit_due, next_term_ms
 from contracts.settle import swap
 from state.keyspace import (
@@ -40,6 +41,8 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     _expire(context)
     recover_due(context)
     forfeit_due(context)
+    context.enter(0, "open")
+    open_due(context)
     context.enter(0, "close")
     _close_auctions(context)
     context.enter(0, "deliver")
@@ -59,6 +62,8 @@ def due_at_ms(state: Snapshot) -> int | None:
     times += [due_ms for due_ms in (next_due_ms(state), next_term_ms(state)) if due_ms is not None]
     low = delivery_key(0)
     if next(iter(state.scan(low, space_end(low[:1]))), None) is not None:
+        times.append(0)
+    if walks_due(state):
         times.append(0)
     return min(times) if times else None
 

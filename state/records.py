@@ -10,6 +10,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from state.codec import Wire
+from state.escrow import EscrowSet as EscrowSet
+from state.escrow import SharePage as SharePage
 from state.units import I64, U8, U16, U32, U64, Code, Hash, Key, Name, Note, OptionalKey, Outpoint
 
 Gsrn = Annotated[str, Meta(max_length=18)]  # two digits longer than a Code
@@ -111,7 +113,7 @@ class Validator(Wire, frozen=True, tag="validator"):
     name: Name
     vote_key: Key
     node_key: Key
-    escrow_key: Key  # X25519, for sealed orders of a later market
+    escrow_key: Key  # X25519: sealed orders are opened with it
     governance_key: Key
     address: Name  # host:port of its peer-to-peer listener
 
@@ -124,6 +126,7 @@ class SetChange(Wire, frozen=True):
     evidence: bool  # it leaves because two contradicting votes of it were shown
     joins: Validator | None  # its record, the index not yet given
     vote_key: OptionalKey  # the new one of a rotation
+    escrow_key: OptionalKey = b""  # the new one of a rotation
 
 
 class NextValidators(Wire, frozen=True, tag="next_validators"):
@@ -214,6 +217,7 @@ class AuctionTerms(Wire, frozen=True):
     delivery_to: U64 = 0
     repeat_s: U32 = 0  # the next session opens when this one closes and lasts so long, 0 = no next
     repeat_until: U64 = 0  # s; no session closes later
+    escrow: bool = False  # sealed orders are opened by a quorum of validators, else only by who holds the opening
 
 
 class ClassResult(Wire, frozen=True):
@@ -553,6 +557,8 @@ Record = (
     | Auction
     | AuctionMember
     | StandingBid
+    | EscrowSet
+    | SharePage
     | Issuance
     | MonthEnergy
     | Release

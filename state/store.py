@@ -47,6 +47,9 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     CONSUMPTION     0x37  committed  meter u32, day u32                  Consumption
     STANDING_BID    0x38  committed  scheme u32, number u32              StandingBid
     LISTING         0x39  committed  outpoint                            Pointer to a posted lot
+    ESCROW_SET      0x40  committed  auction u32, epoch u64              EscrowSet
+    ESCROW_SHARES   0x41  committed  auction, epoch, validator u16, page SharePage
+    ESCROW_WALK     0x42  committed  auction u32, epoch u64              Counter
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32
