@@ -51,6 +51,7 @@ MAX_ORDERS = 4_000  # of one auction, so that a settlement fits a block budget o
 PLACES = ((2_000, 64), (3_000, 8), (MAX_ORDERS, 1))
 MAX_OPEN_S = 366 * DAY_S
 MAX_OPENING_S = 7 * DAY_S
+MAX_PAY_S = 30 * DAY_S
 MAX_FEE = 1_000  # basis points
 
 ANNOUNCED, OPEN, OPENING, CLOSED, SETTLED, VOID = "announced", "open", "opening", "closed", "settled", "void"
@@ -92,6 +93,10 @@ def _check_terms(terms: AuctionTerms, closes_at: int) -> None:
         raise BadField(field="opening_s", why=f"1 to {MAX_OPENING_S} for a sealed book, 0 for an open one")
     if terms.bond and (not terms.sealed or terms.bond > MAX_PRICE):
         raise BadField(field="bond", why=f"of sealed offers only, at most {MAX_PRICE}")
+    if terms.margin >= 10_000 or bool(terms.margin) != bool(terms.pay_s) or terms.pay_s > MAX_PAY_S:
+        raise BadField(field="margin", why=f"1 to 9999 basis points and 1 to {MAX_PAY_S} s to pay, or 0 and 0")
+    if terms.margin and terms.sealed:
+        raise BadField(field="margin", why="sealed orders that are opened by their owners are paid for in advance")
     if terms.fee > MAX_FEE:
         raise BadField(field="fee", why=f"at most {MAX_FEE} basis points")
     if terms.delivery_from >= terms.delivery_to and terms.delivery_to + terms.delivery_from:
@@ -158,6 +163,8 @@ def describe_open(action: OpenAuction) -> str:
         text += f"; bids choose by {', '.join(dimension.name for dimension in terms.dimensions)}"
     if terms.sealed:
         text += f"; orders are sealed, and opened within {terms.opening_s} s after the close"
+    if terms.margin:
+        text += f"; bids lock {terms.margin / 100:g} % and the rest is paid within {terms.pay_s} s of the settlement"
     if terms.fee:
         text += f"; sellers pay a fee of {terms.fee / 100:g} %"
     if terms.repeat_s:

@@ -29,6 +29,7 @@ from contracts import (
     keys,
     listing,
     offer,
+    pay,
     register,
     replacing,
     retire,
@@ -62,6 +63,7 @@ from state.keyspace import (
     equivocation_key,
     former_key,
     key_owner_key,
+    obligation_key,
     once_key,
     output_key,
     participant_key,
@@ -83,6 +85,7 @@ from state.transaction import (
     AnswerHandover,
     Buy,
     Cancel,
+    Default,
     Deposit,
     EndStanding,
     EndStandingBid,
@@ -93,6 +96,7 @@ from state.transaction import (
     ListLot,
     NameRecovery,
     OpenAuction,
+    Pay,
     Payout,
     PlaceBid,
     PlaceOffer,
@@ -158,6 +162,8 @@ KINDS: dict[type[Action], Kind] = {
     Reveal: Kind("reveal", reveal.check, reveal.apply, reveal.describe),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
     VoidAuction: Kind("void", settle.check_void, settle.apply_void, settle.describe_void),
+    Pay: Kind("pay", pay.check, pay.apply, pay.describe),
+    Default: Kind("default", pay.check_default, pay.apply_default, pay.describe_default),
     ListLot: Kind("list", listing.check_list, listing.apply_list, listing.describe_list),
     Buy: Kind("buy", listing.check_buy, listing.apply_buy, listing.describe_buy),
     PlaceStandingBid: Kind(
@@ -426,6 +432,12 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.update(output_key(point) for point in (action.outpoint, *action.inputs))
             case Reveal():
                 keys.add(auction_order_key(action.auction, action.order))
+            case Pay():
+                keys.update(output_key(point) for point in action.inputs)
+                if action.operator:
+                    keys.add(reference_key("deposit", action.operator, action.reference))
+            case Default():
+                keys.add(obligation_key(action.auction, action.buyer))
             case Buy():
                 keys.update(output_key(point) for point in (action.listing, *action.inputs))
             case EndStandingBid():

@@ -10,6 +10,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from state.codec import Wire
+from state.owing import Obligation as Obligation
+from state.owing import Strikes as Strikes
 from state.units import I64, U8, U16, U32, U64, Code, Hash, Key, Name, Note, OptionalKey, Outpoint
 
 Gsrn = Annotated[str, Meta(max_length=18)]  # two digits longer than a Code
@@ -214,6 +216,8 @@ class AuctionTerms(Wire, frozen=True):
     delivery_to: U64 = 0
     repeat_s: U32 = 0  # the next session opens when this one closes and lasts so long, 0 = no next
     repeat_until: U64 = 0  # s; no session closes later
+    margin: U16 = 0  # basis points of its value that a bid locks, the rest is owed when it won; 0 = all of it
+    pay_s: U32 = 0  # with a margin: how long after the settlement the rest may be paid
 
 
 class ClassResult(Wire, frozen=True):
@@ -553,6 +557,8 @@ Record = (
     | Auction
     | AuctionMember
     | StandingBid
+    | Obligation
+    | Strikes
     | Issuance
     | MonthEnergy
     | Release

@@ -446,6 +446,14 @@ ROUTES: tuple[Route, ...] = (
         ("standing_bids", "cursor"),
         query=(*PAGED, Parameter("participant", ID, "only of this one")),
     ),
+    Route(
+        "GET",
+        "/v1/obligations",
+        market.obligations,
+        "obligations/1",
+        ("obligations", "cursor"),
+        query=(*PAGED, Parameter("participant", ID, "only of this buyer")),
+    ),
     # meters and gateways
     Route("POST", "/v1/readings", readings.post_readings, "accepted/1", ("accepted", "duplicates"), body=READINGS),
     Route("POST", "/v1/days", readings.post_day, "accepted/1", ("accepted", "duplicates"), body=CLOSE),

@@ -61,6 +61,8 @@ STATUS_OF_KIND = {
     "offer": "locked",
     "pending": "locked",
     "delivery": "reserved",
+    "reserved": "reserved",
+    "guarantee": "locked",
     "bid": "locked",
     "funds": "active",
     "security": "locked",

@@ -35,6 +35,7 @@ from state.transaction import (
     Buy,
     Cancel,
     CorrectContent,
+    Default,
     Deposit,
     DeviceContent,
     EndStanding,
@@ -47,6 +48,7 @@ from state.transaction import (
     MeterContent,
     NameRecovery,
     OpenAuction,
+    Pay,
     Payment,
     Payout,
     Piece,
@@ -181,6 +183,8 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         delivery_to=u64,
         repeat_s=u32,
         repeat_until=u64,
+        margin=u16,
+        pay_s=u32,
     )
     anything = st.one_of(
         wire(Register, key=anykey, name=name, country=code, recovery_key=maybe_key),
@@ -216,6 +220,8 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         ),
         wire(Reveal, auction=u32, order=u32, quantity=u64, limit=u64, wanted=nodes, salt=digest),
         wire(VoidAuction, auction=u32),
+        wire(Pay, auction=u32, buyer=person, amount=u64, inputs=some_points, operator=person, reference=name),
+        wire(Default, auction=u32, buyer=person),
         wire(
             ListLot, seller=person, outpoint=point, start=u64, end=u64, price=u64, currency=code, to=person, until=u64,
         ),
