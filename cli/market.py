@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from state.records import Dimension
 
 DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+PAY_S = 2 * 86_400  # to pay the rest of a bid on margin, where nothing else is said
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -72,6 +73,12 @@ def auction() -> None:
 @click.option("--sealed", type=Duration(), default=0, metavar="TIME", help="Sealed book, opened for so long: 10m, 2h.")
 @click.option("--bond", type=AMOUNT, default=0, help="With --sealed: per certificate of an offered lot.")
 @click.option("--fee", type=click.IntRange(0, 1_000), default=0, help="Of sellers' income, in hundredths of a percent.")
+@click.option(
+    "--margin", type=click.IntRange(0, 99), default=0, help="Percent that a bid locks, say 20; 0 = all of it."
+)
+@click.option(
+    "--pay-within", type=Duration(), default=0, metavar="TIME", help="With --margin: how long to pay, say 2d."
+)
 @click.option("--cap", type=click.IntRange(0), default=0, help="Certificates one buyer may bid for; 0 = no cap.")
 @click.option("--produced-from", type=MOMENT, default=0, help="Only lots produced inside this interval…")
 @click.option("--produced-to", type=MOMENT, default=0, help="… that ends here.")
@@ -96,6 +103,8 @@ def open_(
     sealed: int,
     bond: int,
     fee: int,
+    margin: int,
+    pay_within: int,
     cap: int,
     produced_from: int,
     produced_to: int,
@@ -131,6 +140,8 @@ def open_(
             delivery_to=produced_to,
             repeat_s=repeat,
             repeat_until=repeat_until,
+            margin=margin * 100,
+            pay_s=pay_within or (PAY_S if margin else 0),
         ),
     )
     note = f"closes at {show.moment(closes)}"
@@ -320,6 +331,8 @@ def _term_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     if terms["sealed"]:
         rows.append(("book", f"sealed, opened for {terms['opening_s']} s after the close"))
         rows.append(("bond", f"{price_text(terms['bond'], currency)} per certificate"))
+    if terms["margin"]:
+        rows.append(("margin", f"{terms['margin'] / 100:g} %, the rest within {terms['pay_s']} s of the settlement"))
     if terms["fee"]:
         rows.append(("fee", f"{terms['fee'] / 100:g} % of what sellers earn"))
     if int(terms["position_cap"]):

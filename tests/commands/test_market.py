@@ -173,6 +173,30 @@ def test_a_lot_for_one_participant_shows_among_his_deals(act, node: AnsweringNod
     assert "listing" in act("deals", "list", "--participant", "owner").out
 
 
+def test_on_margin_a_buyer_reads_what_he_owes_and_pays_it_in_two_parts(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--margin", 20, "--pay-within", "2h")
+    assert "20 %, the rest within 7200 s" in act("auction", "show", number).out
+    assert act("offer", number, "--quantity", 2, "--limit", "40", "--from", "owner").code == 0
+    ran = act("bid", number, "--quantity", 2, "--limit", "40", "--from", "trader")
+    assert "locks 16.00 EUR" in ran.err
+    assert "to be paid within 2 h" in ran.err
+    node.chain.settle(number)
+    shown = act("deals", "list", "--from", "trader")
+    assert "64.00 EUR" in shown.out
+    assert "reserved" in act("deals", "list", "--from", "owner").out
+    ran = act("pay", number, "10", "--from", "trader")
+    assert ran.code == 0, ran.err
+    assert "54.00 EUR is still owed" in ran.out
+    line = ("pay", number, "--buyer", "trader", "--reference", "wire 8", "--from", "bank")
+    ran = act(*line)
+    assert ran.code == 0, ran.err
+    assert "nothing is owed any more" in ran.out
+    node.chain.block()
+    assert node.chain.certificates("trader") == 2
+    assert act("pay", number, "--from", "trader").code == 2
+    assert act("pay", number, "--buyer", "trader", "--from", "bank").code == 2
+
+
 def test_a_standing_bid_is_placed_listed_and_ended(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
     line = ("deals", "every", "--scheme", 1, "--quantity", 2, "--limit", "3", "--purse", "30", "--from", "trader")
     ran = act(*line, "--want", "technology=wind", "--json")
