@@ -170,6 +170,12 @@ def schemes(session: Session) -> None:
         (item["id"], item["name"], item["unit"], show.energy(item["face_value"]), item["currency"]) for item in found
     ]
     text = show.table(("id", "scheme", "unit", "one certificate", "currency"), rows)
+    for item in found:
+        if planned := item["sessions"]:
+            text += (
+                f"\n{item['name']}: an auction '{planned['title']}' every {planned['every_s']} s, open for "
+                f"{planned['open_s']} s, the next at {show.moment(planned['next_at'])}"
+            )
     session.answer("schemes/1", {"schemes": found}, text)
 
 

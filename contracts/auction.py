@@ -66,22 +66,27 @@ def check_open(context: Context, action: OpenAuction) -> None:
     context.require_signature(action.operator)
     context.require_once()
     context.require_role(action.operator, Role.MARKET_OPERATOR)
+    scheme = context.record(scheme_key(action.lot_class.scheme), Scheme, "scheme", action.lot_class.scheme)
+    if scheme.currency != action.currency:
+        raise BadField(field="currency", why=f"scheme {scheme.name} trades in {scheme.currency}")
+    check_terms(action)
+    if not environment.before(action.closes_at):
+        raise BadField(field="closes_at", why="it lies in the past")
+    if action.closes_at > environment.time_s + MAX_OPEN_S:
+        raise BadField(field="closes_at", why="more than a year ahead")
+
+
+def check_terms(action: OpenAuction) -> None:
+    """What can be told of an auction by itself: by an operator here, and of all sessions of a schedule."""
     require_text("title", action.title)
     require_currency(action.currency)
     lot_class = action.lot_class
     require_line("technology", lot_class.technology)
     require_line("zone", lot_class.zone)
-    scheme = context.record(scheme_key(lot_class.scheme), Scheme, "scheme", lot_class.scheme)
-    if scheme.currency != action.currency:
-        raise BadField(field="currency", why=f"scheme {scheme.name} trades in {scheme.currency}")
     if lot_class.month_from > lot_class.month_to:
         raise BadField(field="months", why="the period ends before it begins")
     if not action.floor <= (action.ceiling or MAX_PRICE) <= MAX_PRICE:
         raise BadField(field="ceiling", why=f"between the floor and {MAX_PRICE}")
-    if not environment.before(action.closes_at):
-        raise BadField(field="closes_at", why="it lies in the past")
-    if action.closes_at > environment.time_s + MAX_OPEN_S:
-        raise BadField(field="closes_at", why="more than a year ahead")
     _check_terms(action.terms, action.closes_at)
 
 

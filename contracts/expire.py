@@ -13,6 +13,7 @@ from contracts.events import Expired
 from contracts.keys import next_due_ms, recover_due
 from contracts.obligation import deliver_paid, lapsed, release_unpaid
 from contracts.security import forfeit_due, next_term_ms
+from contracts.sessions import next_session_ms, open_due
 from state.keyspace import (
     Space,
     auction_close_key,
@@ -42,6 +43,7 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     forfeit_due(context)
     context.enter(0, "close")
     _close_auctions(context)
+    open_due(context)
     context.enter(0, "deliver")
     done = deliver_page(context, PAGE_PIECES)
     done += deliver_paid(context, PAGE_PIECES - done)
@@ -59,7 +61,9 @@ def due_at_ms(state: Snapshot) -> int | None:
         for key, _ in state.scan(prefix, space_end(prefix)):
             times.append(int.from_bytes(key[1:9], "big") * 1000)
             break
-    times += [due_ms for due_ms in (next_due_ms(state), next_term_ms(state)) if due_ms is not None]
+    times += [
+        due_ms for due_ms in (next_due_ms(state), next_term_ms(state), next_session_ms(state)) if due_ms is not None
+    ]
     for low in (delivery_key(0), obligation_work_key(0, 0)):
         if next(iter(state.scan(low, space_end(low[:1]))), None) is not None:
             times.append(0)

@@ -63,6 +63,7 @@ class Space(IntEnum):
     OBLIGATION_DUE = 0x3C
     OBLIGATION_WORK = 0x3D
     STRIKES = 0x3E
+    SESSIONS = 0x3F
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -131,6 +132,7 @@ _OBLIGATION_PIECE = bytes((Space.OBLIGATION_PIECE,))
 _OBLIGATION_DUE = bytes((Space.OBLIGATION_DUE,))
 _OBLIGATION_WORK = bytes((Space.OBLIGATION_WORK,))
 _STRIKES = bytes((Space.STRIKES,))
+_SESSIONS = bytes((Space.SESSIONS,))
 _APPEAL = bytes((Space.APPEAL,))
 _RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
@@ -278,6 +280,10 @@ def obligation_due_key(due_at: int, auction: int, buyer: int) -> bytes:
 def obligation_work_key(auction: int, buyer: int) -> bytes:
     """Of an obligation whose pieces are to be delivered or released by the coming blocks."""
     return _OBLIGATION_WORK + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big")
+
+
+def sessions_key(scheme: int) -> bytes:
+    return _SESSIONS + scheme.to_bytes(4, "big")
 
 
 def strikes_key(participant: int) -> bytes:

@@ -52,6 +52,7 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     OBLIGATION_DUE  0x3c  committed  due_at u64, auction u32, buyer u32  Counter
     OBLIGATION_WORK 0x3d  committed  auction u32, buyer u32              Counter
     STRIKES         0x3e  committed  participant u32                     Strikes
+    SESSIONS        0x3f  committed  scheme u32                          Sessions
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32

@@ -3,6 +3,8 @@
 import pytest
 from harness.answering_node import AnsweringNode
 
+from state.transaction import Vote
+
 ALL = "WAT-FR-0000001-201404-000000001/000000003-19"
 
 
@@ -55,6 +57,19 @@ def test_order_is_taken_back(act, node: AnsweringNode) -> None:  # type: ignore[
     assert node.chain.money("trader") == 910_000_000
     assert act("cancel", order, "--from", "trader").code == 0
     assert node.chain.money("trader") == 1_000_000_000
+
+
+def test_a_schedule_is_proposed_like_an_auction_and_shown_with_its_scheme(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--margin", 20, "--fee", 50)
+    line = ("proposal", "scheme", 1, "--from", "owner")
+    assert act(*line, "--every", "1d").code == 2
+    assert act(*line, "--sessions-like", number).code == 2
+    ran = act(*line, "--sessions-like", number, "--every", "1d", "--open-for", "2h")
+    assert ran.code == 0, ran.err
+    assert "an auction 'Spring wind' every 86400 s" in ran.err + ran.out
+    for index in range(3):
+        node.chain.do(Vote(node.chain.count("proposal"), index, True, ""), by=(f"Organisation {index}",))
+    assert "open for 7200 s, the next at" in act("auction", "schemes").out
 
 
 def test_schemes_are_listed_and_named(act) -> None:  # type: ignore[no-untyped-def]

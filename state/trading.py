@@ -1,7 +1,38 @@
-"""Records of what buyers on margin owe, and of who did not pay (`contracts/obligation.py`)."""
+"""Records of those who trade: their place in an auction, standing bids, what they owe and did not pay."""
+
+from typing import Annotated
+
+from msgspec import Meta
 
 from state.codec import Wire
 from state.units import U32, U64, Code, Outpoint
+
+
+class Wanted(Wire, frozen=True):
+    """An attribute by name and node."""
+
+    dimension: Code
+    node: Code
+
+
+class AuctionMember(Wire, frozen=True, tag="auction_member"):
+    """How many orders a participant placed in an auction; of one class all on one side: nobody trades with himself."""
+
+    orders: U32
+    side: Code  # offer | bid, of the first one
+
+
+class StandingBid(Wire, frozen=True, tag="standing_bid"):
+    """A bid that is placed in every auction of a scheme while its purse lasts."""
+
+    id: U32
+    holder: U32
+    scheme: U32
+    currency: Code
+    wanted: Annotated[tuple[Wanted, ...], Meta(max_length=5)]
+    quantity: U64  # of each session
+    limit: U64  # millionths per certificate
+    purse: Annotated[bytes, Meta(max_length=34)]  # outpoint of the money, empty while there is none outside auctions
 
 
 class Obligation(Wire, frozen=True, tag="obligation"):
