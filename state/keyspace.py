@@ -61,6 +61,13 @@ class Space(IntEnum):
     ESCROW_SET = 0x40
     ESCROW_SHARES = 0x41
     ESCROW_WALK = 0x42
+
+    OBLIGATION = 0x3A
+    OBLIGATION_PIECE = 0x3B
+    OBLIGATION_DUE = 0x3C
+    OBLIGATION_WORK = 0x3D
+    STRIKES = 0x3E
+    SESSIONS = 0x3F
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -127,6 +134,13 @@ _LISTING = bytes((Space.LISTING,))
 _ESCROW_SET = bytes((Space.ESCROW_SET,))
 _ESCROW_SHARES = bytes((Space.ESCROW_SHARES,))
 _ESCROW_WALK = bytes((Space.ESCROW_WALK,))
+
+_OBLIGATION = bytes((Space.OBLIGATION,))
+_OBLIGATION_PIECE = bytes((Space.OBLIGATION_PIECE,))
+_OBLIGATION_DUE = bytes((Space.OBLIGATION_DUE,))
+_OBLIGATION_WORK = bytes((Space.OBLIGATION_WORK,))
+_STRIKES = bytes((Space.STRIKES,))
+_SESSIONS = bytes((Space.SESSIONS,))
 _APPEAL = bytes((Space.APPEAL,))
 _RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
@@ -273,6 +287,31 @@ def escrow_shares_key(auction: int, epoch: int, validator: int, page: int) -> by
 def escrow_walk_key(auction: int, epoch: int) -> bytes:
     """Of a set of which a quorum has served: its orders are to be opened by the coming blocks."""
     return _ESCROW_WALK + auction.to_bytes(4, "big") + epoch.to_bytes(8, "big")
+
+
+def obligation_key(auction: int, buyer: int) -> bytes:
+    return _OBLIGATION + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big")
+
+
+def obligation_piece_key(auction: int, buyer: int, number: int) -> bytes:
+    return _OBLIGATION_PIECE + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big") + number.to_bytes(4, "big")
+
+
+def obligation_due_key(due_at: int, auction: int, buyer: int) -> bytes:
+    return _OBLIGATION_DUE + due_at.to_bytes(8, "big") + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big")
+
+
+def obligation_work_key(auction: int, buyer: int) -> bytes:
+    """Of an obligation whose pieces are to be delivered or released by the coming blocks."""
+    return _OBLIGATION_WORK + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big")
+
+
+def sessions_key(scheme: int) -> bytes:
+    return _SESSIONS + scheme.to_bytes(4, "big")
+
+
+def strikes_key(participant: int) -> bytes:
+    return _STRIKES + participant.to_bytes(4, "big")
 
 
 def consumption_meter_key(meter: int) -> bytes:
