@@ -424,3 +424,32 @@ def test_every_phase_is_in_the_record(town: Town) -> None:
     found = town.state.get(auction_key(auction))
     assert isinstance(found, Auction)
     assert found.terms.escrow
+
+
+# --- on margin
+
+
+def test_a_bid_that_validators_open_may_lock_the_margin_only_and_owes_the_rest(town: Town) -> None:
+    auction = escrow_auction(town, bond=0, margin=2_000, pay_s=3_600)
+    town.do(enveloped(town, auction, "plant", "offer", 10, 2 * MICRO).offering(town.lot, 1, 10), by=("plant",))
+    bid = enveloped(town, auction, "trader", "bid", 4, 2 * MICRO)
+    town.do(bid.placing(town.fund("trader", 2), stake=1_600_000), by=("trader",))
+    town.wait_for(auction, "opening")
+    give(town, auction, 0, 1, 2)
+    town.block()
+    assert [each.filled for each in receipts(town, auction)] == [4, 4]
+    obligation = town.obligation(auction, "trader")
+    assert obligation is not None
+    assert (obligation.value, obligation.margin) == (8 * MICRO, 1_600_000)
+
+
+def test_a_stake_below_the_margin_takes_no_part_and_comes_back(town: Town) -> None:
+    auction = escrow_auction(town, bond=0, margin=2_000, pay_s=3_600)
+    town.do(enveloped(town, auction, "plant", "offer", 10, 2 * MICRO).offering(town.lot, 1, 10), by=("plant",))
+    bid = enveloped(town, auction, "trader", "bid", 4, 2 * MICRO)
+    town.do(bid.placing(town.fund("trader", 2), stake=1_599_999), by=("trader",))
+    town.wait_for(auction, "opening")
+    give(town, auction, 0, 1, 2)
+    town.block()
+    assert [(each.filled, each.why) for each in receipts(town, auction)] == [(0, "price"), (0, "stake")]
+    assert town.money("trader") == 2 * MICRO
