@@ -13,6 +13,7 @@ from cli.preview import preview
 from cli.sending import perform
 from cli.session import Session, session_of, with_session
 from cli.values import AMOUNT
+from state.spoken import counted
 
 if TYPE_CHECKING:
     from state.numbering import CertificateNumber
@@ -118,7 +119,7 @@ def bid(
     inputs = chosen_funds(session, me.id, currency, locked)
     notes = [f"locks {price_text(locked, currency)}, in '{found['title']}'"]
     if terms.sealed:
-        notes.append(f"sealed inside: {quantity} certificates at up to {price_text(limit, currency)} each")
+        notes.append(f"sealed inside: {counted(quantity, 'certificate')} at up to {price_text(limit, currency)} each")
         sealed = seal(session, me, auction_number, "bid", quantity, limit, nodes)
         action = PlaceBid(auction_number, me.id, 0, 0, inputs, (), sealed, locked)
     else:
@@ -166,7 +167,7 @@ def replace(
         action = Replace(me.id, point, 0, 0, (), sealed, staked, inputs)
     else:
         action = Replace(me.id, point, quantity, limit, nodes, b"", 0, inputs)
-    notes = [f"{quantity} certificates at {price_text(limit, currency)} each, in '{found['title']}'"]
+    notes = [f"{counted(quantity, 'certificate')} at {price_text(limit, currency)} each, in '{found['title']}'"]
     if not selling:
         change = needed - have
         more = f"{price_text(change, currency)} more are locked" if change > 0 else "no more money is locked"
