@@ -14,6 +14,7 @@ from cli.people import acting, find_participant, name_of
 from cli.sending import perform
 from cli.session import Session, with_session
 from cli.values import AMOUNT
+from state.spoken import counted
 
 if TYPE_CHECKING:
     from state.numbering import CertificateNumber
@@ -188,7 +189,7 @@ def buy(session: Session, lot: str, quantity: int | None, key_name: str | None, 
     inputs = chosen_funds(session, me.id, listing["currency"], price)
     seller = int(listing["lot"]["holder"])
     notes = [
-        f"{count} of {listing['quantity']} certificates of {listing['number']}",
+        f"{count} of {counted(int(listing['quantity']), 'certificate')} of {listing['number']}",
         f"{price_text(price, listing['currency'])} go to participant {seller}, {name_of(session, seller)}",
     ]
     perform(session, [Buy(me.id, point, count, inputs)], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)

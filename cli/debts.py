@@ -18,6 +18,7 @@ from cli.pledges import device as device
 from cli.sending import perform
 from cli.session import Session, with_session
 from cli.values import AMOUNT
+from state.spoken import counted
 
 if TYPE_CHECKING:
     from node.wallet import Chosen, Holding
@@ -150,7 +151,7 @@ def withdraw(
         WithdrawnRange(holding.outpoint, start, end) for holding, start, end in sorted(chosen, key=_order(plant))
     )
     count = sum(end - start + 1 for _, start, end in chosen)
-    notes = [*numbers_of(chosen), f"plant {number} owes {owed} certificates, these are {count}"]
+    notes = [*numbers_of(chosen), f"plant {number} owes {counted(owed, 'certificate')}, taken back here: {count}"]
     if count < owed:
         notes.append(f"{owed - count} more will be owed: wattest device buy-back {number} …, or an auction")
     perform(session, [Withdraw(number, ranges)], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)

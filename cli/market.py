@@ -12,6 +12,7 @@ from cli.people import acting, find_participant
 from cli.sending import perform
 from cli.session import Session, with_session
 from cli.values import AMOUNT, MOMENT
+from state.spoken import counted
 
 if TYPE_CHECKING:
     from node.openings import Opening
@@ -348,7 +349,7 @@ def _term_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     if terms["fee"]:
         rows.append(("fee", f"{terms['fee'] / 100:g} % of what sellers earn"))
     if int(terms["position_cap"]):
-        rows.append(("cap", f"{terms['position_cap']} certificates per buyer"))
+        rows.append(("cap", f"{counted(int(terms['position_cap']), 'certificate')} per buyer"))
     if terms["repeat_s"]:
         rows.append(("repeats", f"every {terms['repeat_s']} s until {show.moment(terms['repeat_until'])}"))
     if int(found["forfeited"]):

@@ -13,6 +13,7 @@ from cli.preview import preview
 from cli.sending import perform
 from cli.session import Session, session_of, with_session
 from cli.values import AMOUNT
+from state.spoken import counted
 
 if TYPE_CHECKING:
     from node.openings import SealedUp
@@ -124,7 +125,7 @@ def bid(
     inputs = chosen_funds(session, me.id, currency, locked)
     notes = [f"locks {price_text(locked, currency)}, in '{found['title']}'", *_margin_words(found, terms)]
     if terms.sealed:
-        notes.append(f"sealed inside: {quantity} certificates at up to {price_text(limit, currency)} each")
+        notes.append(f"sealed inside: {counted(quantity, 'certificate')} at up to {price_text(limit, currency)} each")
         sealed = seal(session, me, found, "bid", quantity, limit, nodes)
         action = PlaceBid(auction_number, me.id, 0, 0, inputs, (), sealed.commitment, locked, sealed.envelope)
     else:
@@ -173,7 +174,7 @@ def replace(
         action = Replace(me.id, point, 0, 0, (), sealed.commitment, staked, inputs, sealed.envelope)
     else:
         action = Replace(me.id, point, quantity, limit, nodes, b"", 0, inputs)
-    notes = [f"{quantity} certificates at {price_text(limit, currency)} each, in '{found['title']}'"]
+    notes = [f"{counted(quantity, 'certificate')} at {price_text(limit, currency)} each, in '{found['title']}'"]
     if not selling:
         change = needed - have
         more = f"{price_text(change, currency)} more are locked" if change > 0 else "no more money is locked"

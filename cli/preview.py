@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.market import price_text
+from state.spoken import counted
 
 if TYPE_CHECKING:
     from state.records import AuctionTerms
@@ -21,9 +22,11 @@ def preview(
     if not lots:
         return [f"of {what} nothing is on offer so far"]
     if terms.sealed:
-        return [f"of {what} at most {count} certificates are on offer so far, in {len(lots)} sealed lots"]
+        return [
+            f"of {what} on offer so far: at most {counted(count, 'certificate')}, in {counted(len(lots), 'sealed lot')}"
+        ]
     cheapest = min(int(lot["limit"]) for lot in lots)
-    lines = [f"of {what} {count} certificates are on offer so far, from {price_text(cheapest, currency)} each"]
+    lines = [f"of {what} on offer so far: {counted(count, 'certificate')}, from {price_text(cheapest, currency)} each"]
     got, price = _trial(found, terms, me, quantity, limit, mask)
     if got:
         lines.append(f"if it closed now you would get {got} of {quantity} at {price_text(price, currency)} each")

@@ -10,6 +10,7 @@ from cli import show
 from cli.options import Command
 from cli.people import acting, find_participant
 from cli.session import Session, with_session
+from state.spoken import counted
 
 if TYPE_CHECKING:
     from cli.parquet import Table
@@ -67,7 +68,8 @@ def search(session: Session, /, sort: str, down: bool, limit: int, cursor: str |
         )
         for item in found["certificates"]
     ]
-    total = f"{found['total']} ranges, {found['quantity']} certificates, {show.energy(found['energy_wh'])}"
+    sizes = f"{counted(int(found['total']), 'range')}, {counted(int(found['quantity']), 'certificate')}"
+    total = f"{sizes}, {show.energy(found['energy_wh'])}"
     lines = [show.table(HEAD, rows, "no certificates are like that"), "", f"{total}, at height {found['height']}"]
     if found["cursor"]:
         lines.append(f"more with --cursor {found['cursor']}")

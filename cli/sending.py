@@ -8,6 +8,7 @@ import click
 
 from cli.people import Acting
 from cli.session import Session
+from state.spoken import counted
 
 if TYPE_CHECKING:
     from node.wallet import TransactionFile
@@ -119,7 +120,8 @@ def _made(event: dict[str, Any]) -> str:
         case "listed":
             return f"posted lot {event['outpoint']}"
         case "bought":
-            return f"{int(event['end']) - int(event['start']) + 1} certificates are yours"
+            got = int(event["end"]) - int(event["start"]) + 1
+            return f"{counted(got, 'certificate')} {'is' if got == 1 else 'are'} yours"
         case "standing_bid_placed":
             return f"standing bid {event['standing']} of scheme {event['scheme']}"
         case "retired":

@@ -11,6 +11,7 @@ from state.errors import BadField
 from state.keyspace import auction_key
 from state.outputs import Bid, SealedBid
 from state.records import Auction
+from state.spoken import counted
 from state.transaction import PlaceBid
 from state.units import MAX_AMOUNT
 
@@ -57,6 +58,6 @@ def describe(action: PlaceBid) -> str:
         return f"seal a bid with a stake of {format_price(action.stake)} in auction {action.auction}"
     wanted = " ".join(node for node in action.wanted if node)
     return (
-        f"bid for {action.quantity} certificates{f' of {wanted}' if wanted else ''} at up to "
+        f"bid for {counted(action.quantity, 'certificate')}{f' of {wanted}' if wanted else ''} at up to "
         f"{format_price(action.limit)} each in auction {action.auction}"
     )

@@ -54,6 +54,7 @@ from state.keyspace import (
 from state.outputs import Bundle, quantity
 from state.overlay import Snapshot
 from state.records import Counter, Credit, Debt, Device, Issuance, MonthEnergy, Release, Scheme
+from state.spoken import counted
 from state.transaction import CorrectContent, Withdraw, WithdrawnRange
 from state.units import Outpoint
 
@@ -305,7 +306,7 @@ def _account(context: Context, device: int, month: int) -> MonthEnergy:
 
 def describe_withdraw(action: Withdraw) -> str:
     count = sum(taken.end - taken.start + 1 for taken in action.ranges)
-    return f"withdraw {count} certificates for what device {action.device} was issued in error"
+    return f"withdraw {counted(count, 'certificate')} for what device {action.device} was issued in error"
 
 
 # --- what pays a debt

@@ -12,6 +12,7 @@ from contracts.register import require_line
 from contracts.transfer import moved_bundle, require_inside, require_tradable
 from state.errors import BadField, HandoverOver, Locked, NotYours
 from state.outputs import Bundle, Pending
+from state.spoken import counted
 from state.transaction import AnswerHandover, HandOver
 from state.units import Outpoint
 
@@ -48,8 +49,8 @@ def apply_hand_over(context: Context, action: HandOver) -> None:
 
 
 def describe_hand_over(action: HandOver) -> str:
-    count = action.end - action.start + 1
-    return f"hand {count} certificates ({action.start}..{action.end}) over to participant {action.to}, if it accepts"
+    count = counted(action.end - action.start + 1, "certificate")
+    return f"hand {count} ({action.start}..{action.end}) over to participant {action.to}, if it accepts"
 
 
 def check_answer(context: Context, action: AnswerHandover) -> None:

@@ -35,6 +35,7 @@ from state.errors import (
 from state.keyspace import credit_key, device_key, issuance_key, release_key, scheme_key
 from state.outputs import Bundle
 from state.records import Device, Expiry, Issuance, Release, Scheme
+from state.spoken import counted
 from state.transaction import AttestedDay, Issue
 from state.units import DAY_S
 
@@ -326,6 +327,6 @@ def _terms(expiry: Expiry, issued_at: int, production_to: int, month: int) -> tu
 def describe(action: Issue) -> str:
     energy = sum(attested.attestation.energy_wh for attested in action.days)
     return (
-        f"issue {action.count} certificates of {action.unit} to device {action.device} "
-        f"for {len(action.days)} days of {action.month} ({energy / 1000:,.1f} kWh measured)"
+        f"issue {counted(action.count, 'certificate')} of {action.unit} to device {action.device} "
+        f"for {counted(len(action.days), 'day')} of {action.month} ({energy / 1000:,.1f} kWh measured)"
     )

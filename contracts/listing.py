@@ -12,7 +12,7 @@ from state.errors import BadField, CertificateExpired, Locked, NotYours, OwnLot,
 from state.keyspace import issuance_key, listing_key, scheme_key
 from state.outputs import Bundle, Listing, quantity
 from state.records import Issuance, Pointer, Scheme
-from state.spoken import format_money
+from state.spoken import counted, format_money
 from state.transaction import Buy, ListLot
 from state.units import MAX_PRICE, MAX_QUANTITY, Outpoint
 
@@ -67,7 +67,7 @@ def describe_list(action: ListLot) -> str:
     whom = f"participant {action.to}" if action.to else "anybody"
     count = action.end - action.start + 1
     price = format_money(action.price, action.currency)
-    return f"post {count} certificates ({action.start}..{action.end}) at {price} each for {whom}"
+    return f"post {counted(count, 'certificate')} ({action.start}..{action.end}) at {price} each for {whom}"
 
 
 def check_buy(context: Context, action: Buy) -> None:
@@ -116,7 +116,7 @@ def apply_buy(context: Context, action: Buy) -> None:
 
 
 def describe_buy(action: Buy) -> str:
-    return f"buy {action.quantity} certificates of the posted lot {action.listing.hex()[:16]}…"
+    return f"buy {counted(action.quantity, 'certificate')} of the posted lot {action.listing.hex()[:16]}…"
 
 
 def taken_down(context: Context, point: Outpoint) -> Listing:

@@ -11,6 +11,7 @@ from state.errors import CertificateExpired
 from state.keyspace import auction_key, device_key
 from state.outputs import Bundle, Offer, SealedOffer
 from state.records import Auction, Device
+from state.spoken import counted
 from state.transaction import PlaceOffer
 
 
@@ -62,10 +63,11 @@ def apply(context: Context, action: PlaceOffer) -> None:
 def describe(action: PlaceOffer) -> str:
     count = action.end - action.start + 1
     if action.commitment:
-        return f"seal an offer of up to {count} certificates ({action.start}..{action.end}) in auction {action.auction}"
+        most = counted(count, "certificate")
+        return f"seal an offer of up to {most} ({action.start}..{action.end}) in auction {action.auction}"
     at = format_price(action.limit)
     return (
-        f"offer {action.quantity or count} certificates ({action.start}..{action.end}) at {at} or more each "
+        f"offer {counted(action.quantity or count, 'certificate')} ({action.start}..{action.end}) at {at} or more each "
         f"in auction {action.auction}"
     )
 

@@ -17,6 +17,7 @@ from state.errors import BadField, LimitReached, MoneyDiffers, OwnOrder, PriceOu
 from state.keyspace import auction_key, auction_member_key, auction_order_key
 from state.outputs import Funds, OrderOutput
 from state.records import Auction, AuctionMember, Pointer
+from state.spoken import counted
 from state.units import MAX_PRICE, MAX_QUANTITY, Outpoint
 
 
@@ -88,7 +89,7 @@ def check_bid(auction: Auction, quantity: int, limit: int, wanted: tuple[str, ..
 
 def check_offer(auction: Auction, size: int, quantity: int, limit: int) -> None:
     if quantity > size:
-        raise BadField(field="quantity", why=f"at most the {size} certificates of the lot")
+        raise BadField(field="quantity", why=f"the lot holds {counted(size, 'certificate')}")
     if limit > auction.ceiling:
         raise PriceOutside(price=limit, floor=auction.floor, ceiling=auction.ceiling)
 

@@ -3,7 +3,7 @@
 from contracts.events import OrderSettled
 from contracts.screening import CAP, FILLED, NO_CLASS, OUTSIDE, OWN, PRICE, SHARED, SPOILT, STAKE, UNOPENED
 from state.records import Auction
-from state.spoken import format_moment, format_money
+from state.spoken import counted, format_moment, format_money
 
 
 def result_words(auction: Auction, told: OrderSettled) -> str:
@@ -45,7 +45,8 @@ def price_words(auction: Auction, told: OrderSettled) -> str:
         case x if x == OWN:
             return "You offer certificates yourself in a class that this bid accepts; nobody trades with himself."
         case x if x == CAP:
-            return f"Together with your other bids it is above {auction.terms.position_cap} certificates, the cap."
+            cap = counted(auction.terms.position_cap, "certificate")
+            return f"Together with your other bids it is above {cap}, the cap."
         case x if x == OUTSIDE:
             return f"Your limit {limit} lies outside the floor and ceiling of the auction."
         case x if x == STAKE:

@@ -11,6 +11,7 @@ from state.errors import BadField, Locked, MoneyDiffers, NotYours
 from state.keyspace import auction_key
 from state.outputs import Bid, Funds, Offer, OrderOutput, SealedBid, SealedOffer, holder_of, quantity
 from state.records import Auction
+from state.spoken import counted
 from state.transaction import Replace
 from state.units import MAX_AMOUNT
 
@@ -56,10 +57,8 @@ def apply(context: Context, action: Replace) -> None:
 def describe(action: Replace) -> str:
     if action.commitment:
         return f"replace the sealed order {action.outpoint.hex()[:16]}… by another one"
-    return (
-        f"replace order {action.outpoint.hex()[:16]}…: {action.quantity or 'all'} certificates "
-        f"at {format_price(action.limit)} each"
-    )
+    what = counted(action.quantity, "certificate") if action.quantity else "all certificates"
+    return f"replace order {action.outpoint.hex()[:16]}…: {what} at {format_price(action.limit)} each"
 
 
 def _changed(order: OrderOutput, action: Replace, funds: Funds) -> OrderOutput:

@@ -14,6 +14,7 @@ from state.errors import AlreadyExists, BadField, Spent, StatementDiffers
 from state.keyspace import issuance_key, statement_key
 from state.outputs import Bundle
 from state.records import Issuance, Statement
+from state.spoken import counted
 from state.transaction import Retire, RetiredRange
 
 PURPOSES = ("voluntary", "compliance", "own_consumption")
@@ -71,7 +72,7 @@ def apply(context: Context, action: Retire) -> None:
 
 def describe(action: Retire) -> str:
     count = sum(retired.end - retired.start + 1 for retired in action.ranges)
-    return f"retire {count} certificates for {action.beneficiary.name} ({action.purpose.replace('_', ' ')})"
+    return f"retire {counted(count, 'certificate')} for {action.beneficiary.name} ({action.purpose.replace('_', ' ')})"
 
 
 def _check_claim(action: Retire) -> None:

@@ -17,6 +17,7 @@ from state.escrow import Envelope, EscrowSet
 from state.keyspace import auction_key, auction_order_key, escrow_set_key, output_key
 from state.outputs import Bid, Offer, SealedBid, SealedOffer, holder_of, quantity
 from state.records import Auction, Pointer
+from state.spoken import counted
 from state.transaction import Reveal
 from state.units import MAX_PRICE, MAX_QUANTITY, Outpoint
 
@@ -41,7 +42,7 @@ def apply(context: Context, action: Reveal) -> None:
 
 def describe(action: Reveal) -> str:
     return (
-        f"open order {action.order} of auction {action.auction}: {action.quantity} certificates "
+        f"open order {action.order} of auction {action.auction}: {counted(action.quantity, 'certificate')} "
         f"at {format_price(action.limit)}"
     )
 

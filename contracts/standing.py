@@ -19,6 +19,7 @@ from state.keyspace import device_key, output_key, participant_key, space_end, s
 from state.outputs import Bundle
 from state.overlay import Snapshot
 from state.records import Device, Scheme, Standing
+from state.spoken import counted
 from state.transaction import EndStanding, SetStanding
 from state.units import Outpoint
 
@@ -53,7 +54,7 @@ def apply_set(context: Context, action: SetStanding) -> None:
 
 
 def describe_set(action: SetStanding) -> str:
-    most = f", at most {action.maximum} certificates" if action.maximum else ""
+    most = f", at most {counted(action.maximum, 'certificate')}" if action.maximum else ""
     share = f"{action.share / 100:g} %"
     return f"transfer {share} of every issue of device {action.device} to participant {action.to}{most}"
 

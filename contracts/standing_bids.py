@@ -24,6 +24,7 @@ from state.keyspace import (
 from state.outputs import Bid, Funds, Purse
 from state.overlay import Snapshot
 from state.records import Auction, Pointer, Scheme, StandingBid
+from state.spoken import counted
 from state.transaction import EndStandingBid, PlaceStandingBid
 from state.units import MAX_AMOUNT, MAX_PRICE, MAX_QUANTITY
 
@@ -80,7 +81,7 @@ def apply_place(context: Context, action: PlaceStandingBid) -> None:
 def describe_place(action: PlaceStandingBid) -> str:
     wanted = " ".join(wanted.node for wanted in action.wanted)
     return (
-        f"bid for {action.quantity} certificates{f' of {wanted}' if wanted else ''} at up to "
+        f"bid for {counted(action.quantity, 'certificate')}{f' of {wanted}' if wanted else ''} at up to "
         f"{format_price(action.limit)} each in every auction of scheme {action.scheme}, "
         f"from a purse of {format_price(action.purse)}"
     )

@@ -11,7 +11,7 @@ from state.errors import BadField, BadRange, CertificateExpired, NotTradable, Ra
 from state.keyspace import issuance_key, scheme_key
 from state.outputs import Bundle
 from state.records import Issuance, Scheme
-from state.spoken import format_money
+from state.spoken import counted, format_money
 from state.transaction import Piece, Transfer
 from state.units import Outpoint
 
@@ -57,11 +57,11 @@ def apply(context: Context, action: Transfer) -> None:
 
 def describe(action: Transfer) -> str:
     pieces = ", ".join(
-        f"{piece.end - piece.start + 1} certificates ({piece.start}..{piece.end}) to participant {piece.to}"
+        f"{counted(piece.end - piece.start + 1, 'certificate')} ({piece.start}..{piece.end}) to participant {piece.to}"
         for piece in action.pieces
         if piece.to != action.sender
     )
-    text = f"transfer {pieces}" if pieces else f"regroup own certificates into {len(action.pieces)} bundles"
+    text = f"transfer {pieces}" if pieces else f"regroup own certificates into {counted(len(action.pieces), 'bundle')}"
     if action.payment is not None:
         paid = format_money(action.payment.amount, action.payment.currency)
         text += f" against {paid} of participant {action.payment.payer}"

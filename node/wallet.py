@@ -17,7 +17,7 @@ from state.codec import decode, encode
 from state.crypto import signed_bytes, verify
 from state.errors import BadField, DecodeError, MoneyDiffers, RangesDiffer, SignerMismatch, WrongChain
 from state.outputs import Bundle, Funds, quantity
-from state.spoken import format_money
+from state.spoken import counted, format_money
 from state.transaction import (
     Action,
     Body,
@@ -218,7 +218,7 @@ def choose_quantity(holdings: Bundles, count: int) -> Chosen:
         chosen.append((holding, holding.output.start, holding.output.start + taken - 1))
         left -= taken
     if left:
-        raise RangesDiffer(why=f"you hold {count - left} certificates of this kind, {count} are wanted")
+        raise RangesDiffer(why=f"you hold {counted(count - left, 'certificate')} of this kind, wanted: {count}")
     return chosen
 
 

@@ -14,6 +14,11 @@ def format_money(amount: int, currency: str) -> str:
     return f"{whole:,}.{decimals} {currency}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 certificate`, `12 certificates`: a count with its noun, in the number that it asks for."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def format_day(day: int) -> str:
     """Days since 1970 as `2014-04-02`; beyond any calendar the number itself."""
     return _date(day * DAY_S, "%Y-%m-%d") or f"day {day}"

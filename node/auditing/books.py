@@ -20,6 +20,7 @@ from state.crypto import verify
 from state.history import lot_of
 from state.movement import Movement
 from state.outputs import NEVER, Bid, Delivery, Funds, Offer, Output, holder_of, retire_until
+from state.spoken import counted
 from state.transaction import Action, Deposit, Issue, Pay, Payout, Retire, Settle, Withdraw
 from state.units import Outpoint
 
@@ -296,7 +297,8 @@ class Books:
             self._found.add(
                 "issuance_differs",
                 place,
-                f"plant {action.device}: {account.carry_wh} + {released} Wh are {count} certificates and {carry} Wh, "
+                f"plant {action.device}: {account.carry_wh} + {released} Wh are "
+                f"{counted(count, 'certificate')} and {carry} Wh, "
                 f"it makes {action.count} of {action.face_value} Wh and carries {action.carry_out_wh} Wh",
             )
         self._book_numbers(place, plant, action, movement)
@@ -368,7 +370,9 @@ class Books:
         made = sorted((lot.start, lot.end) for lot in lots)
         strange = [lot for lot in lots if (lot.device, lot.holder) != (action.device, action.owner)]
         if strange or _whole(made) != ([(action.first_serial, last)] if action.count else []):
-            self._found.add("issuance_differs", place, f"it announces {action.count} certificates and creates {made}")
+            self._found.add(
+                "issuance_differs", place, f"it announces {counted(action.count, 'certificate')} and creates {made}"
+            )
         for start, end in made:
             if start != plant.next_serial:
                 how = "ranges_overlap" if start < plant.next_serial else "certificates_lost"

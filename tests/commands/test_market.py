@@ -105,7 +105,7 @@ def test_a_bid_by_attribute_is_previewed_and_told_its_price(act, node: Answering
     assert act("offer", number, "--quantity", 3, "--limit", "40", "--from", "owner").code == 0
     line = ("bid", number, "--quantity", 2, "--limit", "45", "--from", "trader")
     ran = act(*line, "--want", "wind", "--want", "zone=fr")
-    assert "of T02 FR 3 certificates are on offer so far, from 40.00 EUR each" in ran.err
+    assert "of T02 FR on offer so far: 3 certificates, from 40.00 EUR each" in ran.err
     assert "if it closed now you would get 2 of 2 at 40.00 EUR each" in ran.err
     ran = act(*line, "--want", "solar")
     assert "of T01 nothing is on offer so far" in ran.err

@@ -187,7 +187,7 @@ async def test_block_page_leads_to_its_neighbours_and_transactions(served: Serve
 async def test_transaction_page_says_what_it_did_and_where_it_stands(served: Served, client: TestClient) -> None:
     shown = await (await client.get(f"/v1/statements/{await statement_id(client)}")).json()
     text = await (await client.get(f"/tx/{shown['txid']}")).text()
-    for said in ("retirement", "retire 1 certificates for Bakery Dupont", "owner", NUMBER, "final, and never undone"):
+    for said in ("retirement", "retire 1 certificate for Bakery Dupont", "owner", NUMBER, "final, and never undone"):
         assert said in text, said
     assert f'href="/block/{shown["height"]}"' in text
     waiting = served.world.transaction(Cancel(1, bytes(34)), by=("owner",))

@@ -1,5 +1,6 @@
 """Transactions and blocks: form, signatures, replay, all or nothing, order, limits."""
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -37,6 +38,7 @@ from state.errors import (
     WrongChain,
 )
 from state.overlay import Overlay
+from state.spoken import counted
 from state.transaction import (
     Body,
     Deposit,
@@ -195,6 +197,12 @@ def test_every_kind_of_action_can_be_said_in_words(town: Town) -> None:
     sentences = [describe(action) for _, actions in one_of_each(town).values() for action in actions]
     assert all(len(sentence) > 8 for sentence in sentences)
     assert len(set(sentences)) == len(sentences)
+
+
+def test_a_sentence_counts_one_as_one(town: Town) -> None:
+    sentences = " ".join(describe(action) for _, actions in one_of_each(town).values() for action in actions)
+    assert counted(1, "certificate") in sentences
+    assert not re.search(r"\b1 (certificate|bundle|day)s", sentences)
 
 
 def test_two_transactions_conflict_exactly_where_they_use_the_same_thing(town: Town) -> None:
