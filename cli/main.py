@@ -12,6 +12,7 @@ import click
 
 from cli import exits
 from cli.options import FLAGS, LazyGroup
+from cli.show import inert
 from state.errors import Param, WattestError
 
 SECTIONS = {
@@ -146,7 +147,7 @@ def _report(
         value = {"schema": "error/1", "code": code, "message": message, "params": shown, "exit": status}
         click.echo(json.dumps(value), err=True)
     else:
-        click.echo(f"wattest: {message}" + (f"\n{hint}" if hint else ""), err=True)
+        click.echo(inert(f"wattest: {message}") + (f"\n{hint}" if hint else ""), err=True)
     return status
 
 

@@ -17,6 +17,7 @@ import click
 
 from cli.options import FLAGS
 from cli.settings import Setting, resolve
+from cli.show import inert, inert_json
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -53,13 +54,13 @@ class Session:
     def answer(self, schema: str, value: dict[str, Any], text: str) -> None:
         """The command's one answer: `text` for people, `value` with its schema for programs."""
         if self.json:
-            click.echo(json.dumps({"schema": schema, **value}, ensure_ascii=False))
+            click.echo(inert_json(json.dumps({"schema": schema, **value}, ensure_ascii=False)))
         else:
-            click.echo(text)
+            click.echo(inert(text))
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(inert(text), err=True)
 
     def bar(self, label: str, length: int) -> Any:
         """A bar on stderr of how far something is; hidden where nobody watches it."""

@@ -1,8 +1,24 @@
 """How answers look in a terminal: aligned tables, fields, times and numbers; plain text, so that pipes can cut it."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+# Characters that steer a terminal or order and hide others. The ledger takes no name with one; a node may lie.
+STEERING = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+
+
+def inert(text: str) -> str:
+    """What a command says, whoever wrote its words: lines, and nothing that a terminal obeys."""
+    return STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def inert_json(text: str) -> str:
+    """The same for programs, which lose nothing: the characters are written as their escapes."""
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "none") -> str:

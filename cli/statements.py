@@ -116,7 +116,12 @@ def _text(session: Session, found: dict[str, Any], lang: str) -> str:
 def _others(session: Session) -> tuple[str, ...]:
     """Where the network's nodes show the public pages, by its genesis."""
     genesis = json.loads(session.client.get("/v1/genesis")["genesis"])
-    return tuple(url for url in genesis.get("public_urls", ()) if url != session.client.url)
+    return tuple(url for url in genesis.get("public_urls", ()) if url != _public_url(session))
+
+
+def _public_url(session: Session) -> str:
+    """Where the public reaches the node: what is printed leads there, not to the address that this command talks to."""
+    return str(session.client.status().get("public_url") or session.client.url).rstrip("/")
 
 
 def _page(session: Session, found: dict[str, Any], lang: str) -> str:
@@ -126,14 +131,13 @@ def _page(session: Session, found: dict[str, Any], lang: str) -> str:
     from node.pages.verifier import verifier_sha256
     from node.texts import texts
 
-    url = session.client.url
     frame = Frame(
         network=session.client.status()["name"],
         chain=found["facts"]["chain"],
         t=texts(lang),
         path=f"/statement/{found['id']}",
         chosen=True,
-        base=url,
+        base=_public_url(session),
         others=_others(session),
     )
     return statement_page(frame, found, _address(session, found), verifier_sha256())
@@ -153,7 +157,7 @@ def _printed(session: Session, found: dict[str, Any], lang: str, fonts: tuple[Pa
 
 def _address(session: Session, found: dict[str, Any]) -> str:
     """The public page, as its QR code has it."""
-    return f"{session.client.url}/statement/{found['id']}?c={found['facts']['chain'][:8]}"
+    return f"{_public_url(session)}/statement/{found['id']}?c={found['facts']['chain'][:8]}"
 
 
 @statement.command()
@@ -197,7 +201,7 @@ def amend(
 @with_session
 def verify(session: Session, file: Path, genesis: str | None) -> None:
     """Check a proof file without any node: hashes, validators' votes, inclusion, every fact. Exit code 6 if wrong."""
-    from cli.verify_statement import NotProven, in_words, verify_proof
+    from cli.verify_statement import NotProven, in_words, inert, verify_proof
     from node.failures import VerificationFailed
     from node.proven import read_proof
 
@@ -206,9 +210,41 @@ def verify(session: Session, file: Path, genesis: str | None) -> None:
     try:
         proven = verify_proof(data, trusted)
     except NotProven as error:
-        raise VerificationFailed(why=str(error)) from None
+        raise VerificationFailed(why=inert(str(error))) from None  # it may quote the file
     read_proof(data, trusted)  # with the network's own code: two readers that share none must agree
-    session.answer("statement_verified/1", {"verified": True, **proven}, in_words(proven))
+    session.answer("statement_verified/1", _told(proven), in_words(proven))
+
+
+def _told(proven: dict[str, Any]) -> dict[str, Any]:
+    """What a proof file proves, for programs: numbers that may pass 2^53 as strings."""
+    statement_hash = proven["statement_hash"].hex()
+    return {
+        "verified": True,
+        "statement_id": statement_hash[:32],
+        "statement_hash": statement_hash,
+        "chain_id": proven["chain"].hex(),
+        "txid": proven["txid"].hex(),
+        **{name: proven[name] for name in ("network", "height", "time_ms", "holder", "holder_name", "purpose")},
+        **{name: proven[name] for name in ("note", "jurisdiction", "signatures", "steps")},
+        **{name: str(proven[name]) for name in ("consumption_from", "consumption_to", "total_wh")},
+        "beneficiary": dict(zip(("name", "id", "location", "country"), proven["beneficiary"], strict=True)),
+        "certificates": [_certificate(bundle) for bundle in proven["bundles"]],
+    }
+
+
+def _certificate(bundle: dict[str, Any]) -> dict[str, Any]:
+    name, _, _, _, location, _, technology, *_ = bundle["facts"]
+    return {
+        **{key: str(bundle[key]) for key in ("production_from", "production_to", "issued_at")},
+        "quantity": str(bundle["end"] - bundle["start"] + 1),
+        "face_value_wh": str(bundle["face_value"]),
+        "number": bundle["number"],
+        "device": bundle["device"],
+        "device_name": name,
+        "location": location,
+        "technology": technology,
+        "unit": bundle["unit"],
+    }
 
 
 def _trusted_genesis(session: Session, name: str | None) -> bytes:

@@ -19,7 +19,7 @@ NAMING = frozenset({"registered", "enacted"})  # after these the node's lists ho
 
 
 class NetworkModel:
-    """`public_url`: where anybody looks up a statement; part of its QR code."""
+    """`public_url`: where anybody looks up a statement, part of its QR code; until a node says where that is."""
 
     def __init__(self, public_url: str = "") -> None:
         self.names = Names()
@@ -30,6 +30,7 @@ class NetworkModel:
         self.books = Books(self.names)
         self.statements = Statements(self.names, self.certificates)
         self.public_url = public_url
+        self._told_url = ""  # what a node said of itself; the first node's word counts
         self.version = 0
 
     @property
@@ -40,6 +41,8 @@ class NetworkModel:
         """The answer of the index-th node to /v1/status; None = it does not answer."""
         self.version += 1
         self.chain.apply_status(index, status)
+        if status is not None and (index == 0 or not self._told_url):
+            self.public_url = self._told_url = str(status.get("public_url") or self.public_url)
 
     def apply_names(self, kind: str, items: list[dict[str, Any]]) -> None:
         """A list of the API: `participants`, `devices`, `schemes`."""

@@ -61,6 +61,7 @@ async def status(call: Call) -> Answer:
         "mempool": live.mempool,
         "syncing": live.syncing,
         "version": services.version,
+        "public_url": services.public_url,
         "node_index": services.node_index(),
         "sync": {
             "stage": live.stage,

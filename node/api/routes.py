@@ -107,7 +107,7 @@ TRANSACTION_FIELDS = names(
 )
 STATUS_FIELDS = names(
     "chain_id name height hash state_root time_ms epoch view leader validators peers mempool syncing version node_index"
-    " sync"
+    " public_url sync"
 )
 VALIDATORS_FIELDS = names("epoch last_height validators waiting")
 PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles key_changes pending_recovery")

@@ -95,16 +95,18 @@ class Network {
     if (!same(this.chain, binary(chain))) refuse("chain", `the file is of chain ${hex(chain)}, the genesis is of chain ${hex(this.chain)}`);
     const value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(genesis));
     this.name = value.parameters.name;
+    this.epochLength = BigInt(value.parameters.epoch_length);
     this.registryCode = value.parameters.registry_code;
     this.schemes = new Map(value.schemes.map((scheme) => [BigInt(scheme.id), scheme]));
     this.keys = [value.validators.map((validator) => bytesOf(validator.vote_key))];
     this.signatures = 0;
   }
 
-  /* The end of the last known epoch hands over to the next validators. */
+  /* The last block of the last known epoch hands over to the next validators; those before it name mere plans. */
   async hop(hop) {
     const header = named(hop.header, HEADER, "header");
-    if (header.epoch !== BigInt(this.keys.length - 1)) refuse("votes", "the hops are not one for each epoch in order");
+    const ended = BigInt(this.keys.length), ends = this.epochLength && header.height === ended * this.epochLength;
+    if (!ends || header.epoch !== ended - 1n) refuse("votes", `the hops are not the ends of the epochs: block ${header.height}`);
     await this.final([hop.header], hop.finalization);
     if (!same(blake("wattest/valset", encode(hop.next_vote_keys)), header.next_validators_hash)) refuse("votes", "the next validators are not those that the epoch's last block names");
     this.keys.push(hop.next_vote_keys);

@@ -10,14 +10,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from harness.browser import CHROMIUM, Browser, Page, chromium
-from harness.finalized import lively_world
+from harness.finalized import hop_from, lively_world, proof_over_an_epoch
+from harness.forger import replace
 from harness.served import Served
 
 from node.api.routes import PAGES
 from node.api.server import LISTENING, make_app
 from node.proof import StatementProof, build_proof
 from node.serving import canonical_json
-from state.codec import decode
+from state.codec import decode, encode
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here"),
@@ -205,3 +206,13 @@ async def agrees_with_the_other_readers(site: Site, browser: Browser) -> None:
         return [free.length, tried]"""
         told = await page.value(f"import('/verify_statement.js').then(async (m) => {{ {script} }})")
         assert told == [0, len(range(0, len(site.proof), step))]
+        world, honest = proof_over_an_epoch()
+        early = replace(honest, hops=(hop_from(world, 31, honest.hops[0]),))
+        files = ", ".join(f"m.bytesOf('{encode(proof).hex()}')" for proof in (honest, early))
+        script = f"""
+        const genesis = m.bytesOf('{canonical_json(world.genesis_text).hex()}'), told = [];
+        for (const proof of [{files}])
+          await m.verifyProof(proof, genesis).then(() => told.push(''), (error) => told.push(error.message));
+        return told"""
+        told = await page.value(f"import('/verify_statement.js').then(async (m) => {{ {script} }})")
+        assert (told[0], "not the ends of the epochs" in told[1]) == ("", True), told

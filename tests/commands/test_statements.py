@@ -24,7 +24,10 @@ def test_proof_verifies_with_the_genesis_that_is_trusted(wattest, proof) -> None
     file, genesis = proof
     ran = wattest("statement", "verify", file, "--genesis", genesis, "--json")
     assert ran.code == 0, ran.err
+    assert ran.json["schema"] == "statement_verified/1"
     assert ran.json["verified"] is True
+    assert ran.json["beneficiary"]["name"] == "Bakery Dupont"
+    assert (ran.json["total_wh"], ran.json["certificates"][0]["quantity"]) == ("2000000", "2")
     assert "Bakery Dupont" in wattest("statement", "verify", file, "--genesis", genesis).out
 
 
@@ -101,12 +104,19 @@ def test_text_and_page_hold_the_same_lines(act, identity: str, tmp_path: Path) -
         assert value in shown
 
 
-def test_links_of_an_exported_page_lead_to_the_node(act, identity: str, node: AnsweringNode, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_links_of_an_exported_page_lead_to_the_node(act, identity: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     page = tmp_path / "page.html"
     act("statement", "export", identity, "--format", "html", "--out", page, "--lang", "ru")
     links = re.findall(r'(?:src|href)="([^"]*)"', page.read_text())
     assert links
-    assert all(link.startswith((node.url, "#")) for link in links), links
+    assert all(link.startswith(("http://test/", "#")) for link in links), links
+
+
+def test_what_is_printed_leads_to_where_the_public_reaches_the_node(act, identity: str, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    """Not to the address that the command itself talks to: nobody who scans the paper has that one."""
+    out = act("statement", "show", identity).out
+    assert f"http://test/statement/{identity}?c=" in out
+    assert node.url not in out
 
 
 def test_file_is_named_after_its_form(act, identity: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

@@ -5,13 +5,16 @@ import json
 from harness.chain import LedgerWorld
 from harness.world import DAY, FAR, genesis_json, key_of
 
+from consensus.light import Hop
 from consensus.validators import ValidatorSet
 from consensus.votes import FINALIZE, Position, Quorum, make_quorum, make_vote
 from contracts.events import Event
 from contracts.transition import DecodedTx
+from node.proof import StatementProof, build_proof
+from node.queries.chain import finalization_of, header_at
 from state.attestation import HOLD
 from state.block import header_hash
-from state.codec import encode
+from state.codec import decode, encode
 from state.crypto import sign
 from state.outputs import Bundle
 from state.store import Store
@@ -90,3 +93,25 @@ def lively_world(**parameters: int) -> FinalizedWorld:
     world.offer("owner", auction, world.outputs_of("owner", Bundle)[0], 1, 1, 40 * MICRO)
     world.bid("trader", auction, 1, 30 * MICRO, world.fund("trader", 1_000))
     return world
+
+
+def proof_over_an_epoch() -> tuple[FinalizedWorld, StatementProof]:
+    """What was issued in epoch 0 is retired in epoch 1."""
+    world = FinalizedWorld(epoch_length=32)
+    world.register("owner")
+    world.device("owner")
+    bundle = world.issue(1, 1_000_000)
+    assert bundle is not None
+    while world.height < 32:
+        world.block()
+    action = world.retire_action("owner", bundle, 1, 1)
+    world.do(action, by=("owner",))
+    return world, decode(StatementProof, build_proof(world.store, action.statement_hash[:16]))
+
+
+def hop_from(world: FinalizedWorld, height: int, hop: Hop) -> Hop:
+    """As `hop`, by another block, which is final as well and names the same validators as the next ones."""
+    header, finalization = header_at(world.store, height), finalization_of(world.store, height)
+    assert finalization is not None
+    assert header.next_validators_hash == hop.header.next_validators_hash
+    return Hop(header, finalization, hop.next_vote_keys)

@@ -37,7 +37,7 @@ def test_a_statement_of_one_hour_is_proven(world: FinalizedWorld) -> None:
     world.accredit(ProfileContent(1, bytes(range(32)), 1_388_534_400, 1_396_310_400), by="owner")
     day = world.attested(1, DAY, 800, hours_wh=HOURS)
     world.do(world.issue_action(1, (day,)))
-    assert proven(world, 301, 700, 1)["verified"]
+    assert proven(world, 301, 700, 1)["statement_hash"]
 
 
 def test_a_statement_of_what_a_correction_added_is_proven(world: FinalizedWorld) -> None:
@@ -45,7 +45,7 @@ def test_a_statement_of_what_a_correction_added_is_proven(world: FinalizedWorld)
     world.issue(device, 1_500_000)
     world.correct(device, DAY, 3_600_000)
     world.do(world.credit_action(device, DAY))
-    assert proven(world, 2, 3, 1)["verified"]
+    assert proven(world, 2, 3, 1)["statement_hash"]
 
 
 def test_a_statement_survives_the_rotation_of_its_holders_key(world: FinalizedWorld) -> None:
@@ -56,7 +56,7 @@ def test_a_statement_survives_the_rotation_of_its_holders_key(world: FinalizedWo
     world.do(action, by=("owner",))
     world.do(RotateKey(world.people["owner"], key_of("fresh")), by=("owner", "fresh"))
     proof = build_proof(world.store, action.statement_hash[:16])
-    assert verify_proof(proof, world.genesis_text)["verified"]
+    assert verify_proof(proof, world.genesis_text)["statement_hash"]
 
 
 def test_refuses_an_hourly_proof_with_any_byte_changed(world: FinalizedWorld) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
-import msgspec
 import pytest
 from harness.finalized import FinalizedWorld
 from harness.forger import Forger, replace
@@ -17,12 +16,11 @@ from cli.verify_statement import verify_proof as verify_alone
 from contracts.statement import statement_facts, statement_hash
 from contracts.transition import decode_signed
 from node.failures import VerificationFailed
-from node.proof import Hop, ProvenTransaction, StatementProof, build_proof, path_sides
+from node.proof import StatementProof, build_proof, path_sides
 from node.proven import read_proof
 from state.attestation import HOLD
-from state.block import Header, header_hash, validators_hash
+from state.block import header_hash
 from state.codec import decode, encode
-from state.crypto import H
 from state.errors import Unknown
 from state.keyspace import device_key, issuance_key, participant_key, scheme_key
 from state.merkle import merkle_path, merkle_root
@@ -42,7 +40,7 @@ def verify_proof(data: bytes, genesis: bytes = genesis_json()) -> dict[str, Any]
         with pytest.raises(VerificationFailed):
             read_proof(data, genesis)
         raise
-    assert statement_hash(read_proof(data, genesis)).hex() == answer["statement_hash"]
+    assert statement_hash(read_proof(data, genesis)) == answer["statement_hash"]
     return answer
 
 
@@ -85,12 +83,11 @@ def forger(world: FinalizedWorld, honest: bytes) -> Forger:
 
 def test_honest_proof_verifies_with_the_genesis_of_the_network(world: FinalizedWorld, honest: bytes) -> None:
     answer = verify_proof(honest, genesis_json())
-    assert answer["verified"] is True
-    assert answer["chain_id"] == world.chain.hex()
+    assert answer["chain"] == world.chain
     assert answer["holder_name"] == "owner"
-    assert answer["beneficiary"]["name"] == "Bakery Dupont"
-    assert answer["total_wh"] == "2000000"
-    assert [item["number"] for item in answer["certificates"]] == [format_number(NUMBER)]
+    assert answer["beneficiary"][0] == "Bakery Dupont"
+    assert answer["total_wh"] == 2_000_000
+    assert [bundle["number"] for bundle in answer["bundles"]] == [format_number(NUMBER)]
     assert answer["signatures"] == 3 + 3 + 1 + 3  # two finalizations, the owner's, the attestations of one day
 
 
@@ -104,7 +101,7 @@ def test_blocks_that_a_later_finalization_covers_are_proven_through_their_descen
     data = build_proof(world.store, statement)
     proof = decode(StatementProof, data)
     assert [len(proof.issues[0].headers), len(proof.retire.headers)] == [3, 2]
-    assert verify_proof(data)["verified"]
+    assert verify_proof(data)["statement_hash"]
 
 
 def test_no_proof_before_any_finalization_above() -> None:
@@ -146,7 +143,7 @@ def test_statement_over_bundles_of_several_issues_among_other_transactions() -> 
     world.block(*others, world.transaction(action, by=("owner",)))
     data = build_proof(world.store, action.statement_hash[:16])
     answer = verify_proof(data)
-    assert [item["quantity"] for item in answer["certificates"]] == ["2", "2"]
+    assert [bundle["end"] - bundle["start"] for bundle in answer["bundles"]] == [1, 1]
     assert len(decode(StatementProof, data).issues) == 2
 
 
@@ -178,7 +175,7 @@ def test_certificate_that_carries_alone_made_whole_is_proven() -> None:
     action = world.retire_action("owner", point, 1, 1)
     world.do(action, by=("owner",))
     answer = verify_proof(build_proof(world.store, action.statement_hash[:16]))
-    assert answer["certificates"][0]["production_from"] == str(june[0] * 86_400)
+    assert answer["bundles"][0]["production_from"] == june[0] * 86_400
 
 
 # --- bytes
@@ -216,7 +213,7 @@ def test_refuses_another_spelling_of_the_same_value(honest: bytes) -> None:
 def test_refuses_types_that_the_format_does_not_have(honest: bytes, value: Any) -> None:
     items = msgpack.unpackb(honest)
     items[2] = value
-    with pytest.raises(NotProven, match="does not have"):
+    with pytest.raises(NotProven, match="is not an array of"):
         verify_proof(msgpack.packb(items))
 
 
@@ -335,7 +332,7 @@ def test_refuses_a_transaction_that_is_not_in_the_block(honest: bytes) -> None:
 
 def test_refuses_headers_that_do_not_link(honest: bytes) -> None:
     headers = decode(StatementProof, honest).retire.headers
-    with pytest.raises(NotProven, match="does not follow"):
+    with pytest.raises(NotProven, match="is not of it or a descendant"):
         verify_proof(with_retire(honest, headers=(headers[0], headers[0])))
 
 
@@ -343,7 +340,7 @@ def test_refuses_a_block_of_other_validators(world: FinalizedWorld, honest: byte
     proof = decode(StatementProof, honest)
     header = replace(proof.retire.headers[0], validators_hash=bytes(32))
     votes = world.finalization(header_hash(header), header.height)
-    with pytest.raises(NotProven, match="not made by the validators"):
+    with pytest.raises(NotProven, match="not made by the validators in office"):
         verify_proof(with_retire(honest, headers=(header,), finalization=votes))
 
 
@@ -384,8 +381,8 @@ WRONG_CLAIM = {
 
 def test_forger_without_a_lie_is_believed(forger: Forger) -> None:
     """Or the refusals below would prove nothing."""
-    assert verify_proof(forger.with_facts())["verified"]
-    assert verify_proof(forger.with_issue())["verified"]
+    assert verify_proof(forger.with_facts())["statement_hash"]
+    assert verify_proof(forger.with_issue())["statement_hash"]
 
 
 @pytest.mark.parametrize("field", WRONG_CLAIM)
@@ -463,58 +460,14 @@ def test_refuses_an_issue_from_a_day_that_was_not_accepted(forger: Forger, world
         verify_proof(forger.with_issue(days=(held,)))
 
 
-# --- epochs
-
-
-def in_epoch_one(world: FinalizedWorld, honest: bytes, boundary: Header, hop: Hop) -> bytes:
-    """The proof's blocks moved into epoch 1, whose validators the hop names."""
-
-    def moved(proven: ProvenTransaction) -> ProvenTransaction:
-        header = replace(proven.headers[0], epoch=1)
-        votes = world.finalization(header_hash(header), header.height, epoch=1)
-        return replace(proven, headers=(header,), finalization=votes)
-
-    proof = decode(StatementProof, honest)
-    issues = tuple(moved(issue) for issue in proof.issues)
-    return encode(replace(proof, hops=(hop,), retire=moved(proof.retire), issues=issues))
-
-
-def boundary_hop(world: FinalizedWorld, keys: tuple[bytes, ...]) -> tuple[Header, Hop]:
-    boundary = replace(world.ledger.tip.header, next_validators_hash=validators_hash(keys))
-    return boundary, Hop(boundary, world.finalization(header_hash(boundary), boundary.height), keys)
-
-
-def test_hop_hands_over_to_the_validators_of_the_next_epoch(world: FinalizedWorld, honest: bytes) -> None:
-    """To the reader that stands alone: to ours the epoch of this genesis never ends."""
-    moved = in_epoch_one(world, honest, *boundary_hop(world, world.set.vote_keys))
-    assert verify_alone(moved, genesis_json())["verified"]
-
-
-def test_refuses_validators_that_the_boundary_does_not_name(world: FinalizedWorld, honest: bytes) -> None:
-    boundary, hop = boundary_hop(world, world.set.vote_keys)
-    other = replace(hop, next_vote_keys=(H("test/seed", b"x"),))
-    with pytest.raises(NotProven, match="next validators"):
-        verify_proof(in_epoch_one(world, honest, boundary, other))
-
-
-def test_hop_over_four_validators_is_small(world: FinalizedWorld) -> None:
-    _, hop = boundary_hop(world, world.set.vote_keys)
-    assert len(encode(hop)) <= 600
+# --- the gallery
 
 
 def test_proof_in_the_gallery_holds_and_its_changed_copy_does_not() -> None:
     gallery = Path(__file__).resolve().parents[2] / "docs" / "gallery"
     genesis = (gallery / "statement.genesis.json").read_bytes()
     proven = verify_proof((gallery / "statement.proof").read_bytes(), genesis)
-    assert proven["statement_id"] in (gallery / "statement.verified.txt").read_text()
+    assert proven["statement_hash"][:16].hex() in (gallery / "statement.verified.txt").read_text()
     with pytest.raises(NotProven) as refused:
         verify_proof((gallery / "statement.changed.proof").read_bytes(), genesis)
     assert str(refused.value) in (gallery / "statement.refused.txt").read_text()
-
-
-def test_refuses_an_epoch_that_no_hop_leads_to(world: FinalizedWorld, honest: bytes) -> None:
-    _, hop = boundary_hop(world, world.set.vote_keys)
-    data = in_epoch_one(world, honest, hop.header, hop)
-    without = msgspec.structs.replace(decode(StatementProof, data), hops=())
-    with pytest.raises(NotProven, match="epoch 1"):
-        verify_proof(encode(without))

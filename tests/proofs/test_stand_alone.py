@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgpack
 import pytest
 from harness.finalized import lively_world
 from harness.world import genesis_json
 
+from cli.main import run as wattest
 from node.proof import build_proof
 
 VERIFIER = Path(__file__).resolve().parents[2] / "cli" / "verify_statement.py"
@@ -69,3 +71,35 @@ def test_missing_file_is_exit_code_2(folder: Path) -> None:
     assert run(folder, "nowhere.proof", "--genesis", "genesis.json").returncode == 2
     assert run(folder, "statement.proof").returncode == 2
     assert run(folder).returncode == 2
+
+
+SPOOF = "9\x1b[2K\rVERIFIED  statement of everything\n\u202e\x9b2J"
+
+
+def test_what_a_file_says_cannot_steer_the_screen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A forged file must not paint VERIFIED over its refusal: neither alone nor in the command of ours."""
+    proof = msgpack.unpackb((folder / "statement.proof").read_bytes())
+    for place in ((4, 3, 0, 2), (3, 3), (3, 4), (0,)):  # a height, the holder, its name, what the file is
+        forged = [*proof]
+        inside = forged
+        for step in place[:-1]:
+            inside[step] = [*inside[step]]
+            inside = inside[step]
+        inside[place[-1]] = SPOOF
+        (folder / "forged.proof").write_bytes(msgpack.packb(forged))
+        alone = run(folder, "forged.proof", "--genesis", "genesis.json")
+        asked = ["statement", "verify", f"{folder}/forged.proof", "--genesis", f"{folder}/genesis.json"]
+        assert (alone.returncode, wattest(asked), alone.stdout) == (6, 6, "")
+        for told in (alone.stderr, capsys.readouterr().err):
+            assert told.removesuffix("\n").isprintable(), repr(told)
+
+
+def test_why_a_file_is_refused_is_one_sentence(folder: Path) -> None:
+    """It must not recite the file, whatever the library that met the mistake likes to quote."""
+    proof = (folder / "statement.proof").read_bytes()
+    for spoilt in (proof + b"\x00", proof[:-1], b"", b"\x93" + proof):
+        (folder / "spoilt.proof").write_bytes(spoilt)
+        refused = run(folder, "spoilt.proof", "--genesis", "genesis.json")
+        assert refused.returncode == 6
+        assert len(refused.stderr) < 200, refused.stderr
+    assert run(folder, "statement.proof", "--genesis", "statement.proof").returncode == 6

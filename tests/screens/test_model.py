@@ -354,3 +354,15 @@ def test_a_day_waits_in_review_and_is_certified_in_steps() -> None:
     day = day_of(model)
     assert (day.verdict, day.release_wh, day.review_until) == (REJECT, 950, 0)
     assert day.sentence == "Over a season the plant claims more than its weather allows."
+
+
+def test_qr_code_leads_to_where_the_first_node_says_the_public_reaches_it() -> None:
+    """The dashboard talks to a node over an address that no phone has."""
+    model = NetworkModel(public_url="http://127.0.0.1:27681")
+    model.apply_status(1, {**status(1, block(1)), "public_url": "http://192.0.2.2:27691"})
+    model.apply_status(0, {**status(0, block(1)), "public_url": "http://192.0.2.2:27690/"})
+    model.apply_status(1, {**status(1, block(1)), "public_url": "http://192.0.2.2:27691"})
+    Recording(model, story()).play()
+    told = model.snapshot().statement
+    assert told is not None
+    assert told.url.startswith("http://192.0.2.2:27690/statement/")
