@@ -1,7 +1,7 @@
 """Settings of a home: flag, then `WATTEST_*` variable, then `config.toml`, then the default; each with its origin.
 
     HOME/config.toml   [node]    p2p_listen api_listen pages_listen public_url peers sync catch_up keep_blocks
-                                 verify_threads reserve_mib profile keyring mqtt mqtt_ca mqtt_credentials
+                                 past verify_threads reserve_mib profile keyring mqtt mqtt_ca mqtt_credentials
                                  keep_readings readings_archive
                        [client]  node chain_id keyring key
 
@@ -114,6 +114,9 @@ SETTINGS: Mapping[str, Setting] = {
         FULL, _one_of(FULL, CERTIFIED), "signatures of final blocks: checked again (full), or left to their quorum"
     ),
     "node.keep_blocks": Setting(0, _kept_blocks, "newest blocks whose transactions are kept; 0 = all, an archive"),
+    "node.past": Setting(
+        "on", _one_of("on", "off"), "answers about earlier heights: on, made again when asked; or off"
+    ),
     "node.verify_threads": Setting(0, _threads, "threads that check signatures; 0 = on the node's own loop"),
     "node.reserve_mib": Setting(64, _reserve, "MiB of disk held back so that a full disk can be recovered from"),
     "node.profile": Setting("default", _one_of(*PROFILES), "request rates: default, demo or bench"),

@@ -1,5 +1,6 @@
 """The public side of a running node: its HTTP API, its event stream and its metrics."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -16,6 +17,7 @@ from node.config import ConfigError, parse_address
 from node.feed import Feed
 from node.metering import Metering
 from node.metrics import Metrics
+from node.past import past_in
 from node.peers import Traffic
 from node.queries.chain import block_message
 from node.queries.ranges import Ranges
@@ -35,6 +37,8 @@ class Serving:
         self._feed = Feed(partial(block_message, node.ledger.store))
         self.metrics = Metrics(node.chain, len(node.ledger.validators))
         self._ranges = Ranges()
+        told = node.config.text("node.past") == "on"
+        self._past = past_in(node.config.data, node.ledger.store, node.genesis, node.chain) if told else None
         self._pages = config_address(node.config.text("node.pages_listen"))
         self._runners: list[web.AppRunner] = []
         node.runtime.watchers += [self.metrics, self._feed, self._ranges]
@@ -58,6 +62,8 @@ class Serving:
     async def stop(self) -> None:
         for runner in self._runners:
             await runner.cleanup()
+        if self._past is not None:
+            await asyncio.to_thread(self._past.close)
 
     def _services(self) -> Services:
         node, metering = self._node, self._metering
@@ -83,6 +89,7 @@ class Serving:
             evidence_of_day=self._evidence_of_day,
             profile=metering.judge.profile,
             curve=metering.judge.curve,
+            past=self._past,
             limits=PROFILES[node.config.text("node.profile")],
             failed=node.runtime.fail,
         )

@@ -288,8 +288,16 @@ class LevelRows:
 
     def scan_raw(self, low: bytes, high: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         try:
-            with self._db.iterator(start=low, stop=high, reverse=reverse, verify_checksums=True) as rows:
-                yield from rows
+            if not reverse:
+                with self._db.iterator(start=low, stop=high, verify_checksums=True) as rows:
+                    yield from rows
+                return
+            # Without a start: plyvel leaves out a row at the very start where it is the only one.
+            with self._db.iterator(stop=high, reverse=True, verify_checksums=True) as rows:
+                for row in rows:
+                    if row[0] < low:
+                        return
+                    yield row
         except (plyvel.Error, OSError) as error:
             raise self._damaged(error) from None
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from node.api.parameters import MAX_PAGE, Parameter
 from node.api.services import Services
 from state.store import Store
+
+if TYPE_CHECKING:
+    from node.api.moments import Moment
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 
@@ -26,11 +29,13 @@ class Body:
 
 @dataclass(frozen=True)
 class Call:
-    """One request to a route, its parameters parsed; those that were not given are absent."""
+    """One request to a route, its parameters parsed; those that were not given are absent. `moment` is the earlier
+    height that was asked about, None for the tip."""
 
     services: Services
     request: web.Request
     given: dict[str, Any] = field(default_factory=dict)
+    moment: "Moment | None" = None
 
     def __getitem__(self, name: str) -> Any:
         return self.given[name]
@@ -40,7 +45,7 @@ class Call:
 
     @property
     def store(self) -> Store:
-        return self.services.store
+        return self.services.store if self.moment is None else self.moment.store
 
     @property
     def page(self) -> tuple[bytes | None, int]:

@@ -114,6 +114,20 @@ class Syncing(RequestRefusal):
     )
 
 
+class PastUnready(RequestRefusal):
+    """The same question is answered a little later."""
+
+    status: ClassVar[int] = 503
+    code = "past_unready"
+    sentence = "This node is executing its blocks again and is at height {reached} of {target}; ask once more."
+
+
+class PastUnusable(RequestRefusal):
+    status: ClassVar[int] = 503
+    code = "past_unusable"
+    sentence = "This node cannot tell of height {height}: {why}."
+
+
 def status_of(error: WattestError) -> int:
     """4xx for whatever the sender can mend; a store that cannot be used is this node's own failure."""
     match error:

@@ -72,6 +72,7 @@ BY_NUMBER = (Parameter("number", TEXT, "certificate number, one or a range, with
 BY_STATEMENT = (Parameter("id", STATEMENT_ID, "first 16 bytes of the statement hash"),)
 LANG = (Parameter("lang", LANGUAGE, "language of the page; without it, what Accept-Language prefers"),)
 DAYS = (Parameter("from", DAY, "first day", required=True), Parameter("to", DAY, "last day", required=True))
+AT = (Parameter("at", HEIGHT, "as it was after this block; as it is now, if not given"),)
 VERBOSE = (Parameter("verbose", FLAG, "one line per check"),)
 
 TRANSACTION = Body((MSGPACK, JSON), 2 * MAX_TX_BYTES + 64, 'signed bytes, or {"transaction": hex}')
@@ -219,7 +220,7 @@ ROUTES: tuple[Route, ...] = (
         search.search,
         "search/1",
         names("height total quantity energy_wh certificates cursor"),
-        query=(*FILTERS, *SORTED, Parameter("limit", PAGE, "50, if not given; at most 200"), PAGED[1]),
+        query=(*AT, *FILTERS, *SORTED, Parameter("limit", PAGE, "50, if not given; at most 200"), PAGED[1]),
     ),
     Route(
         "GET",
@@ -227,18 +228,18 @@ ROUTES: tuple[Route, ...] = (
         search.summary,
         "search_summary/1",
         names("height by total quantity energy_wh groups"),
-        query=(Parameter("by", choice(*BY), "property to add up by", required=True), *FILTERS),
+        query=(*AT, Parameter("by", choice(*BY), "property to add up by", required=True), *FILTERS),
     ),
     Route(
         "GET",
         "/v1/search/export",
         search.export,
-        query=(Parameter("format", choice(*FORMATS), "json = one object a line", required=True), *FILTERS),
+        query=(*AT, Parameter("format", choice(*FORMATS), "json = one object a line", required=True), *FILTERS),
         produces="application/x-ndjson",
     ),
-    Route("GET", "/v1/schemes", ledger.schemes, "schemes/1", ("schemes",)),
-    Route("GET", "/v1/validators", ledger.validators, "validators/1", VALIDATORS_FIELDS),
-    Route("GET", "/v1/supply", ledger.supply, "supply/1", ("height", "schemes")),
+    Route("GET", "/v1/schemes", ledger.schemes, "schemes/1", ("schemes",), query=AT),
+    Route("GET", "/v1/validators", ledger.validators, "validators/1", VALIDATORS_FIELDS, query=AT),
+    Route("GET", "/v1/supply", ledger.supply, "supply/1", ("height", "schemes"), query=AT),
     # the registry
     Route(
         "GET",
@@ -246,9 +247,11 @@ ROUTES: tuple[Route, ...] = (
         registry.participants,
         "participants/1",
         ("participants", "cursor"),
-        query=(*PAGED, Parameter("key", HASH, "current public key")),
+        query=(*AT, *PAGED, Parameter("key", HASH, "current public key")),
     ),
-    Route("GET", "/v1/participants/{id}", registry.participant, "participant/1", PARTICIPANT_FIELDS, where=BY_ID),
+    Route(
+        "GET", "/v1/participants/{id}", registry.participant, "participant/1", PARTICIPANT_FIELDS, where=BY_ID, query=AT
+    ),
     Route(
         "GET",
         "/v1/participants/{id}/outputs",
@@ -257,6 +260,7 @@ ROUTES: tuple[Route, ...] = (
         ("outputs", "cursor"),
         where=BY_ID,
         query=(
+            *AT,
             *PAGED,
             Parameter(
                 "kind",
@@ -271,9 +275,9 @@ ROUTES: tuple[Route, ...] = (
         registry.devices,
         "devices/1",
         ("devices", "cursor"),
-        query=(*PAGED, Parameter("owner", ID, "participant")),
+        query=(*AT, *PAGED, Parameter("owner", ID, "participant")),
     ),
-    Route("GET", "/v1/devices/{id}", registry.device, "device/1", DEVICE_FIELDS, where=BY_ID),
+    Route("GET", "/v1/devices/{id}", registry.device, "device/1", DEVICE_FIELDS, where=BY_ID, query=AT),
     Route(
         "GET",
         "/v1/devices/{id}/days",
@@ -281,7 +285,7 @@ ROUTES: tuple[Route, ...] = (
         "days/1",
         ("days", "cursor"),
         where=BY_ID,
-        query=(*PAGED, Parameter("from", DAY, "first day"), Parameter("to", DAY, "last day")),
+        query=(*AT, *PAGED, Parameter("from", DAY, "first day"), Parameter("to", DAY, "last day")),
     ),
     Route(
         "GET",
@@ -290,7 +294,7 @@ ROUTES: tuple[Route, ...] = (
         "appeals/1",
         ("appeals", "cursor"),
         where=BY_ID,
-        query=PAGED,
+        query=(*AT, *PAGED),
     ),
     Route(
         "GET",
@@ -298,7 +302,7 @@ ROUTES: tuple[Route, ...] = (
         registry.all_appeals,
         "appeals/1",
         ("appeals", "cursor"),
-        query=(*PAGED, Parameter("status", choice("open", "upheld", "dismissed"), "only these")),
+        query=(*AT, *PAGED, Parameter("status", choice("open", "upheld", "dismissed"), "only these")),
     ),
     Route(
         "GET",
@@ -353,7 +357,7 @@ ROUTES: tuple[Route, ...] = (
         registry.consumption_meters,
         "consumption_meters/1",
         ("meters", "cursor"),
-        query=PAGED,
+        query=(*AT, *PAGED),
     ),
     Route(
         "GET",
@@ -362,7 +366,7 @@ ROUTES: tuple[Route, ...] = (
         "consumption_days/1",
         ("meter", "days"),
         where=BY_ID,
-        query=DAYS,
+        query=(*AT, *DAYS),
     ),
     Route(
         "GET",
@@ -371,7 +375,7 @@ ROUTES: tuple[Route, ...] = (
         "consumption_match/1",
         ("meter", "owner", "hours", "total", "to_retire"),
         where=BY_ID,
-        query=DAYS,
+        query=(*AT, *DAYS),
     ),
     Route(
         "GET",
@@ -379,7 +383,7 @@ ROUTES: tuple[Route, ...] = (
         registry.live_certificates,
         "certificates/1",
         ("certificates", "cursor"),
-        query=(*PAGED, Parameter("holder", ID, "participant"), Parameter("device", ID, "device")),
+        query=(*AT, *PAGED, Parameter("holder", ID, "participant"), Parameter("device", ID, "device")),
     ),
     Route(
         "GET",
@@ -388,6 +392,7 @@ ROUTES: tuple[Route, ...] = (
         "certificate/1",
         CERTIFICATE_FIELDS,
         where=BY_NUMBER,
+        query=AT,
     ),
     Route(
         "GET",
@@ -395,18 +400,20 @@ ROUTES: tuple[Route, ...] = (
         registry.proposals,
         "proposals/1",
         ("proposals", "cursor"),
-        query=(*PAGED, Parameter("status", choice("open", "enacted", "refused"), "only these")),
+        query=(*AT, *PAGED, Parameter("status", choice("open", "enacted", "refused"), "only these")),
     ),
-    Route("GET", "/v1/proposals/{id}", registry.proposal, "proposal/1", PROPOSAL_FIELDS, where=BY_ID),
+    Route("GET", "/v1/proposals/{id}", registry.proposal, "proposal/1", PROPOSAL_FIELDS, where=BY_ID, query=AT),
     Route(
         "GET",
         "/v1/statements",
         registry.live_statements,
         "statements/1",
         ("statements", "cursor"),
-        query=(*PAGED, Parameter("holder", ID, "participant")),
+        query=(*AT, *PAGED, Parameter("holder", ID, "participant")),
     ),
-    Route("GET", "/v1/statements/{id}", registry.statement, "statement/1", STATEMENT_FIELDS, where=BY_STATEMENT),
+    Route(
+        "GET", "/v1/statements/{id}", registry.statement, "statement/1", STATEMENT_FIELDS, where=BY_STATEMENT, query=AT
+    ),
     Route("GET", "/v1/statements/{id}/proof", registry.proof, where=BY_STATEMENT, produces=MSGPACK),
     # the market
     Route(
@@ -416,11 +423,12 @@ ROUTES: tuple[Route, ...] = (
         "auctions/1",
         ("auctions", "cursor"),
         query=(
+            *AT,
             *PAGED,
             Parameter("status", choice(*PHASES), "only these"),
         ),
     ),
-    Route("GET", "/v1/auctions/{id}", market.auction, "auction/1", AUCTION_FIELDS, where=BY_ID),
+    Route("GET", "/v1/auctions/{id}", market.auction, "auction/1", AUCTION_FIELDS, where=BY_ID, query=AT),
     Route(
         "GET",
         "/v1/auctions/{id}/receipts",
@@ -428,7 +436,10 @@ ROUTES: tuple[Route, ...] = (
         "receipts/1",
         ("auction", "title", "currency", "status", "receipts"),
         where=BY_ID,
-        query=(Parameter("participant", ID, "only of this one"),),
+        query=(
+            *AT,
+            Parameter("participant", ID, "only of this one"),
+        ),
     ),
     Route(
         "GET",
@@ -436,7 +447,7 @@ ROUTES: tuple[Route, ...] = (
         market.listings,
         "listings/1",
         ("listings", "cursor"),
-        query=(*PAGED, Parameter("participant", ID, "only of or for this one")),
+        query=(*AT, *PAGED, Parameter("participant", ID, "only of or for this one")),
     ),
     Route(
         "GET",
@@ -444,7 +455,7 @@ ROUTES: tuple[Route, ...] = (
         market.standing_bids,
         "standing_bids/1",
         ("standing_bids", "cursor"),
-        query=(*PAGED, Parameter("participant", ID, "only of this one")),
+        query=(*AT, *PAGED, Parameter("participant", ID, "only of this one")),
     ),
     Route(
         "GET",
@@ -452,7 +463,7 @@ ROUTES: tuple[Route, ...] = (
         market.obligations,
         "obligations/1",
         ("obligations", "cursor"),
-        query=(*PAGED, Parameter("participant", ID, "only of this buyer")),
+        query=(*AT, *PAGED, Parameter("participant", ID, "only of this buyer")),
     ),
     # meters and gateways
     Route("POST", "/v1/readings", readings.post_readings, "accepted/1", ("accepted", "duplicates"), body=READINGS),

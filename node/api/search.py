@@ -50,13 +50,18 @@ class Searches:
 SEARCHES: web.AppKey[Searches] = web.AppKey("searches", Searches)
 
 
+def searches_of(call: Call) -> Searches:
+    """Those of the height that is asked about."""
+    return call.request.app[SEARCHES] if call.moment is None else call.moment.searches
+
+
 async def search(call: Call) -> Answer:
     """Ranges of certificates, live and dead, by any combination of filters; with exact totals, sorted."""
     return await answer(call)
 
 
 async def answer(call: Call) -> dict[str, Any]:
-    searches = call.request.app[SEARCHES]
+    searches = searches_of(call)
     found = await searches.found(call, filter_of(call))
     after = _position(call.given["cursor"]) if "cursor" in call.given else None
     descending = call.get("order", "up") == "down"
@@ -75,7 +80,7 @@ async def answer(call: Call) -> dict[str, Any]:
 
 async def summary(call: Call) -> Answer:
     """What a search matched, added up `by` one property; a portfolio is the live ranges of its `holder`."""
-    found = await call.request.app[SEARCHES].found(call, filter_of(call))
+    found = await searches_of(call).found(call, filter_of(call))
     made = groups(call.store, found, call["by"])
     return {
         "height": found.view.height,
@@ -103,7 +108,7 @@ async def export(call: Call) -> web.StreamResponse:
         raise Busy(limit=EXPORTS, what="exports", retry_after_s=5)
     searches.exports += 1
     try:
-        found = await searches.found(call, filter_of(call))
+        found = await searches_of(call).found(call, filter_of(call))
         return await _stream(call, found, call["format"])
     finally:
         searches.exports -= 1

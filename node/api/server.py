@@ -1,5 +1,6 @@
 """The aiohttp application of one node: the table of routes behind the guard."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from node.api.calls import SERVICES, Call, Route
 from node.api.chain import CHAINS, Chains
 from node.api.guard import IN_FLIGHT, THROTTLE, InFlight, Next, guard
 from node.api.limits import Throttle
+from node.api.moments import MOMENTS, Moments
 from node.api.parameters import Parameter
 from node.api.public import mistyped
 from node.api.refusals import BadParameter
@@ -43,6 +45,7 @@ def make_app(services: Services, routes: tuple[Route, ...] = ROUTES) -> web.Appl
     app[SUPPLY] = Supply()
     app[CHAINS] = Chains()
     app[SEARCHES] = Searches(services.ranges)
+    app[MOMENTS] = Moments(services.past)
     for route in routes:
         app.router.add_route(route.method, router_path(route), _answer(route))
     app.on_shutdown.append(_close_streams)
@@ -81,10 +84,12 @@ def _answer(route: Route) -> Next:
             if route.produces != HTML:
                 raise
             return mistyped(services, request, error)
+        if "at" in call.given:
+            call = replace(call, moment=await request.app[MOMENTS].of(call["at"]))
         result = await route.handler(call)
         if isinstance(result, web.StreamResponse):
             return result
-        reader = reader_of(call.store, call.services.chain, request.headers.get(HEADER))
+        reader = reader_of(services.store, services.chain, request.headers.get(HEADER))
         body = msgspec.json.encode({"schema": route.answer, **shown(result, reader)})
         return web.Response(body=body, status=route.status, content_type="application/json")
 

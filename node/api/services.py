@@ -9,6 +9,7 @@ from contracts.transition import DecodedTx
 from node.api.limits import PROFILES, Limits
 from node.feed import Feed
 from node.metrics import Metrics
+from node.past import Past
 from node.queries.ranges import Ranges
 from node.queries.statements import Emissions
 from node.readings import Head
@@ -112,6 +113,7 @@ class Services:
     public_urls: tuple[str, ...] = ()  # of the network's nodes, from its genesis: another answers when one is gone
     emissions: Emissions = field(default_factory=dict)
     ranges: Ranges = field(default_factory=Ranges)  # told of every final block
+    past: Past | None = None  # None = questions about earlier heights are not answered
     limits: Limits = PROFILES["default"]
     readiness: Readiness = field(default_factory=Readiness)
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000

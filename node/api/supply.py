@@ -13,8 +13,8 @@ STEP = 8  # blocks counted before the loop gets its turn: a full one takes some 
 
 
 async def counted_supply(call: Call) -> Supply:
-    """The count at the tip. The first call after a start walks the events of all blocks, in small steps."""
-    supply = call.request.app[SUPPLY]
+    """The count at the height that is asked about. The first call walks the events of all blocks, in small steps."""
+    supply = call.request.app[SUPPLY] if call.moment is None else call.moment.supply
     behind = True
     while behind:
         behind = supply.advance(call.store, STEP)
