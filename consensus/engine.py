@@ -55,6 +55,7 @@ from consensus.votes import (
     Vote,
     check_quorum,
     nullified,
+    same_position,
     vote_holds,
 )
 from state.block import Block
@@ -126,7 +127,7 @@ class Engine:
     @property
     def ended(self) -> bool:
         """Whether the epoch's last block is committed: everything from now on is for the next epoch's engine."""
-        return self._follower.committed.height == self._last_height
+        return self._last_height is not None and self._follower.committed.height == self._last_height
 
     def remembered(self) -> Former:
         """For the engine of the next epoch."""
@@ -149,11 +150,11 @@ class Engine:
 
     def _handle(self, given: Input) -> None:
         match given:
-            case inputs.Start():
-                self._start()
             case inputs.MessageReceived(peer=peer, message=message):
                 if self._same_epoch(peer, message):
                     self._on_message(peer, message)
+            case inputs.Start():
+                self._start()
             case inputs.TimerFired(epoch=epoch, view=view, purpose=purpose):
                 if purpose == WAKE:
                     self._clock.woken()
@@ -176,12 +177,12 @@ class Engine:
 
     def _on_message(self, peer: Peer, message: ConsensusMessage) -> None:
         match message:
-            case Propose():
-                self._on_propose(peer, message)
             case VoteMessage(vote=vote):
                 self._on_vote(peer, vote)
             case QuorumMessage(quorum=quorum):
                 self._learn(peer, quorum)
+            case Propose():
+                self._on_propose(peer, message)
             case GetQuorums(from_view=from_view):
                 self._out.send(Quorums(self._epoch, None, self._held.page(from_view)), peer)
             case Quorums():
@@ -299,7 +300,7 @@ class Engine:
         if quorum.epoch != self._epoch or quorum.view < self._held.final_view:
             return
         held = self._held.get(quorum.kind, quorum.view)
-        if held is not None and held.position == quorum.position:
+        if held is not None and same_position(held, quorum):
             return
         try:
             check_quorum(quorum, self._validators, self._chain, self._verify)
@@ -370,12 +371,13 @@ class Engine:
 
     def _progress(self) -> None:
         """Whatever the input made possible: commit, propose, vote for the proposal of the current view."""
-        before = None
-        while before != (before := (self._view, self._held.final_view, len(self._own))):
-            self._follower.commit(self._held.final)
+        held, follower, before = self._held, self._follower, None
+        while before != (before := (self._view, held.final_view, len(self._own))):
+            if not follower.reached(held.final):
+                follower.commit(held.final)
             if self.ended:
                 return
-            if self._follower.reached(self._held.final):  # every lawful block descends from the final one
+            if follower.reached(held.final):  # every lawful block descends from the final one
                 self._try_propose()
                 self._try_notarize()
             if self._tally.first(NULLIFY, self._view, self._leader(self._view)):

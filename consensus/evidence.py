@@ -12,11 +12,11 @@ def contradict(first: Vote, second: Vote) -> bool:
 
     NOTARIZE and NULLIFY of one view are lawful together: a proposal was good, and its view still came to nothing.
     """
-    if (first.signer, first.epoch, first.view) != (second.signer, second.epoch, second.view):
+    if first.signer != second.signer or first.view != second.view or first.epoch != second.epoch:
         return False
     if first.kind == second.kind:
-        return first.position != second.position
-    return {first.kind, second.kind} == {NULLIFY, FINALIZE}
+        return first.block_hash != second.block_hash or first.parent_view != second.parent_view
+    return first.kind + second.kind == NULLIFY + FINALIZE  # no other two kinds add up to that
 
 
 def make_evidence(one: Vote, other: Vote) -> Evidence:

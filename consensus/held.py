@@ -9,14 +9,10 @@ class HeldQuorums:
 
     def __init__(self, finalization: Finalization | None) -> None:
         self.final: Finalization | None = None
+        self.final_view = 0  # of the best Finalization, 0 at the base of the epoch
         self._held: dict[tuple[int, int], Quorum] = {}  # (view, kind)
         if finalization is not None:
             self.add(finalization)
-
-    @property
-    def final_view(self) -> int:
-        """View of the best Finalization, 0 at the base of the epoch."""
-        return self.final.view if self.final else 0
 
     @property
     def highest_view(self) -> int:
@@ -29,7 +25,7 @@ class HeldQuorums:
             return
         self._held[quorum.view, quorum.kind] = quorum
         if quorum.kind == FINALIZE and quorum.view > self.final_view:
-            self.final = quorum
+            self.final, self.final_view = quorum, quorum.view
             self._held = {key: held for key, held in self._held.items() if key[0] >= quorum.view}
 
     def get(self, kind: int, view: int) -> Quorum | None:

@@ -31,6 +31,8 @@ class Outbox:
         self._rest.append(effect)
 
     def drain(self) -> list[Effect]:
+        if not (self._records or self._sends or self._rest):
+            return []  # most steps hear what is known already
         records, sends, rest = tuple(self._records), self._sends, self._rest
         self._records, self._sends, self._rest = [], [], []
         persist = [Persist(self.epoch, self.view, records, any(map(_needs_sync, records)))] if records else []

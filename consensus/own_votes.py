@@ -46,9 +46,9 @@ class OwnVotes:
         self._sent[position.view, kind] = vote
         return vote
 
-    def made(self, view: int, *kinds: int) -> bool:
-        """Whether a vote of one of the kinds was made in the view."""
-        return any((view, kind) in self._sent for kind in kinds)
+    def made(self, view: int, one: int, other: int) -> bool:
+        """Whether a vote of one of the two kinds was made in the view."""
+        return (view, one) in self._sent or (view, other) in self._sent
 
     def get(self, kind: int, view: int) -> Vote | None:
         return self._sent.get((view, kind))

@@ -4,7 +4,13 @@ import enum
 
 from consensus.evidence import contradict
 from consensus.validators import ValidatorSet
-from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote, make_quorum
+from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote, make_quorum, same_position
+
+OWN_KIND_FIRST = {
+    NOTARIZE: (NOTARIZE, NULLIFY, FINALIZE),
+    NULLIFY: (NULLIFY, NOTARIZE, FINALIZE),
+    FINALIZE: (FINALIZE, NOTARIZE, NULLIFY),
+}
 
 
 class Counted(enum.Enum):
@@ -33,9 +39,11 @@ class Tally:
 
     def contradicted(self, vote: Vote) -> Vote | None:
         """The counted vote of the same validator that this one contradicts, of its own kind first."""
-        ballots = self._votes.get(vote.view, {})
-        for kind in (vote.kind, *(k for k in (NOTARIZE, NULLIFY, FINALIZE) if k != vote.kind)):
-            earlier = ballots.get((kind, vote.signer))
+        ballots, signer = self._votes.get(vote.view), vote.signer
+        if ballots is None:
+            return None
+        for kind in OWN_KIND_FIRST[vote.kind]:
+            earlier = ballots.get((kind, signer))
             if earlier is not None and contradict(earlier, vote):
                 return earlier
         return None
@@ -50,13 +58,19 @@ class Tally:
 
     def first(self, kind: int, view: int, signer: int) -> Vote | None:
         """The vote of that kind that was counted for the signer."""
-        return self._votes.get(view, {}).get((kind, signer))
+        ballots = self._votes.get(view)
+        return None if ballots is None else ballots.get((kind, signer))
 
     def quorum(self, kind: int, position: Position) -> Quorum | None:
         """All counted votes of the kind for the position as a quorum, None while there are too few."""
-        ballots = self._votes.get(position.view, {})
-        equal = [vote for (its, _), vote in sorted(ballots.items()) if its == kind and vote.position == position]
-        return make_quorum(equal, self._validators) if len(equal) >= self._validators.quorum else None
+        needed, ballots = self._validators.quorum, self._votes.get(position.view, {})
+        if len(ballots) < needed:
+            return None
+        of_kind = [vote for (its, _), vote in ballots.items() if its == kind]
+        if len(of_kind) < needed:
+            return None
+        equal = [vote for vote in of_kind if same_position(vote, position)]
+        return make_quorum(equal, self._validators) if len(equal) >= needed else None
 
     def prune(self, final_view: int) -> None:
         """Forget the votes of views up to `final_view`."""

@@ -9,6 +9,7 @@ Finalization, by its kind. It proves itself and never enters a hashed block, bec
 
 import struct
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
@@ -47,6 +48,16 @@ def vote_bytes(chain: bytes, kind: int, position: Position) -> bytes:
 def nullified(epoch: int, view: int) -> Position:
     """The position of a NULLIFY vote."""
     return Position(epoch, view, 0, NO_BLOCK)
+
+
+def same_position(one: "Position | Vote | Quorum", other: "Position | Vote | Quorum") -> bool:
+    """As `one.position == other.position`, for the comparisons that every message goes through."""
+    return (
+        one.block_hash == other.block_hash
+        and one.view == other.view
+        and one.parent_view == other.parent_view
+        and one.epoch == other.epoch
+    )
 
 
 def well_formed(kind: int, position: Position) -> bool:
@@ -99,7 +110,12 @@ class Quorum(Wire, frozen=True):
     @property
     def signers(self) -> tuple[int, ...]:
         """Indices of the bits that are set, rising."""
-        return tuple(i for i in range(8 * len(self.bitmap)) if self.bitmap[i // 8] >> (i % 8) & 1)
+        return _set_bits(self.bitmap)
+
+
+@lru_cache(maxsize=4_096)
+def _set_bits(bitmap: bytes) -> tuple[int, ...]:
+    return tuple(i for i in range(8 * len(bitmap)) if bitmap[i // 8] >> (i % 8) & 1)
 
 
 # By their kind; one type, because they are told apart by a number that is signed.

@@ -12,12 +12,14 @@ from typing import get_args
 
 import pytest
 from harness.sim.cluster import Cluster
-from harness.sim.conservation import Books
+from harness.sim.conservation import OUTPUTS, RECOUNT, Books
 from harness.sim.options import BLOCKS, LONGEST_MS, SIZES, Options
 from harness.sim.run import play
 from harness.sim.villains import VILLAINS
 from harness.sim.watch import Violation, Watch
 
+from state.keyspace import output_key, space_end
+from state.outputs import Bundle
 from state.transaction import Action
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,7 +98,26 @@ def test_refuses_money_from_nowhere() -> None:
     first = cluster.watch.chain[1]
     state, output = cluster.executions.view(first), cluster.executions.executed(first).output
     books = Books(state)  # type: ignore[arg-type]
-    books.enter(1, state, (), output)  # type: ignore[arg-type]
+    books.enter(1, state, {}, (), output)  # type: ignore[arg-type]
     books.money -= 1
     with pytest.raises(AssertionError, match="block 1 leaves"):
-        books.enter(1, state, (), output)  # type: ignore[arg-type]
+        books.enter(1, state, {}, (), output)  # type: ignore[arg-type]
+
+
+def test_refuses_one_certificate_of_two_holders() -> None:
+    cluster = Cluster(Options.draw(0, n=1, crash=0.0)).run()
+    chain = cluster.watch.chain
+    state, output = cluster.executions.view(chain[1]), cluster.executions.executed(chain[1]).output
+    held = next(bundle for _, bundle in state.scan(OUTPUTS, space_end(OUTPUTS)) if isinstance(bundle, Bundle))
+    with pytest.raises(AssertionError, match="certificates of two holders"):
+        Books(state).enter(1, state, {output_key(bytes(34)): held}, (), output)  # type: ignore[arg-type]
+
+
+def test_refuses_a_state_that_nothing_led_to() -> None:
+    cluster = Cluster(Options.draw(0, n=1, crash=0.0)).run()
+    chain = cluster.watch.chain
+    first, last = (cluster.executions.view(chain[height]) for height in (1, max(chain)))
+    books, output = Books(first), cluster.executions.executed(chain[1]).output  # type: ignore[arg-type]
+    books.enter(RECOUNT - 1, last, {}, (), output)  # type: ignore[arg-type]
+    with pytest.raises(AssertionError, match=f"block {RECOUNT} leaves"):
+        books.enter(RECOUNT, last, {}, (), output)  # type: ignore[arg-type]

@@ -199,7 +199,7 @@ def nullified_node_ignores_the_notarization(patch: pytest.MonkeyPatch) -> None:
     whole = Engine._on_quorum
 
     def sulking(self: Engine, quorum: Quorum) -> None:
-        if not (quorum.kind == NOTARIZE and self._own.made(quorum.view, NULLIFY)):
+        if not (quorum.kind == NOTARIZE and self._own.made(quorum.view, NULLIFY, NULLIFY)):
             whole(self, quorum)
 
     patch.setattr(Engine, "_on_quorum", sulking)

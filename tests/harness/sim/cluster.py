@@ -7,11 +7,12 @@ faulty nodes as many as the protocol bears stay broken for ever, and everybody e
 (f+1) T_max + 16 delta and f+4 views (consensus.md section 9).
 """
 
-import heapq
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
+from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -156,7 +157,7 @@ class Cluster:
         """Let so many events happen."""
         heap = self._heap
         for _ in range(events):
-            self.now_ms, _, happen = heapq.heappop(heap)
+            self.now_ms, _, happen = heappop(heap)
             if self.now_ms > self._deadline_ms:
                 self.finality.require_recovery(self._expected(), self._deadline_ms)
                 self._deadline_ms = NEVER
@@ -177,7 +178,7 @@ class Cluster:
         return [node for node in self.nodes if node.index not in broken]
 
     def at(self, at_ms: int, happen: Callable[[], None]) -> None:
-        heapq.heappush(self._heap, (max(at_ms, self.now_ms), next(self._order), happen))
+        heappush(self._heap, (max(at_ms, self.now_ms), next(self._order), happen))
 
     def say(self, what: str) -> None:
         if self._trace is not None:
@@ -373,24 +374,23 @@ class Cluster:
 
     def carry(self, source: int, target: int, message: ConsensusMessage) -> None:
         for delay_ms in self.network.carry(source, target):
-            heapq.heappush(
-                self._heap,
-                (self.now_ms + delay_ms, next(self._order), lambda: self._deliver(source, target, message)),
-            )
+            arrive = partial(self._deliver, source, target, message)
+            heappush(self._heap, (self.now_ms + delay_ms, next(self._order), arrive))
 
     def _deliver(self, source: int, target: int, message: ConsensusMessage) -> None:
-        villain = self.villains.get(target)
-        if villain is not None:
-            villain.receive(source, message)
+        node = self._by_index.get(target)
+        if node is None:
+            self.villains[target].receive(source, message)
             return
-        node = self._by_index[target]
         if node.engine is None:
             return
-        signed = message.vote.signature if isinstance(message, VoteMessage | Propose) else b""
-        self._audit.update(b"%d %d %d %s" % (self.now_ms, source, target, type(message).__name__.encode()) + signed)
+        kind, now_ms = type(message), self.now_ms
+        self._audit.update(b"%d %d %d %s" % (now_ms, source, target, kind.__name__.encode()))
+        if kind is VoteMessage or kind is Propose:
+            self._audit.update(message.vote.signature)  # type: ignore[union-attr]
         if self._trace is not None:
             self.say(f"{source} -> {target} {words(message)}")
-        self.take(node, inputs.MessageReceived(self.now_ms, self.time_ms(node), str(source), message))
+        self.take(node, inputs.MessageReceived(now_ms, self.time_ms(node), str(source), message))
 
     # --- what nodes report
 

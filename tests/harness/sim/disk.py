@@ -60,12 +60,11 @@ class FakeDisk:
             if target.exists() and self._random.random() < 0.5:
                 os.replace(target, source)
         self._renamed.clear()
-        for path in sorted(self.directory.rglob("*")):
-            if path.is_file():
-                self._tear(path)
+        for path in sorted(Path(folder, name) for folder, _, names in os.walk(self.directory) for name in names):
+            self._tear(path)
 
     def _tear(self, path: Path) -> None:
-        status = path.stat()
+        status = os.stat(path)
         safe = min(self._synced.get(status.st_ino, 0), status.st_size)
         if status.st_size == safe:
             return

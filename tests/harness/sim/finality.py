@@ -67,7 +67,8 @@ class Finality:
         executed, state = executions.executed(block_hash), executions.view(block_hash)
         self._last_ms = now_ms
         self._require_lawful(header, executed, now_ms)
-        self.books.enter(header.height, state, executed.transactions, executed.output)  # type: ignore[arg-type]
+        changes = executed.overlay.changes
+        self.books.enter(header.height, state, changes, executed.transactions, executed.output)  # type: ignore[arg-type]
         environment = executions.environment(block_hash, header.timestamp_ms + 1)
         txids = {decoded.txid for decoded in executed.transactions}
         self._people.final(header.height, state, header.timestamp_ms, txids, environment)  # type: ignore[arg-type]

@@ -67,6 +67,9 @@ class Executions(Ledger):
     def check(self, block: Block, certified: bool = False) -> bytes:
         """As in `Ledger`; an invalid block is invalid for everybody, so that too is found out once."""
         block_hash = header_hash(block.header)
+        known = self._executed.get(block_hash)
+        if known is not None and known.block is block:
+            return block_hash
         if block_hash in self._invalid:
             raise BlockInvalid(why=self._invalid[block_hash])
         try:

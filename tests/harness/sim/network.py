@@ -14,22 +14,24 @@ class Network:
 
     def __init__(self, options: Options, random: Random) -> None:
         self._options, self._random = options, random
+        self._slow, self._loss, self._duplication = options.slow, options.loss, options.duplication
+        self._low_ms, high_ms = options.delay_ms
+        self._spread_ms, self._healed_ms = high_ms - self._low_ms + 1, min(high_ms, HEALED_DELAY_MS)
         self._blocked: dict[Link, int] = {}
         self.healed = False
 
     def carry(self, source: int, target: int) -> tuple[int, ...]:
         """Delays in ms, one for each copy that arrives."""
-        options, random = self._options, self._random.random
-        low, high = options.delay_ms
-        if options.slow is not None and options.slow in (source, target):
+        random = self._random.random
+        if self._slow is not None and self._slow in (source, target):
             return (SLOW_MS + int(random() * SLOW_MS),)
         if self.healed:
-            return (1 + int(random() * min(high, HEALED_DELAY_MS)),)
-        if (source, target) in self._blocked or random() < options.loss:
+            return (1 + int(random() * self._healed_ms),)
+        if (source, target) in self._blocked or random() < self._loss:
             return ()
-        first = low + int(random() * (high - low + 1))
-        if options.duplication and random() < options.duplication:
-            return (first, low + int(random() * (high - low + 1)))
+        first = self._low_ms + int(random() * self._spread_ms)
+        if self._duplication and random() < self._duplication:
+            return (first, self._low_ms + int(random() * self._spread_ms))
         return (first,)
 
     def open(self, source: int, target: int) -> bool:

@@ -189,6 +189,8 @@ class SimNode:
                 self.crash()
 
     def perform(self, wanted: list[effects.Effect]) -> None:
+        if not wanted and not self._begins:
+            return
         if self.sends_before_sync:
             wanted = sorted(wanted, key=lambda effect: isinstance(effect, effects.Persist))
         for effect in wanted:

@@ -12,7 +12,7 @@ from harness.sim.beginning import holders
 
 from consensus.evidence import contradict
 from consensus.messages import ConsensusMessage, Propose, QuorumMessage, Quorums, VoteMessage
-from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote
+from consensus.votes import FINALIZE, NOTARIZE, NULLIFY, Position, Quorum, Vote, same_position
 
 SAFETY, VOTES, STALL = "safety", "votes", "stall"
 
@@ -30,6 +30,7 @@ class Watch:
         self._holders = holders(everybody)
         self._liars = liars
         self.sets: dict[int, tuple[bytes, ...]] = {}  # epoch -> vote keys
+        self._nodes: dict[int, tuple[int, ...]] = {}  # epoch -> the nodes in office, by validator index
         self.chain: dict[int, bytes] = {}
         self.top = (0, 0)  # the highest epoch and view that an honest node was seen in
         self._votes: dict[tuple[int, int, int], list[Vote]] = {}  # (signer, epoch, view)
@@ -38,10 +39,11 @@ class Watch:
     def office(self, epoch: int, vote_keys: tuple[bytes, ...]) -> None:
         if self.sets.setdefault(epoch, vote_keys) != vote_keys:
             raise Violation(SAFETY, f"two sets of validators of epoch {epoch}")
+        self._nodes[epoch] = tuple(self._holders[key] for key in vote_keys)
 
     def nodes_of(self, epoch: int) -> tuple[int, ...]:
         """The nodes in office, by validator index."""
-        return tuple(self._holders[key] for key in self.sets[epoch])
+        return self._nodes[epoch]
 
     def final(self, height: int, block_hash: bytes) -> bool:
         """True for the first to commit this height."""
@@ -82,7 +84,7 @@ class Watch:
             kind, epoch, view = quorum.kind, quorum.epoch, quorum.view
             known = self._quorums.get((kind, epoch, view))
             if known is not None:
-                if known != quorum.position:
+                if not same_position(known, quorum):
                     raise Violation(SAFETY, f"two quorums of kind {kind} in view {view} of epoch {epoch}")
                 continue
             self._quorums[kind, epoch, view] = quorum.position
