@@ -2,7 +2,7 @@
 
 A first time that has passed when the quorum is there means at once. Each opens on the terms of the schedule, in the
 name of a market operator, who has the fee and the forfeits as of any auction of his. While he is not accredited,
-sessions are left out; the schedule goes on. After a standstill of the network one session opens, not all that were missed.
+sessions are left out; the schedule goes on. After a standstill of the network one opens, not all that were missed.
 """
 
 from msgspec.structs import replace
