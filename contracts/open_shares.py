@@ -39,7 +39,7 @@ from state.transaction import OpenShares
 from state.units import Outpoint
 
 OPENINGS_PER_BLOCK = 500
-BOXES_PER_BLOCK = 4_000  # made again to open orders, about 50 us each: fewer orders where there are many validators
+BOXES_PER_BLOCK = 3_000  # made again to open orders, about 60 us each: fewer orders where there are many validators
 LOOKS_PER_BLOCK = 2_000  # orders that a walk passes
 
 BOX, CONTENT = "box", "content"  # why an order is void

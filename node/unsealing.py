@@ -39,6 +39,11 @@ class Unsealing:
         self._tip = LedgerTip(node.ledger, node.clock)
         self._tasks: dict[int, asyncio.Task[None]] = {}  # by auction
         node.runtime.watchers.append(self)
+        if node.index is not None and node.ledger.validators[node.index].escrow_key not in node.escrow_keys():
+            node.warn(
+                f"The escrow key of this validator is not in {node.config.keys}: it opens no sealed orders, "
+                "and an auction has one validator less that may fail. Put the file back."
+            )
 
     async def start(self) -> None:
         self._look()

@@ -31,6 +31,7 @@ class Enveloped:
     wanted: tuple[str, ...]
     kappa: bytes
     envelope: Envelope
+    is_bent: bool = False
 
     def placing(self, *inputs: Outpoint, stake: int = 0) -> PlaceBid:
         stake = stake or self.quantity * self.limit
@@ -56,7 +57,7 @@ class Enveloped:
 
 def replace_envelope(order: Enveloped, envelope: Envelope) -> Enveloped:
     fields = {name: getattr(order, name) for name in order.__dataclass_fields__}
-    return Enveloped(**{**fields, "envelope": envelope})
+    return Enveloped(**{**fields, "envelope": envelope, "is_bent": True})
 
 
 def escrow_auction(town: World, *, seconds: int = 60, **terms: object) -> int:
@@ -121,5 +122,5 @@ def secret_of(public: bytes) -> bytes:
     return next(seed_of(name) for name in ESCROW if exchange_key(seed_of(name)) == public)
 
 
-VOTERS = [f"vote_key{index}" for index in range(8)] + ["fifth vote", "new vote"]
-ESCROW = [f"escrow_key{index}" for index in range(8)] + ["fifth escrow", "new escrow"]
+VOTERS = [f"vote_key{index}" for index in range(24)] + ["fifth vote", "new vote"]
+ESCROW = [f"escrow_key{index}" for index in range(24)] + ["fifth escrow", "new escrow"]

@@ -49,6 +49,9 @@ def part_of(world: FinalizedWorld, index: int, *escrow_names: str) -> tuple[Unse
     keys = {exchange_key(seed_of(name)): seed_of(name) for name in escrow_names or (f"escrow_key{index}",)}
     node = SimpleNamespace(
         ledger=world.ledger,
+        index=index,
+        warn=lambda what: errors.append("warned"),
+        config=SimpleNamespace(keys="keys"),
         clock=SimpleNamespace(wall_ms=lambda: world.time_ms, now_ms=lambda: world.time_ms),
         office=SimpleNamespace(signers=[Signer(seed_of(VOTERS[index]))]),
         escrow_keys=lambda: keys,
@@ -142,6 +145,7 @@ async def test_a_node_opens_with_the_key_that_orders_were_sealed_to(world: Final
     await asyncio.sleep(0.05)
     await stranger.stop()
     assert not nothing.sent
+    assert stranger._node.errors == ["warned"]  # type: ignore[attr-defined]
     part, pool = part_of(world, 0, "new escrow", "escrow_key0")
     await run(part, lambda: pool.sent)
     assert all(pool.sent[0].shares)
@@ -153,5 +157,5 @@ async def test_a_node_without_the_vote_key_of_its_seat_says_so(world: FinalizedW
     await part.start()
     await asyncio.sleep(0.05)
     await part.stop()
-    assert part._node.errors == ["no_key_for_shares"]  # type: ignore[attr-defined]
+    assert part._node.errors == ["warned", "no_key_for_shares"]  # type: ignore[attr-defined]
     assert not pool.sent
