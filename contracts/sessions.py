@@ -1,8 +1,9 @@
 """Sessions: auctions that a scheme holds by itself, on a schedule that the quorum decided with the scheme.
 
-A first time that has passed when the quorum is there means at once. Each opens on the terms of the schedule, in the name
-of a market operator, who has the fee and the forfeits as of any auction of his. While he is not accredited sessions are
-left out; the schedule goes on. After a standstill of the network one session opens, not all that were missed.
+A first time that has passed when the quorum is there means at once. Each opens on the terms of the schedule, in the
+name of a market operator, who has the fee and the forfeits as of any auction of his. While he is not accredited
+sessions are left out; the schedule goes on. After a standstill of the network one session opens, not all that were
+missed.
 """
 
 from msgspec.structs import replace
