@@ -5,7 +5,7 @@ Ten minutes without a settlement and the close of a sealed book take longer than
 that, in the state that a run begins with.
 """
 
-from harness.sim.beginning import POSTED, SALT, Townsfolk
+from harness.sim.beginning import OWED, POSTED, SALT, UNPAID, Townsfolk
 from harness.sim.stories import Made, NotPossible, Story, outputs
 
 from contracts.settle import void_due
@@ -16,8 +16,10 @@ from state.records import Auction
 from state.transaction import (
     Action,
     Buy,
+    Default,
     EndStandingBid,
     ListLot,
+    Pay,
     PlaceStandingBid,
     Reveal,
     VoidAuction,
@@ -27,19 +29,24 @@ from state.units import DAY_S, MICRO, Outpoint
 
 def deal(world: Townsfolk, number: int) -> Story:
     """A lot is posted and half of it bought, a standing bid comes and goes, a sealed order is opened, and what lay in
-    an auction that nobody settled comes back."""
+    an auction that nobody settled comes back. What he owes in one auction the buyer pays, in another he is too late."""
     dealer, buyer = f"dealer {number}", f"buyer {number}"
     mine = world.people[buyer]
     yield lambda: _signed(dealer, _posted(world, dealer))
     yield lambda: _signed(buyer, Buy(mine, _of(world, dealer, Listing), POSTED // 2, (_of(world, buyer, Funds),)))
     yield lambda: _signed(buyer, _regular(world, buyer))
-    yield lambda: ((Reveal(2 + 2 * number, 0, 1, MICRO, (), SALT),), ())
+    yield lambda: ((Reveal(2 + 2 * number, 0, 1, MICRO, (), SALT), Default(UNPAID, mine)), ())
     yield lambda: _give_up(world, 1 + 2 * number)
-    yield lambda: _signed(buyer, EndStandingBid(mine, 1, _standing(world, mine)))
+    paying = MICRO * 8 // 10
+    yield lambda: _signed(
+        buyer,
+        Pay(OWED, mine, paying, (_of(world, buyer, Funds),)),
+        EndStandingBid(mine, 1, _standing(world, mine)),
+    )
 
 
-def _signed(by: str, action: Action) -> Made:
-    return (action,), (by,)
+def _signed(by: str, *actions: Action) -> Made:
+    return actions, (by,)
 
 
 def _of(world: Townsfolk, name: str, kind: type) -> Outpoint:
