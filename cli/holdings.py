@@ -53,6 +53,7 @@ def chosen_certificates(
             [holding for holding, _ in held], [Wanted(number.device, number.start, number.end) for number in numbers]
         )
         _require_decoration(numbers, held)
+        _require_one_issue(numbers, chosen)
         return chosen
     assert quantity is not None
     fitting = [
@@ -117,6 +118,20 @@ def _require_decoration(
             bundle = holding.output
             if bundle.device == number.device and bundle.start <= number.start <= bundle.end:
                 require_decoration(number, right.registry, right.country, right.month, right.serial_digits)
+
+
+def _require_one_issue(numbers: "Sequence[CertificateNumber]", chosen: "Chosen") -> None:
+    """A typed range lies in one issue: beyond it the country, the month and the hour of the number may be untrue."""
+    from state.errors import BadNumber
+    from state.numbering import format_number
+
+    for number in numbers:
+        issues: dict[int, int] = {}  # issuance -> its last certificate among those that were typed
+        for holding, start, end in chosen:
+            if holding.output.device == number.device and number.start <= start and end <= number.end:
+                issues[holding.output.issuance] = max(end, issues.get(holding.output.issuance, 0))
+        if len(issues) > 1:
+            raise BadNumber.of(format_number(number), "two_issues", last=min(issues.values()))
 
 
 def _technology(session: Session, device: int) -> str:

@@ -60,6 +60,7 @@ class Wanted:
 
 Bundles = Sequence[Holding[Bundle]]
 Chosen = list[tuple[Holding[Bundle], int, int]]  # a bundle and the part of it that is wanted
+Promised = list[tuple[int, Holding[Bundle], int, int]]  # the same, with who gets it
 
 
 # --- bodies and signatures
@@ -247,33 +248,51 @@ def transfer(sender: int, to: int, chosen: Chosen, payment: Payment | None = Non
 
     A payment needs everything in one action, so that both legs are one; RangesDiffer when that is impossible.
     """
-    groups: dict[tuple[int, int], Chosen] = {}
-    for part in chosen:
-        groups.setdefault((part[0].output.issuance, part[0].output.transfers), []).append(part)
+    return transfers(sender, [(to, *part) for part in chosen], payment)
+
+
+def transfers(sender: int, promised: Promised, payment: Payment | None = None) -> list[Transfer]:
+    """The same for several receivers: parts of one bundle move in one action, which alone can spend it."""
+    groups: dict[tuple[int, int], Promised] = {}
+    for part in promised:
+        groups.setdefault((part[1].output.issuance, part[1].output.transfers), []).append(part)
     if payment is not None and len(groups) > 1:
         raise RangesDiffer(why="certificates of several issuances cannot be sold in one payment; name those of one")
     return [
         Transfer(
             sender=sender,
-            inputs=tuple(dict.fromkeys(holding.outpoint for holding, _, _ in parts)),
-            pieces=tuple(_pieces(sender, to, parts)),
+            inputs=tuple(dict.fromkeys(holding.outpoint for _, holding, _, _ in parts)),
+            pieces=tuple(_pieces(sender, parts)),
             payment=payment,
         )
         for parts in groups.values()
     ]
 
 
-def _pieces(sender: int, to: int, parts: Chosen) -> list[Piece]:
-    pieces: list[Piece] = []
-    for point in dict.fromkeys(holding.outpoint for holding, _, _ in parts):
-        own = sorted((start, end) for holding, start, end in parts if holding.outpoint == point)
-        bundle = next(holding.output for holding, _, _ in parts if holding.outpoint == point)
+def _pieces(sender: int, parts: Promised) -> list[Piece]:
+    """What is given, and what is left of each bundle: to oneself a part splits its bundle, neighbours merge theirs."""
+    given: list[Piece] = []
+    left: list[Piece] = []
+    for point in dict.fromkeys(holding.outpoint for _, holding, _, _ in parts):
+        own = sorted((start, end, to) for to, holding, start, end in parts if holding.outpoint == point)
+        bundle = next(holding.output for _, holding, _, _ in parts if holding.outpoint == point)
         position = bundle.start
-        for start, end in own:
+        for start, end, to in own:
             if start > position:
-                pieces.append(Piece(sender, position, start - 1))
-            pieces.append(Piece(to, start, end))
+                left.append(Piece(sender, position, start - 1))
+            given.append(Piece(to, start, end))
             position = end + 1
         if position <= bundle.end:
-            pieces.append(Piece(sender, position, bundle.end))
-    return pieces
+            left.append(Piece(sender, position, bundle.end))
+    return sorted(_joined(given) + _joined(left), key=lambda piece: piece.start)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Neighbours for one receiver as one piece."""
+    joined: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: piece.start):
+        if joined and (joined[-1].to, joined[-1].end + 1) == (piece.to, piece.start):
+            joined[-1] = Piece(piece.to, joined[-1].start, piece.end)
+        else:
+            joined.append(piece)
+    return joined
