@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cli.session import Session
-from cli.values import NUMBER
+from cli.values import MONTH, NUMBER, TECHNOLOGY
 
 if TYPE_CHECKING:
     from node.wallet import Chosen, Holding
@@ -21,9 +21,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def choosing(command: F) -> F:
     """NUMBERS, or --quantity with attributes: which certificates are meant."""
     for option in (
-        click.option("--month", type=int, metavar="YYYYMM", help="With --quantity: only of this production month."),
-        click.option("--device", type=int, metavar="N", help="With --quantity: only of this plant."),
-        click.option("--technology", metavar="T…", help="With --quantity: only of this EECS technology, e.g. T02."),
+        click.option("--month", type=MONTH, help="With --quantity: only of this production month."),
+        click.option("--device", type=click.IntRange(1), metavar="N", help="With --quantity: only of this plant."),
+        click.option("--technology", type=TECHNOLOGY, help="With --quantity: only of this EECS technology, e.g. T02."),
         click.option("--quantity", type=click.IntRange(1), metavar="N", help="So many, those that expire first."),
         click.argument("numbers", nargs=-1, type=NUMBER),
     ):
@@ -61,7 +61,7 @@ def chosen_certificates(
         for holding, number in held
         if device in (None, number.device)
         and month in (None, number.month)
-        and (technology is None or _technology(session, number.device).startswith(technology.upper()))
+        and (technology is None or _technology(session, number.device).startswith(technology))
     ]
     return choose_quantity(fitting, quantity)
 

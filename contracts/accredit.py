@@ -497,8 +497,7 @@ def describe_content(content: ProposalContent) -> str:
                 f"of {content.energy_wh / 1000:,.1f} kWh ({content.reason})"
             )
         case SchemeContent():
-            scheme = content.scheme
-            return f"set scheme {scheme.id}: {scheme.name}, certificates of {scheme.face_value} Wh"
+            return schemes.describe_content(content.scheme)
         case ConsumptionMeterContent():
             return f"accredit consumption meter {content.name} of participant {content.owner}"
         case _:

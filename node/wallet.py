@@ -4,10 +4,11 @@ Nothing here asks a node. Holdings and the tip come in as values, so a wallet th
 bytes. The chain id lies inside the body and in front of the signed bytes: a signature holds on one network only.
 """
 
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -35,6 +36,8 @@ from state.units import MAX_ACTIONS, MAX_TX_BYTES, Outpoint
 EXPIRY_AHEAD = 1_000  # blocks: minutes on a busy network, hours on an idle one
 MAX_INPUTS = 256  # of one action
 FILE_SCHEMA = "transaction_file/1"
+MAX_U64 = 2**64 - 1
+_LIMITS = re.compile(r"^Expected `(?:int|str|bytes|array)`(?: of)? ")  # `Expected `int` <= 255` says `<= 255`
 READ_TAG = "wattest/read"  # as `node/api/access.py` has it
 
 Held = TypeVar("Held", Bundle, Funds)
@@ -67,9 +70,14 @@ Promised = list[tuple[int, Holding[Bundle], int, int]]  # the same, with who get
 
 
 def build_body(chain: bytes, signers: Iterable[bytes], actions: Sequence[Action], tip: int) -> Body:
-    """A body that expires 1,000 blocks after `tip`, with fresh salt. Machine actions take no signers."""
+    """A body that expires 1,000 blocks after `tip`, with fresh salt. Machine actions take no signers.
+
+    BadField names what no ledger could store, before anybody is asked to sign it.
+    """
     if not 1 <= len(actions) <= MAX_ACTIONS:
         raise BadField(field="actions", why=f"1 to {MAX_ACTIONS} of them, not {len(actions)}")
+    for action in actions:
+        _require_storable(action)
     return Body(
         chain=chain,
         signers=tuple(dict.fromkeys(signers)),
@@ -77,6 +85,38 @@ def build_body(chain: bytes, signers: Iterable[bytes], actions: Sequence[Action]
         expiry_height=tip + EXPIRY_AHEAD,
         salt=secrets.token_bytes(8),
     )
+
+
+def _require_storable(action: Action) -> None:
+    """Every number and text of the action fits its field; the error's path of places becomes the field's name."""
+    try:
+        decode(Action, encode(action))  # type: ignore[arg-type]
+    except OverflowError:
+        raise BadField(field=_too_large(action) or "number", why=f"at most {MAX_U64}") from None
+    except DecodeError as error:
+        why, _, path = str(error.params["why"]).partition(" - at `$")
+        found: Any = action
+        name = "action"
+        for place in map(int, re.findall(r"\[(\d+)\]", path)):
+            if isinstance(found, msgspec.Struct):
+                tagged = found.__struct_config__.tag is not None
+                name = found.__struct_fields__[place - tagged]
+                found = getattr(found, name)
+            else:
+                found = found[place]
+        raise BadField(field=name.replace("_", " "), why=_LIMITS.sub("", why)) from None
+
+
+def _too_large(value: object) -> str:
+    """The field of the first number that is no u64."""
+    for name in value.__struct_fields__ if isinstance(value, msgspec.Struct) else ():
+        inner = getattr(value, name)
+        if isinstance(inner, int) and not 0 <= inner <= MAX_U64:
+            return name.replace("_", " ")
+        for one in inner if isinstance(inner, tuple) else (inner,):
+            if deeper := _too_large(one):
+                return deeper
+    return ""
 
 
 def sign_transaction(body: Body, keys: Sequence[PrivateKey]) -> Transaction:

@@ -58,6 +58,12 @@ def test_refuses_to_ask_against_a_price(act) -> None:  # type: ignore[no-untyped
     assert act("transfer", "--to", "trader", "--quantity", "1", "--ask", "--price", "1", "--from", "owner").code == 2
 
 
+@pytest.mark.parametrize(("option", "value"), [("--technology", "wind"), ("--month", "201413"), ("--device", "0")])
+def test_refuses_attributes_that_no_certificate_can_have(act, option: str, value: str) -> None:  # type: ignore[no-untyped-def]
+    ran = act("transfer", "--quantity", "1", option, value, "--to", "trader", "--from", "owner")
+    assert (ran.code, option in ran.err) == (2, True)
+
+
 # --- standing
 
 
