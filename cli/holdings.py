@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cli.session import Session
-from cli.values import NUMBER
+from cli.values import MONTH, NUMBER, TECHNOLOGY
 
 if TYPE_CHECKING:
     from node.wallet import Chosen, Holding
@@ -21,9 +21,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def choosing(command: F) -> F:
     """NUMBERS, or --quantity with attributes: which certificates are meant."""
     for option in (
-        click.option("--month", type=int, metavar="YYYYMM", help="With --quantity: only of this production month."),
-        click.option("--device", type=int, metavar="N", help="With --quantity: only of this plant."),
-        click.option("--technology", metavar="T…", help="With --quantity: only of this EECS technology, e.g. T02."),
+        click.option("--month", type=MONTH, help="With --quantity: only of this production month."),
+        click.option("--device", type=click.IntRange(1), metavar="N", help="With --quantity: only of this plant."),
+        click.option("--technology", type=TECHNOLOGY, help="With --quantity: only of this EECS technology, e.g. T02."),
         click.option("--quantity", type=click.IntRange(1), metavar="N", help="So many, those that expire first."),
         click.argument("numbers", nargs=-1, type=NUMBER),
     ):
@@ -53,6 +53,7 @@ def chosen_certificates(
             [holding for holding, _ in held], [Wanted(number.device, number.start, number.end) for number in numbers]
         )
         _require_decoration(numbers, held)
+        _require_one_issue(numbers, chosen)
         return chosen
     assert quantity is not None
     fitting = [
@@ -60,7 +61,7 @@ def chosen_certificates(
         for holding, number in held
         if device in (None, number.device)
         and month in (None, number.month)
-        and (technology is None or _technology(session, number.device).startswith(technology.upper()))
+        and (technology is None or _technology(session, number.device).startswith(technology))
     ]
     return choose_quantity(fitting, quantity)
 
@@ -117,6 +118,20 @@ def _require_decoration(
             bundle = holding.output
             if bundle.device == number.device and bundle.start <= number.start <= bundle.end:
                 require_decoration(number, right.registry, right.country, right.month, right.serial_digits)
+
+
+def _require_one_issue(numbers: "Sequence[CertificateNumber]", chosen: "Chosen") -> None:
+    """A typed range lies in one issue: beyond it the country, the month and the hour of the number may be untrue."""
+    from state.errors import BadNumber
+    from state.numbering import format_number
+
+    for number in numbers:
+        issues: dict[int, int] = {}  # issuance -> its last certificate among those that were typed
+        for holding, start, end in chosen:
+            if holding.output.device == number.device and number.start <= start and end <= number.end:
+                issues[holding.output.issuance] = max(end, issues.get(holding.output.issuance, 0))
+        if len(issues) > 1:
+            raise BadNumber.of(format_number(number), "two_issues", last=min(issues.values()))
 
 
 def _technology(session: Session, device: int) -> str:

@@ -32,7 +32,8 @@ def acting(session: Session, key_name: str | None) -> Acting:
     public = bytes.fromhex(session.key_file(name).pubkey)
     found = session.client.participant_of_key(public)
     if found is None:
-        session.say(f"Register it first: wattest participant register --from {name} --name NAME --country CC")
+        session.say(f"New here? wattest participant register --from {name} --name NAME --country CC")
+        session.say("Replaced by another key? Then only that one signs: wattest keys list, wattest keys history WHO")
         raise NotRegistered(key=public.hex())
     return Acting(name, public, int(found["id"]), str(found["name"]), str(found["country"]))
 
@@ -56,7 +57,9 @@ def find_participant(session: Session, text: str) -> int:
         if name == text:
             found = session.client.participant_of_key(bytes.fromhex(key.pubkey))
             if found is None:
-                raise click.UsageError(f"The key {name!r} of this home is not registered as a participant yet.")
+                raise click.UsageError(
+                    f"The key {name!r} of this home is nobody's current key: never registered, or replaced."
+                )
             return int(found["id"])
     return _by_name(session, text)
 

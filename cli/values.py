@@ -46,6 +46,30 @@ class Moment(click.ParamType[int]):
         return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
 
 
+class Month(click.ParamType[int]):
+    """`201404`: a production month as it stands in a certificate's number."""
+
+    name = "YYYYMM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not re.fullmatch(r"[0-9]{4}(0[1-9]|1[0-2])", text):
+            self.fail(f"{text!r} is no month; write it like 201404.", param, ctx)
+        return int(text)
+
+
+class Technology(click.ParamType[str]):
+    """An EECS technology or the beginning of one: T, and up to six digits."""
+
+    name = "T…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).upper()
+        if not re.fullmatch(r"T[0-9]{0,6}", text):
+            self.fail(f"{value!r} is no EECS technology; solar is T01, wind T02, hydro T03.", param, ctx)
+        return text
+
+
 class Number(click.ParamType["CertificateNumber"]):
     """A certificate number or a range of them; a mistyped one says so before anything is asked of a node."""
 
@@ -126,6 +150,8 @@ class WholeNumbers(click.ParamType[tuple[int, ...]]):
 
 AMOUNT = Amount()
 MOMENT = Moment()
+MONTH = Month()
+TECHNOLOGY = Technology()
 NUMBER = Number()
 KEY = HexKey()
 HOURS_WH = WholeNumbers(24)

@@ -501,9 +501,7 @@ def describe_content(content: ProposalContent) -> str:
                 f"of {content.energy_wh / 1000:,.1f} kWh ({content.reason})"
             )
         case SchemeContent():
-            scheme = content.scheme
-            text = f"set scheme {scheme.id}: {scheme.name}, certificates of {scheme.face_value} Wh"
-            return text + sessions.describe(content.sessions)
+            return schemes.describe_content(content.scheme) + sessions.describe(content.sessions)
         case ConsumptionMeterContent():
             return f"accredit consumption meter {content.name} of participant {content.owner}"
         case _:

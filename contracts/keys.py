@@ -290,6 +290,8 @@ def _require_other(key: bytes, recovery: bytes) -> None:
 
 
 def _require_recovery_key(context: Context, participant: Participant, key: bytes) -> None:
-    if not participant.recovery_key or participant.recovery_key != key:
+    if not participant.recovery_key:
         raise Unknown(what="recovery key of participant", id=participant.id)
+    if participant.recovery_key != key:
+        raise BadField(field="recovery_key", why=f"participant {participant.id} has named another one")
     _require_signed(context, "recovery key", key)

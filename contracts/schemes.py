@@ -16,6 +16,7 @@ from contracts.register import require_text
 from state.errors import BadField
 from state.keyspace import scheme_key
 from state.records import Scheme
+from state.spoken import counted
 from state.transaction import SchemeContent
 from state.units import DAY_S
 
@@ -23,7 +24,7 @@ HOURS = 24
 HOUR_S = DAY_S // HOURS
 MAX_DAYS = 36_525  # a hundred years
 MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
-UNITS = ("MWh", "kWh", "Wh")
+UNITS = {"MWh": 1_000_000, "kWh": 1_000, "Wh": 1}  # Wh of one certificate: what its statement says it is
 
 
 def granular(scheme: Scheme) -> bool:
@@ -33,8 +34,10 @@ def granular(scheme: Scheme) -> bool:
 
 def problem(scheme: Scheme) -> str | None:
     """Why this cannot be a scheme of this version; None where it can."""
-    if scheme.face_value < 1:
-        return "face_value_wh must be positive"
+    if scheme.unit not in UNITS:
+        return f"the unit is one of {', '.join(UNITS)}"
+    if scheme.face_value != UNITS[scheme.unit]:
+        return f"a certificate of 1 {scheme.unit} has a face value of {UNITS[scheme.unit]} Wh, not {scheme.face_value}"
     if scheme.serial_digits not in (9, 12, 15):
         return "serial_digits is 9, 12 or 15"
     if scheme.expiry.basis not in ("issue", "production_end", "production_month_end"):
@@ -61,8 +64,6 @@ def check_content(context: Context, content: SchemeContent) -> None:
     require_text("name", scheme.name)
     if not scheme.id:
         raise BadField(field="id", why="1 or more")
-    if scheme.unit not in UNITS:
-        raise BadField(field="unit", why=f"one of {', '.join(UNITS)}")
     if not (len(scheme.currency) == 3 and scheme.currency.isascii() and scheme.currency.isupper()):
         raise BadField(field="currency", why="three capital letters (ISO 4217)")
     why = problem(scheme)
@@ -93,6 +94,16 @@ def enact(context: Context, content: SchemeContent) -> int:
 def _fixed(scheme: Scheme) -> tuple[object, ...]:
     identity = scheme.name, scheme.unit, scheme.face_value, scheme.serial_digits, scheme.currency
     return *identity, scheme.issue_rule, scheme.release_shares
+
+
+def describe_content(scheme: Scheme) -> str:
+    """What a scheme allows, so that those who vote read more than its name."""
+    often = f" {counted(scheme.max_transfers, 'time')}" if scheme.max_transfers else ""
+    months = counted(scheme.expiry.trade_months, "month")
+    traded = f"tradable{often} for {months}" if scheme.tradable else "not tradable"
+    basis = scheme.expiry.basis.replace("_", " ")
+    dead = f"to be retired within {counted(scheme.expiry.retire_months, 'month')} of {basis}"
+    return f"set scheme {scheme.id}: {scheme.name}, certificates of 1 {scheme.unit}, {traded}, {dead}"
 
 
 # --- hours

@@ -14,12 +14,12 @@ from contracts.context import Context
 from contracts.events import StandingEnded, StandingSet, Transferred
 from contracts.release import BASIS_POINTS
 from contracts.transfer import moved_bundle
-from state.errors import BadField, LimitReached, RoleNeeded, TermOver
+from state.errors import BadField, LimitReached, RoleNeeded
 from state.keyspace import device_key, output_key, participant_key, space_end, standing_key
 from state.outputs import Bundle
 from state.overlay import Snapshot
 from state.records import Device, Scheme, Standing
-from state.spoken import counted
+from state.spoken import counted, format_moment
 from state.transaction import EndStanding, SetStanding
 from state.units import Outpoint
 
@@ -32,13 +32,13 @@ def check_set(context: Context, action: SetStanding) -> None:
     _require_owner(context, action.owner, action.device)
     context.participant(action.to)
     if action.to == action.owner:
-        raise BadField(field="to", why="somebody else")
+        raise BadField(field="to", why="the owner keeps the rest anyway; it is somebody else")
     if not 0 < action.share <= BASIS_POINTS:
         raise BadField(field="share", why=f"1 to {BASIS_POINTS} basis points of each issue")
     if action.until > LAST_SECOND:
         raise BadField(field="until", why="after the year 9999")
     if not context.environment.before(action.until):
-        raise TermOver(what="standing transfer", id="(new)", until=action.until, now=context.environment.time_s)
+        raise BadField(field="until", why=f"{format_moment(action.until)} is over")
     if len(standing_of(context.overlay, action.device)) >= STANDING_PER_DEVICE:
         raise LimitReached(limit=STANDING_PER_DEVICE, what=f"standing transfers of device {action.device}")
 

@@ -4,10 +4,11 @@ Nothing here asks a node. Holdings and the tip come in as values, so a wallet th
 bytes. The chain id lies inside the body and in front of the signed bytes: a signature holds on one network only.
 """
 
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -35,6 +36,8 @@ from state.units import MAX_ACTIONS, MAX_TX_BYTES, Outpoint
 EXPIRY_AHEAD = 1_000  # blocks: minutes on a busy network, hours on an idle one
 MAX_INPUTS = 256  # of one action
 FILE_SCHEMA = "transaction_file/1"
+MAX_U64 = 2**64 - 1
+_LIMITS = re.compile(r"^Expected `(?:int|str|bytes|array)`(?: of)? ")  # `Expected `int` <= 255` says `<= 255`
 READ_TAG = "wattest/read"  # as `node/api/access.py` has it
 
 Held = TypeVar("Held", Bundle, Funds)
@@ -60,15 +63,21 @@ class Wanted:
 
 Bundles = Sequence[Holding[Bundle]]
 Chosen = list[tuple[Holding[Bundle], int, int]]  # a bundle and the part of it that is wanted
+Promised = list[tuple[int, Holding[Bundle], int, int]]  # the same, with who gets it
 
 
 # --- bodies and signatures
 
 
 def build_body(chain: bytes, signers: Iterable[bytes], actions: Sequence[Action], tip: int) -> Body:
-    """A body that expires 1,000 blocks after `tip`, with fresh salt. Machine actions take no signers."""
+    """A body that expires 1,000 blocks after `tip`, with fresh salt. Machine actions take no signers.
+
+    BadField names what no ledger could store, before anybody is asked to sign it.
+    """
     if not 1 <= len(actions) <= MAX_ACTIONS:
         raise BadField(field="actions", why=f"1 to {MAX_ACTIONS} of them, not {len(actions)}")
+    for action in actions:
+        _require_storable(action)
     return Body(
         chain=chain,
         signers=tuple(dict.fromkeys(signers)),
@@ -76,6 +85,38 @@ def build_body(chain: bytes, signers: Iterable[bytes], actions: Sequence[Action]
         expiry_height=tip + EXPIRY_AHEAD,
         salt=secrets.token_bytes(8),
     )
+
+
+def _require_storable(action: Action) -> None:
+    """Every number and text of the action fits its field; the error's path of places becomes the field's name."""
+    try:
+        decode(Action, encode(action))  # type: ignore[arg-type]
+    except OverflowError:
+        raise BadField(field=_too_large(action) or "number", why=f"at most {MAX_U64}") from None
+    except DecodeError as error:
+        why, _, path = str(error.params["why"]).partition(" - at `$")
+        found: Any = action
+        name = "action"
+        for place in map(int, re.findall(r"\[(\d+)\]", path)):
+            if isinstance(found, msgspec.Struct):
+                tagged = found.__struct_config__.tag is not None
+                name = found.__struct_fields__[place - tagged]
+                found = getattr(found, name)
+            else:
+                found = found[place]
+        raise BadField(field=name.replace("_", " "), why=_LIMITS.sub("", why)) from None
+
+
+def _too_large(value: object) -> str:
+    """The field of the first number that is no u64."""
+    for name in value.__struct_fields__ if isinstance(value, msgspec.Struct) else ():
+        inner = getattr(value, name)
+        if isinstance(inner, int) and not 0 <= inner <= MAX_U64:
+            return name.replace("_", " ")
+        for one in inner if isinstance(inner, tuple) else (inner,):
+            if deeper := _too_large(one):
+                return deeper
+    return ""
 
 
 def sign_transaction(body: Body, keys: Sequence[PrivateKey]) -> Transaction:
@@ -247,33 +288,51 @@ def transfer(sender: int, to: int, chosen: Chosen, payment: Payment | None = Non
 
     A payment needs everything in one action, so that both legs are one; RangesDiffer when that is impossible.
     """
-    groups: dict[tuple[int, int], Chosen] = {}
-    for part in chosen:
-        groups.setdefault((part[0].output.issuance, part[0].output.transfers), []).append(part)
+    return transfers(sender, [(to, *part) for part in chosen], payment)
+
+
+def transfers(sender: int, promised: Promised, payment: Payment | None = None) -> list[Transfer]:
+    """The same for several receivers: parts of one bundle move in one action, which alone can spend it."""
+    groups: dict[tuple[int, int], Promised] = {}
+    for part in promised:
+        groups.setdefault((part[1].output.issuance, part[1].output.transfers), []).append(part)
     if payment is not None and len(groups) > 1:
         raise RangesDiffer(why="certificates of several issuances cannot be sold in one payment; name those of one")
     return [
         Transfer(
             sender=sender,
-            inputs=tuple(dict.fromkeys(holding.outpoint for holding, _, _ in parts)),
-            pieces=tuple(_pieces(sender, to, parts)),
+            inputs=tuple(dict.fromkeys(holding.outpoint for _, holding, _, _ in parts)),
+            pieces=tuple(_pieces(sender, parts)),
             payment=payment,
         )
         for parts in groups.values()
     ]
 
 
-def _pieces(sender: int, to: int, parts: Chosen) -> list[Piece]:
-    pieces: list[Piece] = []
-    for point in dict.fromkeys(holding.outpoint for holding, _, _ in parts):
-        own = sorted((start, end) for holding, start, end in parts if holding.outpoint == point)
-        bundle = next(holding.output for holding, _, _ in parts if holding.outpoint == point)
+def _pieces(sender: int, parts: Promised) -> list[Piece]:
+    """What is given, and what is left of each bundle: to oneself a part splits its bundle, neighbours merge theirs."""
+    given: list[Piece] = []
+    left: list[Piece] = []
+    for point in dict.fromkeys(holding.outpoint for _, holding, _, _ in parts):
+        own = sorted((start, end, to) for to, holding, start, end in parts if holding.outpoint == point)
+        bundle = next(holding.output for _, holding, _, _ in parts if holding.outpoint == point)
         position = bundle.start
-        for start, end in own:
+        for start, end, to in own:
             if start > position:
-                pieces.append(Piece(sender, position, start - 1))
-            pieces.append(Piece(to, start, end))
+                left.append(Piece(sender, position, start - 1))
+            given.append(Piece(to, start, end))
             position = end + 1
         if position <= bundle.end:
-            pieces.append(Piece(sender, position, bundle.end))
-    return pieces
+            left.append(Piece(sender, position, bundle.end))
+    return sorted(_joined(given) + _joined(left), key=lambda piece: piece.start)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Neighbours for one receiver as one piece."""
+    joined: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: piece.start):
+        if joined and (joined[-1].to, joined[-1].end + 1) == (piece.to, piece.start):
+            joined[-1] = Piece(piece.to, joined[-1].start, piece.end)
+        else:
+            joined.append(piece)
+    return joined

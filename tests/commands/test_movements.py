@@ -1,25 +1,29 @@
 """Transfers that ask, rules that stand, lists, corrections and amendments from the command line."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.answering_node import AnsweringNode, wallet_of
 from harness.world import DAY
 
 from contracts.calendar import date_of_day
+from state.numbering import CertificateNumber, format_number
 
 
 @pytest.fixture
 def numbers(act) -> list[str]:  # type: ignore[no-untyped-def]
     """The owner's three certificates, one by one."""
-    from state.numbering import CertificateNumber, format_number
-
     return [format_number(CertificateNumber("WAT", "FR", 1, 201_404, n, n, 9)) for n in (1, 2, 3)]
 
 
-def holds(act, who: str) -> int:  # type: ignore[no-untyped-def]
+def bundles(act, who: str) -> list[dict[str, Any]]:  # type: ignore[no-untyped-def]
     outputs = act("participant", "show", who, "--json").json["outputs"]
-    return sum(int(item["quantity"]) for item in outputs if item["kind"] == "bundle")
+    return [item for item in outputs if item["kind"] == "bundle"]
+
+
+def holds(act, who: str) -> int:  # type: ignore[no-untyped-def]
+    return sum(int(item["quantity"]) for item in bundles(act, who))
 
 
 # --- asking
@@ -52,6 +56,12 @@ def test_refuses_an_answer_to_what_is_not_there(act) -> None:  # type: ignore[no
 
 def test_refuses_to_ask_against_a_price(act) -> None:  # type: ignore[no-untyped-def]
     assert act("transfer", "--to", "trader", "--quantity", "1", "--ask", "--price", "1", "--from", "owner").code == 2
+
+
+@pytest.mark.parametrize(("option", "value"), [("--technology", "wind"), ("--month", "201413"), ("--device", "0")])
+def test_refuses_attributes_that_no_certificate_can_have(act, option: str, value: str) -> None:  # type: ignore[no-untyped-def]
+    ran = act("transfer", "--quantity", "1", option, value, "--to", "trader", "--from", "owner")
+    assert (ran.code, option in ran.err) == (2, True)
 
 
 # --- standing
@@ -93,6 +103,22 @@ def test_a_list_with_a_bad_line_moves_nothing_and_says_which(act, numbers: list[
     assert holds(act, "trader") == 0
 
 
+def test_lines_of_one_bundle_move_as_one(act, numbers: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "list.csv"
+    file.write_text(f"\ufeffnumber,to\n{numbers[0]},trader\n{numbers[2]},bank\n{numbers[1]},trader\n", "utf-8")
+    ran = act("batch", file, "--from", "owner", "--json")
+    assert [item["status"] for item in ran.json["results"]] == ["final"] * 3
+    assert (holds(act, "owner"), holds(act, "trader"), holds(act, "bank")) == (0, 2, 1)
+
+
+def test_a_list_cannot_give_a_certificate_away_twice(act, numbers: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "list.csv"
+    file.write_text(f"{numbers[0]},trader\n{numbers[0]},bank\n")
+    ran = act("batch", file, "--from", "owner", "--json")
+    assert [item["status"] for item in ran.json["results"]] == ["not sent", "refused"]
+    assert "line 1 gives" in ran.json["results"][1]["why"]
+
+
 def test_each_line_by_itself_moves_what_can_move(act, numbers: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "list.csv"
     file.write_text(f"{numbers[0]},trader\n# a comment\n{numbers[0]},trader\n{numbers[2]},bank\n")
@@ -108,6 +134,30 @@ def test_refuses_a_list_that_is_none(act, tmp_path: Path, text: str) -> None:  #
     file = tmp_path / "list.csv"
     file.write_text(text)
     assert act("batch", file, "--from", "owner").code == 2
+
+
+def test_refuses_a_list_that_is_not_text(act, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "list.csv"
+    file.write_bytes(b"\xff\xfe,1\n")
+    assert act("batch", file, "--from", "owner").code == 2
+
+
+# --- split and merge
+
+
+def test_neighbours_given_to_oneself_become_one_bundle(act, numbers: list[str]) -> None:  # type: ignore[no-untyped-def]
+    act("transfer", numbers[1], "--to", "owner", "--from", "owner")
+    assert len(bundles(act, "owner")) == 3
+    act("transfer", *numbers, "--to", "owner", "--from", "owner")
+    assert len(bundles(act, "owner")) == 1
+
+
+def test_refuses_to_move_a_range_over_two_issues(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    node.chain.issue(1, 2_000_000, day=DAY + 1)
+    number = format_number(CertificateNumber("WAT", "FR", 1, 201_404, 2, 4, 9))
+    ran = act("transfer", number, "--to", "trader", "--from", "owner")
+    assert (ran.code, "bad_number" in ran.err, "beyond 3" in ran.err) == (1, True, True)
+    assert holds(act, "trader") == 0
 
 
 # --- corrections, pledges, amendments

@@ -29,7 +29,16 @@ from node.wallet import (
 from state.crypto import verify
 from state.errors import BadField, DecodeError, MoneyDiffers, RangesDiffer, SignerMismatch, WrongChain
 from state.outputs import Bundle, Funds
-from state.transaction import Payment, decode_transaction, signing_bytes, transaction_id
+from state.transaction import (
+    Action,
+    Payment,
+    Piece,
+    SetStanding,
+    Transfer,
+    decode_transaction,
+    signing_bytes,
+    transaction_id,
+)
 
 CHAIN = bytes(range(32))
 OTHER = bytes(32)
@@ -86,6 +95,22 @@ def test_refuses_no_or_too_many_actions() -> None:
 
 
 # --- files between signers
+
+
+@pytest.mark.parametrize(
+    ("action", "field", "why"),
+    [
+        (SetStanding(7, 1, 9, 10_000, 0, -1), "until", ">= 0"),
+        (SetStanding(7, 1, 9, 10_000, 10**30, 5), "maximum", "at most"),
+        (SetStanding(7, 2**32, 9, 10_000, 0, 5), "device", "<= 4294967295"),
+        (Transfer(7, (bytes(34),), (Piece(9, 1, 10**30),), None), "end", "at most"),
+        (Transfer(7, (bytes(34),), (Piece(2**33, 1, 2),), None), "to", "<= 4294967295"),
+        (register_key(A.public, "x" * 300, "FR"), "name", "length <= 120"),
+    ],
+)
+def test_refuses_what_no_ledger_could_store_by_the_name_of_its_field(action: Action, field: str, why: str) -> None:
+    with pytest.raises(BadField, match=f"The field {field} is not allowed: .*{why}"):
+        build_body(CHAIN, [A.public], [action], 0)
 
 
 def test_two_signers_complete_a_file_in_any_order() -> None:

@@ -238,7 +238,7 @@ def into_the_next_hour(whole: Callable[..., list[tuple[int, int]]], by_s: int, b
 def change_the_face_value(town: BusyTown) -> None:
     scheme = town.state.get(scheme_key(1))
     assert isinstance(scheme, Scheme)
-    town.accredit(SchemeContent(replace(scheme, face_value=500_000)), by="Organisation 0")
+    town.accredit(SchemeContent(replace(scheme, unit="kWh", face_value=1_000)), by="Organisation 0")
     town.days[1] += 1
     town.do(town.issue_action(1, (town.attested(1, town.days[1], 2_600_000),), MONTH))
 

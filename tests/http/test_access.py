@@ -79,7 +79,8 @@ async def test_no_route_tells_the_public_or_a_stranger_what_is_restricted(
 ) -> None:
     headers = header_of(served, role) if role else {}
     told = (path for path in plain_routes() if path != "/v1/chain")  # every byte of it: docs/ACCESS.md says so
-    paths = [*told, f"/v1/transactions/{money}", f"/v1/blocks/{served.world.height}"]
+    height = served.world.height
+    paths = [*told, f"/v1/transactions/{money}", f"/tx/{money}", f"/v1/blocks/{height}", f"/block/{height}"]
     for path in paths:
         response = await client.get(path, headers=headers, allow_redirects=False)
         text = await response.text()

@@ -69,6 +69,7 @@ REFUSED: dict[str, Callable[[Any], object]] = {
     "a scheme id beyond u32": lambda g: g["schemes"][0].update(id=2**32),
     "a negative scheme id": lambda g: g["schemes"][0].update(id=-1),
     "a scheme name that no record holds": lambda g: g["schemes"][0].update(name="A" * 17),
+    "a unit that is not the face value": lambda g: g["schemes"][0].update(face_value_wh=7_000),
     "a face value of nothing": lambda g: g["schemes"][0].update(face_value_wh=0),
     "more energy than a u64 adds up": lambda g: g["schemes"][0].update(face_value_wh=10**9),
     "other serial digits": lambda g: g["schemes"][0].update(serial_digits=10),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.accounts import accounts_of, debt_of
+from contracts.accredit import describe_content
 from contracts.events import Issued, SchemeSet
 from contracts.release import parts_released_up_to, released_up_to
 from contracts.schemes import hourly
@@ -99,11 +100,23 @@ def test_refuses_to_change_what_existing_certificates_rest_on(town: Town, change
         {"hold_days": 14},
         {"late_days": 40_000},
         {"face_value": 1_000},
+        {"unit": "kWh", "face_value": 7},
+        {"unit": "MWh", "face_value": 1_000, "serial_digits": 12},
     ],
 )
 def test_refuses_a_scheme_that_cannot_be(town: Town, changes: dict[str, object]) -> None:
     content = SchemeContent(replace(HOURLY, **changes))
     town.refuses(BadField, Propose(1, content), by=("Organisation 0",))
+
+
+def test_a_proposed_scheme_says_what_it_would_change() -> None:
+    content = SchemeContent(replace(HOURLY, tradable=False, face_value=1_000, unit="kWh"))
+    assert describe_content(content) == (
+        "set scheme 3: WIND-HOUR, certificates of 1 kWh, not tradable, "
+        "to be retired within 120 months of production end"
+    )
+    often = SchemeContent(replace(HOURLY, max_transfers=1))
+    assert "of 1 Wh, tradable 1 time for 120 months, " in describe_content(often)
 
 
 def test_refuses_a_change_that_is_none(town: Town) -> None:

@@ -6,7 +6,7 @@ from harness.world import DAY, FAR, genesis_json
 
 from contracts.events import StandingEnded
 from contracts.standing import STANDING_PER_DEVICE, standing_of
-from state.errors import BadField, LimitReached, MissingSignature, RoleNeeded, TermOver, Unknown
+from state.errors import BadField, LimitReached, MissingSignature, RoleNeeded, Unknown
 from state.transaction import EndStanding, SetStanding
 
 
@@ -107,7 +107,7 @@ def test_refuses_a_share_that_is_none(town: Town, share: int) -> None:
 def test_refuses_a_rule_to_oneself_to_nobody_and_of_the_past(town: Town) -> None:
     town.refuses(BadField, rule(town, to="plant"), by=("plant",))
     town.refuses(Unknown, SetStanding(town.id("plant"), town.device_id, 99, 1, 0, FAR), by=("plant",))
-    town.refuses(TermOver, rule(town, until=1), by=("plant",))
+    town.refuses(BadField, rule(town, until=1), by=("plant",))
 
 
 def test_refuses_one_rule_too_many(town: Town) -> None:
