@@ -52,11 +52,17 @@ async function prove() {
   }
 }
 
+/* As the page writes it, or nobody could compare: the largest unit that leaves no more than three decimals. */
+function energy(wh, units, language) {
+  const step = [3, 2, 1].find((step) => wh >= 1000n ** BigInt(step) && wh % 1000n ** BigInt(step - 1) === 0n) ?? 0;
+  return `${(Number(wh) / 1000 ** step).toLocaleString(language, { maximumFractionDigits: 3 })} ${units[step]}`;
+}
+
 function tell(proven) {
-  const language = document.documentElement.lang;
+  const language = document.documentElement.lang, units = box.querySelector("[data-units]").dataset.units.split(" ");
   const facts = {
     ...proven,
-    total_wh: `${proven.total_wh.toLocaleString(language)} Wh`,
+    total_wh: energy(proven.total_wh, units, language),
     certificates: proven.certificates.join(" "),
     time_ms: new Date(Number(proven.time_ms)).toISOString().replace("T", " ").slice(0, 19) + " UTC",
   };

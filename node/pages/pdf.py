@@ -27,7 +27,8 @@ def statement_pdf(
 ) -> bytes:
     """NoFont where this machine has no glyphs for what it says."""
     told = sheet(t, shown, others)
-    paper = _Paper(told, url, fonts_for(_text_of(told) + t("Page {number}", number="0123456789") + url, fonts))
+    wrap = WrapMode.CHAR if t.language == "zh" else WrapMode.WORD  # Chinese is written without spaces
+    paper = _Paper(told, url, wrap, fonts_for(_text_of(told) + t("Page {number}", number="0123456789") + url, fonts))
     paper.print(t)
     at = datetime.fromtimestamp(int(shown["retired_at"]), UTC)
     return paper.finished(told.title, t.tag, at)
@@ -42,9 +43,10 @@ def _text_of(told: Sheet) -> str:
 class _Paper:
     """A4, one column; labels on the left, values beside them."""
 
-    def __init__(self, told: Sheet, url: str, fonts: Sequence[Path]) -> None:
+    def __init__(self, told: Sheet, url: str, wrap: WrapMode, fonts: Sequence[Path]) -> None:
         self._told = told
         self._url = url
+        self._wrap = wrap
         self._pdf = FPDF(format="A4")
         self._pdf.set_margins(MARGIN_MM, MARGIN_MM, MARGIN_MM)
         self._pdf.set_auto_page_break(True, MARGIN_MM)
@@ -101,7 +103,7 @@ class _Paper:
             below = pdf.get_y()
             self._font(9, INK)
             pdf.set_xy(MARGIN_MM + LABEL_MM + 2, top if pdf.page == page else below - 5)
-            pdf.multi_cell(0, 5, line.value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT, wrapmode=WrapMode.CHAR)
+            pdf.multi_cell(0, 5, line.value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT, wrapmode=self._wrap)
             if pdf.page == page:
                 pdf.set_y(max(below, pdf.get_y()))
             pdf.set_draw_color(*LINE)

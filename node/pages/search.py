@@ -1,11 +1,12 @@
 """The search page: a form that needs no script, totals, one page of ranges, and everything that matched as a file."""
 
+import shlex
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
 from node.pages.figures import days, energy
-from node.pages.html import Frame, Safe, fill, grouped, joined, page, paragraph, path_of
+from node.pages.html import Frame, Safe, code, fill, grouped, joined, page, paragraph, path_of
 from node.pages.words import MOODS, ORDER_WORDS, SORT_WORDS, SOURCE_NAMES, status, worded
 from node.queries.foreign_codes import SOURCES
 from node.queries.ranges import STATUSES
@@ -13,6 +14,7 @@ from node.queries.search import SORTS
 from node.texts import Texts
 
 FORMATS = {"csv": "CSV", "json": "JSON"}
+OPTIONS = {"from": "produced-from", "to": "produced-to"}  # of the command, where they are called otherwise than here
 
 
 def search(frame: Frame, given: dict[str, str], found: dict[str, Any]) -> str:
@@ -103,4 +105,12 @@ def _downloads(frame: Frame, asked: dict[str, str]) -> Safe:
         address = f"{frame.base}/v1/search/export?{urlencode({'format': form, **filters})}"
         links.append(f'<a href="{escape(address)}">{name}</a>')
     words = escape(frame.t("All of them as a file:"))
-    return Safe(f"<span>{words} {' '.join(links)}</span>")
+    return Safe(f'<span>{words} {" ".join(links)}</span></p><p class="soft">Parquet: {code(_command(filters))}')
+
+
+def _command(filters: dict[str, str]) -> str:
+    """What exports the same as Parquet, which a node does not write: its library is as large as the node."""
+    options = [(f"--{OPTIONS.get(name, name)}", text) for name, text in filters.items()]
+    return shlex.join(
+        ["wattest", "certificate", "export", "certificates.parquet", *(part for each in options for part in each)]
+    )

@@ -196,7 +196,8 @@ def statement(frame: Frame, shown: dict[str, Any], url: str, sha256: str, foreig
 
 def check(frame: Frame, identity: str, sha256: str) -> Safe:
     """In which state the proof of a statement is, and how to check it without trusting the node that shows it."""
-    return fill("check.html", frame.t, id=identity, sha256=sha256, chain=frame.chain, base=frame.base)
+    units = " ".join(frame.t(unit, "unit") for unit in ("Wh", "kWh", "MWh", "GWh"))
+    return fill("check.html", frame.t, id=identity, sha256=sha256, chain=frame.chain, base=frame.base, units=units)
 
 
 def proof_state(t: Texts) -> Safe:

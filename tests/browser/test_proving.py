@@ -106,6 +106,8 @@ async def proves_an_honest_statement(site: Site, browser: Browser) -> None:
             state, seen = await settled(page, site.url + path)
             assert (state, "Proved in this browser" in seen) == ("proved", True), seen
             assert "Bakery Dupont" in seen
+            told = await page.value("document.querySelector('[data-fact=total_wh]').innerText")
+            assert told == "1 MWh", "in the words of the page, so that both can be compared"
             assert site.world.chain.hex() in seen
             assert "not compared yet" in seen, "a genesis from the same node proves no network"
             assert "could serve another script" in seen, "nor does a script from it prove itself"

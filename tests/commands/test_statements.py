@@ -145,6 +145,29 @@ def test_pdf_is_the_same_twice_and_says_what_the_page_says(act, identity: str, t
     assert (tmp_path / "one.pdf").read_bytes().startswith(b"%PDF-1.")
 
 
+def test_paper_breaks_lines_between_words(act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    fpdf = pytest.importorskip("fpdf")
+    note = "for the bakery in the long street behind the harbour of the old town " * 2
+    retired = act("retire", "--quantity", 1, "--from", "owner", "--beneficiary", "B", "--note", note.strip(), "--json")
+    cell, broken, asking = fpdf.FPDF.multi_cell, [], []
+
+    def recorded(pdf, *arguments, **options):  # type: ignore[no-untyped-def]
+        if not asking:  # for the lines that it will break into, which it finds out by calling itself
+            asking.append(True)
+            broken.append(cell(pdf, *arguments, **options, dry_run=True, output="LINES"))
+            asking.clear()
+        return cell(pdf, *arguments, **options)
+
+    monkeypatch.setattr(fpdf.FPDF, "multi_cell", recorded)
+    identity = retired.json["events"][0]["statement"]
+    ran = act("statement", "export", identity, "--format", "pdf", "--out", tmp_path / "one.pdf")
+    if "[no_font]" in ran.err:
+        pytest.skip("this machine has no font")
+    lines = next(lines for lines in broken if lines[0].startswith("for the bakery"))
+    assert len(lines) > 1
+    assert " ".join(lines).split() == note.split()
+
+
 def test_characters_that_no_font_has_are_named(act, identity: str, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     pytest.importorskip("fpdf")
     monkeypatch.setattr("node.pages.fonts.PLACES", ())

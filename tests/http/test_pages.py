@@ -11,9 +11,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from harness.finalized import FinalizedWorld
 from harness.served import Served
 
+from cli.searching import export
 from node.api.server import make_app
 from node.pages.figures import energy, moment, money
 from node.pages.html import Frame, page, paragraph
+from node.pages.search import OPTIONS
 from node.texts import texts
 from state.numbering import CertificateNumber, format_number
 from state.outputs import Bundle
@@ -228,6 +230,11 @@ async def test_search_page_filters_counts_and_leads_on(client: TestClient) -> No
     assert "000000001-56" not in second
     assert NUMBER in second
     assert "/v1/search/export?format=csv&amp;source=wind&amp;from=2014-04-02" in first
+    command = "wattest certificate export certificates.parquet --source wind --produced-from 2014-04-02"
+    assert f"Parquet: <code>{command}</code>" in first
+    asked = set(re.findall(r'<(?:select|input)[^>]* name="([a-z]+)"', first)) - {"sort", "order"}
+    taken = {name for option in export.params for name in option.opts}
+    assert {f"--{OPTIONS.get(name, name)}" for name in asked} <= taken, "the command takes every filter of the page"
     assert "No certificate is like that" in await (await client.get("/search?source=solar")).text()
 
 
