@@ -19,6 +19,11 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 STREAM_BYTES = 256 * 1024
 PAGE = 200
 READER_HEADER = "X-Wattest-Reader"
+OF_THE_LEDGER = (  # what a node answers about an earlier height too (`at`), and what below it has no past
+    "search", "schemes", "validators", "supply", "participants", "devices", "appeals", "consumption", "certificates",
+    "proposals", "statements", "auctions", "listings", "standing-bids",
+)  # fmt: skip
+OF_THE_NODE = ("readings", "curve", "head", "evidence", "profile", "proof")
 WAITING = ("waiting", "unknown")
 BUSY = (429, 503)  # come again: too many requests, or too much waits
 
@@ -41,6 +46,7 @@ class NodeClient:
         self._timeout_s = timeout_s
         self._connection: http.client.HTTPConnection | None = None
         self.reader = ""  # who asks: what `node.wallet.reader_header` made, empty for the public
+        self.at: int | None = None  # the height that reads of the ledger are about; None = the newest
 
     # --- the ledger's own state
 
@@ -127,6 +133,8 @@ class NodeClient:
 
     def get(self, path: str, **query: Any) -> Answer:
         """The JSON object at `path`; query values of None are left out."""
+        if self.at is not None and has_a_past(path):
+            query["at"] = self.at
         return self._json("GET", _with_query(path, query), None, None)
 
     def get_bytes(self, path: str) -> bytes:
@@ -219,6 +227,12 @@ class NodeClient:
             headers["Content-Type"] = content_type
         self._connection.request(method, self._parts.path.rstrip("/") + path, body, headers)
         return self._connection.getresponse()
+
+
+def has_a_past(path: str) -> bool:
+    """Whether a node can tell what it would have answered at an earlier height."""
+    parts = path.split("?")[0].split("/")
+    return len(parts) > 2 and parts[2] in OF_THE_LEDGER and parts[-1] not in OF_THE_NODE
 
 
 def _with_query(path: str, query: dict[str, Any]) -> str:

@@ -14,8 +14,10 @@ from tui.account import HOLDER, OWNER, Account, introduce
 from tui.desk import Desk
 from tui.directory import Cabinet, cabinet_for, cabinets, entrance
 from tui.feed import Feed, Source
-from tui.messages import OpenCabinet
+from tui.messages import GoTo, LeaveReplay, OpenCabinet
 from tui.model import NetworkModel
+from tui.replaying import TICK_S, Replaying
+from tui.screens.going import GoingScreen
 from tui.screens.help import HelpScreen
 from tui.story import StoryControl
 from tui.texts import DEFAULT, LANGUAGES, said, speak, t
@@ -52,6 +54,7 @@ class Dashboard(App[None]):
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("question_mark", "help", "Keys and marks"),
         Binding("S", "account", "Sign in, or out"),
+        Binding("R", "replay", "Replay: the network as it was"),
     ]
 
     def __init__(
@@ -67,6 +70,7 @@ class Dashboard(App[None]):
         self.desk = Desk(model, Feed(node_urls, model) if source is None else source, story, home)
         self.cabinets: tuple[Cabinet, ...] = (entrance(),)  # the others are loaded behind the first paint
         self._as = as_role
+        self._replaying = Replaying(self)
         self.register_theme(CALM)
         self.theme = CALM.name
 
@@ -99,6 +103,7 @@ class Dashboard(App[None]):
                 self.add_mode(cabinet.mode, self._maker(cabinet.make))
         self._tell_bar()
         self.set_interval(0.5, self._tell_bar)
+        self.set_interval(TICK_S, self._replaying.tick)
         self.run_worker(self._follow(), name="feed")
         if self._as is not None and self.desk.home is not None:
             self._sign_in(self._as, self.desk.home)
@@ -137,6 +142,7 @@ class Dashboard(App[None]):
             yield SystemCommand(t(cabinet.title), t("cabinet {key}", key=cabinet.key), self._opener(cabinet.mode))
         for code, name in LANGUAGES.items():
             yield SystemCommand(name, t("the language of the screens"), self._speaker(code))
+        yield SystemCommand(t("Replay"), t("the network, a portfolio or an auction as it was"), self.action_replay)
         yield SystemCommand(t("Sign in, or out"), t("choose a wallet key of the home"), self.action_account)
 
     def _speaker(self, tongue: str) -> Callable[[], None]:
@@ -166,6 +172,20 @@ class Dashboard(App[None]):
     def _opener(self, mode: str) -> Callable[[], None]:
         return lambda: self.action_cabinet(mode)
 
+    # --- the past
+
+    def action_replay(self) -> None:
+        if len(self.screen_stack) == 1:
+            self._replaying.begin()
+
+    def on_leave_replay(self, message: LeaveReplay) -> None:
+        self._replaying.end()
+
+    def on_go_to(self, message: GoTo) -> None:
+        replay = self.desk.replay
+        if replay is not None and len(self.screen_stack) == 1:
+            self.push_screen(GoingScreen(replay), lambda height: None if height is None else replay.want(height))
+
     # --- who is signed in
 
     def action_account(self) -> None:
@@ -182,7 +202,7 @@ class Dashboard(App[None]):
             return
         self.desk.account = account
         self._tell_bar()
-        if not account.id:
+        if not account.id and self.desk.replay is None:
             from tui.deeds.people import register_form
             from tui.screens.form import FormScreen
 

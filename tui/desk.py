@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tui.feed import Source
 from tui.model import NetworkModel
+from tui.replay import Past, Replay
 from tui.story import StoryControl
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ READ_S = 3_600  # how long a node takes a reader's signature for good
 
 @dataclass
 class Desk:
-    """`home` holds the keys that can sign in; `drafts` keeps what was typed into a form that was left.
+    """`model` and `source` are of now, or while `replay` is on, of an earlier block. `home` holds the keys that can
+    sign in; `drafts` keeps what was typed into a form that was left.
 
     `sealed_only`: a key without a passphrase is nobody's here, because anybody may have opened the page.
     """
@@ -30,6 +32,26 @@ class Desk:
     account: "Account | None" = None
     sealed_only: bool = False
     drafts: dict[str, dict[str, str]] = field(default_factory=dict)
+    replay: Replay | None = None
+
+    @property
+    def at(self) -> int | None:
+        """The height that nodes are asked about; None = the newest."""
+        return self.model.chain.height if self.replay is not None else None
+
+    @property
+    def now(self) -> NetworkModel:
+        """The model that follows the network, whatever is shown."""
+        return self.model if self.replay is None else self.replay.live
+
+    def begin_replay(self) -> Replay:
+        self.replay = Replay(self.model)
+        self.source = Past(self.source, self.replay)
+        return self.replay
+
+    def end_replay(self) -> None:
+        if self.replay is not None and isinstance(self.source, Past):
+            self.model, self.source, self.replay = self.replay.live, self.source.live, None
 
     @property
     def me(self) -> int:
@@ -56,10 +78,11 @@ class Desk:
         from node.client import NodeClient
 
         client = NodeClient(self.source.answering(), ANSWER_S)
-        account = self.account
-        if account is not None and account.key is not None and account.id and self.model.chain.chain_id:
+        client.at = self.at
+        account, now = self.account, self.now.chain
+        if account is not None and account.key is not None and account.id and now.chain_id:
             from node.wallet import reader_header
 
-            until = self.model.chain.time_ms // 1_000 + READ_S
-            client.reader = reader_header(account.key, bytes.fromhex(self.model.chain.chain_id), account.id, until)
+            until = now.time_ms // 1_000 + READ_S
+            client.reader = reader_header(account.key, bytes.fromhex(now.chain_id), account.id, until)
         return client

@@ -25,3 +25,11 @@ class OpenCabinet(Message):
     def __init__(self, title: str) -> None:
         super().__init__()
         self.title = title
+
+
+class LeaveReplay(Message):
+    """Show the network as it is now."""
+
+
+class GoTo(Message):
+    """Ask for a height or a time, and go there."""

@@ -12,6 +12,7 @@ from tui.parts.chain import Chain
 from tui.parts.market import Market
 from tui.parts.names import Names
 from tui.parts.plants import Plants
+from tui.parts.reel import Reel
 from tui.parts.statements import Statements
 from tui.pictures import Picture
 
@@ -19,9 +20,10 @@ NAMING = frozenset({"registered", "enacted"})  # after these the node's lists ho
 
 
 class NetworkModel:
-    """`public_url`: where anybody looks up a statement, part of its QR code; until a node says where that is."""
+    """`public_url`: where anybody looks up a statement, part of its QR code; until a node says where that is. `kept`: its
+    blocks can be replayed."""
 
-    def __init__(self, public_url: str = "") -> None:
+    def __init__(self, public_url: str = "", kept: bool = True) -> None:
         self.names = Names()
         self.chain = Chain()
         self.plants = Plants(self.names)
@@ -31,6 +33,9 @@ class NetworkModel:
         self.statements = Statements(self.names, self.certificates)
         self.public_url = public_url
         self._told_url = ""  # what a node said of itself; the first node's word counts
+        self.kept = kept
+        self.reel = Reel()
+        self.births: dict[int, int] = {}  # plant -> the block that accredited it
         self.version = 0
 
     @property
@@ -59,6 +64,8 @@ class NetworkModel:
         self.version += 1
         if not self.chain.apply_block(message):
             return
+        if self.kept:
+            self.reel.add(message)
         for event in message["events"]:
             self._apply_event(event, self.chain.height, self.chain.time_ms)
 
@@ -90,6 +97,8 @@ class NetworkModel:
                 self.certificates.apply_issued(event, height)
             case "transferred":
                 self.certificates.apply_transferred(event, height)
+            case "enacted" if event.get("content") == "device":
+                self.births.setdefault(int(event["created"]), height)
             case "retired":
                 self.certificates.apply_retired(event)
                 self.statements.apply_retired(event, height, time_ms)

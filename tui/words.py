@@ -1,11 +1,13 @@
-"""Numbers, times and energy as people read them on a screen. Integers in, text out."""
+"""Numbers, times and energy as people read them on a screen. Integers in, text out.
 
-from datetime import UTC, datetime
+Instants are in the chosen time zone (`tui/zone.py`), days of production are UTC days.
+"""
 
 from contracts.calendar import date_of_day
 from state.units import MICRO
 from tui.texts import counted as counted
 from tui.texts import t
+from tui.zone import at, label
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
           "December")  # fmt: skip
@@ -37,24 +39,32 @@ def money(millionths: int, currency: str) -> str:
 
 
 def moment(seconds: int) -> str:
-    """`2014-04-03 14:20`, UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    """`2014-04-03 14:20`."""
+    return at(seconds).strftime("%Y-%m-%d %H:%M")
 
 
 def clock(time_ms: int) -> str:
-    """`16:02:11`, UTC."""
-    return datetime.fromtimestamp(time_ms // 1_000, UTC).strftime("%H:%M:%S")
+    """`16:02:11`."""
+    return at(time_ms // 1_000).strftime("%H:%M:%S")
 
 
 def ledger_time(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms // 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """`2026-11-22 16:02:11 UTC`."""
+    found = at(time_ms // 1_000)
+    return f"{found:%Y-%m-%d %H:%M:%S} {label(found)}"
 
 
 def year_of(seconds: int) -> int:
-    return datetime.fromtimestamp(seconds, UTC).year
+    return at(seconds).year
+
+
+def date_of(seconds: int) -> str:
+    """The date of a deadline or another instant."""
+    return at(seconds).strftime("%Y-%m-%d")
 
 
 def date(day: int) -> str:
+    """Of a day of production."""
     return date_of_day(day).isoformat()
 
 

@@ -19,6 +19,7 @@ from node.feed import Feed
 from node.intake import Accepted, Intake
 from node.keystore import generate_key, save_key
 from node.metrics import Metrics
+from node.past import Past
 from node.queries.chain import block_message
 from node.readings import Head, ReadingStore
 from node.wire import Close, DayClose, Readings
@@ -41,11 +42,12 @@ def market_town() -> FinalizedWorld:
 class AnsweringNode:
     """`url` answers between `start` and `stop`. `profile_hash` is what it computes for any plant and window."""
 
-    def __init__(self, chain: FinalizedWorld) -> None:
-        self.chain = chain
+    def __init__(self, chain: FinalizedWorld, past: Past | None = None) -> None:
+        self.chain, self.past = chain, past
         self.url = ""
         self.profile_hash = H("test/profile", (1,)).hex()
         self.finalises = True
+        self.feed = Feed(lambda height: block_message(chain.store, height))
         self.waiting: list[bytes] = []
         self._intake: Intake | None = None
         self.readings: ReadingStore | None = None  # what the node holds, where a test is about it
@@ -64,6 +66,10 @@ class AnsweringNode:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    def tell(self) -> None:
+        """Wake whoever watches: blocks were made beside the API."""
+        self._loop.call_soon_threadsafe(self.feed.live, "peer", {})
 
     async def _admit(self, raws: Sequence[bytes]) -> Sequence[DecodedTx | WattestError]:
         results: list[DecodedTx | WattestError] = []
@@ -118,7 +124,7 @@ class AnsweringNode:
             node_index=lambda: 0,
             version="0.0-test",
             public_url="http://test",
-            feed=Feed(lambda height: block_message(chain.store, height)),
+            feed=self.feed,
             metrics=Metrics(chain.chain, len(chain.validators)),
             live=lambda: Live(1, 0, (), len(self.waiting), False),
             admit=self._admit,
@@ -130,6 +136,7 @@ class AnsweringNode:
             evidence_of_day=lambda device, day: self.evidence(device, day)[:2],
             profile=self._profile,
             curve=self._curve,
+            past=self.past,
             limits=PROFILES["bench"],
         )
 

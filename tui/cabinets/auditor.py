@@ -182,7 +182,7 @@ def target(desk: Desk, client: NodeClient, text: str) -> Any:
     word, _, rest = bare.partition(" ")
     if word.casefold() == "device" and rest.isdigit():
         client.get(f"/v1/devices/{rest}")
-        return FieldsScreen(url, f"/v1/devices/{rest}")
+        return FieldsScreen(url, f"/v1/devices/{rest}", client.at)
     if len(bare) == 32 and _hexadecimal(bare):
         client.get(f"/v1/statements/{bare}")
         return StatementScreen(desk, bare)
@@ -190,8 +190,8 @@ def target(desk: Desk, client: NodeClient, text: str) -> Any:
         return _hash(client, bare)
     if bare.count("-") >= 4:
         client.get(f"/v1/certificates/{quote(bare)}")
-        return LifeScreen(url, bare)
-    return FieldsScreen(url, f"/v1/participants/{find_participant(client, bare)['id']}")
+        return LifeScreen(url, bare, client.at)
+    return FieldsScreen(url, f"/v1/participants/{find_participant(client, bare)['id']}", client.at)
 
 
 def _hash(client: NodeClient, text: str) -> Any:

@@ -105,7 +105,9 @@ class AuthorityScreen(CabinetScreen):
 
     def on_sheet_opened(self, message: Sheet.Opened) -> None:
         if message.sheet.id == "proposals":
-            self.app.push_screen(ProposalScreen(self.desk.source.answering(), f"/v1/proposals/{message.key}"))
+            self.app.push_screen(
+                ProposalScreen(self.desk.source.answering(), f"/v1/proposals/{message.key}", self.desk.at)
+            )
 
     def action_vote(self, approve: bool) -> None:
         found, key = self._answer, self.query_one("#proposals", Sheet).chosen

@@ -19,7 +19,7 @@ from tui.texts import t, word
 from tui.widgets.columns import QUIET, STRONG, Part
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
-from tui.words import date, energy, ledger_time, money, month
+from tui.words import date, date_of, energy, ledger_time, money, month
 
 BY = ("technology", "source", "month", "zone", "country", "device", "scheme", "status")
 PAGE = 200
@@ -178,7 +178,7 @@ class HolderScreen(CabinetScreen):
         quantity, energy_wh = int(group["quantity"]), int(group["energy_wh"])
         return Line(
             str(group["name"]) or "none",
-            (name or t("not given"), f"{quantity:,}", energy(energy_wh), date(ends // DAY_S)),
+            (name or t("not given"), f"{quantity:,}", energy(energy_wh), date_of(ends)),
             (name.casefold(), quantity, energy_wh, ends),
             ("strong", "", "", "warn" if soon else "quiet"),
         )
@@ -198,7 +198,7 @@ class HolderScreen(CabinetScreen):
     def on_sheet_opened(self, message: Sheet.Opened) -> None:
         url = self.desk.source.answering()
         if message.sheet.id == "certificates":
-            self.app.push_screen(CertificateScreen(url, f"/v1/certificates/{quote(message.key)}"))
+            self.app.push_screen(CertificateScreen(url, f"/v1/certificates/{quote(message.key)}", self.desk.at))
         elif message.sheet.id == "statements":
             self.app.push_screen(StatementScreen(self.desk, message.key))
 
@@ -273,7 +273,7 @@ def _statement(item: dict[str, Any]) -> Line:
     count, retired_at = int(item["quantity"]), int(item["retired_at"])
     return Line(
         item["id"],
-        (item["id"][:16] + "…", ledger_time(retired_at * 1_000).removesuffix(" UTC"), f"{count:,}"),
+        (item["id"][:16] + "…", ledger_time(retired_at * 1_000)[:19], f"{count:,}"),
         (item["id"], retired_at, count),
     )
 

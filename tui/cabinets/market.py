@@ -9,7 +9,6 @@ from textual.containers import Horizontal
 
 from node.client import NodeClient
 from node.failures import RefusedByNode
-from tui.cabinets.holder import DAY_S
 from tui.deeds.market import bid_form, buy_form, cancel_deed, offer_form
 from tui.directory import Cabinet
 from tui.screens.cabinet import CabinetScreen, Keys
@@ -20,7 +19,7 @@ from tui.widgets.columns import QUIET, STRONG, WARN, Part
 from tui.widgets.depth import DepthPanel, DepthPicture
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
-from tui.words import date, money, remaining
+from tui.words import date_of, money, remaining
 
 SESSIONS = (
     Column("no", 5, right=True),
@@ -92,7 +91,8 @@ class MarketScreen(CabinetScreen):
 
     def read(self, client: NodeClient, asked: str) -> Answer:
         sessions = sorted(client.pages("/v1/auctions", "auctions"), key=lambda item: -int(item["id"]))
-        number = asked or (str(sessions[0]["id"]) if sessions else "")
+        there = {str(item["id"]) for item in sessions}  # of an earlier height the chosen one may not be
+        number = asked if asked in there else str(sessions[0]["id"]) if sessions else ""
         chosen = client.get(f"/v1/auctions/{number}") if number else None
         receipts: tuple[dict[str, Any], ...] = ()
         if chosen is not None and chosen["status"] == "settled":
@@ -113,6 +113,10 @@ class MarketScreen(CabinetScreen):
             orders.show(live or told)
             self.query_one("#depth", DepthPanel).picture = _depth(chosen, found.receipts)
             self.query_one("#session", TextPanel).picture = _told(chosen)
+        else:
+            self.query_one("#orders", Sheet).show([])
+            self.query_one("#depth", DepthPanel).picture = DepthPicture()
+            self.query_one("#session", TextPanel).picture = ()
         self.paint()
 
     def paint(self) -> None:
@@ -130,13 +134,15 @@ class MarketScreen(CabinetScreen):
     def on_sheet_opened(self, message: Sheet.Opened) -> None:
         if message.sheet.id == "sessions":
             path = f"/v1/auctions/{message.key}/receipts"
-            self.app.push_screen(ReceiptsScreen(self.desk.source.answering(), path, self.desk.me))
+            self.app.push_screen(ReceiptsScreen(self.desk.source.answering(), path, self.desk.me, self.desk.at))
         elif message.sheet.id == "board":
             self.action_buy()
 
     def _taking_orders(self) -> dict[str, Any] | None:
         """The chosen session while it takes orders, from an account that can send some."""
         chosen = self._answer.chosen if self._answer is not None else None
+        if self.in_the_past():
+            return None
         if self.desk.account is None or self.desk.home is None:
             self.notify(t("Nobody is signed in: {why}.", why=t(self.NEEDS_KEY)), severity="warning", timeout=4)
         elif chosen is None or chosen["status"] != "open":
@@ -301,7 +307,7 @@ def _lot(item: dict[str, Any]) -> Line:
     count, price, until = int(item["quantity"]), int(item["price"]), int(item["until"])
     return Line(
         item["outpoint"],
-        (item["number"], f"{count:,}", money(price, item["currency"]), date(until // DAY_S)),
+        (item["number"], f"{count:,}", money(price, item["currency"]), date_of(until)),
         (item["number"], count, price, until),
         ("strong",),
     )

@@ -6,7 +6,7 @@ from tui.screens.network import NetworkScreen
 
 
 def _make(desk: Desk) -> NetworkScreen:
-    return NetworkScreen(desk.model, desk.source, desk.story)
+    return NetworkScreen(desk)
 
 
 CABINET = Cabinet("N", "Network", 10, _make)

@@ -20,6 +20,7 @@ from tui.texts import counted, t, word
 from tui.widgets.calendar import strip
 from tui.widgets.chart import ChartPanel, CurvePicture
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part
+from tui.widgets.scrubber import Scrubber
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
 from tui.words import clock, date, energy, moment, money, power
@@ -148,7 +149,7 @@ class PlantsScreen(CabinetScreen):
         told = [day.sentence] if day.sentence else []
         found = next((item for item in self._objections(plant) if item["day"] == day.day), None)
         if found is not None:
-            term = t("until {moment} UTC", moment=moment(int(found["answer_until"])))
+            term = t("until {moment}", moment=moment(int(found["answer_until"])))
             late = t("the authority answers (overdue) {term}", term=term)
             due = late if found["overdue"] else t("the authority answers {term}", term=term)
             answer = found["answer"] or due
@@ -227,7 +228,7 @@ class PlantsScreen(CabinetScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In a field the arrows are the field's."""
-        return action != "day" or not isinstance(self.focused, Input)
+        return action != "day" or not isinstance(self.focused, Input | Scrubber)
 
     def action_day(self, step: int) -> None:
         plant = self._chosen()
@@ -313,7 +314,8 @@ def _curve(found: Answer, plant: PlantPicture) -> CurvePicture:
     heading = t("{name}{day}: power (bars) against what the weather allows (░)", name=plant.name, day=day)
     if found.curve is None:
         return CurvePicture(heading=t("No readings of this day at the node that answers{day}.", day=day))
-    return CurvePicture(tuple(found.curve["measured_w"]), tuple(found.curve["allowed_w"]), heading)
+    midnight = (found.about.day or 0) * DAY_S
+    return CurvePicture(tuple(found.curve["measured_w"]), tuple(found.curve["allowed_w"]), heading, (), midnight)
 
 
 def _applications(proposals: tuple[dict[str, Any], ...], me: int) -> tuple[tuple[Part, ...], ...]:

@@ -6,6 +6,7 @@ Counted from the first block that this dashboard heard of; the newest entries of
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tui.parts.certificates import quantity
@@ -37,7 +38,7 @@ class Books:
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._told: dict[int, deque[Told]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self._told: dict[int, deque[Told]] = defaultdict(partial(deque, maxlen=KEPT))
         self._read: dict[int, tuple[object, tuple[Entry, ...]]] = {}
 
     def of(self, participant: int) -> tuple[Entry, ...]:

@@ -113,6 +113,12 @@ class Chain:
             self.roots.popitem(last=False)
         return True
 
+    def replay(self, message: dict[str, Any]) -> None:
+        """What a node's status tells of the newest block, as far as the block itself does; nobody answered then."""
+        names = message["validators"]
+        self.validators = [{"name": name, "last_signed_height": 0} for name in names]
+        self.apply_view(int(message.get("epoch") or 0), int(message.get("view") or 0), int(message["proposer"]))
+
     # --- the picture
 
     def picture(self) -> NetworkPicture:

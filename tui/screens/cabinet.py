@@ -22,6 +22,7 @@ from tui.texts import said, t
 from tui.widgets.cabinets import CabinetBar
 from tui.widgets.columns import QUIET, Part, spread
 from tui.widgets.lines import CaptionLine, TerminalLine, TitleLine
+from tui.widgets.scrubber import Scrubber
 from tui.widgets.sheet import Sheet
 
 PAINT_S = 0.25
@@ -74,6 +75,7 @@ class CabinetScreen(Screen[None]):
         if self.desk.story is not None:
             yield TerminalLine()
             yield CaptionLine()
+        yield Scrubber(self.desk)
         yield KeysLine()
 
     def body(self) -> ComposeResult:
@@ -164,10 +166,19 @@ class CabinetScreen(Screen[None]):
 
     def open_form(self, form: Form, anybody: bool = False) -> None:
         """Fill it in, read what will be signed, sign. `anybody`: another key than the account's signs."""
+        if self.in_the_past():
+            return
         if self.desk.account is None and not anybody:
             self.notify(t("Nobody is signed in: {why}.", why=t(self.NEEDS_KEY)), severity="warning", timeout=4)
             return
         self.app.push_screen(FormScreen(self.desk, form), self._done)
+
+    def in_the_past(self) -> bool:
+        """Whether nothing can be signed because an earlier block is shown; says so."""
+        if self.desk.replay is not None:
+            self.notify(t("This is the past: nothing can be signed here. R, then Escape, leads back to now."),
+                        severity="warning", timeout=5)  # fmt: skip
+        return self.desk.replay is not None
 
     def _done(self, done: bool | None) -> None:
         if done:

@@ -22,14 +22,14 @@ LABEL = 24
 
 
 class DetailScreen(ModalScreen[None]):
-    """`path` of the API's answer whose fields are listed."""
+    """`path` of the API's answer whose fields are listed; `at` an earlier height that it is about."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back")]
     HEADING = ""
 
-    def __init__(self, url: str, path: str) -> None:
+    def __init__(self, url: str, path: str, at: int | None = None) -> None:
         super().__init__()
-        self.url, self.path = url, path
+        self.url, self.path, self.at = url, path, at
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
@@ -47,6 +47,7 @@ class DetailScreen(ModalScreen[None]):
         from node.client import NodeClient
 
         client = NodeClient(self.url, TIMEOUT_S)
+        client.at = self.at
         try:
             answer = client.get(self.path)
         except WattestError as error:

@@ -18,8 +18,8 @@ STYLES = {"retired": GOOD, "expired": WARN, "withdrawn": WARN}
 class LifeScreen(DetailScreen):
     HEADING = "A certificate's life"
 
-    def __init__(self, url: str, number: str) -> None:
-        super().__init__(url, f"/v1/certificates/{quote(number)}")
+    def __init__(self, url: str, number: str, at: int | None = None) -> None:
+        super().__init__(url, f"/v1/certificates/{quote(number)}", at)
 
     def show(self, answer: dict[str, Any]) -> None:
         self.query_one("#fields", Static).update(Content("\n").join(life(answer)))

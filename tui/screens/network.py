@@ -10,12 +10,12 @@ from textual.events import Resize
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from tui.feed import Source
+from tui.desk import Desk
 from tui.messages import ChoosePanel, OpenBlock
 from tui.model import NetworkModel
 from tui.pictures import Picture
 from tui.screens.detail import BlockScreen
-from tui.story import StoryControl, StoryState
+from tui.story import StoryState
 from tui.widgets.cabinets import CabinetBar
 from tui.widgets.certificates import CertificatesPanel
 from tui.widgets.lines import CaptionLine, PanelTabs, StatusLine, TerminalLine, TitleLine
@@ -23,6 +23,7 @@ from tui.widgets.market import MarketPanel
 from tui.widgets.network import NetworkPanel
 from tui.widgets.panel import Panel
 from tui.widgets.plants import PlantsPanel
+from tui.widgets.scrubber import Scrubber
 from tui.widgets.statement import StatementPanel
 
 PAINT_S = 0.2  # five pictures a second, however many messages come
@@ -44,10 +45,10 @@ class NetworkScreen(Screen[None]):
     maximised = reactive(False)
     small = reactive(False)
 
-    def __init__(self, model: NetworkModel, source: Source, story: StoryControl | None) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self.model, self.source, self.story = model, source, story
-        self._painted = -1
+        self.desk, self.story = desk, desk.story
+        self._painted: tuple[NetworkModel | None, int] = (None, -1)
 
     def compose(self) -> ComposeResult:
         yield TitleLine()
@@ -65,6 +66,7 @@ class NetworkScreen(Screen[None]):
         if self.story is not None:
             yield TerminalLine()
             yield CaptionLine()
+        yield Scrubber(self.desk)
         yield StatusLine()
 
     def on_mount(self) -> None:
@@ -77,12 +79,13 @@ class NetworkScreen(Screen[None]):
     def paint(self) -> None:
         """Hand out a new picture where there is news. Equal parts are not painted again: reactives compare."""
         title = self.query_one(TitleLine)
-        title.freshness, title.stale = (found := self.source.freshness()).text, found.stale
+        title.freshness, title.stale = (found := self.desk.source.freshness()).text, found.stale
         if self.story is not None:
             self._show_story(self.story.state())
-        if self.model.version != self._painted:
-            self._painted = self.model.version
-            self._show(self.model.snapshot())
+        model = self.desk.model
+        if (model, model.version) != self._painted:
+            self._painted = model, model.version
+            self._show(model.snapshot())
 
     def _show(self, picture: Picture) -> None:
         for part, panel in zip(fields(picture), PANELS, strict=True):
@@ -142,7 +145,7 @@ class NetworkScreen(Screen[None]):
         self.action_panel(message.number)
 
     def on_open_block(self, message: OpenBlock) -> None:
-        self.app.push_screen(BlockScreen(self.source.answering(), message.height))
+        self.app.push_screen(BlockScreen(self.desk.source.answering(), message.height))
 
     # --- the story's knobs
 

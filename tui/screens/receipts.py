@@ -17,8 +17,8 @@ class ReceiptsScreen(DetailScreen):
 
     HEADING = "Receipts"
 
-    def __init__(self, url: str, path: str, me: int) -> None:
-        super().__init__(url, path)
+    def __init__(self, url: str, path: str, me: int, at: int | None = None) -> None:
+        super().__init__(url, path, at)
         self.me = me
 
     def show(self, answer: dict[str, Any]) -> None:

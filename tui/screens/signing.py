@@ -72,6 +72,8 @@ class SigningScreen(ModalScreen[bool]):
     def action_sign(self) -> None:
         if self._state == "final":
             self.dismiss(True)
+        elif self.desk.replay is not None:
+            self._say(row((t("This is the past: nothing can be signed here. R, then Escape, leads back to now."), BAD)))
         elif self._state in ("asked", "refused"):
             given = [field.value for field in self.query(Input)]
             self._state, self._step, self._began = "signing", t("signing …"), time.monotonic()

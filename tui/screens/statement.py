@@ -18,7 +18,7 @@ class StatementScreen(DetailScreen):
     HEADING = "Statement"
 
     def __init__(self, desk: Desk, statement: str) -> None:
-        super().__init__(desk.source.answering(), f"/v1/statements/{statement}")
+        super().__init__(desk.source.answering(), f"/v1/statements/{statement}", desk.at)
         model = desk.model
         self._address = statement_url(model.public_url, statement, model.chain.chain_id)
 

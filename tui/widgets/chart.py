@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from tui.texts import t
 from tui.widgets.columns import QUIET, Part, cell, row
 from tui.widgets.panel import Panel
-from tui.words import power
+from tui.words import clock, power
 
 BARS = " ▁▂▃▄▅▆▇█"
 EIGHTHS = 8
@@ -27,6 +27,7 @@ class CurvePicture:
     allowed: tuple[int | None, ...] = ()
     heading: str = ""
     sentences: tuple[Part, ...] = ()  # what is said below, each folded by the painter
+    midnight: int = 0  # when the UTC day began, s
 
 
 class ChartPanel(Panel):
@@ -45,7 +46,7 @@ class ChartPanel(Panel):
         top = max([watts for watts in (*measured, *allowed) if watts is not None], default=0)
         rows = max(2, height - 1)
         painted = [_row(level, rows, measured, allowed, max(top, 1)) for level in range(rows - 1, -1, -1)]
-        return [*painted, _hours(columns)]
+        return [*painted, _hours(columns, picture.midnight)]
 
 
 def _spread(values: tuple[int | None, ...], columns: int) -> list[int | None]:
@@ -102,11 +103,12 @@ def _joined(parts: list[Part]) -> list[Part]:
     return found
 
 
-def _hours(columns: int) -> Content:
+def _hours(columns: int, midnight: int) -> Content:
+    """The hours of the UTC day, as the clocks of the chosen zone show them."""
     line = [" "] * columns
     for hour in HOURS:
         place = hour * columns // 24
-        for offset, letter in enumerate(f"{hour:02d}:00"):
+        for offset, letter in enumerate(clock((midnight + hour * 3_600) * 1_000)[:5]):
             if place + offset < columns:
                 line[place + offset] = letter
     return row((" " * AXIS, ""), ("".join(line), QUIET))
