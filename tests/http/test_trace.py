@@ -199,7 +199,7 @@ async def test_what_is_served_proves_the_statement_alone(client: TestClient) -> 
     genesis = await (await client.get("/genesis.json")).read()
     module = ModuleType("served_verifier")
     exec(await (await client.get("/verify_statement.py")).text(), module.__dict__)
-    assert module.verify_proof(proof, genesis)["statement_id"] == identity
+    assert module.verify_proof(proof, genesis)["statement_hash"][:16].hex() == identity
 
 
 async def test_mistyped_number_is_told_where(client: TestClient) -> None:

@@ -220,7 +220,7 @@ async def test_what_it_does_not_hold_it_says_and_never_denies(home: Path, world:
     assert where(store, 1, 4_000) is None  # never issued, and that it knows
     with pytest.raises(Unknown):
         block_at(store, ledger.tip.height + 1)
-    assert verify_proof(build_proof(world.store, statement.id), world.genesis_text)["verified"]
+    assert verify_proof(build_proof(world.store, statement.id), world.genesis_text)["statement_hash"]
     ledger.close()
 
 
