@@ -20,8 +20,8 @@ NAMING = frozenset({"registered", "enacted"})  # after these the node's lists ho
 
 
 class NetworkModel:
-    """`public_url`: where anybody looks up a statement, part of its QR code; until a node says where that is. `kept`: its
-    blocks can be replayed."""
+    """`public_url`: where anybody looks up a statement, part of its QR code; until a node says where that is. `kept`:
+    its blocks can be replayed."""
 
     def __init__(self, public_url: str = "", kept: bool = True) -> None:
         self.names = Names()
