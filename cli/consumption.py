@@ -124,6 +124,8 @@ def match_(session: Session, meter: int, from_day: str, to_day: str, reader: str
             f"\n\n{total['matched_hours']} of {total['consumed_hours']} hours are covered, "
             f"{_wh(total['matched_wh'])} of {_wh(total['consumed_wh'])}"
         )
+    elif found["hours"]:
+        text += "\n\nWhat was consumed is for its owner, auditors and authorities: --as KEY."
     session.answer("consumption_match/1", {k: v for k, v in found.items() if k != "schema"}, text)
 
 

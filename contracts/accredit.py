@@ -497,8 +497,8 @@ def describe_content(content: ProposalContent) -> str:
             return f"give participant {content.participant} the key {content.key.hex()[:16]}…, as its own is lost"
         case CorrectContent():
             return (
-                f"put {format_day(content.day)} of device {content.device} right: {content.release_wh / 1000:,.1f} kWh "
-                f"of {content.energy_wh / 1000:,.1f} kWh ({content.reason})"
+                f"put {format_day(content.day)} of device {content.device} right: {content.release_wh:,} Wh "
+                f"of {content.energy_wh:,} Wh ({content.reason})"
             )
         case SchemeContent():
             return schemes.describe_content(content.scheme) + sessions.describe(content.sessions)

@@ -104,7 +104,8 @@ def _require_storable(action: Action) -> None:
                 found = getattr(found, name)
             else:
                 found = found[place]
-        raise BadField(field=name.replace("_", " "), why=_LIMITS.sub("", why)) from None
+        limit = _LIMITS.sub("", why).replace(">=", "at least").replace("<=", "at most")
+        raise BadField(field=name.replace("_", " "), why=limit) from None
 
 
 def _too_large(value: object) -> str:

@@ -53,6 +53,7 @@ def test_the_public_and_strangers_do_not_see_what_was_used(act, reader: tuple[st
     assert {value for name, value in found["total"].items() if name not in ("kind", "owner")} == {None}
     assert all(item["consumed_wh"] is None and item["surplus_wh"] is None for item in found["hours"])
     assert all(item["number"] is None for item in found["to_retire"])
+    assert "for its owner" in act("consumption", "match", 1, *SPAN, *reader).out
 
 
 @pytest.mark.usefixtures("metered")

@@ -100,12 +100,12 @@ def test_refuses_no_or_too_many_actions() -> None:
 @pytest.mark.parametrize(
     ("action", "field", "why"),
     [
-        (SetStanding(7, 1, 9, 10_000, 0, -1), "until", ">= 0"),
+        (SetStanding(7, 1, 9, 10_000, 0, -1), "until", "at least 0"),
         (SetStanding(7, 1, 9, 10_000, 10**30, 5), "maximum", "at most"),
-        (SetStanding(7, 2**32, 9, 10_000, 0, 5), "device", "<= 4294967295"),
+        (SetStanding(7, 2**32, 9, 10_000, 0, 5), "device", "at most 4294967295"),
         (Transfer(7, (bytes(34),), (Piece(9, 1, 10**30),), None), "end", "at most"),
-        (Transfer(7, (bytes(34),), (Piece(2**33, 1, 2),), None), "to", "<= 4294967295"),
-        (register_key(A.public, "x" * 300, "FR"), "name", "length <= 120"),
+        (Transfer(7, (bytes(34),), (Piece(2**33, 1, 2),), None), "to", "at most 4294967295"),
+        (register_key(A.public, "x" * 300, "FR"), "name", "length at most 120"),
     ],
 )
 def test_refuses_what_no_ledger_could_store_by_the_name_of_its_field(action: Action, field: str, why: str) -> None:
