@@ -14,7 +14,7 @@ from msgspec import Meta
 from contracts.countries import require_country
 from contracts.membership import MAX_VALIDATORS
 from contracts.register import require_exchange_key, require_key, require_text
-from contracts.schemes import MAX_DAYS, problem
+from contracts.schemes import MAX_DAYS, TONNE, avoiding_wh, problem
 from state.block import VERSION, Header, tx_root, validators_hash
 from state.codec import Wire, decode, encode
 from state.crypto import H
@@ -247,6 +247,9 @@ def _check_scheme(scheme: GenesisScheme) -> None:
     why = problem(_scheme(scheme))
     if why is not None:
         raise GenesisInvalid(why=f"scheme {scheme.id}: {why}")
+    factor = 0 if scheme.emission is None else scheme.emission.g_per_kwh
+    if scheme.unit == TONNE and scheme.face_value_wh != avoiding_wh(factor):
+        raise GenesisInvalid(why=f"scheme {scheme.id}: 1 tCO2e is 10^9 Wh by g_per_kwh of its emission, rounded up")
 
 
 def _check_urls(urls: tuple[str, ...]) -> None:

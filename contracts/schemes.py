@@ -7,6 +7,10 @@ may come a schedule of auctions (`contracts/sessions.py`).
 
 A scheme with a face value of 1 Wh is **granular**: its certificates name the hour that they were produced in
 (EnergyTag), so the attestation of a day carries the energy of each hour.
+
+A scheme of 1 tCO2e certifies emissions avoided: its face value is the energy whose use in place of the grid's avoids a
+tonne, so verified energy is all that it rests on, and a plant has one scheme, so no energy counts twice. Allowances
+that somebody is allocated, without a plant, are no scheme of this version.
 """
 
 from contracts import sessions
@@ -25,6 +29,8 @@ HOUR_S = DAY_S // HOURS
 MAX_DAYS = 36_525  # a hundred years
 MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 UNITS = {"MWh": 1_000_000, "kWh": 1_000, "Wh": 1}  # Wh of one certificate: what its statement says it is
+TONNE = "tCO2e"
+LEAST_TONNE_WH, MOST_TONNE_WH = 100_000, 100_000_000  # electricity of 10,000 and of 10 g of CO2 equivalent a kWh
 
 
 def granular(scheme: Scheme) -> bool:
@@ -34,9 +40,11 @@ def granular(scheme: Scheme) -> bool:
 
 def problem(scheme: Scheme) -> str | None:
     """Why this cannot be a scheme of this version; None where it can."""
-    if scheme.unit not in UNITS:
-        return f"the unit is one of {', '.join(UNITS)}"
-    if scheme.face_value != UNITS[scheme.unit]:
+    if scheme.unit not in (*UNITS, TONNE):
+        return f"the unit is one of {', '.join((*UNITS, TONNE))}"
+    if scheme.unit == TONNE and not LEAST_TONNE_WH <= scheme.face_value <= MOST_TONNE_WH:
+        return f"no electricity avoids 1 tCO2e with {scheme.face_value} Wh: {LEAST_TONNE_WH} to {MOST_TONNE_WH} do"
+    if scheme.unit != TONNE and scheme.face_value != UNITS[scheme.unit]:
         return f"a certificate of 1 {scheme.unit} has a face value of {UNITS[scheme.unit]} Wh, not {scheme.face_value}"
     if scheme.serial_digits not in (9, 12, 15):
         return "serial_digits is 9, 12 or 15"
@@ -57,6 +65,11 @@ def problem(scheme: Scheme) -> str | None:
     if scheme.face_value * 10**scheme.serial_digits > MAX_DEVICE_WH:
         return f"face_value_wh and serial_digits pass {MAX_DEVICE_WH} Wh a device"
     return None
+
+
+def avoiding_wh(g_per_kwh: int) -> int:
+    """The least energy that avoids a tonne where a kWh avoids so much; 0 where nothing does."""
+    return -(-1_000_000_000 // g_per_kwh) if g_per_kwh else 0
 
 
 def check_content(context: Context, content: SchemeContent) -> None:
@@ -102,8 +115,9 @@ def describe_content(scheme: Scheme) -> str:
     months = counted(scheme.expiry.trade_months, "month")
     traded = f"tradable{often} for {months}" if scheme.tradable else "not tradable"
     basis = scheme.expiry.basis.replace("_", " ")
+    each = f" for {scheme.face_value} Wh each" if scheme.unit == TONNE else ""
     dead = f"to be retired within {counted(scheme.expiry.retire_months, 'month')} of {basis}"
-    return f"set scheme {scheme.id}: {scheme.name}, certificates of 1 {scheme.unit}, {traded}, {dead}"
+    return f"set scheme {scheme.id}: {scheme.name}, certificates of 1 {scheme.unit}{each}, {traded}, {dead}"
 
 
 # --- hours

@@ -70,6 +70,13 @@ REFUSED: dict[str, Callable[[Any], object]] = {
     "a negative scheme id": lambda g: g["schemes"][0].update(id=-1),
     "a scheme name that no record holds": lambda g: g["schemes"][0].update(name="A" * 17),
     "a unit that is not the face value": lambda g: g["schemes"][0].update(face_value_wh=7_000),
+    "tonnes without a factor": lambda g: g["schemes"][0].update(unit="tCO2e", face_value_wh=2_500_000),
+    "tonnes of another factor": lambda g: g["schemes"][0].update(
+        unit="tCO2e", face_value_wh=2_500_001, emission={"g_per_kwh": 400, "source": "a study"}
+    ),
+    "tonnes that nothing avoids": lambda g: g["schemes"][0].update(
+        unit="tCO2e", emission={"g_per_kwh": 0, "source": "a study"}
+    ),
     "a face value of nothing": lambda g: g["schemes"][0].update(face_value_wh=0),
     "more energy than a u64 adds up": lambda g: g["schemes"][0].update(face_value_wh=10**9),
     "other serial digits": lambda g: g["schemes"][0].update(serial_digits=10),
@@ -85,6 +92,12 @@ REFUSED: dict[str, Callable[[Any], object]] = {
     "an objection window": lambda g: g["schemes"][0].update(hold_days=14),
     "too many transfers": lambda g: g["schemes"][0].update(max_transfers=2**16),
 }
+
+
+def test_a_genesis_may_have_a_scheme_of_tonnes_avoided() -> None:
+    emission = {"g_per_kwh": 421, "source": "a study"}
+    text = changed(lambda g: g["schemes"][0].update(unit="tCO2e", face_value_wh=2_375_297, emission=emission))
+    assert parse_genesis(text).schemes[0].unit == "tCO2e"
 
 
 @pytest.mark.parametrize("reason", REFUSED)

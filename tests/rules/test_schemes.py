@@ -56,6 +56,30 @@ def enacted(town: Town, scheme: Scheme) -> None:
     town.accredit(SchemeContent(scheme), by="Organisation 0")
 
 
+# --- tonnes
+
+
+TONNES = replace(
+    HOURLY, id=4, name="OFFSET", unit="tCO2e", face_value=2_500_000, serial_digits=9, expiry=Expiry("issue", 12, 18)
+)
+
+
+def test_verified_energy_becomes_tonnes_avoided_and_the_rest_is_carried(town: Town) -> None:
+    enacted(town, TONNES)
+    device = town.device("plant", scheme=4)
+    lot = town.issue(device, 6_000_000)
+    assert lot is not None
+    assert (town.bundle(lot).start, town.bundle(lot).end) == (1, 2)
+    later = town.issue(device, 1_500_000, day=DAY + 1)
+    assert later is not None
+    assert (town.bundle(later).start, town.bundle(later).end) == (3, 3)
+
+
+def test_a_proposal_says_what_energy_avoids_a_tonne(town: Town) -> None:
+    said = describe_content(SchemeContent(TONNES))
+    assert "certificates of 1 tCO2e for 2500000 Wh each, tradable" in said
+
+
 # --- by proposal
 
 
@@ -90,6 +114,8 @@ def test_refuses_to_change_what_existing_certificates_rest_on(town: Town, change
         {"id": 0},
         {"name": ""},
         {"unit": "GJ"},
+        {"unit": "tCO2e", "face_value": 99_999, "serial_digits": 9},
+        {"unit": "tCO2e", "face_value": 100_000_001, "serial_digits": 9},
         {"face_value": 0},
         {"serial_digits": 10},
         {"currency": "euro"},
