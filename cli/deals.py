@@ -40,9 +40,10 @@ def board(session: Session) -> None:
 @click.option("--from", "key_name", default=None, metavar="KEY", help="Whose, by a key of this home.")
 @with_session
 def list_(session: Session, participant: str | None, key_name: str | None) -> None:
-    """Live orders, posted lots, standing bids and waiting deliveries of a participant."""
+    """Live orders, posted lots, standing bids, waiting deliveries and debts of a participant."""
     who = find_participant(session, participant) if participant else acting(session, key_name).id
-    kinds = ("offer", "bid", "sealed_offer", "sealed_bid", "listing", "delivery")
+    kinds = ("offer", "bid", "sealed_offer", "sealed_bid", "listing", "delivery", "reserved")
+    owed = list(session.client.pages("/v1/obligations", "obligations", participant=who))
     orders = [item for kind in kinds for item in session.client.outputs(who, kind)]
     standing = list(session.client.pages("/v1/standing-bids", "standing_bids", participant=who))
     lots = list(session.client.pages("/v1/listings", "listings", participant=who))
@@ -64,7 +65,21 @@ def list_(session: Session, participant: str | None, key_name: str | None) -> No
     ]
     if rows:
         body += "\n\n" + show.table(("standing bid", "scheme", "each session", "up to", "left, millionths"), rows)
-    value = {"participant": who, "orders": orders, "for_me": for_me, "standing_bids": standing}
+    if owed:
+        debts = [
+            (
+                item["auction"],
+                price_text(item["owed"], item["currency"]),
+                show.moment(item["due_at"]),
+                item["status"],
+                item["pieces"],
+                price_text(item["held"], item["currency"]),
+            )
+            for item in owed
+        ]
+        head = ("owed in auction", "to pay", "until", "status", "lots reserved", "locked")
+        body += "\n\n" + show.table(head, debts) + "\nPay with `wattest pay AUCTION`."
+    value = {"participant": who, "orders": orders, "for_me": for_me, "standing_bids": standing, "obligations": owed}
     session.answer("deals/1", value, body)
 
 

@@ -69,6 +69,7 @@ SECTIONS = {
         "buy": ("cli.deals:buy", "Buy a posted lot, whole or in part."),
         "deposit": ("cli.money:deposit", "Credit money that came in at the bank (payment operator)."),
         "payout": ("cli.money:payout", "Pay money out to the bank (holder and payment operator)."),
+        "pay": ("cli.money:pay", "Pay what is owed for certificates bought on margin."),
     },
     "Tools": {
         "tx": ("cli.tx:tx", "Transactions by steps: build, sign, send, show."),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from state.records import Dimension
 
 DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+PAY_S = 2 * 86_400  # to pay the rest of a bid on margin, where nothing else is said
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -73,6 +74,12 @@ def auction() -> None:
 @click.option("--opened-by", type=click.Choice(["validators", "owners"]), help="With --sealed; default: validators.")
 @click.option("--bond", type=AMOUNT, default=0, help="With --sealed: per certificate of an offered lot.")
 @click.option("--fee", type=click.IntRange(0, 1_000), default=0, help="Of sellers' income, in hundredths of a percent.")
+@click.option(
+    "--margin", type=click.IntRange(0, 99), default=0, help="Percent that a bid locks, say 20; 0 = all of it."
+)
+@click.option(
+    "--pay-within", type=Duration(), default=0, metavar="TIME", help="With --margin: how long to pay, say 2d."
+)
 @click.option("--cap", type=click.IntRange(0), default=0, help="Certificates one buyer may bid for; 0 = no cap.")
 @click.option("--produced-from", type=MOMENT, default=0, help="Only lots produced inside this interval…")
 @click.option("--produced-to", type=MOMENT, default=0, help="… that ends here.")
@@ -98,6 +105,8 @@ def open_(
     opened_by: str | None,
     bond: int,
     fee: int,
+    margin: int,
+    pay_within: int,
     cap: int,
     produced_from: int,
     produced_to: int,
@@ -136,6 +145,8 @@ def open_(
             repeat_s=repeat,
             repeat_until=repeat_until,
             escrow=bool(sealed) and opened_by != "owners",
+            margin=margin * 100,
+            pay_s=pay_within or (PAY_S if margin else 0),
         ),
     )
     note = f"closes at {show.moment(closes)}"
@@ -164,6 +175,12 @@ def schemes(session: Session) -> None:
         (item["id"], item["name"], item["unit"], show.energy(item["face_value"]), item["currency"]) for item in found
     ]
     text = show.table(("id", "scheme", "unit", "one certificate", "currency"), rows)
+    for item in found:
+        if planned := item["sessions"]:
+            text += (
+                f"\n{item['name']}: an auction '{planned['title']}' every {planned['every_s']} s, open for "
+                f"{planned['open_s']} s, the next at {show.moment(planned['next_at'])}"
+            )
     session.answer("schemes/1", {"schemes": found}, text)
 
 
@@ -326,6 +343,8 @@ def _term_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         by = "by a quorum of validators" if terms["escrow"] else "by who sealed it"
         rows.append(("book", f"sealed, opened {by} within {terms['opening_s']} s after the close"))
         rows.append(("bond", f"{price_text(terms['bond'], currency)} per certificate"))
+    if terms["margin"]:
+        rows.append(("margin", f"{terms['margin'] / 100:g} %, the rest within {terms['pay_s']} s of the settlement"))
     if terms["fee"]:
         rows.append(("fee", f"{terms['fee'] / 100:g} % of what sellers earn"))
     if int(terms["position_cap"]):

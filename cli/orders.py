@@ -110,16 +110,19 @@ def bid(
     no_wait: bool,
     timeout_s: int,
 ) -> None:
-    """Bid in AUCTION; quantity times limit is locked from your deposit until it settles."""
+    """Bid in AUCTION; quantity times limit, or the margin of it, is locked from your deposit until it settles."""
+    from contracts.obligation import to_lock
     from state.transaction import PlaceBid
 
     me = acting(session, key_name)
     found = session.client.get(f"/v1/auctions/{auction_number}")
     terms, currency = terms_of(found), found["currency"]
     nodes = nodes_of(terms, wants)
-    locked = max(stake, quantity * limit) if terms.sealed else quantity * limit
+    locked = to_lock(terms, quantity * limit)
+    if terms.sealed:
+        locked = max(stake, locked)
     inputs = chosen_funds(session, me.id, currency, locked)
-    notes = [f"locks {price_text(locked, currency)}, in '{found['title']}'"]
+    notes = [f"locks {price_text(locked, currency)}, in '{found['title']}'", *_margin_words(found, terms)]
     if terms.sealed:
         notes.append(f"sealed inside: {quantity} certificates at up to {price_text(limit, currency)} each")
         sealed = seal(session, me, found, "bid", quantity, limit, nodes)
@@ -150,6 +153,7 @@ def replace(
     timeout_s: int,
 ) -> None:
     """Change an own ORDER in one transaction: it keeps its place, and no moment without an order passes."""
+    from contracts.obligation import to_lock
     from state.transaction import Replace
 
     me = acting(session, key_name)
@@ -160,7 +164,7 @@ def replace(
     selling = mine["kind"] in ("offer", "sealed_offer")
     nodes = nodes_of(terms, wants)
     side = "offer" if selling else "bid"
-    needed = 0 if selling else max(stake if terms.sealed else 0, quantity * limit)
+    needed = 0 if selling else max(stake if terms.sealed else 0, to_lock(terms, quantity * limit))
     have = 0 if selling else int(mine["funds"]["amount"])
     inputs = chosen_funds(session, me.id, currency, needed - have) if needed > have else ()
     staked = needed if terms.sealed else 0
@@ -251,6 +255,17 @@ def _sealed_words(found: dict[str, Any], terms: "AuctionTerms") -> list[str]:
         return ["nobody can read it before the close; then the validators open it, nothing is left to do"]
     seconds = terms.opening_s
     return [f"nobody can read it before the close; open it within {seconds} s after it: wattest auction reveal --wait"]
+
+
+def _margin_words(found: dict[str, Any], terms: "AuctionTerms") -> list[str]:
+    if not terms.margin:
+        return []
+    days, hours = divmod(terms.pay_s // 3_600, 24)
+    time = f"{days} d {hours} h" if days else f"{hours} h" if hours else f"{terms.pay_s} s"
+    return [
+        f"that is {terms.margin / 100:g} % of its value: what you win beyond it is to be paid within {time} of the "
+        "settlement, by wattest pay; what is not paid then is lost, and so is its part of the margin"
+    ]
 
 
 def _own_order(session: Session, holder: int, order: str) -> dict[str, Any]:

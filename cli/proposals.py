@@ -4,8 +4,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from cli import show
+from cli.market import Closing, Duration
 from cli.options import Group, sending
 from cli.people import Acting, acting, find_participant
 from cli.sending import perform
@@ -13,7 +15,7 @@ from cli.session import Session, with_session
 from cli.values import HOURS_WH, KEY, MOMENT, SHARES
 
 if TYPE_CHECKING:
-    from state.records import Scheme
+    from state.records import Scheme, Sessions
     from state.transaction import ProposalContent
 
 TERM_S = 5 * 365 * 86_400
@@ -128,6 +130,10 @@ def role(
 @click.option(
     "--late-days", type=click.IntRange(0), help="How long after production a day may be closed; 0 = no limit."
 )
+@click.option("--sessions-like", type=int, metavar="AUCTION", help="Hold auctions by itself, on the terms of this one…")
+@click.option("--every", type=Duration(), metavar="TIME", help="… one every so long: 1d, 7d; 0s = no more of them…")
+@click.option("--open-for", type=Duration(), metavar="TIME", help="… open for so long; default: half of that…")
+@click.option("--first", type=Closing(), metavar="WHEN", help="… the first at this UTC moment, or 10m, 1d from now.")
 @click.option("--release-shares", type=SHARES, metavar="A,B,C", help="Basis points at once, by month, by season.")
 @sending
 @with_session
@@ -137,7 +143,8 @@ def scheme(session: Session, /, number: int, key_name: str | None, no_wait: bool
 
     me = acting(session, key_name)
     known = next((item for item in session.client.get("/v1/schemes")["schemes"] if item["id"] == number), None)
-    propose_content(session, me, SchemeContent(_scheme(number, known, given)), no_wait, timeout_s)
+    content = SchemeContent(_scheme(number, known, given), _sessions(session, number, given))
+    propose_content(session, me, content, no_wait, timeout_s)
 
 
 @proposal.command()
@@ -302,6 +309,33 @@ def _scheme(number: int, known: dict[str, Any] | None, given: dict[str, Any]) ->
         late_days=said("late_days", base.get("late_days", 0)),
         close_days=base.get("close_days", 0),
         hold_days=0,
+    )
+
+
+def _sessions(session: Session, number: int, given: dict[str, Any]) -> "Sessions | None":
+    """The schedule that was asked for; None where nothing was said of it."""
+    from node.answers import struct_of
+    from state.records import AuctionClass, AuctionTerms, Sessions
+
+    like, every = given["sessions_like"], given["every"]
+    if like is None:
+        if every is not None or given["first"] is not None:
+            raise click.UsageError("A schedule takes its terms from an auction: --sessions-like AUCTION.")
+        return None
+    if every is None:
+        raise click.UsageError("How often: --every 1d; 0s ends the schedule.")
+    model = session.client.get(f"/v1/auctions/{like}")
+    return Sessions(
+        scheme=number,
+        operator=int(model["operator"]),
+        title=model["title"],
+        lot_class=struct_of(AuctionClass, model["lot_class"]),
+        floor=int(model["floor"]),
+        ceiling=int(model["ceiling"]),
+        terms=replace(struct_of(AuctionTerms, model["terms"]), opens_at=0, repeat_s=0, repeat_until=0),
+        next_at=given["first"] or int(time.time()) + every,
+        every_s=every,
+        open_s=given["open_for"] or every // 2,
     )
 
 

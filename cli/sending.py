@@ -95,6 +95,8 @@ def write_file(session: Session, content: "TransactionFile", out: str | None) ->
 
 def _made(event: dict[str, Any]) -> str:
     """What a person wants to know of an event of the own transaction: the numbers that the ledger gave."""
+    from state.spoken import format_money
+
     match event.get("kind"):
         case "registered":
             return f"participant {event['participant']} is {event['name']}"
@@ -110,6 +112,10 @@ def _made(event: dict[str, Any]) -> str:
             return f"sealed order {event['order']} in auction {event['auction']}: {event['outpoint']}"
         case "replaced":
             return f"order {event['outpoint']} in auction {event['auction']}"
+        case "paid_in":
+            left = int(event["owed"])
+            more = f"{format_money(left, event['currency'])} is still owed" if left else "nothing is owed any more"
+            return f"{format_money(int(event['amount']), event['currency'])} is paid in, {more}"
         case "listed":
             return f"posted lot {event['outpoint']}"
         case "bought":

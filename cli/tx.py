@@ -34,6 +34,7 @@ BUILDABLE = {
         "buy": ("cli.deals:buy", "Buy a posted lot, whole or in part."),
         "deposit": ("cli.money:deposit", "Credit money that came in at the bank."),
         "payout": ("cli.money:payout", "Pay money out to the bank."),
+        "pay": ("cli.money:pay", "Pay what is owed for certificates bought on margin."),
         "pledge": ("cli.pledges:pledge", "Lock money as security of an own plant."),
         "withdraw": ("cli.debts:withdraw", "Hand in certificates for what an own plant owes."),
         "buy-back": ("cli.debts:buy_back", "Buy certificates for what an own plant owes."),

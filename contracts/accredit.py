@@ -10,7 +10,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from contracts import consumption, correct, keys, membership, schemes
+from contracts import consumption, correct, keys, membership, schemes, sessions
 from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.countries import require_country
@@ -502,7 +502,8 @@ def describe_content(content: ProposalContent) -> str:
             )
         case SchemeContent():
             scheme = content.scheme
-            return f"set scheme {scheme.id}: {scheme.name}, certificates of {scheme.face_value} Wh"
+            text = f"set scheme {scheme.id}: {scheme.name}, certificates of {scheme.face_value} Wh"
+            return text + sessions.describe(content.sessions)
         case ConsumptionMeterContent():
             return f"accredit consumption meter {content.name} of participant {content.owner}"
         case _:

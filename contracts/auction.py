@@ -52,6 +52,7 @@ MAX_ORDERS = 4_000  # of one auction, so that a settlement fits a block budget o
 PLACES = ((2_000, 64), (3_000, 8), (MAX_ORDERS, 1))
 MAX_OPEN_S = 366 * DAY_S
 MAX_OPENING_S = 7 * DAY_S
+MAX_PAY_S = 30 * DAY_S
 MAX_FEE = 1_000  # basis points
 
 ANNOUNCED, OPEN, OPENING, CLOSED, SETTLED, VOID = "announced", "open", "opening", "closed", "settled", "void"
@@ -66,22 +67,27 @@ def check_open(context: Context, action: OpenAuction) -> None:
     context.require_signature(action.operator)
     context.require_once()
     context.require_role(action.operator, Role.MARKET_OPERATOR)
+    scheme = context.record(scheme_key(action.lot_class.scheme), Scheme, "scheme", action.lot_class.scheme)
+    if scheme.currency != action.currency:
+        raise BadField(field="currency", why=f"scheme {scheme.name} trades in {scheme.currency}")
+    check_terms(action)
+    if not environment.before(action.closes_at):
+        raise BadField(field="closes_at", why="it lies in the past")
+    if action.closes_at > environment.time_s + MAX_OPEN_S:
+        raise BadField(field="closes_at", why="more than a year ahead")
+
+
+def check_terms(action: OpenAuction) -> None:
+    """What can be told of an auction by itself: by an operator here, and of all sessions of a schedule."""
     require_text("title", action.title)
     require_currency(action.currency)
     lot_class = action.lot_class
     require_line("technology", lot_class.technology)
     require_line("zone", lot_class.zone)
-    scheme = context.record(scheme_key(lot_class.scheme), Scheme, "scheme", lot_class.scheme)
-    if scheme.currency != action.currency:
-        raise BadField(field="currency", why=f"scheme {scheme.name} trades in {scheme.currency}")
     if lot_class.month_from > lot_class.month_to:
         raise BadField(field="months", why="the period ends before it begins")
     if not action.floor <= (action.ceiling or MAX_PRICE) <= MAX_PRICE:
         raise BadField(field="ceiling", why=f"between the floor and {MAX_PRICE}")
-    if not environment.before(action.closes_at):
-        raise BadField(field="closes_at", why="it lies in the past")
-    if action.closes_at > environment.time_s + MAX_OPEN_S:
-        raise BadField(field="closes_at", why="more than a year ahead")
     _check_terms(action.terms, action.closes_at)
 
 
@@ -95,6 +101,10 @@ def _check_terms(terms: AuctionTerms, closes_at: int) -> None:
         raise BadField(field="bond", why=f"of sealed offers only, at most {MAX_PRICE}")
     if terms.escrow and not terms.sealed:
         raise BadField(field="escrow", why="only a sealed book is opened by validators")
+    if terms.margin >= 10_000 or bool(terms.margin) != bool(terms.pay_s) or terms.pay_s > MAX_PAY_S:
+        raise BadField(field="margin", why=f"1 to 9999 basis points and 1 to {MAX_PAY_S} s to pay, or 0 and 0")
+    if terms.margin and terms.sealed and not terms.escrow:
+        raise BadField(field="margin", why="sealed orders that are opened by their owners are paid for in advance")
     if terms.fee > MAX_FEE:
         raise BadField(field="fee", why=f"at most {MAX_FEE} basis points")
     if terms.delivery_from >= terms.delivery_to and terms.delivery_to + terms.delivery_from:
@@ -162,6 +172,8 @@ def describe_open(action: OpenAuction) -> str:
     if terms.sealed:
         by = " by a quorum of validators" if terms.escrow else ""
         text += f"; orders are sealed, and opened{by} within {terms.opening_s} s after the close"
+    if terms.margin:
+        text += f"; bids lock {terms.margin / 100:g} % and the rest is paid within {terms.pay_s} s of the settlement"
     if terms.fee:
         text += f"; sellers pay a fee of {terms.fee / 100:g} %"
     if terms.repeat_s:

@@ -5,6 +5,7 @@ from contracts.context import Context
 from contracts.deposit import format_price
 from contracts.escrow import check_envelope, note_set
 from contracts.events import BidPlaced, OrderSealed
+from contracts.obligation import require_trusted, to_lock
 from contracts.orders import BID, check_bid, check_words, enter_order, lock, require_place
 from state.errors import BadField
 from state.keyspace import auction_key
@@ -23,13 +24,14 @@ def check(context: Context, action: PlaceBid) -> None:
         check_bid(auction, action.quantity, action.limit, action.wanted)
     if bool(action.stake) != bool(action.commitment) or action.stake > MAX_AMOUNT:
         raise BadField(field="stake", why="a sealed bid has one, an open one locks quantity times limit")
-    context.money(action.inputs, action.buyer, auction.currency, needed(action))
+    require_trusted(context, auction.terms, action.buyer)
+    context.money(action.inputs, action.buyer, auction.currency, needed(auction, action))
     require_place(context, auction, action.buyer, BID)
 
 
 def apply(context: Context, action: PlaceBid) -> None:
     auction = context.record(auction_key(action.auction), Auction, "auction", action.auction)
-    amount = needed(action)
+    amount = needed(auction, action)
     funds, rest = lock(context, action.inputs, action.buyer, auction.currency, amount)
     assert funds is not None
     number = auction.orders
@@ -46,8 +48,8 @@ def apply(context: Context, action: PlaceBid) -> None:
     enter_order(context, auction, action.buyer, BID, point)
 
 
-def needed(action: PlaceBid) -> int:
-    return action.stake or action.quantity * action.limit
+def needed(auction: Auction, action: PlaceBid) -> int:
+    return action.stake or to_lock(auction.terms, action.quantity * action.limit)
 
 
 def describe(action: PlaceBid) -> str:

@@ -34,7 +34,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from contracts.book import Book, Ladder
-from contracts.flow import Flow, maximum_flow
+from contracts.flow import Flow, maximum_flow, transposed
 from contracts.sharing import Order as Order
 from contracts.sharing import Source, TieKey, fair
 
@@ -102,7 +102,7 @@ def allocate(book: Book, prices: Sequence[int], key: TieKey) -> Allocation | Non
     groups = grouped(book, prices)
     asks = [Tied(ladder, *ladder.tied(price)) for ladder, price in zip(book.asks, prices, strict=True)]
     buying = [Source(group.classes, *_demand(group)) for group in groups]
-    users = [sum(1 << place for place, group in enumerate(groups) if group.classes >> k & 1) for k in range(len(asks))]
+    users = transposed([group.classes for group in groups], len(asks))
     selling = [Source(users[k], tied.ladder.quantity[tied.low], tied.orders) for k, tied in enumerate(asks)]
     bought = fair(buying, [_room(source) for source in selling], key)
     sold = fair(selling, [_room(source) for source in buying], key)
@@ -118,14 +118,21 @@ def grouped(book: Book, prices: Sequence[int]) -> list[Group]:
     """Filters by their cheapest classes, in rising order of the classes' mask."""
     found: dict[int, Group] = {}
     for mask, ladder in book.filters.items():
-        classes = book.members[mask]
-        price = min([prices[k] for k in classes])
-        cheapest = sum([1 << k for k in classes if prices[k] == price])
+        cheapest, price = cheapest_of(book.members[mask], prices)
         group = found.get(cheapest)
         if group is None:
             group = found[cheapest] = Group(cheapest, price, [])
         group.filters.append((mask, Tied(ladder, *ladder.tied(price))))
     return [found[cheapest] for cheapest in sorted(found)]
+
+
+def cheapest_of(classes: Sequence[int], prices: Sequence[int]) -> tuple[int, int]:
+    """(the cheapest of these classes as a mask, their price)."""
+    asked = [prices[k] for k in classes]
+    price = min(asked)
+    if asked.count(price) == 1:
+        return 1 << classes[asked.index(price)], price
+    return sum([1 << k for k, each in zip(classes, asked, strict=True) if each == price]), price
 
 
 def lowest_prices(book: Book, prices: Sequence[int], allocation: Allocation) -> list[int]:

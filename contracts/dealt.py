@@ -148,6 +148,65 @@ class OrderSettled(Wire, frozen=True, tag="order_settled"):
     fee: U64
     forfeited: U64
     why: Code
+    owed: U64 = 0  # of the amount what is not paid yet: by this bid, or for this offer
+    due_at: U64 = 0  # s
+
+
+class ObligationMade(Wire, frozen=True, tag="obligation_made"):
+    """A buyer on margin owes the rest for certificates that are reserved for him."""
+
+    auction: U32
+    buyer: U32
+    currency: Code
+    amount: U64
+    margin: U64
+    owed: U64
+    pieces: U32
+    due_at: U64  # s
+
+
+class PaidIn(Wire, frozen=True, tag="paid_in"):
+    """Money for an obligation; `operator` and `reference` where it came in at a bank."""
+
+    auction: U32
+    buyer: U32
+    currency: Code
+    amount: U64
+    owed: U64  # still
+    operator: U32
+    reference: Name
+
+
+class ObligationMet(Wire, frozen=True, tag="obligation_met"):
+    """Everything that a buyer on margin won in an auction is paid and delivered."""
+
+    auction: U32
+    buyer: U32
+    currency: Code
+    amount: U64
+
+
+class Defaulted(Wire, frozen=True, tag="defaulted"):
+    """A buyer did not pay in time: `forfeited` of his margin goes to the sellers of what he left."""
+
+    auction: U32
+    buyer: U32
+    currency: Code
+    owed: U64
+    forfeited: U64
+    strikes: U32
+
+
+class Released(Wire, frozen=True, tag="released"):
+    """Certificates that were reserved for a buyer who did not pay are their seller's to use again."""
+
+    auction: U32
+    seller: U32
+    buyer: U32
+    device: U32
+    issuance: U64
+    start: U64
+    end: U64
 
 
 class Voided(Wire, frozen=True, tag="voided"):

@@ -20,7 +20,7 @@ def check_deposit(context: Context, action: Deposit) -> None:
     context.require_signature(action.operator)
     context.require_role(action.operator, Role.PAYMENT_OPERATOR)
     context.participant(action.to)
-    _check_amount(action.currency, action.amount, action.reference)
+    check_amount(action.currency, action.amount, action.reference)
     if context.overlay.get(reference_key("deposit", action.operator, action.reference)) is not None:
         raise AlreadyExists(what="the deposit reference", id=action.reference)
 
@@ -35,7 +35,7 @@ def check_payout(context: Context, action: Payout) -> None:
     context.require_signature(action.operator)
     context.require_signature(action.holder)
     context.require_role(action.operator, Role.PAYMENT_OPERATOR)
-    _check_amount(action.currency, action.amount, action.reference)
+    check_amount(action.currency, action.amount, action.reference)
     if context.overlay.get(reference_key("payout", action.operator, action.reference)) is not None:
         raise AlreadyExists(what="the payout reference", id=action.reference)
     context.money(action.inputs, action.holder, action.currency, action.amount)
@@ -68,7 +68,7 @@ def require_currency(currency: str) -> None:
         raise BadField(field="currency", why="three capital letters (ISO 4217)")
 
 
-def _check_amount(currency: str, amount: int, reference: str) -> None:
+def check_amount(currency: str, amount: int, reference: str) -> None:
     require_currency(currency)
     require_text("reference", reference)
     if not 0 < amount <= MAX_AMOUNT or amount % MINOR_UNIT:

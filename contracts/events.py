@@ -11,14 +11,19 @@ from contracts.dealt import BidPlaced as BidPlaced
 from contracts.dealt import Bought as Bought
 from contracts.dealt import Cancelled as Cancelled
 from contracts.dealt import ClassSettled as ClassSettled
+from contracts.dealt import Defaulted as Defaulted
 from contracts.dealt import Delivered as Delivered
 from contracts.dealt import Listed as Listed
+from contracts.dealt import ObligationMade as ObligationMade
+from contracts.dealt import ObligationMet as ObligationMet
 from contracts.dealt import Offered as Offered
 from contracts.dealt import OpeningBegan as OpeningBegan
 from contracts.dealt import OrderOpened as OrderOpened
 from contracts.dealt import OrderSealed as OrderSealed
 from contracts.dealt import OrderSettled as OrderSettled
 from contracts.dealt import OrderSpoilt as OrderSpoilt
+from contracts.dealt import PaidIn as PaidIn
+from contracts.dealt import Released as Released
 from contracts.dealt import Replaced as Replaced
 from contracts.dealt import Settled as Settled
 from contracts.dealt import SharesGiven as SharesGiven
@@ -388,6 +393,11 @@ Event = (
     | ClassSettled
     | OrderSettled
     | Voided
+    | ObligationMade
+    | PaidIn
+    | ObligationMet
+    | Defaulted
+    | Released
     | Listed
     | Bought
     | StandingBidPlaced
@@ -446,6 +456,8 @@ U64_FIELDS = frozenset(
         "fee",
         "fees",
         "forfeited",
+        "owed",
+        "margin",
         "due_at",
         "answer_until",
         "before_wh",

@@ -4,16 +4,17 @@ Validity never waits for this sweep: an expired output is no valid input from it
 bounded, so a flood of expiries costs later blocks, never one.
 """
 
-from collections import defaultdict
 from itertools import islice
 
 from contracts.auction import OPENING, advance
 from contracts.context import BlockEnvironment, BlockOutput, Context
+from contracts.delivery import deliver_page
 from contracts.events import Expired
 from contracts.keys import next_due_ms, recover_due
-from contracts.open_shares import open_due, walks_due
+from contracts.obligation import deliver_paid, lapsed, release_unpaid
+from contracts.open_shares import walk_due, walks_due
 from contracts.security import forfeit_due, next_term_ms
-from contracts.settle import swap
+from contracts.sessions import next_session_ms, open_due
 from state.keyspace import (
     Space,
     auction_close_key,
@@ -22,10 +23,10 @@ from state.keyspace import (
     delivery_key,
     expiry_key,
     listing_key,
-    output_key,
+    obligation_work_key,
     space_end,
 )
-from state.outputs import Bundle, Delivery, Listing, Offer, Pending, SealedOffer, retire_until
+from state.outputs import Bundle, Delivery, Listing, Offer, Pending, Reserved, SealedOffer
 from state.overlay import Overlay, Snapshot
 from state.records import Auction, Counter, Pointer
 from state.units import PAGE_PIECES, SWEEP_LIMIT, Outpoint
@@ -42,11 +43,15 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     recover_due(context)
     forfeit_due(context)
     context.enter(0, "open")
-    open_due(context)
+    walk_due(context)
     context.enter(0, "close")
     _close_auctions(context)
+    open_due(context)
     context.enter(0, "deliver")
-    _deliver_page(context)
+    done = deliver_page(context, PAGE_PIECES)
+    done += deliver_paid(context, PAGE_PIECES - done)
+    context.enter(0, "release")
+    release_unpaid(context, PAGE_PIECES - done)
     context.finish(limited=False)
     output.events.extend(context.events)
     output.movements.extend(movement for movement in context.movements if movement.spent or movement.created)
@@ -59,10 +64,12 @@ def due_at_ms(state: Snapshot) -> int | None:
         for key, _ in state.scan(prefix, space_end(prefix)):
             times.append(int.from_bytes(key[1:9], "big") * 1000)
             break
-    times += [due_ms for due_ms in (next_due_ms(state), next_term_ms(state)) if due_ms is not None]
-    low = delivery_key(0)
-    if next(iter(state.scan(low, space_end(low[:1]))), None) is not None:
-        times.append(0)
+    times += [
+        due_ms for due_ms in (next_due_ms(state), next_term_ms(state), next_session_ms(state)) if due_ms is not None
+    ]
+    for low in (delivery_key(0), obligation_work_key(0, 0)):
+        if next(iter(state.scan(low, space_end(low[:1]))), None) is not None:
+            times.append(0)
     if walks_due(state):
         times.append(0)
     return min(times) if times else None
@@ -108,6 +115,9 @@ def _expire(context: Context) -> None:
             case Delivery():
                 lot = dead.lot
                 context.pay(dead.buyer, dead.payment.currency, dead.payment.amount)
+            case Reserved():
+                lot = dead.lot
+                lapsed(context, dead)
             case _:
                 raise AssertionError("only certificates expire")
         context.announce(Expired(lot.holder, lot.device, lot.issuance, lot.start, lot.end))
@@ -121,32 +131,3 @@ def _close_auctions(context: Context) -> None:
         auction = context.record(auction_key(number.value), Auction, "auction", number.value)
         if advance(context, auction):
             context.overlay.delete(key)
-
-
-def _deliver_page(context: Context) -> None:
-    """Up to one page of waiting pieces: both legs of each, in piece order."""
-    low = delivery_key(0)
-    waiting: list[tuple[bytes, Pointer]] = []
-    for key, pointer in islice(context.overlay.scan(low, space_end(low[:1])), PAGE_PIECES):
-        assert isinstance(pointer, Pointer)
-        waiting.append((key, pointer))
-    income: dict[tuple[int, str], int] = defaultdict(int)
-    for key, pointer in waiting:
-        context.overlay.delete(key)
-        if not _still_alive(context, pointer.outpoint):
-            continue  # its certificates expired while it waited; the buyer gets the money back by the expiry
-        piece = context.spend(pointer.outpoint)
-        assert isinstance(piece, Delivery)
-        swap(context, piece.auction, piece.lot, piece.buyer, piece.payment)
-        income[piece.lot.holder, piece.payment.currency] += piece.payment.amount - piece.fee
-        if piece.fee:
-            operator = context.record(auction_key(piece.auction), Auction, "auction", piece.auction).operator
-            income[operator, piece.payment.currency] += piece.fee
-    for (seller, currency), amount in sorted(income.items()):
-        context.pay(seller, currency, amount)
-
-
-def _still_alive(context: Context, point: Outpoint) -> bool:
-    """Neither swept nor due to be swept: a flood of expiries must not deliver dead certificates."""
-    piece = context.overlay.get(output_key(point))
-    return isinstance(piece, Delivery) and context.environment.before(retire_until(piece))

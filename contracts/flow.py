@@ -19,10 +19,22 @@ def members(mask: int) -> Iterator[int]:
         mask ^= low
 
 
+def transposed(masks: Sequence[int], count: int) -> list[int]:
+    """Of each of `count` places the masks that hold it, bit n = mask n."""
+    holding = [0] * count
+    for number, mask in enumerate(masks):
+        bit = 1 << number
+        while mask:
+            low = mask & -mask
+            mask ^= low
+            holding[low.bit_length() - 1] |= bit
+    return holding
+
+
 class Flow:
     """`blocked` are the full sinks that a source in want of room can reach: the minimal cut, empty while all fits."""
 
-    __slots__ = ("blocked", "free", "masks", "open", "sent", "users")
+    __slots__ = ("_accepting", "_exits", "_exits_for", "blocked", "free", "masks", "open", "sent", "users")
 
     def __init__(self, masks: Sequence[int], capacities: Sequence[int]) -> None:
         self.masks = masks
@@ -31,6 +43,8 @@ class Flow:
         self.sent: list[dict[int, int]] = [{} for _ in masks]
         self.users = [0] * len(capacities)  # sources that send into this sink, as a mask
         self.blocked = 0
+        self._accepting: list[int] = []  # of each sink the sources that accept it, as a mask
+        self._exits = self._exits_for = 0  # sources with room of their own, and the open sinks that this was found for
 
     def push(self, source: int, amount: int) -> int:
         """Send `amount` more out of `source`; what found no room."""
@@ -66,29 +80,49 @@ class Flow:
     def _around(self, source: int, amount: int) -> int:
         """One augmenting path over full sinks, whose users move on to others; 0 and a wider cut where there is none.
 
-        What is blocked once stays so: those who send there have nowhere else to go.
+        What is blocked once stays so: those who send there have nowhere else to go. The search is breadth first, and
+        the first user with room of his own to be reached ends it. Bits are walked in place: this is the inner loop of
+        every clearing.
         """
         came_from = {source: FOUND_NOTHING}  # source -> sink that it was reached over
         reached_by: dict[int, int] = {}  # sink -> source that reached it
+        masks, users, exits = self.masks, self.users, self._with_room()
         seen, asked, queue = self.blocked, 1 << source, [source]
         for user in queue:
-            fresh = self.masks[user] & ~seen
-            exits = fresh & self.open
-            if exits:
-                sink = (exits & -exits).bit_length() - 1
-                reached_by[sink] = user
-                return self._shift(sink, source, amount, came_from, reached_by)
+            fresh = masks[user] & ~seen
             seen |= fresh
-            for sink in members(fresh):
+            while fresh:
+                low = fresh & -fresh
+                fresh ^= low
+                sink = low.bit_length() - 1
                 reached_by[sink] = user
-                others = self.users[sink] & ~asked
-                if others:
-                    asked |= others
-                    for other in members(others):
-                        came_from[other] = sink
-                        queue.append(other)
+                others = users[sink] & ~asked
+                found = others & exits
+                if found:
+                    other = (found & -found).bit_length() - 1
+                    room = masks[other] & self.open
+                    exit_ = (room & -room).bit_length() - 1
+                    came_from[other], reached_by[exit_] = sink, other
+                    return self._shift(exit_, source, amount, came_from, reached_by)
+                asked |= others
+                while others:
+                    low = others & -others
+                    others ^= low
+                    other = low.bit_length() - 1
+                    came_from[other] = sink
+                    queue.append(other)
         self.blocked = seen
         return 0
+
+    def _with_room(self) -> int:
+        """Sources that accept a sink which is not full yet, as a mask."""
+        if self._exits_for != self.open:
+            self._accepting = self._accepting or transposed(self.masks, len(self.free))
+            self._exits_for = self.open
+            self._exits = 0
+            for sink in members(self.open):
+                self._exits |= self._accepting[sink]
+        return self._exits
 
     def _shift(self, sink: int, source: int, amount: int, came_from: dict[int, int], reached_by: dict[int, int]) -> int:
         """Along the path from `source` to the free `sink`: everybody on it moves over by the same amount."""

@@ -20,7 +20,7 @@ def check(context: Context, action: PlaceOffer) -> None:
     bundle = context.bundle(action.outpoint, action.seller)
     require_inside(bundle, action.start, action.end)
     require_tradable(context, bundle, action.outpoint)
-    until = auction.closes_at + auction.terms.opening_s
+    until = auction.closes_at + auction.terms.opening_s + auction.terms.pay_s
     if bundle.trade_until <= until:
         raise CertificateExpired(outpoint=action.outpoint, what="traded", until=bundle.trade_until, now=until)
     require_class(context, auction, bundle, _device(context, bundle))

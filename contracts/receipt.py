@@ -3,7 +3,7 @@
 from contracts.events import OrderSettled
 from contracts.screening import CAP, FILLED, NO_CLASS, OUTSIDE, OWN, PRICE, SHARED, SPOILT, STAKE, UNOPENED
 from state.records import Auction
-from state.spoken import format_money
+from state.spoken import format_moment, format_money
 
 
 def result_words(auction: Auction, told: OrderSettled) -> str:
@@ -74,12 +74,29 @@ def seen_words(auction: Auction, told: OrderSettled) -> str:
     return "Until the auction closed nobody could read your order, only its stake; since it was opened everybody can."
 
 
-def next_words(auction: Auction, told: OrderSettled) -> str:
-    """What happens next."""
+def next_words(auction: Auction, told: OrderSettled, over: bool = False) -> str:
+    """What happens next; `over` where the bid owed something and does not any more."""
     if not told.filled:
         return "Nothing is left to do: what was locked and is not forfeited is free again."
+    if told.owed:
+        return _owed_words(auction, told, over)
     moved = "certificates came and money went" if told.side == "bid" else "certificates went and money came"
     return (
         f"Nothing is left to do: {moved} in block {auction.settled_height}, in a large auction in the blocks after it; "
         "the rest is free again."
+    )
+
+
+def _owed_words(auction: Auction, told: OrderSettled, over: bool) -> str:
+    amount, until = format_money(told.owed, auction.currency), format_moment(told.due_at)
+    if told.side == "offer":
+        return (
+            f"Of these certificates some are reserved for buyers who have until {until} to pay {amount} for them: what "
+            "is paid moves at once, what is not comes back to you with your share of the buyer's margin."
+        )
+    if over:
+        return "Nothing is left to do: what you owed is paid and delivered, or its time ran out and the lots went back."
+    return (
+        f"Pay {amount} before {until}: the certificates are reserved for you, and each lot moves when it is paid. "
+        "What is not paid by then goes back to its sellers together with your margin for it, and counts against you."
     )

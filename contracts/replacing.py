@@ -5,6 +5,7 @@ from contracts.context import Context
 from contracts.deposit import format_price
 from contracts.escrow import check_envelope, note_set
 from contracts.events import Replaced
+from contracts.obligation import require_trusted, to_lock
 from contracts.orders import check_bid, check_offer, check_words, put_order
 from state.errors import BadField, Locked, MoneyDiffers, NotYours
 from state.keyspace import auction_key
@@ -28,6 +29,7 @@ def check(context: Context, action: Replace) -> None:
         case Offer():
             check_offer(auction, quantity(order.lot), action.quantity, action.limit)
         case Bid():
+            require_trusted(context, auction.terms, action.holder)
             check_bid(auction, action.quantity, action.limit, action.wanted)
     if isinstance(order, Offer | SealedOffer) and (action.wanted or action.stake or action.inputs):
         raise BadField(field="replace", why="an offer keeps its lot and its bond; it wants nothing")
@@ -89,7 +91,7 @@ def _money(context: Context, auction: Auction, action: Replace, order: OrderOutp
     have = order.funds.amount
     if action.inputs:
         have += context.money(action.inputs, action.holder, auction.currency, 0)
-    needed = action.stake or action.quantity * action.limit
+    needed = action.stake or to_lock(auction.terms, action.quantity * action.limit)
     if have < needed:
         raise MoneyDiffers(inputs=have, needed=needed)
     return needed, have - needed

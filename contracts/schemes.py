@@ -2,12 +2,14 @@
 
 A proposal adds a scheme, or changes of a known one what its existing certificates do not rest on: how long future
 certificates live, whether and how often certificates move, how late a day may be closed. Unit, face value, width of
-the serial, currency, issue rule and release shares of a scheme never change; a term computed at an issue stays.
+the serial, currency, issue rule and release shares of a scheme never change; a term computed at an issue stays. With it
+may come a schedule of auctions (`contracts/sessions.py`).
 
 A scheme with a face value of 1 Wh is **granular**: its certificates name the hour that they were produced in
 (EnergyTag), so the attestation of a day carries the energy of each hour.
 """
 
+from contracts import sessions
 from contracts.context import Context
 from contracts.events import SchemeSet
 from contracts.register import require_text
@@ -71,8 +73,10 @@ def check_content(context: Context, content: SchemeContent) -> None:
         raise BadField(
             field="scheme", why=f"unit, face value, serial, currency or rule of scheme {known.id} is another"
         )
-    if known == scheme:
+    if known == scheme and content.sessions is None:
         raise BadField(field="scheme", why="it is so already")
+    if content.sessions is not None:
+        sessions.check(context, scheme, content.sessions)
 
 
 def enact(context: Context, content: SchemeContent) -> int:
@@ -80,6 +84,8 @@ def enact(context: Context, content: SchemeContent) -> int:
     scheme = content.scheme
     new = context.overlay.get(scheme_key(scheme.id)) is None
     context.overlay.put(scheme_key(scheme.id), scheme)
+    if content.sessions is not None:
+        sessions.schedule(context, content.sessions)
     context.announce(SchemeSet(scheme.id, scheme.name, scheme.unit, scheme.face_value, new))
     return scheme.id
 

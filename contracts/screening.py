@@ -11,6 +11,7 @@ from typing import NamedTuple
 from contracts.attributes import mask_of
 from contracts.auction import Book
 from contracts.book import Book as ClearingBook
+from contracts.obligation import to_lock
 from contracts.pieces import Result
 from contracts.sharing import Order
 from state.outputs import Bid, Offer, OrderOutput, SealedBid, SealedOffer, holder_of
@@ -69,7 +70,7 @@ def _screen_bids(auction: Auction, book: Book, selling: dict[int, int], found: S
             mask = masks[order.wanted] = mask_of(auction.terms, order.wanted)
         if order.limit < auction.floor:
             found.why[number] = OUTSIDE
-        elif order.funds.amount < order.quantity * order.limit:
+        elif order.funds.amount < to_lock(auction.terms, order.quantity * order.limit):
             found.why[number] = STAKE
         elif not mask & live:
             found.why[number] = NO_CLASS

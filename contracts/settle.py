@@ -2,8 +2,9 @@
 
 The action carries one price for each class with lots and the root of the result; fills, pieces and payments follow by
 `contracts/clearing.py`. Money and certificates of the first pieces move in this block; beyond a page each piece becomes
-a Delivery, swapped by the sweep of the following blocks. What found no match goes back; of a sealed order that nobody
-opened half of the stake does not. No signers: any node may send it.
+a Delivery, swapped by the sweep of the following blocks. Of a bid on margin whose locked money does not pay what it won
+the pieces are reserved (`contracts/obligation.py`). What found no match goes back; of a sealed order that nobody opened
+half of the stake does not. No signers: any node may send it.
 
 void: the way out of an auction for which no valid settlement came. Everything goes back, without a penalty.
 """
@@ -16,9 +17,11 @@ from msgspec.structs import replace
 from contracts.attributes import filter_words, label_of
 from contracts.auction import CLOSED, SETTLED, VOID, Book, book_of, release
 from contracts.context import BlockEnvironment, Context
+from contracts.delivery import Income, swap
 from contracts.deposit import format_price
 from contracts.escrow import forget_escrow
-from contracts.events import ClassSettled, Delivered, OrderSettled, Settled, Voided
+from contracts.events import ClassSettled, OrderSettled, Settled, Voided
+from contracts.obligation import Won, owe, to_lock
 from contracts.pieces import Piece, Result, result_root, settled
 from contracts.screening import (
     Outcome,
@@ -81,8 +84,8 @@ def apply(context: Context, action: Settle) -> None:
     told = outcomes(screened, book, result)
     for point, _ in book.values():
         context.spend(point)
-    fees = _deliver(context, auction, book, result)
-    forfeited = _return_rest(context, book, told)
+    fees = _deliver(context, auction, book, result, told)
+    forfeited = _return_rest(context, auction, book, told)
     context.pay(auction.operator, auction.currency, fees + forfeited)
     _forget_orders(context, auction)
     done = replace(
@@ -200,9 +203,25 @@ def _announce(
         context.announce(
             ClassSettled(auction.id, row.label, row.price, row.volume, row.unmatched, row.participants, row.thin)
         )
-    paid = fees_of(auction, result)
+    paid, owed = fees_of(auction, result), _owed(auction, book, result, told)
+    due_at = context.environment.time_s + auction.terms.pay_s
     for number, (_, order) in book.items():
-        context.announce(_receipt(auction, number, order, told[number], paid.get(number, 0)))
+        receipt = _receipt(auction, number, order, told[number], paid.get(number, 0))
+        if owed[number]:
+            receipt = replace(receipt, owed=owed[number], due_at=due_at)
+        context.announce(receipt)
+
+
+def _owed(auction: Auction, book: Book, result: Result, told: dict[int, Outcome]) -> dict[int, int]:
+    """What a bid owes, and of an offer's income what others owe for it, by number."""
+    found: dict[int, int] = defaultdict(int)
+    owing = _owing(book, told)
+    for piece in result.pieces:
+        if piece.bid in owing:
+            found[piece.offer] += piece.amount
+    for number in owing:
+        found[number] = told[number].amount - to_lock(auction.terms, told[number].amount)
+    return found
 
 
 def _receipt(auction: Auction, number: int, order: OrderOutput, outcome: Outcome, fee: int) -> OrderSettled:
@@ -254,24 +273,6 @@ def _forget_orders(context: Context, auction: Auction) -> None:
 # --- moving both legs
 
 
-def swap(context: Context, auction: int, lot: Bundle, buyer: int, payment: Funds) -> None:
-    """The certificates to the buyer; the seller's money is paid by the caller, once for all his pieces."""
-    context.create(moved_bundle(lot, buyer, lot.start, lot.end))
-    context.announce(
-        Delivered(
-            auction,
-            lot.holder,
-            buyer,
-            lot.device,
-            lot.issuance,
-            lot.start,
-            lot.end,
-            payment.currency,
-            payment.amount,
-        )
-    )
-
-
 def fee_of(auction: Auction, piece: Piece) -> int:
     return piece.amount * auction.terms.fee // BASIS_POINTS
 
@@ -284,23 +285,42 @@ def fees_of(auction: Auction, result: Result) -> dict[int, int]:
     return found
 
 
-def _deliver(context: Context, auction: Auction, book: Book, result: Result) -> int:
-    """Pieces of the first page at once, the others as Deliveries in piece order; the fees of the first page."""
-    income: dict[int, int] = defaultdict(int)
-    fees = 0
-    for place, piece in enumerate(result.pieces):
+def _deliver(context: Context, auction: Auction, book: Book, result: Result, told: dict[int, Outcome]) -> int:
+    """Pieces of the first page at once, the others as Deliveries in piece order, those that their buyers owe for
+    reserved; the fees of the first page."""
+    owing = _owing(book, told)
+    won: dict[int, list[Won]] = defaultdict(list)
+    income, fees, place = Income(), 0, 0
+    for piece in result.pieces:
         lot, buyer = _parts(book, piece)
         payment, fee = Funds(buyer, auction.currency, piece.amount), fee_of(auction, piece)
+        if piece.bid in owing:
+            won[buyer].append(Won(lot, piece.amount, fee))
+            continue
         if place < PAGE_PIECES:
             swap(context, auction.id, lot, buyer, payment)
-            income[lot.holder] += payment.amount - fee
+            income.add(lot.holder, auction.currency, payment.amount - fee)
             fees += fee
         else:
             point = context.create(Delivery(auction.id, lot, buyer, payment, fee))
             context.overlay.put(delivery_key(context.next_number("delivery")), Pointer(point))
-    for seller, amount in sorted(income.items()):
-        context.pay(seller, auction.currency, amount)
+        place += 1
+    income.pay_out(context)
+    margins: dict[int, int] = defaultdict(int)
+    for number in owing:
+        margins[holder_of(book[number][1])] += to_lock(auction.terms, told[number].amount)
+    for buyer, pieces in sorted(won.items()):
+        owe(context, auction, buyer, pieces, margins[buyer])
     return fees
+
+
+def _owing(book: Book, told: dict[int, Outcome]) -> set[int]:
+    """Bids whose locked money does not pay what they won, by number."""
+    return {
+        number
+        for number, (_, order) in book.items()
+        if isinstance(order, Bid) and told[number].amount > order.funds.amount
+    }
 
 
 def _parts(book: Book, piece: Piece) -> tuple[Bundle, int]:
@@ -311,7 +331,7 @@ def _parts(book: Book, piece: Piece) -> tuple[Bundle, int]:
     return moved_bundle(offer.lot, offer.lot.holder, start, start + piece.quantity - 1), bid.holder
 
 
-def _return_rest(context: Context, book: Book, told: dict[int, Outcome]) -> int:
+def _return_rest(context: Context, auction: Auction, book: Book, told: dict[int, Outcome]) -> int:
     """Unsold certificates, unspent money and bonds go back, in the order of the orders; what is forfeited."""
     forfeited = 0
     for number, (_, order) in book.items():
@@ -324,7 +344,7 @@ def _return_rest(context: Context, book: Book, told: dict[int, Outcome]) -> int:
                 if order.bond is not None:
                     context.create(order.bond)
             case Bid():
-                returned(context, order, order.funds.amount - outcome.amount)
+                returned(context, order, order.funds.amount - _kept(auction, order, outcome.amount))
             case SealedOffer():
                 context.create(order.lot)
                 if order.bond is not None:
@@ -332,6 +352,11 @@ def _return_rest(context: Context, book: Book, told: dict[int, Outcome]) -> int:
             case SealedBid():
                 context.pay(order.holder, order.funds.currency, order.funds.amount - penalty)
     return forfeited
+
+
+def _kept(auction: Auction, bid: Bid, amount: int) -> int:
+    """Of a bid's money: what it paid, or the margin of what it owes."""
+    return amount if amount <= bid.funds.amount else to_lock(auction.terms, amount)
 
 
 def _left(lot: Bundle, sold: int) -> Bundle | None:

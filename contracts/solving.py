@@ -6,9 +6,24 @@ convexity: Murota, *Discrete Convex Analysis*). So prices start at the floor and
 halved; which set improves g most is a minimum cut between groups of bids and classes.
 """
 
-from contracts.book import Book
-from contracts.clearing import Group, allocate, grouped, lowest_prices
-from contracts.flow import maximum_flow
+from operator import itemgetter
+from typing import NamedTuple
+
+from contracts.book import Book, Ladder
+from contracts.clearing import allocate, cheapest_of, lowest_prices
+from contracts.flow import maximum_flow, transposed
+
+
+class _Buyers(NamedTuple):
+    """Filters whose cheapest classes are the same ones, and the surplus of their bids at that price."""
+
+    classes: int
+    price: int
+    ladders: list[Ladder]
+    surplus: int
+
+    def surplus_at(self, price: int) -> int:
+        return sum([ladder.demanded(price) for ladder in self.ladders])
 
 
 def solve(book: Book) -> list[int]:
@@ -17,20 +32,32 @@ def solve(book: Book) -> list[int]:
     dearest = max((ladder.limits[-1] for ladder in book.filters.values()), default=book.floor)
     step = 1 << max(dearest - book.floor, 1).bit_length()
     while step:
-        while _raise(book, prices, step) or _lower(book, prices, step):
-            pass
+        moved = True
+        while moved:
+            buyers = _buyers(book, prices)
+            moved = _raise(book, prices, buyers, step) or _lower(book, prices, buyers, step)
         step >>= 1
     allocation = allocate(book, prices, _any_order)
     assert allocation is not None, "a minimum of the dual supports an optimal allocation"
     return lowest_prices(book, prices, allocation)
 
 
-def _raise(book: Book, prices: list[int], step: int) -> bool:
+def _buyers(book: Book, prices: list[int]) -> list[_Buyers]:
+    found: dict[int, tuple[int, list[Ladder]]] = {}
+    for mask, ladder in book.filters.items():
+        cheapest, price = cheapest_of(book.members[mask], prices)
+        found.setdefault(cheapest, (price, []))[1].append(ladder)
+    return [
+        _Buyers(classes, price, ladders, sum([ladder.demanded(price) for ladder in ladders]))
+        for classes, (price, ladders) in sorted(found.items(), key=itemgetter(0))
+    ]
+
+
+def _raise(book: Book, prices: list[int], buyers: list[_Buyers], step: int) -> bool:
     """Move the classes up whose supply is too small for those who have no cheaper choice."""
-    groups = grouped(book, prices)
-    lost = [_surplus(group, group.price) - _surplus(group, group.price + step) for group in groups]
+    lost = [each.surplus - each.surplus_at(each.price + step) for each in buyers]
     won = [asks.supplied(price + step) - asks.supplied(price) for asks, price in zip(book.asks, prices, strict=True)]
-    flow, fits = maximum_flow([group.classes for group in groups], lost, won)
+    flow, fits = maximum_flow([each.classes for each in buyers], lost, won)
     if fits:
         return False
     for k in range(len(prices)):
@@ -39,24 +66,22 @@ def _raise(book: Book, prices: list[int], step: int) -> bool:
     return True
 
 
-def _lower(book: Book, prices: list[int], step: int) -> bool:
+def _lower(book: Book, prices: list[int], buyers: list[_Buyers], step: int) -> bool:
     """Move the classes down whose supply is too large for those who buy there."""
-    groups = grouped(book, prices)
     lower = [k for k, price in enumerate(prices) if price - step >= book.floor]
+    if not lower:
+        return False
     lost = [book.asks[k].supplied(prices[k]) - book.asks[k].supplied(prices[k] - step) for k in lower]
-    won = [_surplus(group, group.price - step) - _surplus(group, group.price) for group in groups]
-    users = [sum(1 << place for place, group in enumerate(groups) if group.classes >> k & 1) for k in lower]
-    flow, fits = maximum_flow(users, lost, won)
+    won = [each.surplus_at(each.price - step) - each.surplus for each in buyers]
+    users = transposed([each.classes for each in buyers], len(prices))
+    masks = [users[k] for k in lower]
+    flow, fits = maximum_flow(masks, lost, won)
     if fits:
         return False
-    for k, amount, mask in zip(lower, lost, users, strict=True):
+    for k, amount, mask in zip(lower, lost, masks, strict=True):
         if amount and not mask & ~flow.blocked:
             prices[k] -= step
     return True
-
-
-def _surplus(group: Group, price: int) -> int:
-    return sum(tied.ladder.demanded(price) for _, tied in group.filters)
 
 
 def _any_order(number: int) -> bytes:

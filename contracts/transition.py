@@ -30,6 +30,7 @@ from contracts import (
     listing,
     offer,
     open_shares,
+    pay,
     register,
     replacing,
     retire,
@@ -64,6 +65,7 @@ from state.keyspace import (
     escrow_shares_key,
     former_key,
     key_owner_key,
+    obligation_key,
     once_key,
     output_key,
     participant_key,
@@ -85,6 +87,7 @@ from state.transaction import (
     AnswerHandover,
     Buy,
     Cancel,
+    Default,
     Deposit,
     EndStanding,
     EndStandingBid,
@@ -96,6 +99,7 @@ from state.transaction import (
     NameRecovery,
     OpenAuction,
     OpenShares,
+    Pay,
     Payout,
     PlaceBid,
     PlaceOffer,
@@ -163,6 +167,8 @@ KINDS: dict[type[Action], Kind] = {
     OpenShares: Kind("open_shares", open_shares.check, open_shares.apply, open_shares.describe),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
     VoidAuction: Kind("void", settle.check_void, settle.apply_void, settle.describe_void),
+    Pay: Kind("pay", pay.check, pay.apply, pay.describe),
+    Default: Kind("default", pay.check_default, pay.apply_default, pay.describe_default),
     ListLot: Kind("list", listing.check_list, listing.apply_list, listing.describe_list),
     Buy: Kind("buy", listing.check_buy, listing.apply_buy, listing.describe_buy),
     PlaceStandingBid: Kind(
@@ -443,6 +449,12 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.add(auction_order_key(action.auction, action.order))
             case OpenShares():
                 keys.add(escrow_shares_key(action.auction, action.epoch, action.validator, action.page))
+            case Pay():
+                keys.update(output_key(point) for point in action.inputs)
+                if action.operator:
+                    keys.add(reference_key("deposit", action.operator, action.reference))
+            case Default():
+                keys.add(obligation_key(action.auction, action.buyer))
             case Buy():
                 keys.update(output_key(point) for point in (action.listing, *action.inputs))
             case EndStandingBid():

@@ -3,14 +3,17 @@
 The settlement is the only valid one, so any node may send it: the validator whose turn it is at once, the others when
 it stays silent. Computed on a worker thread, because a full book takes tens of milliseconds. An auction that could not
 be settled for long is voided. Sealed orders that were placed from this node's home are opened by it (node/openings.py).
+What a buyer on margin did not pay in time is declared so, by the same order of turns.
 """
 
 import asyncio
+import itertools
 import secrets
 from typing import Any
 
 from contracts.auction import OPENING, book_of
 from contracts.expire import closed_auctions, opening_auctions
+from contracts.obligation import at_work, obligations_due
 from contracts.settle import build_settle, void_due
 from node.app import LedgerTip, Node
 from node.openings import kept
@@ -20,7 +23,7 @@ from state.errors import WattestError
 from state.keyspace import auction_key
 from state.outputs import SealedBid, SealedOffer
 from state.records import Auction
-from state.transaction import Body, Reveal, Settle, Transaction, VoidAuction
+from state.transaction import Body, Default, Reveal, Settle, Transaction, VoidAuction
 
 OTHERS_S = 2.0
 VALIDATORS_S = 20.0
@@ -36,15 +39,17 @@ class Settling:
         self._tip = LedgerTip(node.ledger, node.clock)
         self._tasks: dict[int, asyncio.Task[None]] = {}  # by auction; what opens orders by the negative number
         self._opened: set[int] = set()
+        self._overdue: asyncio.Task[None] | None = None
         node.runtime.watchers.append(self)
 
     async def start(self) -> None:
         self._look()
 
     async def stop(self) -> None:
-        for task in self._tasks.values():
+        tasks = [*self._tasks.values(), *([self._overdue] if self._overdue is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def committed(self, final: FinalBlock) -> None:
         self._look()
@@ -65,6 +70,9 @@ class Settling:
                 self._opened.add(auction.id)
                 task = self._tasks[-auction.id] = asyncio.create_task(self._open(auction))
                 task.add_done_callback(self._ended)
+        if (self._overdue is None or self._overdue.done()) and self._unpaid():
+            self._overdue = asyncio.create_task(self._default())
+            self._overdue.add_done_callback(self._ended)
 
     async def _open(self, auction: Auction) -> None:
         """Reveal what this home keeps of the auction's sealed orders, until every one of them is open.
@@ -103,7 +111,24 @@ class Settling:
                     self._node.log.info("settle_refused", auction=auction.id, code=result.code)
             await asyncio.sleep(OTHERS_S)
 
-    def _transaction(self, action: Settle | Reveal | VoidAuction) -> bytes:
+    def _unpaid(self) -> list[Default]:
+        """Obligations whose time is over and of which nothing is being delivered."""
+        store, now_s = self._node.ledger.store, self._tip.next_environment().time_s
+        due = obligations_due(store, now_s)
+        return [Default(each.auction, each.buyer) for each in due if not at_work(store, each)]
+
+    async def _default(self) -> None:
+        """Declare what was not paid, in one's turn, until nothing of the kind is left."""
+        validators = len(self._node.ledger.validators)
+        for turn in itertools.count():
+            unpaid = self._unpaid()
+            if not unpaid:
+                return
+            mine = [each for each in unpaid if turn or each.auction % validators == self._node.index]
+            await self._node.mempool.admit([self._transaction(each) for each in mine[:REVEALS]])
+            await asyncio.sleep(OTHERS_S)
+
+    def _transaction(self, action: Settle | Reveal | VoidAuction | Default) -> bytes:
         environment = self._tip.next_environment()
         expiry = environment.height + EXPIRY_BLOCKS
         return encode(Transaction(Body(environment.chain, (), (action,), expiry, secrets.token_bytes(8)), ()))

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from state.codec import Wire
-from state.records import DeviceFacts, Scheme
+from state.records import DeviceFacts, Scheme, Sessions
 from state.units import U8, U32, U64, Code, Hash, Key, Name, Note, OptionalKey
 
 
@@ -68,9 +68,10 @@ class CorrectContent(Wire, frozen=True, tag="correct"):
 
 
 class SchemeContent(Wire, frozen=True, tag="scheme"):
-    """A new kind of certificates, or other terms for what will be issued of a known one."""
+    """A new kind of certificates, or other terms for what will be issued of a known one, and when it is auctioned."""
 
     scheme: Scheme
+    sessions: Sessions | None = None  # None = as it is
 
 
 class ConsumptionMeterContent(Wire, frozen=True, tag="usage_meter"):

@@ -110,6 +110,28 @@ class VoidAuction(Wire, frozen=True, tag="void"):
     auction: U32
 
 
+class Pay(Wire, frozen=True, tag="pay"):
+    """A buyer on margin pays what he owes in an auction, or a part of it.
+
+    With money of the ledger: `inputs`. Or at the bank: an accredited payment operator signs that `amount` came in, with
+    a reference that it uses once.
+    """
+
+    auction: U32
+    buyer: U32
+    amount: U64
+    inputs: MoreInputs
+    operator: U32 = 0
+    reference: Name = ""
+
+
+class Default(Wire, frozen=True, tag="default"):
+    """A buyer on margin did not pay in time: lots go back, his margin to their sellers. A machine action."""
+
+    auction: U32
+    buyer: U32
+
+
 class ListLot(Wire, frozen=True, tag="list"):
     """Post `[start, end]` of a bundle at a fixed price, for anybody or for one participant."""
 

@@ -17,27 +17,10 @@ that translations are keyed by. Params are integers, strings or bytes, and never
 Expected refusals raise; broken invariants assert and stop the node.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-from state.spoken import format_day, format_moment
-
-Param = int | str | bytes
-
-MOMENTS = frozenset({"until", "now", "timestamp"})  # params that are seconds since 1970
-
-
-def spoken(params: Mapping[str, Param]) -> dict[str, object]:
-    """Params as a sentence has them: days and moments as dates, bytes in hexadecimal."""
-    return {name: _said(name, value) for name, value in params.items()}
-
-
-def _said(name: str, value: Param) -> object:
-    if isinstance(value, bytes):
-        return value.hex()
-    if name == "day" and isinstance(value, int):
-        return format_day(value)
-    return format_moment(value) if name in MOMENTS and isinstance(value, int) else value
+from state.spoken import Param as Param
+from state.spoken import spoken as spoken
 
 
 class WattestError(Exception):
@@ -343,6 +326,16 @@ class ProposalClosed(StateRefusal):
 class AuctionPhase(StateRefusal):
     code = "auction_phase"
     sentence = "Auction {auction} is {phase}; this needs {needed}."
+
+
+class ObligationOver(StateRefusal):
+    code = "obligation_over"
+    sentence = "What participant {buyer} owes in auction {auction} was due at {until}; the ledger's time is {now}."
+
+
+class Suspended(StateRefusal):
+    code = "suspended"
+    sentence = "Participant {participant} left {count} obligations unpaid: no bids on margin until {until}."
 
 
 class WrongClass(StateRefusal):

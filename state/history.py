@@ -41,11 +41,13 @@ from state.outputs import (
     Bundle,
     Delivery,
     Funds,
+    Guarantee,
     Listing,
     Offer,
     Output,
     Pending,
     Purse,
+    Reserved,
     SealedBid,
     SealedOffer,
     Security,
@@ -57,11 +59,12 @@ from state.units import U16, U32, U64, Code, Hash, Outpoint
 
 KIND_BYTES = {Bundle: b"bundle", Funds: b"funds", Offer: b"offer", Bid: b"bid", Delivery: b"delivery",
               Pending: b"pending", Security: b"security", SealedOffer: b"sealed_offer",
-              SealedBid: b"sealed_bid", Listing: b"listing", Purse: b"purse"}  # fmt: skip
+              SealedBid: b"sealed_bid", Listing: b"listing", Purse: b"purse", Reserved: b"reserved",
+              Guarantee: b"guarantee"}  # fmt: skip
 HANDED = b"handed"  # to the receiver, who may accept it: it is the sender's until then
 STATUS_LIVE = {Bundle: "active", Offer: "locked", SealedOffer: "locked", Listing: "locked", Pending: "locked",
-               Delivery: "reserved"}  # fmt: skip
-HOLDS = (Bundle, Offer, SealedOffer, Listing, Pending, Delivery)  # certificates
+               Delivery: "reserved", Reserved: "reserved"}  # fmt: skip
+HOLDS = (Bundle, Offer, SealedOffer, Listing, Pending, Delivery, Reserved)  # certificates
 STATUS_DEAD = {"retire": "retired", "expire": "expired", "withdraw": "withdrawn"}
 
 
@@ -197,9 +200,9 @@ def lot_of(output: Output) -> Bundle | None:
     match output:
         case Bundle():
             return output
-        case Offer() | SealedOffer() | Listing() | Delivery() | Pending():
+        case Offer() | SealedOffer() | Listing() | Delivery() | Reserved() | Pending():
             return output.lot
-        case Funds() | Bid() | SealedBid() | Purse() | Security():
+        case Funds() | Bid() | SealedBid() | Purse() | Guarantee() | Security():
             return None
 
 

@@ -58,6 +58,12 @@ class Space(IntEnum):
     CONSUMPTION = 0x37
     STANDING_BID = 0x38
     LISTING = 0x39
+    OBLIGATION = 0x3A
+    OBLIGATION_PIECE = 0x3B
+    OBLIGATION_DUE = 0x3C
+    OBLIGATION_WORK = 0x3D
+    STRIKES = 0x3E
+    SESSIONS = 0x3F
     ESCROW_SET = 0x40
     ESCROW_SHARES = 0x41
     ESCROW_WALK = 0x42
@@ -124,6 +130,12 @@ _CONSUMPTION = bytes((Space.CONSUMPTION,))
 _STANDING = bytes((Space.STANDING,))
 _STANDING_BID = bytes((Space.STANDING_BID,))
 _LISTING = bytes((Space.LISTING,))
+_OBLIGATION = bytes((Space.OBLIGATION,))
+_OBLIGATION_PIECE = bytes((Space.OBLIGATION_PIECE,))
+_OBLIGATION_DUE = bytes((Space.OBLIGATION_DUE,))
+_OBLIGATION_WORK = bytes((Space.OBLIGATION_WORK,))
+_STRIKES = bytes((Space.STRIKES,))
+_SESSIONS = bytes((Space.SESSIONS,))
 _ESCROW_SET = bytes((Space.ESCROW_SET,))
 _ESCROW_SHARES = bytes((Space.ESCROW_SHARES,))
 _ESCROW_WALK = bytes((Space.ESCROW_WALK,))
@@ -257,6 +269,31 @@ def standing_bid_key(scheme: int, number: int) -> bytes:
 def listing_key(outpoint: Outpoint) -> bytes:
     """Of a posted lot: the board that everybody reads."""
     return _LISTING + outpoint
+
+
+def obligation_key(auction: int, buyer: int) -> bytes:
+    return _OBLIGATION + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big")
+
+
+def obligation_piece_key(auction: int, buyer: int, number: int) -> bytes:
+    return _OBLIGATION_PIECE + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big") + number.to_bytes(4, "big")
+
+
+def obligation_due_key(due_at: int, auction: int, buyer: int) -> bytes:
+    return _OBLIGATION_DUE + due_at.to_bytes(8, "big") + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big")
+
+
+def obligation_work_key(auction: int, buyer: int) -> bytes:
+    """Of an obligation whose pieces are to be delivered or released by the coming blocks."""
+    return _OBLIGATION_WORK + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big")
+
+
+def sessions_key(scheme: int) -> bytes:
+    return _SESSIONS + scheme.to_bytes(4, "big")
+
+
+def strikes_key(participant: int) -> bytes:
+    return _STRIKES + participant.to_bytes(4, "big")
 
 
 def escrow_set_key(auction: int, epoch: int) -> bytes:

@@ -116,6 +116,24 @@ class Delivery(Wire, frozen=True, tag="delivery"):
     fee: U64 = 0  # of the payment, to the market operator
 
 
+class Reserved(Wire, frozen=True, tag="reserved"):
+    """One piece of an auction that its buyer has not paid yet: still the seller's, and bound for him."""
+
+    auction: U32
+    number: U32  # in the buyer's obligation
+    lot: Bundle
+    buyer: U32
+    amount: U64  # millionths, its price
+    fee: U64  # of it, to the market operator
+
+
+class Guarantee(Wire, frozen=True, tag="guarantee"):
+    """Money of a buyer on margin: what secures his obligation, and what he paid in."""
+
+    auction: U32
+    funds: Funds
+
+
 class Pending(Wire, frozen=True, tag="pending"):
     """Certificates handed over to somebody who has not accepted them yet; until then they are the sender's."""
 
@@ -132,7 +150,21 @@ class Security(Wire, frozen=True, tag="security"):
     notice_at: U64  # s, when its owner asked for it back; 0 = not asked
 
 
-Output = Bundle | Funds | Offer | Bid | SealedOffer | SealedBid | Listing | Purse | Delivery | Pending | Security
+Output = (
+    Bundle
+    | Funds
+    | Offer
+    | Bid
+    | SealedOffer
+    | SealedBid
+    | Listing
+    | Purse
+    | Delivery
+    | Reserved
+    | Guarantee
+    | Pending
+    | Security
+)
 OrderOutput = Offer | Bid | SealedOffer | SealedBid
 
 
@@ -147,9 +179,9 @@ def holder_of(output: Output) -> int:
     match output:
         case Bundle() | Funds() | Bid() | SealedBid():
             return output.holder
-        case Offer() | SealedOffer() | Listing() | Delivery() | Pending():
+        case Offer() | SealedOffer() | Listing() | Delivery() | Reserved() | Pending():
             return output.lot.holder
-        case Security() | Purse():
+        case Security() | Purse() | Guarantee():
             return output.funds.holder
 
 
@@ -160,9 +192,9 @@ def retire_until(output: Output) -> int:
     match output:
         case Bundle():
             return output.retire_until
-        case Offer() | SealedOffer() | Listing() | Delivery() | Pending():
+        case Offer() | SealedOffer() | Listing() | Delivery() | Reserved() | Pending():
             return output.lot.retire_until
-        case Funds() | Bid() | SealedBid() | Purse() | Security():
+        case Funds() | Bid() | SealedBid() | Purse() | Guarantee() | Security():
             return NEVER
 
 

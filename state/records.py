@@ -12,6 +12,11 @@ from msgspec import Meta
 from state.codec import Wire
 from state.escrow import EscrowSet as EscrowSet
 from state.escrow import SharePage as SharePage
+from state.trading import AuctionMember as AuctionMember
+from state.trading import Obligation as Obligation
+from state.trading import StandingBid as StandingBid
+from state.trading import Strikes as Strikes
+from state.trading import Wanted as Wanted
 from state.units import I64, U8, U16, U32, U64, Code, Hash, Key, Name, Note, OptionalKey, Outpoint
 
 Gsrn = Annotated[str, Meta(max_length=18)]  # two digits longer than a Code
@@ -186,13 +191,6 @@ class AuctionClass(Wire, frozen=True):
     month_to: U32
 
 
-class Wanted(Wire, frozen=True):
-    """An attribute by name and node."""
-
-    dimension: Code
-    node: Code
-
-
 class Dimension(Wire, frozen=True):
     """One attribute that bids may choose by: technology, zone, period, device or support, and its nodes.
 
@@ -217,7 +215,24 @@ class AuctionTerms(Wire, frozen=True):
     delivery_to: U64 = 0
     repeat_s: U32 = 0  # the next session opens when this one closes and lasts so long, 0 = no next
     repeat_until: U64 = 0  # s; no session closes later
+    margin: U16 = 0  # basis points of its value that a bid locks, the rest is owed when it won; 0 = all of it
+    pay_s: U32 = 0  # with a margin: how long after the settlement the rest may be paid
     escrow: bool = False  # sealed orders are opened by a quorum of validators, else only by who holds the opening
+
+
+class Sessions(Wire, frozen=True, tag="sessions"):
+    """Auctions that a scheme holds by itself: one every `every_s`, each open for `open_s`."""
+
+    scheme: U32
+    operator: U32  # who is named in them, and paid the fee
+    title: Name
+    lot_class: AuctionClass
+    floor: U64
+    ceiling: U64
+    terms: AuctionTerms
+    next_at: U64  # s
+    every_s: U32  # 0 = no more of them
+    open_s: U32
 
 
 class ClassResult(Wire, frozen=True):
@@ -255,26 +270,6 @@ class Auction(Wire, frozen=True, tag="auction"):
     settled_height: U64 = 0  # where the events stand that receipts are made of
     forfeited: U64 = 0  # millionths of orders that were never opened
     results: Annotated[tuple[ClassResult, ...], Meta(max_length=128)] = ()
-
-
-class AuctionMember(Wire, frozen=True, tag="auction_member"):
-    """How many orders a participant placed in an auction; of one class all on one side: nobody trades with himself."""
-
-    orders: U32
-    side: Code  # offer | bid, of the first one
-
-
-class StandingBid(Wire, frozen=True, tag="standing_bid"):
-    """A bid that is placed in every auction of a scheme while its purse lasts."""
-
-    id: U32
-    holder: U32
-    scheme: U32
-    currency: Code
-    wanted: Annotated[tuple[Wanted, ...], Meta(max_length=5)]
-    quantity: U64  # of each session
-    limit: U64  # millionths per certificate
-    purse: Annotated[bytes, Meta(max_length=34)]  # outpoint of the money, empty while there is none outside auctions
 
 
 class Issuance(Wire, frozen=True, tag="issuance"):
@@ -559,6 +554,9 @@ Record = (
     | StandingBid
     | EscrowSet
     | SharePage
+    | Obligation
+    | Strikes
+    | Sessions
     | Issuance
     | MonthEnergy
     | Release

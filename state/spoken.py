@@ -1,5 +1,6 @@
 """How amounts, days and moments stand in sentences, in refusals and in what an action says of itself."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 DAY_S = 86_400
@@ -28,3 +29,24 @@ def _date(seconds: int, form: str) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime(form)
     except (OverflowError, ValueError, OSError):
         return ""
+
+
+# --- params of a refusal or event
+
+
+Param = int | str | bytes
+
+MOMENTS = frozenset({"until", "now", "timestamp"})  # params that are seconds since 1970
+
+
+def spoken(params: Mapping[str, Param]) -> dict[str, object]:
+    """Params as a sentence has them: days and moments as dates, bytes in hexadecimal."""
+    return {name: _said(name, value) for name, value in params.items()}
+
+
+def _said(name: str, value: Param) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if name == "day" and isinstance(value, int):
+        return format_day(value)
+    return format_moment(value) if name in MOMENTS and isinstance(value, int) else value

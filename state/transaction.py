@@ -1,8 +1,8 @@
 """A transaction: chain, signers, actions that hold or fail together, an expiry height, salt; signatures outside.
 
 One action type per intent. The shape of each is here, its meaning in the file of the same name under `contracts/`.
-Machine actions (`Issue`, `Reveal`, `Settle`, `VoidAuction`, `Evidence`) have no signers: their authority is inside, and
-any node may send them.
+Machine actions (`Issue`, `Reveal`, `Settle`, `VoidAuction`, `Default`, `Evidence`) have no signers: their authority is
+inside, and any node may send them.
 """
 
 from typing import Annotated
@@ -59,11 +59,13 @@ from state.contents import (
 from state.crypto import H, signed_bytes
 from state.dealing import Buy as Buy
 from state.dealing import Cancel as Cancel
+from state.dealing import Default as Default
 from state.dealing import EndStandingBid as EndStandingBid
 from state.dealing import Inputs as Inputs
 from state.dealing import ListLot as ListLot
 from state.dealing import OpenAuction as OpenAuction
 from state.dealing import OpenShares as OpenShares
+from state.dealing import Pay as Pay
 from state.dealing import PlaceBid as PlaceBid
 from state.dealing import PlaceOffer as PlaceOffer
 from state.dealing import PlaceStandingBid as PlaceStandingBid
@@ -432,6 +434,8 @@ Action = (
     | OpenShares
     | Settle
     | VoidAuction
+    | Pay
+    | Default
     | ListLot
     | Buy
     | PlaceStandingBid

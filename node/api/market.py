@@ -28,3 +28,8 @@ async def listings(call: Call) -> Answer:
 async def standing_bids(call: Call) -> Answer:
     """Bids that are placed in every auction of their scheme; with `participant`, of one."""
     return paged("standing_bids", market.standing_bids_page(call.store, call.get("participant"), *call.page))
+
+
+async def obligations(call: Call) -> Answer:
+    """What buyers on margin owe for reserved certificates, and until when; with `participant`, of one buyer."""
+    return paged("obligations", market.obligations_page(call.store, call.get("participant"), *call.page))

@@ -38,7 +38,7 @@ SCRIPT = "text/javascript"
 PHASES = ("announced", "open", "opening", "closed", "settled", "void")
 KINDS_OF_OUTPUT = (
     *("bundle", "funds", "offer", "bid", "sealed_offer", "sealed_bid", "listing", "purse"),
-    *("delivery", "pending", "handed", "security"),
+    *("delivery", "reserved", "guarantee", "pending", "handed", "security"),
 )
 PAGED = (
     Parameter("limit", PAGE, "items of this page, at most 200"),
@@ -445,6 +445,14 @@ ROUTES: tuple[Route, ...] = (
         "standing_bids/1",
         ("standing_bids", "cursor"),
         query=(*PAGED, Parameter("participant", ID, "only of this one")),
+    ),
+    Route(
+        "GET",
+        "/v1/obligations",
+        market.obligations,
+        "obligations/1",
+        ("obligations", "cursor"),
+        query=(*PAGED, Parameter("participant", ID, "only of this buyer")),
     ),
     # meters and gateways
     Route("POST", "/v1/readings", readings.post_readings, "accepted/1", ("accepted", "duplicates"), body=READINGS),

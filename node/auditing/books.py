@@ -20,7 +20,7 @@ from state.crypto import verify
 from state.history import lot_of
 from state.movement import Movement
 from state.outputs import NEVER, Bid, Delivery, Funds, Offer, Output, holder_of, retire_until
-from state.transaction import Action, Deposit, Issue, Payout, Retire, Settle, Withdraw
+from state.transaction import Action, Deposit, Issue, Pay, Payout, Retire, Settle, Withdraw
 from state.units import Outpoint
 
 DAY_S = 86_400
@@ -154,6 +154,10 @@ class Books:
         if isinstance(action, Deposit):
             change[action.currency] -= action.amount
             self.deposited[action.currency] += action.amount
+        elif isinstance(action, Pay) and action.operator:
+            currency = next((funds.currency for _, spent in movement.spent for funds in money_in(spent)), "")
+            change[currency] -= action.amount
+            self.deposited[currency] += action.amount
         elif isinstance(action, Payout):
             change[action.currency] += action.amount
             self.paid_out[action.currency] += action.amount

@@ -349,8 +349,13 @@ def _returned(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
 
 
 def _sold(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
-    text = frame.t("The auction settled; certificate and money wait together for their turn.")
+    text = frame.t("The auction settled; it is reserved for its buyer until it is paid and its turn has come.")
     return "tag", "hand", frame.t("Sold in an auction"), paragraph(text)
+
+
+def _released(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
+    text = frame.t("Its buyer did not pay in time; it went back to {holder}.", holder=step["from_name"])
+    return "tag", "quiet", frame.t("Not paid"), paragraph(text)
 
 
 def _delivered(frame: Frame, shown: dict[str, Any], step: Step) -> Told:
@@ -436,6 +441,7 @@ STEPS = {
     "returned": _returned,
     "sold": _sold,
     "delivered": _delivered,
+    "released": _released,
     "transferred": _transferred,
     "handed_over": _handed_over,
     "handed_back": _handed_back,

@@ -18,7 +18,7 @@ STATUS_WORDS = {
 STATUS_SENTENCES = {
     "active": "Valid and unused. It belongs to {holder}.",
     "locked": "It lies in an auction, or waits for somebody to accept it. It still belongs to {holder}.",
-    "reserved": "Sold in an auction to {holder}. Certificate and money change hands together, within a few blocks.",
+    "reserved": "Sold in an auction. It belongs to {holder} until it is paid; certificate and money move together.",
     "retired": "Used up for {beneficiary}. Once and for ever: nobody can sell or claim it again.",
     "expired": "Expired unused, held by {holder}. Nobody can trade or claim it any more.",
     "withdrawn": "Withdrawn after an error was proven. Nobody may claim it, and its number is never given out again.",

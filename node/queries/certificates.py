@@ -14,7 +14,7 @@ from state.history import STATUS_LIVE, Step, Whereabouts, carried_range, history
 from state.kept import base_of
 from state.keyspace import Entry, Space, device_key, issuance_key, number_key, output_key, participant_key, scheme_key
 from state.numbering import CertificateNumber, format_number, parse_number, require_decoration
-from state.outputs import Bundle, Delivery, Listing, Offer, Pending, SealedOffer, holder_of, quantity
+from state.outputs import Bundle, Delivery, Listing, Offer, Pending, Reserved, SealedOffer, holder_of, quantity
 from state.records import Device, Issuance, Participant, Scheme
 from state.store import Store
 from state.transaction import Retire
@@ -206,7 +206,7 @@ def _held_page(store: Store, holder: int, device: int | None, cursor: bytes | No
 
 
 def _live(store: Store, outpoint: bytes, output: Entry) -> dict[str, Any]:
-    assert isinstance(output, Bundle | Offer | SealedOffer | Listing | Delivery | Pending), (
+    assert isinstance(output, Bundle | Offer | SealedOffer | Listing | Delivery | Reserved | Pending), (
         "only these hold certificates"
     )
     lot = output if isinstance(output, Bundle) else output.lot

@@ -1,17 +1,18 @@
-"""Auctions, their orders, their outcome; posted lots; standing bids."""
+"""Auctions, their orders, their outcome, what is owed for it; posted lots; standing bids."""
 
 from typing import Any
 
 from contracts.events import OrderSettled
+from contracts.obligation import held, owed, strikes_of
 from contracts.receipt import next_words, price_words, result_words, seen_words
-from node.queries.chain import events_of
+from node.queries.chain import events_of, time_of_tip
 from node.queries.pages import Page, records
 from node.queries.registry import output_dict
 from node.queries.values import plain
 from state.errors import Unknown
-from state.keyspace import Space, auction_key, auction_order_key, output_key, space_end
+from state.keyspace import Space, auction_key, auction_order_key, obligation_key, output_key, space_end
 from state.outputs import Listing, OrderOutput, Purse
-from state.records import Auction, Pointer, StandingBid
+from state.records import Auction, Obligation, Pointer, StandingBid
 from state.store import Store
 
 MAX_ORDERS = 1_000  # shown with one auction
@@ -48,15 +49,15 @@ def receipts_of(store: Store, auction: int, participant: int | None) -> dict[str
         "currency": found.currency,
         "status": found.status,
         "receipts": [
-            _receipt(found, event)
+            _receipt(store, found, event)
             for event in told
             if event.auction == auction and participant in (None, event.participant)
         ],
     }
 
 
-def _receipt(auction: Auction, told: OrderSettled) -> dict[str, Any]:
-    shown = plain(told)
+def _receipt(store: Store, auction: Auction, told: OrderSettled) -> dict[str, Any]:
+    shown, obligation = plain(told), store.get(obligation_key(auction.id, told.participant))
     for name in ("kind", "auction"):
         shown.pop(name)
     return {
@@ -64,7 +65,38 @@ def _receipt(auction: Auction, told: OrderSettled) -> dict[str, Any]:
         "result": result_words(auction, told),
         "why_this_price": price_words(auction, told),
         "who_could_see": seen_words(auction, told),
-        "what_is_next": next_words(auction, told),
+        "what_is_next": next_words(auction, told, not isinstance(obligation, Obligation) or bool(obligation.forfeit)),
+    }
+
+
+def obligations_page(store: Store, buyer: int | None, cursor: bytes | None, limit: int) -> Page:
+    """What buyers on margin owe; of one who left too many unpaid, until when he may not bid so."""
+    now_s = time_of_tip(store)
+
+    def show(_: bytes, found: Obligation) -> dict[str, Any] | None:
+        return obligation_dict(store, found, now_s) if buyer in (None, found.buyer) else None
+
+    return records(store, Space.OBLIGATION, cursor, limit, show)
+
+
+def obligation_dict(store: Store, found: Obligation, now_s: int) -> dict[str, Any]:
+    """`status`: due; paid, where the rest is being delivered; overdue; defaulted, where lots are going back."""
+    left = owed(store, found)
+    status = "defaulted" if found.forfeit else "paid" if not left else "overdue" if now_s >= found.due_at else "due"
+    strikes = strikes_of(store, found.buyer, now_s)
+    return {
+        "auction": found.auction,
+        "buyer": found.buyer,
+        "currency": found.currency,
+        "status": status,
+        "value": str(found.value),
+        "delivered": str(found.delivered),
+        "margin": str(found.margin),
+        "held": str(held(store, found).amount),
+        "owed": str(left),
+        "due_at": str(found.due_at),
+        "pieces": found.pieces - found.first,
+        "strikes": strikes.count if strikes is not None else 0,
     }
 
 

@@ -35,6 +35,7 @@ from state.keyspace import (
     release_key,
     role_key,
     scheme_key,
+    sessions_key,
     space_end,
 )
 from state.outputs import Output, quantity
@@ -61,6 +62,8 @@ STATUS_OF_KIND = {
     "offer": "locked",
     "pending": "locked",
     "delivery": "reserved",
+    "reserved": "reserved",
+    "guarantee": "locked",
     "bid": "locked",
     "funds": "active",
     "security": "locked",
@@ -219,12 +222,19 @@ def appeal_dict(found: Any, time_s: int) -> dict[str, Any]:
 
 
 def schemes_list(store: Store) -> list[dict[str, Any]]:
-    """Every scheme, with the price of its last auction in millionths; None before the first."""
+    """Every scheme, with its schedule of auctions, and the price of the last one in millionths; None before it."""
     found = []
     for entry in _all(store, Space.SCHEME):
         assert isinstance(entry, Scheme)
         price = store.get(price_key(entry.id))
-        found.append({**_bare(entry), "last_price": str(price.value) if isinstance(price, Counter) else None})
+        sessions = store.get(sessions_key(entry.id))
+        found.append(
+            {
+                **_bare(entry),
+                "last_price": str(price.value) if isinstance(price, Counter) else None,
+                "sessions": _bare(sessions) if sessions is not None else None,
+            }
+        )
     return found
 
 

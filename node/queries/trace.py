@@ -5,7 +5,7 @@ transaction and events, and told as what happened to this one certificate: an of
 it where it was, a settlement sold it, or gave it back.
 
     generated -> fed -> judged -> attested -> issued
-    -> (transferred | offered | sold | returned | delivered | kept)* -> end
+    -> (transferred | offered | sold | returned | delivered | released | kept)* -> end
 """
 
 from collections.abc import Iterable
@@ -24,12 +24,12 @@ from state.errors import StoreMismatch, Unknown
 from state.history import spent_row
 from state.kept import not_held
 from state.keyspace import auction_key, device_key, gateway_key, meter_key, output_key
-from state.outputs import Delivery
+from state.outputs import Delivery, Reserved
 from state.records import Auction, Device, Gateway, Meter
 from state.store import Store
 from state.transaction import Action, Buy, HandOver, Issue, PlaceOffer, Retire, Transfer
 
-SWEPT = ("expire", "deliver")  # what time does: no transaction stands behind it
+SWEPT = ("expire", "deliver", "release")  # what time does: no transaction stands behind it
 LOOK_AHEAD = 64  # blocks in which the Finalization that covers a block is looked for
 
 Step = dict[str, Any]
@@ -174,6 +174,8 @@ def _act(store: Store, step: Step, action: Action | None, serial: int) -> str:
             return "returned" if step["from"] == step["to"] else "delivered"
         case "deliver":
             return "delivered"
+        case "release":
+            return "released"
         case "expire" if step["to"] is None:
             return "expired"
         case "withdraw" if step["to"] is None:
@@ -182,12 +184,14 @@ def _act(store: Store, step: Step, action: Action | None, serial: int) -> str:
 
 
 def _is_delivery(store: Store, outpoint: str | None) -> bool:
-    """A piece that was sold and waits for its turn, or did before it was delivered."""
+    """A piece that was sold and waits for payment or its turn, or did before it was delivered or released."""
     if not outpoint:
         return False
     point = bytes.fromhex(outpoint)
     spent = spent_row(store, point)
-    return spent.kind == "deliver" if spent is not None else isinstance(store.get(output_key(point)), Delivery)
+    if spent is not None:
+        return spent.kind in ("deliver", "release")
+    return isinstance(store.get(output_key(point)), Delivery | Reserved)
 
 
 def _details(store: Store, step: Step, action: Action | None, device: int, serial: int) -> dict[str, Any]:

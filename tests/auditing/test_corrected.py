@@ -108,7 +108,7 @@ def test_a_chain_with_every_kind_of_transaction_adds_up(tmp_path: Path) -> None:
     assert replay.findings.listed == []
     assert replay.totals.executed == town.height
     assert {"rotate_key", "recover_key", "rotate_credential", "amend", "withdraw", "answer_handover"} <= done
-    assert {"list", "buy", "replace", "reveal", "void", "standing_bid", "end_standing_bid"} <= done
+    assert {"list", "buy", "replace", "reveal", "void", "pay", "default", "standing_bid", "end_standing_bid"} <= done
 
 
 def forgotten(context: Context, action: Withdraw) -> None:

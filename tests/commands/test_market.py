@@ -3,6 +3,8 @@
 import pytest
 from harness.answering_node import AnsweringNode
 
+from state.transaction import Vote
+
 ALL = "WAT-FR-0000001-201404-000000001/000000003-19"
 
 
@@ -55,6 +57,19 @@ def test_order_is_taken_back(act, node: AnsweringNode) -> None:  # type: ignore[
     assert node.chain.money("trader") == 910_000_000
     assert act("cancel", order, "--from", "trader").code == 0
     assert node.chain.money("trader") == 1_000_000_000
+
+
+def test_a_schedule_is_proposed_like_an_auction_and_shown_with_its_scheme(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--margin", 20, "--fee", 50)
+    line = ("proposal", "scheme", 1, "--from", "owner")
+    assert act(*line, "--every", "1d").code == 2
+    assert act(*line, "--sessions-like", number).code == 2
+    ran = act(*line, "--sessions-like", number, "--every", "1d", "--open-for", "2h")
+    assert ran.code == 0, ran.err
+    assert "an auction 'Spring wind' every 86400 s" in ran.err + ran.out
+    for index in range(3):
+        node.chain.do(Vote(node.chain.count("proposal"), index, True, ""), by=(f"Organisation {index}",))
+    assert "open for 7200 s, the next at" in act("auction", "schemes").out
 
 
 def test_schemes_are_listed_and_named(act) -> None:  # type: ignore[no-untyped-def]
@@ -171,6 +186,30 @@ def test_a_lot_for_one_participant_shows_among_his_deals(act, node: AnsweringNod
     assert act(*line).code == 0
     assert "for you" in act("deals", "list", "--from", "trader").out
     assert "listing" in act("deals", "list", "--participant", "owner").out
+
+
+def test_on_margin_a_buyer_reads_what_he_owes_and_pays_it_in_two_parts(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--margin", 20, "--pay-within", "2h")
+    assert "20 %, the rest within 7200 s" in act("auction", "show", number).out
+    assert act("offer", number, "--quantity", 2, "--limit", "40", "--from", "owner").code == 0
+    ran = act("bid", number, "--quantity", 2, "--limit", "40", "--from", "trader")
+    assert "locks 16.00 EUR" in ran.err
+    assert "to be paid within 2 h" in ran.err
+    node.chain.settle(number)
+    shown = act("deals", "list", "--from", "trader")
+    assert "64.00 EUR" in shown.out
+    assert "reserved" in act("deals", "list", "--from", "owner").out
+    ran = act("pay", number, "10", "--from", "trader")
+    assert ran.code == 0, ran.err
+    assert "54.00 EUR is still owed" in ran.out
+    line = ("pay", number, "--buyer", "trader", "--reference", "wire 8", "--from", "bank")
+    ran = act(*line)
+    assert ran.code == 0, ran.err
+    assert "nothing is owed any more" in ran.out
+    node.chain.block()
+    assert node.chain.certificates("trader") == 2
+    assert act("pay", number, "--from", "trader").code == 2
+    assert act("pay", number, "--buyer", "trader", "--from", "bank").code == 2
 
 
 def test_a_standing_bid_is_placed_listed_and_ended(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]

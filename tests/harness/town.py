@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from contracts.events import Event
 from contracts.orders import commitment
+from contracts.settle import build_settle
 from state.attestation import HOLD
-from state.keyspace import auction_key
+from state.keyspace import auction_key, obligation_key
 from state.outputs import Bundle, Funds, Listing, Offer, Pending, Security
-from state.records import Auction, AuctionTerms
+from state.records import Auction, AuctionTerms, Obligation
 from state.transaction import (
     Action,
     Amend,
@@ -20,6 +21,7 @@ from state.transaction import (
     Buy,
     Cancel,
     ConsumptionMeterContent,
+    Default,
     Deposit,
     EndStanding,
     EndStandingBid,
@@ -29,6 +31,7 @@ from state.transaction import (
     MeterContent,
     NameRecovery,
     OpenAuction,
+    Pay,
     Payout,
     Piece,
     PlaceBid,
@@ -141,6 +144,28 @@ class Town(World):
         """An auction whose book is sealed, opened for a minute after its close."""
         fields: dict[str, object] = {"sealed": True, "opening_s": 60, "bond": bond, **terms}
         return self.auction(seconds=seconds, terms=AuctionTerms(**fields))  # type: ignore[arg-type]
+
+    def margin_auction(self, margin: int = 2_000, pay_s: int = 3_600, **terms: object) -> int:
+        """An auction in which a bid locks a part of its value, and the rest is paid within an hour."""
+        fields: dict[str, object] = {"margin": margin, "pay_s": pay_s, **terms}
+        return self.auction(terms=AuctionTerms(**fields))  # type: ignore[arg-type]
+
+    def bought_on_margin(self, *, margin: int = 2_000, pay_s: int = 3_600, **terms: object) -> int:
+        """The trader won 4 and 3 of the plant's certificates at 2 EUR each, and has 100 EUR beside the margin."""
+        auction = self.margin_auction(margin, pay_s, **terms)
+        self.offer("plant", auction, self.lot, 1, 10, 2 * MICRO)
+        self.bid("trader", auction, 4, 2 * MICRO, self.fund("trader", 4))
+        self.bid("trader", auction, 3, 2 * MICRO, self.fund("trader", 3))
+        self.settle(auction)
+        return auction
+
+    def pay(self, name: str, auction: int, amount: int, money: Outpoint) -> list[Event]:
+        return self.do(Pay(auction, self.id(name), amount, (money,)), by=(name,))
+
+    def obligation(self, auction: int, name: str) -> Obligation | None:
+        found = self.state.get(obligation_key(auction, self.id(name)))
+        assert found is None or isinstance(found, Obligation)
+        return found
 
     def sealing(self, name: str, quantity: int, limit: int, wanted: tuple[str, ...] = ()) -> "Sealing":
         self.salt += 1
@@ -318,7 +343,30 @@ def _market_of_each(town: Town) -> Each:
         **_void(town),
         "standing_bid": (("trader",), (PlaceStandingBid(trader, 1, (), 2, MICRO, 5 * MICRO, (purse,)),)),
         "end_standing_bid": (("trader",), (EndStandingBid(trader, 1, town.count("standing_bid")),)),
+        **_owed(town),
     }
+
+
+def _owed(town: Town) -> Each:
+    """What one pays of his debt, and what another did not pay by the second it was due: that is not for a real clock,
+    whose nodes declare it themselves."""
+    plant, buyers = town.id("plant"), ("consumer", "trader")
+    for day, (name, pay_s) in enumerate(zip(buyers, (1, 5_000), strict=True)):
+        lot = town.issue(town.device_id, 1_000_000, day=DAY + 15 + day)
+        assert lot
+        serial = town.bundle(lot).start
+        auction = town.auction(seconds=6, terms=AuctionTerms(margin=2_000, pay_s=pay_s))
+        town.do(PlaceOffer(auction, plant, lot, serial, serial, MICRO), by=("plant",))
+        town.bid(name, auction, 1, MICRO, town.fund(name, 1))
+        town.wait_for(auction, "closed")
+        closed = town.state.get(auction_key(auction))
+        assert isinstance(closed, Auction)
+        town.do(build_settle(town.state, closed))
+    money = town.fund("trader", 1)
+    paying: Each = {"pay": (("trader",), (Pay(auction, town.id("trader"), MICRO // 2, (money,)),))}
+    if town.real_clock:
+        return paying
+    return {**paying, "default": ((), (Default(auction - 1, town.id("consumer")),))}
 
 
 def _void(town: Town) -> Each:

@@ -9,7 +9,8 @@ from harness.served import Served
 
 from node.api.server import LISTENING, make_app
 from state.outputs import Bundle, Funds
-from state.transaction import ListLot, PlaceStandingBid
+from state.records import AuctionTerms
+from state.transaction import ListLot, Pay, PlaceStandingBid
 from state.units import MICRO
 
 
@@ -55,6 +56,33 @@ async def test_an_auction_that_runs_has_no_receipts_yet_and_an_unknown_one_is_un
     running, missing = await answer(world, f"/v1/auctions/{auction}/receipts", "/v1/auctions/99/receipts")
     assert (running["status"], running["receipts"]) == ("open", [])
     assert missing["code"] == "unknown"
+
+
+async def test_a_buyer_on_margin_reads_what_he_owes_and_until_when(world: FinalizedWorld) -> None:
+    terms = AuctionTerms(margin=2_000, pay_s=3_600)
+    auction, trader = world.auction(seconds=3_600, terms=terms), world.people["trader"]
+    world.offer("owner", auction, world.outputs_of("owner", Bundle)[0], 1, 3, 30 * MICRO)
+    world.bid("trader", auction, 2, 30 * MICRO, world.outputs_of("trader", Funds)[0])
+    world.settle(auction)
+    receipts, mine, others = await answer(
+        world,
+        f"/v1/auctions/{auction}/receipts",
+        f"/v1/obligations?participant={trader}",
+        f"/v1/obligations?participant={world.people['owner']}",
+    )
+    sold, bought = (receipt["what_is_next"] for receipt in receipts["receipts"])
+    assert bought.startswith("Pay 48.00 EUR before 2")
+    assert "have until 2" in sold
+    (owed,) = mine["obligations"]
+    assert (owed["status"], owed["owed"], owed["held"]) == ("due", str(48 * MICRO), str(12 * MICRO))
+    assert others["obligations"] == []
+    world.do(Pay(auction, trader, 48 * MICRO, (world.outputs_of("trader", Funds)[0],)), by=("trader",))
+    receipts, mine = await answer(world, f"/v1/auctions/{auction}/receipts", "/v1/obligations")
+    assert mine["obligations"][0]["status"] == "paid"
+    world.block()
+    receipts, mine = await answer(world, f"/v1/auctions/{auction}/receipts", "/v1/obligations")
+    assert mine["obligations"] == []
+    assert receipts["receipts"][1]["what_is_next"].startswith("Nothing is left to do: what you owed is paid")
 
 
 async def test_posted_lots_and_standing_bids_are_listed_by_participant(world: FinalizedWorld) -> None:

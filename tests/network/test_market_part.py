@@ -18,7 +18,7 @@ from state.errors import WattestError
 from state.keyspace import auction_key
 from state.outputs import Bid, Funds
 from state.records import Auction, AuctionTerms
-from state.transaction import PlaceBid, Reveal, Settle, VoidAuction
+from state.transaction import Default, PlaceBid, Reveal, Settle, VoidAuction
 from state.units import MICRO
 
 
@@ -107,6 +107,24 @@ async def test_a_node_voids_an_auction_that_waited_in_vain(world: FinalizedWorld
     part, pool = part_of(world, tmp_path)
     await run(part, lambda: status(world, auction) == "void")
     assert pool.sent == [VoidAuction]
+
+
+async def test_a_node_declares_what_was_not_paid_once_it_is_due(world: FinalizedWorld, tmp_path: Path) -> None:
+    world.register("plant")
+    lot = world.issue(world.device("plant"), 2_000_000)
+    assert lot is not None
+    auction = world.auction(seconds=60, terms=AuctionTerms(margin=2_000, pay_s=600))
+    world.offer("plant", auction, lot, 1, 2, MICRO)
+    world.bid("trader", auction, 2, MICRO, world.outputs_of("trader", Funds)[0])
+    world.settle(auction)
+    part, pool = part_of(world, tmp_path)
+    part._look()
+    assert part._overdue is None
+    world.block(seconds=600)
+    await run(part, lambda: pool.sent)
+    world.block()
+    assert pool.sent == [Default]
+    assert (world.certificates("plant"), world.money("plant")) == (2, 400_000)
 
 
 def test_openings_are_private_written_once_and_bad_files_are_left_aside(tmp_path: Path) -> None:

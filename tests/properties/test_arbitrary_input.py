@@ -36,6 +36,7 @@ from state.transaction import (
     Buy,
     Cancel,
     CorrectContent,
+    Default,
     Deposit,
     DeviceContent,
     EndStanding,
@@ -49,6 +50,7 @@ from state.transaction import (
     NameRecovery,
     OpenAuction,
     OpenShares,
+    Pay,
     Payment,
     Payout,
     Piece,
@@ -184,6 +186,8 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         repeat_s=u32,
         repeat_until=u64,
         escrow=st.booleans(),
+        margin=u16,
+        pay_s=u32,
     )
     sealed = wire(
         Envelope, epoch=st.just(0) | u64, said=st.binary(min_size=29, max_size=29), boxes=st.binary(max_size=400),
@@ -226,6 +230,8 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         wire(Reveal, auction=u32, order=u32, quantity=u64, limit=u64, wanted=nodes, salt=digest),
         wire(OpenShares, auction=u32, epoch=st.just(0) | u64, validator=u16, page=u32, shares=shares),
         wire(VoidAuction, auction=u32),
+        wire(Pay, auction=u32, buyer=person, amount=u64, inputs=some_points, operator=person, reference=name),
+        wire(Default, auction=u32, buyer=person),
         wire(
             ListLot, seller=person, outpoint=point, start=u64, end=u64, price=u64, currency=code, to=person, until=u64,
         ),

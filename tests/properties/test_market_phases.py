@@ -1,10 +1,10 @@
 """Hypothesis state machine over the phases of the market: nobody does anything out of turn, and nothing gets lost.
 
 Sealed and open books, orders placed, copied, replaced, taken back, opened rightly, wrongly, late and twice, by their
-owners and by validators of whom one may lie, lots posted and bought, standing bids: after every step the money and the
-certificates are those that came in, to the unit, and every receipt of a settlement agrees with what moved. Whoever
-sealed his order right loses nothing, and it is opened when a quorum of honest validators came; what was sealed wrong
-is never filled. WATTEST_EXAMPLES multiplies the runs.
+owners and by validators of whom one may lie, lots posted and bought, standing bids, bids on margin paid in parts, at
+the bank, late and never: after every step the money and the certificates are those that came in, to the unit, and every
+receipt of a settlement agrees with what moved. Whoever sealed his order right loses nothing, and it is opened when a
+quorum of honest validators came; what was sealed wrong is never filled. WATTEST_EXAMPLES multiplies the runs.
 """
 
 import os
@@ -21,16 +21,31 @@ from msgspec.structs import replace
 from contracts.auction import CLOSED, OPEN, OPENING
 from contracts.escrow import walks_wait
 from contracts.events import Delivered, Event, OrderSettled
+from contracts.obligation import held, held_back, owed
 from contracts.settle import build_settle
 from state.errors import Refusal
-from state.keyspace import auction_key
-from state.outputs import Bid, Bundle, Funds, Listing, Offer, OrderOutput, Output, SealedBid, SealedOffer, holder_of
-from state.records import Auction, AuctionTerms, Dimension
+from state.keyspace import auction_key, obligation_key, space_end
+from state.outputs import (
+    Bid,
+    Bundle,
+    Funds,
+    Listing,
+    Offer,
+    OrderOutput,
+    Output,
+    Reserved,
+    SealedBid,
+    SealedOffer,
+    holder_of,
+)
+from state.records import Auction, AuctionTerms, Dimension, Obligation
 from state.transaction import (
     Action,
     Buy,
     Cancel,
+    Default,
     ListLot,
+    Pay,
     PlaceBid,
     PlaceOffer,
     PlaceStandingBid,
@@ -38,7 +53,7 @@ from state.transaction import (
     Settle,
     VoidAuction,
 )
-from state.units import MICRO, Outpoint
+from state.units import MICRO, MINOR_UNIT, Outpoint
 
 FACTOR = int(os.environ.get("WATTEST_EXAMPLES", "1"))
 PEOPLE = ("plant", "trader", "consumer")
@@ -97,9 +112,11 @@ class Market(RuleBasedStateMachine):
         trees=st.booleans(),
         fee=st.sampled_from([0, 77]),
         cap=st.sampled_from([0, 7]),
+        margin=st.sampled_from([0, 0, 2_000, 7_001]),
     )
-    def open(self, opened_by: str, trees: bool, fee: int, cap: int) -> None:
+    def open(self, opened_by: str, trees: bool, fee: int, cap: int, margin: int) -> None:
         sealed = bool(opened_by)
+        margin = 0 if opened_by == "owners" else margin
         terms = AuctionTerms(
             dimensions=TREES if trees else (),
             sealed=sealed,
@@ -108,6 +125,8 @@ class Market(RuleBasedStateMachine):
             fee=fee,
             position_cap=cap,
             escrow=opened_by == "validators",
+            margin=margin,
+            pay_s=300 if margin else 0,
         )
         self.honest, self.right = set(), {}
         self.auction = self.town.auction(seconds=300, technology="", terms=terms)
@@ -290,6 +309,12 @@ class Market(RuleBasedStateMachine):
         """What each receipt says is what was delivered."""
         told = [event for event in events if isinstance(event, OrderSettled)]
         moved = [event for event in events if isinstance(event, Delivered)]
+        moved += [
+            Delivered(piece.auction, piece.lot.holder, piece.buyer, 0, 0, piece.lot.start, piece.lot.end, "EUR",
+                      piece.amount)
+            for piece in self.town.live().values()
+            if isinstance(piece, Reserved) and piece.auction == self.auction
+        ]  # fmt: skip
         assert len({receipt.order for receipt in told}) == len(told)
         self.judge(told)
         bought, sold, spent = Counter[int](), Counter[int](), Counter[int]()
@@ -325,6 +350,50 @@ class Market(RuleBasedStateMachine):
                 seal = self.sealings[order.commitment]
                 assert isinstance(seal, Enveloped)
                 self.right[order.number] = seal.who == holder_of(order) and not seal.is_bent
+
+    # --- what is owed
+
+    def debts(self) -> list[Obligation]:
+        low = obligation_key(0, 0)
+        return [entry for _, entry in self.town.state.scan(low, space_end(low[:1])) if isinstance(entry, Obligation)]
+
+    @precondition(lambda self: self.debts())
+    @rule(at=pick, part=st.integers(1, 10), bank=st.booleans(), other=who)
+    def pay(self, at: int, part: int, bank: bool, other: str) -> None:
+        debts = self.debts()
+        debt = debts[at % len(debts)]
+        name = next(name for name, number in self.town.people.items() if number == debt.buyer)
+        amount = owed(self.town.state, debt) * part // 10
+        early = self.town.environment().before(debt.due_at) and not debt.forfeit and amount > 0
+        if bank:
+            amount = -(-amount // MINOR_UNIT) * MINOR_UNIT
+            action = Pay(debt.auction, debt.buyer, amount, (), self.town.id("bank"), f"wire {self.town.salt}")
+            taken = self.tried(action, "bank")
+            assert taken == early
+            self.total = (self.total[0] + amount * taken, self.total[1])
+            return
+        money = self.choose(Funds, name, at)
+        if money is not None:
+            action = Pay(debt.auction, debt.buyer, amount, (money,))
+            assert not self.tried(action, name) or early
+            if other != name:
+                assert not self.tried(action, other)
+
+    @precondition(lambda self: self.debts())
+    @rule(at=pick, wait=st.booleans())
+    def default(self, at: int, wait: bool) -> None:
+        debts = self.debts()
+        debt = debts[at % len(debts)]
+        if wait:
+            self.town.block(seconds=300)
+        late = not self.town.environment().before(debt.due_at)
+        assert not self.tried(Default(debt.auction, debt.buyer)) or late
+
+    @invariant()
+    def the_margin_secures_what_is_not_delivered(self) -> None:
+        for debt in self.debts():
+            if not debt.forfeit:
+                assert held(self.town.state, debt).amount >= held_back(debt, debt.delivered)
 
     def terms(self) -> AuctionTerms:
         found = self.town.state.get(auction_key(self.auction))

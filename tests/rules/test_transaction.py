@@ -326,5 +326,7 @@ def test_a_signer_more_than_needed_does_no_harm(town: Town) -> None:
 def test_without_signers_nothing_but_machine_actions_holds(town: Town) -> None:
     for kind, (_, actions) in one_of_each(town).items():
         refused = next_refusal(town, town.transaction(*actions), 1)
-        assert (refused is None) == (kind in {"issue", "withdraw", "report_consumption", "reveal", "void"}), kind
+        assert (refused is None) == (
+            kind in {"issue", "withdraw", "report_consumption", "reveal", "void", "default"}
+        ), kind
         assert refused is None or isinstance(refused, AuthorityRefusal)

@@ -106,6 +106,7 @@ def cancel_deed(account: "Account", order: dict[str, Any]) -> Deed:
 
 
 def _bid(client: "NodeClient", me: "Account", auction: dict[str, Any], values: Values, home: "Path") -> Deed:
+    from contracts.obligation import to_lock
     from state.transaction import PlaceBid
 
     terms, currency = _terms(auction), str(auction["currency"])
@@ -113,9 +114,11 @@ def _bid(client: "NodeClient", me: "Account", auction: dict[str, Any], values: V
         whole(values, "quantity", t("certificates wanted"), least=1),
         scaled(values["limit"], PLACES, t("price")),
     )
-    nodes, locked = _nodes(terms, values["want"]), count * limit
+    nodes, locked = _nodes(terms, values["want"]), to_lock(terms, count * limit)
     inputs = _funds(client, me.id, currency, locked)
     notes = [t("locks {price} until the session settles", price=money(locked, currency)), _seen(terms)]
+    if terms.margin:
+        notes.append(t("the rest of what it wins is to be paid within {hours} h", hours=max(1, terms.pay_s // 3_600)))
     if not terms.sealed:
         return Deed(t("Bid"), (PlaceBid(auction["id"], me.id, count, limit, inputs, nodes),), tuple(notes))
     seal, kept = _seal(client, me, auction, terms, ("bid", count, limit, nodes), home)

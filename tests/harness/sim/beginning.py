@@ -15,11 +15,11 @@ from contracts.genesis import genesis_header
 from contracts.sealing import Said, context_of, sealed
 from node.ledger import Difference, _begin, _difference
 from state.block import Block, Header, header_hash
-from state.keyspace import PARAMETERS_KEY, Entry, auction_key
+from state.keyspace import PARAMETERS_KEY, Entry, auction_key, obligation_due_key, obligation_key
 from state.lthash import LtHash
-from state.outputs import Funds
+from state.outputs import Bundle, Funds
 from state.overlay import Overlay
-from state.records import Auction, AuctionTerms, Parameters
+from state.records import Auction, AuctionTerms, Counter, Obligation, Parameters
 from state.store import FORMAT, MemoryStore, Meta, Store
 from state.transaction import ConsumptionMeterContent, Deposit, MeterContent, Piece, PlaceBid, RoleContent, Transfer
 from state.units import DAY_S, MICRO
@@ -27,6 +27,7 @@ from state.units import DAY_S, MICRO
 PLANTS = 10  # one for each round of the story, and one more of somebody who keeps its certificates
 JOINERS = 2  # organisations that may become validators
 POSTED = 4  # certificates of a dealer
+OWED, UNPAID = 2 * PLANTS + 1, 2 * PLANTS + 2  # auctions on margin
 SALT = b"\x05" * 31  # of every sealed order
 SEALED = AuctionTerms(sealed=True, opening_s=7 * DAY_S, escrow=True)  # longer than any run
 TIMING = {"delta_ms": 500, "idle_interval_ms": 1_000, "min_interval_ms": 200}
@@ -138,6 +139,7 @@ def _market(world: Townsfolk) -> None:
         for purse in money[1:]:
             world.do(PlaceBid(auctions[-1][0], mine, 0, 0, (purse,), (), *seal), by=(buyer,))
     world.pass_blocks(2 * len(world.validators), seconds=60)
+    _debts(world)
     for auction, status in auctions:
         found = world.state.get(auction_key(auction))
         assert isinstance(found, Auction)
@@ -145,4 +147,39 @@ def _market(world: Townsfolk) -> None:
         world.state.put(auction_key(auction), replace(found, phase_at=0, phase_height=0))  # a run begins at block 0
 
 
-__all__ = ["JOINERS", "PLANTS", "POSTED", "SALT", "Beginning", "Townsfolk", "beginning", "holders", "vote_key_name"]
+def _debts(world: Townsfolk) -> None:
+    """Two settled auctions on margin: in the first buyers have longer to pay than any run, in the second no time."""
+    seller = world.register("seller")
+    for auction, pay_s in ((OWED, 30 * DAY_S), (UNPAID, 1)):
+        assert world.auction(terms=AuctionTerms(margin=2_000, pay_s=pay_s)) == auction
+        for number in range(PLANTS):
+            lot = world.issue(1 + number, MICRO, day=DAY + 20 + auction - 2 * PLANTS)
+            assert lot is not None
+            serial = world.live()[lot].start  # type: ignore[union-attr]
+            moved = Transfer(world.people[f"plant {number}"], (lot,), (Piece(seller, serial, serial),), None)
+            world.do(moved, by=(f"plant {number}",))
+            world.offer("seller", auction, world.outputs_of("seller", Bundle)[0], serial, serial, MICRO)
+            world.bid(f"buyer {number}", auction, 1, MICRO, world.outputs_of(f"buyer {number}", Funds)[0])
+        world.settle(auction)
+    for number in range(PLANTS):
+        key = obligation_key(UNPAID, world.people[f"buyer {number}"])
+        debt = world.state.get(key)
+        assert isinstance(debt, Obligation)
+        world.state.delete(obligation_due_key(debt.due_at, UNPAID, debt.buyer))
+        world.state.put(key, replace(debt, due_at=1))  # a run begins at block 0
+        world.state.put(obligation_due_key(1, UNPAID, debt.buyer), Counter(debt.buyer))
+
+
+__all__ = [
+    "JOINERS",
+    "OWED",
+    "PLANTS",
+    "POSTED",
+    "SALT",
+    "UNPAID",
+    "Beginning",
+    "Townsfolk",
+    "beginning",
+    "holders",
+    "vote_key_name",
+]

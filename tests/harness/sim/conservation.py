@@ -9,7 +9,7 @@ from contracts.transition import DecodedTx
 from state.history import lot_of
 from state.keyspace import Space, space_end
 from state.outputs import Bundle, Funds, Output, quantity
-from state.transaction import Deposit, Issue, Payout, Retire, Withdraw
+from state.transaction import Deposit, Issue, Pay, Payout, Retire, Withdraw
 
 
 class Books:
@@ -28,6 +28,8 @@ class Books:
                 match action:
                     case Deposit(amount=amount):
                         self.money += amount
+                    case Pay(amount=amount, operator=operator):
+                        self.money += amount if operator else 0
                     case Payout(amount=amount):
                         self.money -= amount
                     case Issue(count=count):

@@ -6,7 +6,7 @@ that, in the state that a run begins with.
 """
 
 from harness.escrow import shares_of
-from harness.sim.beginning import POSTED, SALT, Townsfolk, vote_key_name
+from harness.sim.beginning import OWED, POSTED, SALT, UNPAID, Townsfolk, vote_key_name
 from harness.sim.stories import Made, NotPossible, Story, outputs
 
 from contracts.settle import void_due
@@ -18,8 +18,10 @@ from state.records import Auction
 from state.transaction import (
     Action,
     Buy,
+    Default,
     EndStandingBid,
     ListLot,
+    Pay,
     PlaceStandingBid,
     Reveal,
     VoidAuction,
@@ -31,16 +33,21 @@ GUARDED = 3  # sealed auctions that validators open; in the others only one of t
 
 def deal(world: Townsfolk, number: int) -> Story:
     """A lot is posted and half of it bought, a standing bid comes and goes, a sealed order is opened, and what lay in
-    an auction that nobody settled comes back."""
+    an auction that nobody settled comes back. What he owes in one auction the buyer pays, in another he is too late."""
     dealer, buyer = f"dealer {number}", f"buyer {number}"
     mine = world.people[buyer]
     yield lambda: _signed(dealer, _posted(world, dealer))
     yield lambda: _signed(buyer, Buy(mine, _of(world, dealer, Listing), POSTED // 2, (_of(world, buyer, Funds),)))
     yield lambda: _signed(buyer, _regular(world, buyer))
-    yield lambda: ((Reveal(2 + 2 * number, 0, 1, MICRO, (), SALT),), ())
+    yield lambda: ((Reveal(2 + 2 * number, 0, 1, MICRO, (), SALT), Default(UNPAID, mine)), ())
     yield from _shares_given(world, 2 + 2 * number, everybody=number < GUARDED)
     yield lambda: _give_up(world, 1 + 2 * number)
-    yield lambda: _signed(buyer, EndStandingBid(mine, 1, _standing(world, mine)))
+    paying = MICRO * 8 // 10
+    yield lambda: _signed(
+        buyer,
+        Pay(OWED, mine, paying, (_of(world, buyer, Funds),)),
+        EndStandingBid(mine, 1, _standing(world, mine)),
+    )
 
 
 def _shares_given(world: Townsfolk, auction: int, everybody: bool) -> Story:
@@ -51,8 +58,8 @@ def _shares_given(world: Townsfolk, auction: int, everybody: bool) -> Story:
         yield lambda index=index: ((shares_of(world, auction, index),), (vote_key_name(index),))
 
 
-def _signed(by: str, action: Action) -> Made:
-    return (action,), (by,)
+def _signed(by: str, *actions: Action) -> Made:
+    return actions, (by,)
 
 
 def _of(world: Townsfolk, name: str, kind: type) -> Outpoint:
