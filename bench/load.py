@@ -20,7 +20,7 @@ from node.ledger import Ledger
 from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
 from state.block import Block, header_hash
 from state.codec import encode
-from state.crypto import H, public_key, sign
+from state.crypto import H, exchange_key, public_key, sign
 from state.keyspace import device_key, scheme_key
 from state.outputs import outpoint
 from state.records import Device, DeviceFacts, Scheme
@@ -102,7 +102,7 @@ class Load:
         self._register()
         self._accredit()
         count = bundles or holders
-        self._held_by = [self._owner + index % holders for index in range(count)]
+        self._held_by = self._dealt(count)
         self._points = self._split(self._issue(count), count)
         self._draw = random.Random(SEED)
 
@@ -149,6 +149,10 @@ class Load:
         return range(self._owner, self._owner + self._holders)
 
     # --- preparation
+
+    def _dealt(self, count: int) -> list[int]:
+        """Whose each of so many bundles is: everybody's in turn."""
+        return [self._owner + index % self._holders for index in range(count)]
 
     def _register(self) -> None:
         for start in range(0, self._holders, REGISTER_PER_BLOCK):
@@ -254,7 +258,7 @@ def genesis_value() -> dict[str, Any]:
             "country": "FR",
             "vote_key": public_key(secret("vote", index)).hex(),
             "node_key": public_key(secret("node", index)).hex(),
-            "escrow_key": public_key(secret("escrow", index)).hex(),
+            "escrow_key": exchange_key(secret("escrow", index)).hex(),
             "governance_key": public_key(secret("governance", index)).hex(),
             "address": f"127.0.0.1:{9_000 + index}",
         }

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from queue import Empty, Queue
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from bench.load import VALIDATORS, Load, secret
 from cli.processes import Processes
@@ -86,6 +86,8 @@ class Phase:
 class Network:
     """A context manager: four nodes that run until it is left."""
 
+    prepared: type[Load] = Load
+
     def __init__(self, directory: Path, holders: int, bundles: int) -> None:
         self.directory = directory
         made = make_testnet(directory, VALIDATORS, reference_genesis(None), profile="bench", seed=secret)
@@ -99,7 +101,8 @@ class Network:
     def _prepare(self, holders: int, bundles: int) -> Load:
         """One ledger on disk, copied into every home; each journal begins with the Finalization of its tip."""
         store = open_store(self.homes[0] / "data" / "state")
-        load = Load(holders, bundles, read_genesis(self.directory / "genesis.json"), store, step_ms=1)
+        load = self.prepared(holders, bundles, read_genesis(self.directory / "genesis.json"), store, step_ms=1)
+        self._made_ready(load)
         load.ledger.close()
         _, finalization = load.preparation[-1]
         for index, home in enumerate(self.homes):
@@ -114,7 +117,10 @@ class Network:
                 data.settle()  # or they would listen for their own votes first, as after a move
         return load
 
-    def __enter__(self) -> "Network":
+    def _made_ready(self, load: Load) -> None:
+        """Further blocks before the nodes begin, for who needs them."""
+
+    def __enter__(self) -> Self:
         self._processes.__enter__()
         try:
             self._pids = [self._processes.start_node(home) for home in self.homes]

@@ -71,6 +71,7 @@ def auction() -> None:
 @click.option("--opens", type=Closing(), default=0, help="When it begins to take orders; default: at once.")
 @click.option("--by", "trees", multiple=True, metavar="DIMENSION=NODE,…", help=BY_HELP)
 @click.option("--sealed", type=Duration(), default=0, metavar="TIME", help="Sealed book, opened for so long: 10m, 2h.")
+@click.option("--opened-by", type=click.Choice(["validators", "owners"]), help="With --sealed; default: validators.")
 @click.option("--bond", type=AMOUNT, default=0, help="With --sealed: per certificate of an offered lot.")
 @click.option("--fee", type=click.IntRange(0, 1_000), default=0, help="Of sellers' income, in hundredths of a percent.")
 @click.option(
@@ -101,6 +102,7 @@ def open_(
     opens: int,
     trees: tuple[str, ...],
     sealed: int,
+    opened_by: str | None,
     bond: int,
     fee: int,
     margin: int,
@@ -118,6 +120,8 @@ def open_(
     from state.records import AuctionClass, AuctionTerms
     from state.transaction import OpenAuction
 
+    if opened_by and not sealed:
+        raise click.UsageError("Only the orders of a sealed book are opened: give --sealed as well.")
     me = acting(session, key_name)
     traded = find_scheme(session, scheme)
     action = OpenAuction(
@@ -142,6 +146,7 @@ def open_(
             repeat_until=repeat_until,
             margin=margin * 100,
             pay_s=pay_within or (PAY_S if margin else 0),
+            escrow=bool(sealed) and opened_by != "owners",
         ),
     )
     note = f"closes at {show.moment(closes)}"
@@ -335,7 +340,8 @@ def _term_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     terms, currency = found["terms"], found["currency"]
     rows = [("bids choose", f"{each['name']}: {', '.join(each['nodes'])}") for each in terms["dimensions"]]
     if terms["sealed"]:
-        rows.append(("book", f"sealed, opened for {terms['opening_s']} s after the close"))
+        by = "by a quorum of validators" if terms["escrow"] else "by who sealed it"
+        rows.append(("book", f"sealed, opened {by} within {terms['opening_s']} s after the close"))
         rows.append(("bond", f"{price_text(terms['bond'], currency)} per certificate"))
     if terms["margin"]:
         rows.append(("margin", f"{terms['margin'] / 100:g} %, the rest within {terms['pay_s']} s of the settlement"))

@@ -15,9 +15,11 @@ from cli.session import Session, session_of, with_session
 from cli.values import AMOUNT
 
 if TYPE_CHECKING:
+    from node.openings import SealedUp
     from state.numbering import CertificateNumber
     from state.records import AuctionTerms
 
+NEEDED = "without it half of what stands behind the order is lost"
 WORDS = {"solar": "T01", "wind": "T02", "hydro": "T03"}  # as people say it; every node of the auction works as well
 
 
@@ -80,8 +82,9 @@ def offer(
             raise click.UsageError("A sealed offer with a bond takes one range at a time.")
         bond = terms.bond * count
         inputs = chosen_funds(session, me.id, currency, bond) if bond else ()
-        sealed = seal(session, me, auction_number, "offer", count, limit, ())
-        actions.append(PlaceOffer(auction_number, me.id, holding.outpoint, start, end, 0, 0, sealed, inputs))
+        sealed = seal(session, me, found, "offer", count, limit, ())
+        place = (auction_number, me.id, holding.outpoint, start, end)
+        actions.append(PlaceOffer(*place, 0, 0, sealed.commitment, inputs, sealed.envelope))
         notes.append(f"a bond of {price_text(bond, currency)} is locked" if bond else "no bond is asked for")
     notes.append(f"at {price_text(limit, currency)} or more each, in '{found['title']}'")
     notes.extend(_sealed_words(found, terms))
@@ -122,8 +125,8 @@ def bid(
     notes = [f"locks {price_text(locked, currency)}, in '{found['title']}'", *_margin_words(found, terms)]
     if terms.sealed:
         notes.append(f"sealed inside: {quantity} certificates at up to {price_text(limit, currency)} each")
-        sealed = seal(session, me, auction_number, "bid", quantity, limit, nodes)
-        action = PlaceBid(auction_number, me.id, 0, 0, inputs, (), sealed, locked)
+        sealed = seal(session, me, found, "bid", quantity, limit, nodes)
+        action = PlaceBid(auction_number, me.id, 0, 0, inputs, (), sealed.commitment, locked, sealed.envelope)
     else:
         action = PlaceBid(auction_number, me.id, quantity, limit, inputs, nodes)
     notes += [*preview(found, terms, me.id, quantity, limit, nodes), *_sealed_words(found, terms)]
@@ -161,13 +164,13 @@ def replace(
     selling = mine["kind"] in ("offer", "sealed_offer")
     nodes = nodes_of(terms, wants)
     side = "offer" if selling else "bid"
-    sealed = seal(session, me, found["id"], side, quantity, limit, nodes) if terms.sealed else b""
     needed = 0 if selling else max(stake if terms.sealed else 0, to_lock(terms, quantity * limit))
     have = 0 if selling else int(mine["funds"]["amount"])
     inputs = chosen_funds(session, me.id, currency, needed - have) if needed > have else ()
     staked = needed if terms.sealed else 0
     if terms.sealed:
-        action = Replace(me.id, point, 0, 0, (), sealed, staked, inputs)
+        sealed = seal(session, me, found, side, quantity, limit, nodes)
+        action = Replace(me.id, point, 0, 0, (), sealed.commitment, staked, inputs, sealed.envelope)
     else:
         action = Replace(me.id, point, quantity, limit, nodes, b"", 0, inputs)
     notes = [f"{quantity} certificates at {price_text(limit, currency)} each, in '{found['title']}'"]
@@ -227,21 +230,29 @@ def nodes_of(terms: "AuctionTerms", wants: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def seal(
-    session: Session, me: Acting, auction: int, side: str, quantity: int, limit: int, wanted: tuple[str, ...]
-) -> bytes:
-    """The commitment of an order whose opening is kept in this home before anything is sent."""
-    from node.openings import keep, new_opening
+    session: Session,
+    me: Acting,
+    found: dict[str, Any],
+    side: str,
+    quantity: int,
+    limit: int,
+    wanted: tuple[str, ...],
+) -> "SealedUp":
+    """An order that is sealed up; its opening is kept in this home before anything is sent."""
+    from node.openings import seal_and_keep
 
-    chain, _ = session.network()
-    opening = new_opening(chain, auction, me.id, side, quantity, limit, wanted)
-    path = keep(session.home, opening)
-    session.say(f"what is sealed is kept in {path}: without it half of what stands behind the order is lost")
-    return opening.commitment
+    session.network()
+    sealed = seal_and_keep(session.home, session.client, found, me.id, side, quantity, limit, wanted)
+    needed = "a quorum of validators opens it" if sealed.envelope else NEEDED
+    session.say(f"what is sealed is kept in {sealed.path}: {needed}")
+    return sealed
 
 
 def _sealed_words(found: dict[str, Any], terms: "AuctionTerms") -> list[str]:
     if not terms.sealed:
         return ["everybody can read it from now on"]
+    if terms.escrow:
+        return ["nobody can read it before the close; then the validators open it, nothing is left to do"]
     seconds = terms.opening_s
     return [f"nobody can read it before the close; open it within {seconds} s after it: wattest auction reveal --wait"]
 

@@ -140,6 +140,46 @@ def rotate_key(session: Session, keyring: str | None, key_name: str | None, no_w
     propose_content(session, me, RotateVoteKeyContent(me.id, bytes.fromhex(public)), no_wait, timeout_s)
 
 
+@validator.command("rotate-escrow-key")
+@click.option("--keyring", type=click.Choice(["file", "test"]), help="test = no passphrase, test networks only.")
+@sending
+@with_session
+def rotate_escrow_key(
+    session: Session, keyring: str | None, key_name: str | None, no_wait: bool, timeout_s: int
+) -> None:
+    """Make a new escrow key in the home of the node, and propose that orders are sealed to it from the next epoch on.
+
+    It is stored as `escrow-2`, `escrow-3` …, under the same passphrase; run again before it is in office, it proposes
+    the same key again. The node takes it up by itself. Keep the old file until every auction is settled in which orders
+    were sealed to it: the node opens these with it.
+    """
+    from node.keystore import generate_key
+    from state.transaction import RotateEscrowKeyContent
+
+    me = acting(session, key_name or GOVERNANCE_KEY)
+    held = _escrow_keys(session)
+    if not held:
+        raise click.UsageError(f"{session.home} is no validator's home: it has no escrow key.")
+    in_office = {item["escrow_key"] for item in session.client.get("/v1/validators")["validators"]}
+    name, public = held[-1]
+    if public in in_office:
+        name = f"escrow-{len(held) + 1}"
+        chain = session.named_chain()
+        key = generate_key("escrow", chain.hex() if chain else "")
+        _store(session, name, key, keyring)
+        public = key.public.hex()
+    session.say(f"The new key {name} lies in {session.keys}; keep those before it.")
+    propose_content(session, me, RotateEscrowKeyContent(me.id, bytes.fromhex(public)), no_wait, timeout_s)
+
+
+def _escrow_keys(session: Session) -> list[tuple[str, str]]:
+    """(name, public key), oldest first."""
+    from node.keystore import list_keys
+
+    found = [(name, content) for name, content in list_keys(session.keys) if content.purpose == "escrow"]
+    return [(name, content.pubkey) for name, content in sorted(found, key=lambda each: (len(each[0]), each[0]))]
+
+
 def _store(session: Session, name: str, key: "PrivateKey", keyring: str | None) -> None:
     from node.keystore import save_key
 
@@ -159,5 +199,7 @@ def _waits(change: dict[str, Any]) -> str:
             return f"{change['joins']['name']} (organisation {change['participant']}) joins"
         case "leave":
             return f"{who} leaves" + (", because it voted twice" if change["evidence"] else "")
+        case _ if change.get("escrow_key"):
+            return f"{who} opens sealed orders with key {change['escrow_key'][:16]}…"
         case _:
             return f"{who} votes with key {change['vote_key'][:16]}…"

@@ -72,6 +72,7 @@ from state.transaction import (
     RemoveValidatorContent,
     RenewContent,
     RoleContent,
+    RotateEscrowKeyContent,
     RotateVoteKeyContent,
     SchemeContent,
     ValidatorContent,
@@ -113,7 +114,7 @@ def check_propose(context: Context, action: Propose) -> None:
                 raise BadField(field="window", why="it ends before it begins, or after the year 9999")
         case RenewContent():
             _renewed(context, content)
-        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
+        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent() | RotateEscrowKeyContent():
             membership.check_content(context, content, action.proposer)
         case RecoverContent():
             keys.check_content(context, content)
@@ -291,7 +292,7 @@ def _subject(content: ProposalContent) -> tuple[str, int] | None:
             return "profile", content.device
         case RenewContent():
             return content.kind, content.subject
-        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
+        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent() | RotateEscrowKeyContent():
             return "validator", content.participant
         case RecoverContent():
             return "recover", content.participant
@@ -355,7 +356,7 @@ def _enact(context: Context, content: ProposalContent) -> int:
             return device.id
         case RenewContent():
             return _renew(context, content)
-        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent():
+        case ValidatorContent() | RemoveValidatorContent() | RotateVoteKeyContent() | RotateEscrowKeyContent():
             return membership.enact(context, content)
         case RecoverContent():
             return keys.enact(context, content)
@@ -489,6 +490,9 @@ def describe_content(content: ProposalContent) -> str:
             return f"remove the validator of participant {content.participant}"
         case RotateVoteKeyContent():
             return f"let participant {content.participant} vote with key {content.vote_key.hex()[:16]}…"
+        case RotateEscrowKeyContent():
+            key = f"{content.escrow_key.hex()[:16]}…"
+            return f"let orders be sealed to key {key} of the validator of participant {content.participant}"
         case RecoverContent():
             return f"give participant {content.participant} the key {content.key.hex()[:16]}…, as its own is lost"
         case CorrectContent():

@@ -82,6 +82,27 @@ def check_wanted(terms: AuctionTerms, wanted: Sequence[str]) -> None:
             raise BadField(field="wanted", why=f"{dimension.name} is one of {', '.join(dimension.nodes)}, or any")
 
 
+def nodes_of(terms: AuctionTerms, wanted: Sequence[str]) -> bytes:
+    """A filter in five bytes, one for each dimension: 0 = any, else the place of the node from 1 on."""
+    places = [
+        dimension.nodes.index(node) + 1 if node else 0
+        for dimension, node in zip(terms.dimensions, wanted, strict=False)
+    ]
+    return bytes(places).ljust(len(DIMENSIONS), b"\0")
+
+
+def wanted_at(terms: AuctionTerms, nodes: bytes) -> tuple[str, ...] | None:
+    """The filter that five bytes say; None where the auction has no such node."""
+    sizes = [len(dimension.nodes) for dimension in terms.dimensions] + [0] * (len(nodes) - len(terms.dimensions))
+    if any(place > size for place, size in zip(nodes, sizes, strict=True)):
+        return None
+    if not any(nodes):
+        return ()
+    return tuple(
+        dimension.nodes[place - 1] if place else "" for dimension, place in zip(terms.dimensions, nodes, strict=False)
+    )
+
+
 def label_of(terms: AuctionTerms, place: int) -> str:
     """A class in words: its leaves, or `all` where there is one class only."""
     named: list[str] = []

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from contracts.attributes import check_dimensions, place_of
 from contracts.context import Context
 from contracts.deposit import require_currency
+from contracts.escrow import walks_wait
 from contracts.events import AuctionClosed, AuctionOpened, Cancelled, OpeningBegan
 from contracts.listing import taken_down
 from contracts.register import require_line, require_text
@@ -98,9 +99,11 @@ def _check_terms(terms: AuctionTerms, closes_at: int) -> None:
         raise BadField(field="opening_s", why=f"1 to {MAX_OPENING_S} for a sealed book, 0 for an open one")
     if terms.bond and (not terms.sealed or terms.bond > MAX_PRICE):
         raise BadField(field="bond", why=f"of sealed offers only, at most {MAX_PRICE}")
+    if terms.escrow and not terms.sealed:
+        raise BadField(field="escrow", why="only a sealed book is opened by validators")
     if terms.margin >= 10_000 or bool(terms.margin) != bool(terms.pay_s) or terms.pay_s > MAX_PAY_S:
         raise BadField(field="margin", why=f"1 to 9999 basis points and 1 to {MAX_PAY_S} s to pay, or 0 and 0")
-    if terms.margin and terms.sealed:
+    if terms.margin and terms.sealed and not terms.escrow:
         raise BadField(field="margin", why="sealed orders that are opened by their owners are paid for in advance")
     if terms.fee > MAX_FEE:
         raise BadField(field="fee", why=f"at most {MAX_FEE} basis points")
@@ -167,7 +170,8 @@ def describe_open(action: OpenAuction) -> str:
     if terms.dimensions:
         text += f"; bids choose by {', '.join(dimension.name for dimension in terms.dimensions)}"
     if terms.sealed:
-        text += f"; orders are sealed, and opened within {terms.opening_s} s after the close"
+        by = " by a quorum of validators" if terms.escrow else ""
+        text += f"; orders are sealed, and opened{by} within {terms.opening_s} s after the close"
     if terms.margin:
         text += f"; bids lock {terms.margin / 100:g} % and the rest is paid within {terms.pay_s} s of the settlement"
     if terms.fee:
@@ -276,6 +280,8 @@ def advance(context: Context, auction: Auction) -> bool:
         return False
     if auction.status == OPEN:
         _close(context, auction)
+    elif walks_wait(context.overlay, auction.id):
+        return False
     else:
         _shut(context, auction)
     return True

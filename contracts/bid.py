@@ -3,6 +3,7 @@
 from contracts.auction import require_open
 from contracts.context import Context
 from contracts.deposit import format_price
+from contracts.escrow import check_envelope, note_set
 from contracts.events import BidPlaced, OrderSealed
 from contracts.obligation import require_trusted, to_lock
 from contracts.orders import BID, check_bid, check_words, enter_order, lock, require_place
@@ -18,6 +19,7 @@ def check(context: Context, action: PlaceBid) -> None:
     context.require_signature(action.buyer)
     auction = require_open(context, action.auction)
     check_words(auction, bool(action.commitment), action.quantity, action.limit, action.wanted)
+    check_envelope(context, auction, action.commitment, action.envelope)
     if not action.commitment:
         check_bid(auction, action.quantity, action.limit, action.wanted)
     if bool(action.stake) != bool(action.commitment) or action.stake > MAX_AMOUNT:
@@ -34,7 +36,9 @@ def apply(context: Context, action: PlaceBid) -> None:
     assert funds is not None
     number = auction.orders
     if action.commitment:
-        point = context.create(SealedBid(auction.id, action.buyer, action.commitment, funds, number))
+        sealed = SealedBid(auction.id, action.buyer, action.commitment, funds, number, action.envelope)
+        point = context.create(sealed)
+        note_set(context, auction, action.envelope)
         context.announce(OrderSealed(auction.id, number, action.buyer, BID, point, amount))
     else:
         bid = Bid(auction.id, action.buyer, action.quantity, action.limit, funds, action.wanted, number=number)

@@ -65,6 +65,26 @@ class OrderOpened(Wire, frozen=True, tag="order_opened"):
     wanted: tuple[Code, ...]
 
 
+class SharesGiven(Wire, frozen=True, tag="shares_given"):
+    """A validator gave its shares of a page of sealed orders; `shares` counts those that it could open."""
+
+    auction: U32
+    epoch: U64
+    participant: U32  # the organisation behind the validator
+    page: U32
+    shares: U32
+
+
+class OrderSpoilt(Wire, frozen=True, tag="order_spoilt"):
+    """A sealed order that is void: `why` is box where it was not sealed right, content where it says nonsense."""
+
+    auction: U32
+    order: U32
+    participant: U32
+    outpoint: Outpoint
+    why: Code
+
+
 class Replaced(Wire, frozen=True, tag="replaced"):
     """An order became another one; of sealed ones neither quantity nor limit is known."""
 

@@ -21,10 +21,12 @@ from contracts.dealt import OpeningBegan as OpeningBegan
 from contracts.dealt import OrderOpened as OrderOpened
 from contracts.dealt import OrderSealed as OrderSealed
 from contracts.dealt import OrderSettled as OrderSettled
+from contracts.dealt import OrderSpoilt as OrderSpoilt
 from contracts.dealt import PaidIn as PaidIn
 from contracts.dealt import Released as Released
 from contracts.dealt import Replaced as Replaced
 from contracts.dealt import Settled as Settled
+from contracts.dealt import SharesGiven as SharesGiven
 from contracts.dealt import StandingBidEnded as StandingBidEnded
 from contracts.dealt import StandingBidPlaced as StandingBidPlaced
 from contracts.dealt import Voided as Voided
@@ -384,6 +386,8 @@ Event = (
     | OrderSealed
     | OpeningBegan
     | OrderOpened
+    | SharesGiven
+    | OrderSpoilt
     | Replaced
     | Settled
     | ClassSettled

@@ -12,8 +12,9 @@ from contracts.delivery import deliver_page
 from contracts.events import Expired
 from contracts.keys import next_due_ms, recover_due
 from contracts.obligation import deliver_paid, lapsed, release_unpaid
+from contracts.open_shares import open_due, walks_due
 from contracts.security import forfeit_due, next_term_ms
-from contracts.sessions import next_session_ms, open_due
+from contracts.sessions import next_session_ms, open_sessions
 from state.keyspace import (
     Space,
     auction_close_key,
@@ -41,9 +42,11 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     _expire(context)
     recover_due(context)
     forfeit_due(context)
+    context.enter(0, "open")
+    open_due(context)
     context.enter(0, "close")
     _close_auctions(context)
-    open_due(context)
+    open_sessions(context)
     context.enter(0, "deliver")
     done = deliver_page(context, PAGE_PIECES)
     done += deliver_paid(context, PAGE_PIECES - done)
@@ -67,6 +70,8 @@ def due_at_ms(state: Snapshot) -> int | None:
     for low in (delivery_key(0), obligation_work_key(0, 0)):
         if next(iter(state.scan(low, space_end(low[:1]))), None) is not None:
             times.append(0)
+    if walks_due(state):
+        times.append(0)
     return min(times) if times else None
 
 

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from contracts.countries import require_country
 from contracts.membership import MAX_VALIDATORS
-from contracts.register import require_key, require_text
+from contracts.register import require_exchange_key, require_key, require_text
 from contracts.schemes import MAX_DAYS, problem
 from state.block import VERSION, Header, tx_root, validators_hash
 from state.codec import Wire, decode, encode
@@ -213,12 +213,12 @@ def genesis_header(genesis: Genesis, state_root: bytes) -> Header:
 def _check_validators(genesis: Genesis) -> None:
     if len(genesis.validators) > MAX_VALIDATORS:
         raise GenesisInvalid(why=f"{len(genesis.validators)} validators, the limit is {MAX_VALIDATORS}")
-    for kind in ("vote_key", "node_key", "governance_key"):
+    for kind in ("vote_key", "node_key", "governance_key", "escrow_key"):
         keys = [getattr(validator, kind) for validator in genesis.validators]
         if len(set(keys)) != len(keys):
             raise GenesisInvalid(why=f"two validators share a {kind}")
         for key in keys:
-            require_key(kind, bytes.fromhex(key))
+            (require_exchange_key if kind == "escrow_key" else require_key)(kind, bytes.fromhex(key))
     for validator in genesis.validators:
         require_text("name", validator.name)
         require_country("country", validator.country)

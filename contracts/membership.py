@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from contracts.context import BlockEnvironment, BlockOutput, Context
 from contracts.events import EpochBegan, EventRecord
-from contracts.register import require_key, require_line, require_text
+from contracts.register import require_exchange_key, require_key, require_line, require_text
 from state.epochs import ends_epoch
 from state.errors import AlreadyExists, BadField, Disabled, LimitReached, Unknown
 from state.keyspace import (
@@ -26,7 +26,12 @@ from state.keyspace import (
 )
 from state.overlay import Overlay, Snapshot
 from state.records import Counter, EpochMember, EpochSet, NextValidators, SetChange, Used, Validator
-from state.transaction import RemoveValidatorContent, RotateVoteKeyContent, ValidatorContent
+from state.transaction import (
+    RemoveValidatorContent,
+    RotateEscrowKeyContent,
+    RotateVoteKeyContent,
+    ValidatorContent,
+)
 
 JOIN, LEAVE, ROTATE = "join", "leave", "rotate"
 MAX_VALIDATORS = 100
@@ -34,7 +39,7 @@ MAX_WAITING = 64  # changes in the queue
 EVIDENCE_EPOCHS = 2  # finished epochs whose votes can still be held against a validator
 SEATS = ("seats", 0)  # when indexes last moved: proposals from before it name other validators by the same numbers
 
-MemberContent = ValidatorContent | RemoveValidatorContent | RotateVoteKeyContent
+MemberContent = ValidatorContent | RemoveValidatorContent | RotateVoteKeyContent | RotateEscrowKeyContent
 Members = tuple[Validator, ...]
 
 
@@ -59,6 +64,9 @@ def check_content(context: Context, content: MemberContent, proposer: int) -> No
         case RotateVoteKeyContent():
             _require_member(context, content.participant, changes)
             _require_fresh_vote_key(context, content.vote_key, changes)
+        case RotateEscrowKeyContent():
+            _require_member(context, content.participant, changes)
+            _require_escrow_key(context, content.escrow_key, changes)
         case _:
             assert_never(content)
 
@@ -77,6 +85,7 @@ def _check_join(context: Context, content: ValidatorContent, changes: tuple[SetC
         raise LimitReached(limit=MAX_VALIDATORS, what="validators")
     _require_fresh_vote_key(context, content.vote_key, changes)
     require_key("node_key", content.node_key)
+    _require_escrow_key(context, content.escrow_key, changes)
     node_keys = {each.node_key for each in (*members, *(change.joins for change in changes if change.joins))}
     if content.node_key in node_keys:
         raise AlreadyExists(what="a validator with the node key", id=content.node_key.hex())
@@ -111,6 +120,16 @@ def _require_fresh_vote_key(context: Context, key: bytes, changes: tuple[SetChan
         raise AlreadyExists(what="a validator with the vote key", id=key.hex())
 
 
+def _require_escrow_key(context: Context, key: bytes, changes: tuple[SetChange, ...]) -> None:
+    """A key of its own that orders can be sealed to. Nobody shows that he holds the secret: he answers for it."""
+    require_exchange_key("escrow_key", key)
+    taken = {each.escrow_key for each in context.environment.validators}
+    for change in changes:
+        taken.update((change.escrow_key, change.joins.escrow_key if change.joins else b""))
+    if key in taken:
+        raise AlreadyExists(what="a validator with the escrow key", id=key.hex())
+
+
 def _participants(members: Members, changes: tuple[SetChange, ...]) -> set[int]:
     joining = {change.participant for change in changes if change.kind == JOIN}
     return {validator.participant for validator in members} | joining
@@ -137,6 +156,8 @@ def enact(context: Context, content: MemberContent) -> int:
             change = SetChange(LEAVE, content.participant, False, None, b"")
         case RotateVoteKeyContent():
             change = SetChange(ROTATE, content.participant, False, None, content.vote_key)
+        case RotateEscrowKeyContent():
+            change = SetChange(ROTATE, content.participant, False, None, b"", content.escrow_key)
         case _:
             assert_never(content)
     enqueue(context, change)
@@ -217,8 +238,12 @@ def _changed(members: list[Validator], change: SetChange) -> list[Validator]:
         return [*members, change.joins] if change.joins else members
     if change.kind == LEAVE:
         return [each for each in members if each.participant != change.participant]
-    new = change.vote_key
-    return [replace(each, vote_key=new) if each.participant == change.participant else each for each in members]
+    return [_rotated(each, change) if each.participant == change.participant else each for each in members]
+
+
+def _rotated(member: Validator, change: SetChange) -> Validator:
+    vote_key, escrow_key = change.vote_key or member.vote_key, change.escrow_key or member.escrow_key
+    return replace(member, vote_key=vote_key, escrow_key=escrow_key)
 
 
 def end_epoch(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) -> None:

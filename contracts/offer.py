@@ -3,6 +3,7 @@
 from contracts.auction import require_class, require_open
 from contracts.context import Context
 from contracts.deposit import format_price
+from contracts.escrow import check_envelope, note_set
 from contracts.events import Offered, OrderSealed
 from contracts.orders import OFFER, check_offer, check_words, enter_order, lock, locked, require_place
 from contracts.transfer import moved_bundle, require_inside, require_tradable
@@ -24,6 +25,7 @@ def check(context: Context, action: PlaceOffer) -> None:
         raise CertificateExpired(outpoint=action.outpoint, what="traded", until=bundle.trade_until, now=until)
     require_class(context, auction, bundle, _device(context, bundle))
     check_words(auction, bool(action.commitment), action.quantity, action.limit, ())
+    check_envelope(context, auction, action.commitment, action.envelope)
     size = action.end - action.start + 1
     check_offer(auction, size, action.quantity, action.limit)
     locked(context, action.inputs, action.seller, auction.currency, auction.terms.bond * size)
@@ -43,8 +45,9 @@ def apply(context: Context, action: PlaceOffer) -> None:
     size = action.end - action.start + 1
     bond, rest = lock(context, action.inputs, action.seller, auction.currency, auction.terms.bond * size)
     if action.commitment:
-        sealed = SealedOffer(auction.id, lot, place, action.commitment, bond, auction.orders)
+        sealed = SealedOffer(auction.id, lot, place, action.commitment, bond, auction.orders, action.envelope)
         point = context.create(sealed)
+        note_set(context, auction, action.envelope)
         stake = bond.amount if bond is not None else 0
         context.announce(OrderSealed(auction.id, auction.orders, action.seller, OFFER, point, stake))
     else:

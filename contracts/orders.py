@@ -1,7 +1,8 @@
 """What all orders of an auction share: their place in the book, what they lock, and how they are sealed.
 
 A sealed order is a hash over everything it says and 32 random bytes. It binds its participant and auction, so a copy
-under another name can never be opened; who does not open loses half of the stake (`contracts/settle.py`).
+under another name can never be opened; who does not open loses half of the stake (`contracts/settle.py`). Where
+validators open it, it is the hash of an envelope that a quorum of them can look into (`contracts/sealing.py`).
 """
 
 from msgspec.structs import replace
@@ -9,14 +10,14 @@ from msgspec.structs import replace
 from contracts.attributes import check_wanted
 from contracts.auction import MAX_ORDERS, PLACES
 from contracts.context import Context
+from contracts.escrow import BID as BID
+from contracts.escrow import OFFER as OFFER
 from state.crypto import H
 from state.errors import BadField, LimitReached, MoneyDiffers, OwnOrder, PriceOutside
 from state.keyspace import auction_key, auction_member_key, auction_order_key
 from state.outputs import Funds, OrderOutput
 from state.records import Auction, AuctionMember, Pointer
 from state.units import MAX_PRICE, MAX_QUANTITY, Outpoint
-
-OFFER, BID = "offer", "bid"
 
 
 def commitment(

@@ -1,7 +1,7 @@
 """The receipt for one order, in words: what was filled, why at this price, who could see it, what is next."""
 
 from contracts.events import OrderSettled
-from contracts.screening import CAP, FILLED, NO_CLASS, OUTSIDE, OWN, PRICE, SHARED, STAKE, UNOPENED
+from contracts.screening import CAP, FILLED, NO_CLASS, OUTSIDE, OWN, PRICE, SHARED, SPOILT, STAKE, UNOPENED
 from state.records import Auction
 from state.spoken import format_moment, format_money
 
@@ -9,7 +9,7 @@ from state.spoken import format_moment, format_money
 def result_words(auction: Auction, told: OrderSettled) -> str:
     """What happened to the order."""
     sold = "bought" if told.side == "bid" else "sold"
-    if told.why == UNOPENED:
+    if told.why in (UNOPENED, SPOILT):
         return "not opened: it took no part"
     if not told.filled:
         return f"nothing {sold} of {told.quantity}"
@@ -52,7 +52,16 @@ def price_words(auction: Auction, told: OrderSettled) -> str:
             return "The stake that you locked does not cover quantity times limit."
         case x if x == UNOPENED:
             lost = format_money(told.forfeited, auction.currency)
+            if auction.terms.escrow:
+                return (
+                    "Too few validators opened orders in time, and nobody else opened it; all that it locked came back."
+                )
             return f"Its opening did not come in time, so half of what stood behind it is lost: {lost}."
+        case x if x == SPOILT:
+            lost = format_money(told.forfeited, auction.currency)
+            return (
+                f"It was not sealed as orders are, so no validator could open it; what stood behind it is lost: {lost}."
+            )
     raise AssertionError(f"no words for {told.why}")
 
 
@@ -60,7 +69,7 @@ def seen_words(auction: Auction, told: OrderSettled) -> str:
     """Who could read the order, and from when on."""
     if not auction.terms.sealed:
         return "Everybody could read your order from the moment it was placed."
-    if told.why == UNOPENED:
+    if told.why in (UNOPENED, SPOILT):
         return "Nobody could ever read your order; its stake was public."
     return "Until the auction closed nobody could read your order, only its stake; since it was opened everybody can."
 

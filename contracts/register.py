@@ -8,7 +8,7 @@ from unicodedata import ucd_3_2_0 as unicode_3_2
 from contracts.context import Context
 from contracts.countries import require_country
 from contracts.events import Registered
-from state.crypto import require_valid_point
+from state.crypto import exchange, require_valid_point
 from state.errors import AlreadyExists, BadField, CryptoError, MissingSignature
 from state.keyspace import former_key, key_owner_key, participant_key
 from state.records import KeyOwner, Participant
@@ -48,6 +48,14 @@ def describe(action: Register) -> str:
 def require_key(field: str, key: bytes) -> None:
     try:
         require_valid_point(key)
+    except CryptoError as error:
+        raise BadField(field=field, why=str(error.params["why"])) from None
+
+
+def require_exchange_key(field: str, key: bytes) -> None:
+    """A key that boxes can be sealed to."""
+    try:
+        exchange(bytes(32), key)
     except CryptoError as error:
         raise BadField(field=field, why=str(error.params["why"])) from None
 

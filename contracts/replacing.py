@@ -3,6 +3,7 @@
 from contracts.auction import require_open
 from contracts.context import Context
 from contracts.deposit import format_price
+from contracts.escrow import check_envelope, note_set
 from contracts.events import Replaced
 from contracts.obligation import require_trusted, to_lock
 from contracts.orders import check_bid, check_offer, check_words, put_order
@@ -23,6 +24,7 @@ def check(context: Context, action: Replace) -> None:
         raise NotYours(outpoint=action.outpoint, holder=holder_of(order), claimed=action.holder)
     auction = require_open(context, order.auction)
     check_words(auction, bool(action.commitment), action.quantity, action.limit, action.wanted)
+    check_envelope(context, auction, action.commitment, action.envelope)
     match order:
         case Offer():
             check_offer(auction, quantity(order.lot), action.quantity, action.limit)
@@ -44,6 +46,7 @@ def apply(context: Context, action: Replace) -> None:
     for point in (action.outpoint, *action.inputs):
         context.spend(point)
     point = put_order(context, auction, _changed(order, action, Funds(action.holder, auction.currency, amount)))
+    note_set(context, auction, action.envelope)
     context.pay(action.holder, auction.currency, rest)
     context.announce(
         Replaced(auction.id, action.holder, action.outpoint, point, action.quantity, action.limit, action.wanted)
@@ -65,7 +68,8 @@ def _changed(order: OrderOutput, action: Replace, funds: Funds) -> OrderOutput:
             offered = action.quantity or quantity(order.lot)
             return Offer(order.auction, order.lot, action.limit, offered, order.place, number=order.number)
         case SealedOffer():
-            return SealedOffer(order.auction, order.lot, order.place, action.commitment, order.bond, order.number)
+            sealed = (action.commitment, order.bond, order.number, action.envelope)
+            return SealedOffer(order.auction, order.lot, order.place, *sealed)
         case Bid():
             return Bid(
                 order.auction,
@@ -77,7 +81,7 @@ def _changed(order: OrderOutput, action: Replace, funds: Funds) -> OrderOutput:
                 number=order.number,
             )
         case SealedBid():
-            return SealedBid(order.auction, order.holder, action.commitment, funds, order.number)
+            return SealedBid(order.auction, order.holder, action.commitment, funds, order.number, action.envelope)
 
 
 def _money(context: Context, auction: Auction, action: Replace, order: OrderOutput) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from state.records import Auction
 
 FILLED, SHARED, PRICE = "filled", "shared", "price"
 UNOPENED, OUTSIDE, STAKE, NO_CLASS, OWN, CAP = "unopened", "outside", "stake", "no_class", "own_order", "cap"
+SPOILT = "spoilt"  # sealed so that nobody could open it
 
 
 class Screened(NamedTuple):
@@ -49,7 +50,7 @@ def screen(auction: Auction, book: Book) -> Screened:
                 found.offers.append(Order(number, offered, order.limit, 1 << order.place))
                 selling[order.lot.holder] |= 1 << order.place
             case SealedOffer() | SealedBid():
-                found.why[number] = UNOPENED
+                found.why[number] = SPOILT if order.spoilt else UNOPENED
     _screen_bids(auction, book, selling, found)
     return found
 

@@ -19,6 +19,7 @@ from contracts.auction import CLOSED, SETTLED, VOID, Book, book_of, release
 from contracts.context import BlockEnvironment, Context
 from contracts.delivery import Income, swap
 from contracts.deposit import format_price
+from contracts.escrow import forget_escrow
 from contracts.events import ClassSettled, OrderSettled, Settled, Voided
 from contracts.obligation import Won, owe, to_lock
 from contracts.pieces import Piece, Result, result_root, settled
@@ -266,6 +267,7 @@ def _forget_orders(context: Context, auction: Auction) -> None:
     for key, _ in list(overlay.scan(low, space_end(low[:5]))):
         overlay.delete(key)
     overlay.delete(auction_waiting_key(auction.id))
+    forget_escrow(context, auction.id)
 
 
 # --- moving both legs
@@ -363,11 +365,17 @@ def _left(lot: Bundle, sold: int) -> Bundle | None:
 
 
 def _penalty(order: OrderOutput) -> int:
-    """Half of what stood behind an order that was never opened: hiding it must not pay."""
+    """Of what stood behind an order that was never opened: half where only its owner could, as hiding it must not pay.
+
+    Where a quorum of validators opens orders: all if the order is to blame, nothing if they did not come.
+    """
     match order:
         case SealedBid():
-            return order.funds.amount // 2
+            at_stake = order.funds.amount
         case SealedOffer():
-            return order.bond.amount // 2 if order.bond is not None else 0
+            at_stake = order.bond.amount if order.bond is not None else 0
         case _:
             return 0
+    if order.spoilt:
+        return at_stake
+    return at_stake // 2 if order.envelope is None else 0

@@ -29,6 +29,7 @@ from contracts import (
     keys,
     listing,
     offer,
+    open_shares,
     pay,
     register,
     replacing,
@@ -61,6 +62,7 @@ from state.keyspace import (
     auction_order_key,
     consumption_key,
     equivocation_key,
+    escrow_shares_key,
     former_key,
     key_owner_key,
     obligation_key,
@@ -96,6 +98,7 @@ from state.transaction import (
     ListLot,
     NameRecovery,
     OpenAuction,
+    OpenShares,
     Pay,
     Payout,
     PlaceBid,
@@ -131,6 +134,7 @@ from state.units import (
     MAX_EXPIRY_AHEAD,
     REGISTER_PER_BLOCK,
     SETTLE_PER_BLOCK,
+    SHARES_PER_BLOCK,
     SIGNER_PER_BLOCK,
 )
 
@@ -160,6 +164,7 @@ KINDS: dict[type[Action], Kind] = {
     Cancel: Kind("cancel", auction.check_cancel, auction.apply_cancel, auction.describe_cancel),
     Replace: Kind("replace", replacing.check, replacing.apply, replacing.describe),
     Reveal: Kind("reveal", reveal.check, reveal.apply, reveal.describe),
+    OpenShares: Kind("open_shares", open_shares.check, open_shares.apply, open_shares.describe),
     Settle: Kind("settle", settle.check, settle.apply, settle.describe),
     VoidAuction: Kind("void", settle.check_void, settle.apply_void, settle.describe_void),
     Pay: Kind("pay", pay.check, pay.apply, pay.describe),
@@ -276,7 +281,7 @@ def build_block(
 
 
 class BlockLimits:
-    """What one block may hold: bytes, actions, registrations, settlements, and transactions of one signer."""
+    """What one block may hold: bytes, actions, registrations, settlements, shares, and transactions of one signer."""
 
     BODY_RESERVE = 4_096  # header and framing of the block, beside its transactions
 
@@ -285,6 +290,7 @@ class BlockLimits:
         self.actions = 0
         self.registrations = 0
         self.settlements = 0
+        self.shares = 0
         self.signers: dict[bytes, int] = {}
 
     def admit(self, decoded: DecodedTx) -> bool:
@@ -301,6 +307,7 @@ class BlockLimits:
         self.actions += len(body.actions)
         self.registrations += _number_of(Register, body.actions)
         self.settlements += _number_of(Settle, body.actions)
+        self.shares += _shares_in(body.actions)
         for signer in body.signers:
             signers[signer] = signers.get(signer, 0) + 1
 
@@ -312,6 +319,8 @@ class BlockLimits:
             return False
         if self.settlements + _number_of(Settle, body.actions) > SETTLE_PER_BLOCK:
             return False
+        if self.shares + _shares_in(body.actions) > SHARES_PER_BLOCK:
+            return False
         signers = self.signers
         return max([signers.get(signer, 0) for signer in body.signers], default=0) < SIGNER_PER_BLOCK
 
@@ -322,6 +331,10 @@ def _number_of(kind: type[Action], actions: tuple[Action, ...]) -> int:
         if type(action) is kind:
             count += 1
     return count
+
+
+def _shares_in(actions: tuple[Action, ...]) -> int:
+    return sum(len(action.shares) for action in actions if type(action) is OpenShares)
 
 
 # --- transaction
@@ -394,6 +407,8 @@ def _own_keys(overlay: Overlay, action: Action) -> tuple[bytes, ...]:
             return action.former, action.key
         case Propose(content=RecoverContent() as content):
             return (content.key,)
+        case OpenShares():
+            return open_shares.signers_for(overlay, action)
     return ()
 
 
@@ -438,6 +453,8 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                     keys.add(reference_key("deposit", action.operator, action.reference))
             case Default():
                 keys.add(obligation_key(action.auction, action.buyer))
+            case OpenShares():
+                keys.add(escrow_shares_key(action.auction, action.epoch, action.validator, action.page))
             case Buy():
                 keys.update(output_key(point) for point in (action.listing, *action.inputs))
             case EndStandingBid():

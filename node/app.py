@@ -24,7 +24,7 @@ from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
 from node.home import DataDirectory
 from node.journal import UNSETTLED, Journal
-from node.keystore import key_path, open_key_file, read_key_file
+from node.keystore import key_path, list_keys, open_key_file, read_key_file
 from node.ledger import Ledger
 from node.listening import OwnKeyWatch
 from node.log import open_log
@@ -50,6 +50,7 @@ from state.records import Validator
 from state.store import Store, open_store
 
 NODE_KEY = "node"
+ESCROW = "escrow"
 FEED_QUEUE = 1_024
 RESTORED_S = 0.05
 
@@ -58,13 +59,15 @@ RESTORED_S = 0.05
 class NodeKeys:
     """Seeds of 32 bytes. Without a vote key the node is an observer. `next_vote` is the one that it rotates to.
 
-    `later` looks for a vote key that came after the start and is none of the public keys given to it.
+    `later` looks for a vote key that came after the start and is none of the public keys given to it; `escrow` for the
+    secrets by public key that open sealed orders, those that came after the start among them.
     """
 
     node: bytes = field(repr=False)
     vote: bytes | None = field(repr=False, default=None)
     next_vote: bytes | None = field(repr=False, default=None)
     later: Callable[[Collection[bytes]], bytes | None] = field(repr=False, compare=False, default=lambda held: None)
+    escrow: Callable[[], dict[bytes, bytes]] = field(repr=False, compare=False, default=dict)
 
 
 class Part(Protocol):
@@ -131,6 +134,7 @@ class Node:
     ) -> None:
         self.config = config
         self._later_key = keys.later
+        self.escrow_keys = keys.escrow
         self.clock: Clock = clock or SystemClock()
         self.genesis, self.chain = read_genesis(config.genesis)
         self.why_silent = ""  # why a validator does not vote
@@ -430,7 +434,19 @@ def load_keys(config: Config, passphrase: Callable[[Path], bytes | None] = lambd
             return None  # known, or still being made
         return open_key_file(content, passphrase(path) if content.needs_passphrase else None, path).seed
 
-    return NodeKeys(opened[NODE_KEY], opened.get(VOTE_KEY), opened.get(NEXT_VOTE_KEY), later)
+    escrow: dict[Path, tuple[bytes, bytes]] = {}
+
+    def escrow_keys() -> dict[bytes, bytes]:
+        """Also those that were replaced: orders that were sealed to them may still be shut."""
+        for name, content in list_keys(config.keys):
+            path = key_path(config.keys, name)
+            if content.purpose == ESCROW and path not in escrow:
+                key = open_key_file(content, passphrase(path) if content.needs_passphrase else None, path)
+                escrow[path] = key.public, key.seed
+        return dict(escrow.values())
+
+    escrow_keys()  # a passphrase that does not fit is said now, and not when orders wait
+    return NodeKeys(opened[NODE_KEY], opened.get(VOTE_KEY), opened.get(NEXT_VOTE_KEY), later, escrow_keys)
 
 
 def _index_of(signers: list[Signer], ledger: Ledger) -> int | None:

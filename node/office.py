@@ -86,6 +86,10 @@ class Office:
         """Public keys of those that this node can vote with, in office or waiting for it."""
         return [seat.signer.public for seat in self._seats if seat.signer]
 
+    @property
+    def signers(self) -> list[Signer]:
+        return [seat.signer for seat in self._seats if seat.signer]
+
     def add(self, signer: Signer) -> None:
         """A key that came into the home while the node runs. It is in office at the next epoch at the earliest, so
         this must happen before `hand_over`."""

@@ -26,6 +26,7 @@ from state.records import Auction
 from state.transaction import Body, Default, Reveal, Settle, Transaction, VoidAuction
 
 OTHERS_S = 2.0
+VALIDATORS_S = 20.0
 EXPIRY_BLOCKS = 100
 REVEALS = 32  # at a time
 
@@ -74,7 +75,12 @@ class Settling:
             self._overdue.add_done_callback(self._ended)
 
     async def _open(self, auction: Auction) -> None:
-        """Reveal what this home keeps of the auction's sealed orders, until every one of them is open."""
+        """Reveal what this home keeps of the auction's sealed orders, until every one of them is open.
+
+        Where validators open them, only what they have left shut after a while.
+        """
+        if auction.terms.escrow:
+            await asyncio.sleep(min(VALIDATORS_S, auction.terms.opening_s / 2))
         while True:
             reveals = await asyncio.to_thread(self._reveals, auction)
             if not reveals:

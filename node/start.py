@@ -12,6 +12,7 @@ from node.retaining import Retaining
 from node.running import run_node, tell_failure
 from node.serving import Serving
 from node.settling import Settling
+from node.unsealing import Unsealing
 from state.errors import WattestError
 
 
@@ -39,7 +40,7 @@ def parts(node: Node) -> list[Part]:
     """Readings before the API that takes them in; on the way down the API goes first."""
     metering = Metering(node)
     serving = Serving(node, metering)
-    found: list[Part] = [metering, Settling(node), Correcting(node), Accusing(node), serving]
+    found: list[Part] = [metering, Settling(node), Unsealing(node), Correcting(node), Accusing(node), serving]
     if node.config.number("node.keep_readings"):
         found.append(Retaining(node, metering.intake))
     if node.config.text("node.mqtt"):

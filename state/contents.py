@@ -108,6 +108,13 @@ class RemoveValidatorContent(Wire, frozen=True, tag="remove_validator"):
     participant: U32
 
 
+class RotateEscrowKeyContent(Wire, frozen=True, tag="rotate_escrow"):
+    """Orders are sealed to a new key of a validator from the next epoch on. Proposed by itself."""
+
+    participant: U32
+    escrow_key: Key
+
+
 class RotateVoteKeyContent(Wire, frozen=True, tag="rotate_vote_key"):
     """A validator votes with a new key from the next epoch on. Proposed by itself."""
 
@@ -125,6 +132,7 @@ ProposalContent = (
     | ValidatorContent
     | RemoveValidatorContent
     | RotateVoteKeyContent
+    | RotateEscrowKeyContent
     | RecoverContent
     | CorrectContent
     | SchemeContent

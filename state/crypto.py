@@ -1,4 +1,4 @@
-"""Hashes and Ed25519, each with a domain tag.
+"""Hashes and Ed25519, each with a domain tag; X25519 and sealed boxes.
 
 The only place that calls libsodium for ledger signatures: two libraries accept different sets of bad signatures, and
 two nodes that disagree on one would fork. The accepted set is pinned by a golden test.
@@ -14,6 +14,7 @@ from state.codec import encode
 from state.errors import CryptoError
 
 HASH_BYTES = 32
+_NO_NONCE = bytes(24)
 
 
 def H(tag: str, value: Any) -> bytes:
@@ -53,6 +54,34 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     except (SodiumError, ValueError, TypeError, RuntimeError):
         return False
     return True
+
+
+# --- X25519 and sealed boxes
+
+
+def exchange_key(secret: bytes) -> bytes:
+    """The X25519 public key of 32 secret bytes."""
+    return bytes(bindings.crypto_scalarmult_base(secret))
+
+
+def exchange(secret: bytes, public: bytes) -> bytes:
+    """What two X25519 keys share; CryptoError for a public key of low order, with which it would be no secret."""
+    try:
+        return bytes(bindings.crypto_scalarmult(secret, public))
+    except (SodiumError, ValueError, TypeError, RuntimeError):
+        raise CryptoError(why="the X25519 key is of low order") from None
+
+
+def seal(key: bytes, data: bytes) -> bytes:
+    """`data` under a key that seals nothing else: XSalsa20-Poly1305 with a nonce of zeros, 16 bytes longer."""
+    return bytes(bindings.crypto_secretbox(data, _NO_NONCE, key))
+
+
+def unseal(key: bytes, box: bytes) -> bytes | None:
+    try:
+        return bytes(bindings.crypto_secretbox_open(box, _NO_NONCE, key))
+    except (SodiumError, ValueError, TypeError, RuntimeError):
+        return None
 
 
 def require_valid_point(public: bytes) -> None:

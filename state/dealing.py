@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from state.codec import Wire
+from state.escrow import PAGE_ORDERS, Envelope, Share
 from state.records import AuctionClass, AuctionTerms, Wanted
-from state.units import U32, U64, Code, Hash, Key, Name, OptionalKey, Outpoint
+from state.units import U16, U32, U64, Code, Hash, Name, OptionalKey, Outpoint
 
 Inputs = Annotated[tuple[Outpoint, ...], Meta(min_length=1, max_length=256)]
 MoreInputs = Annotated[tuple[Outpoint, ...], Meta(max_length=256)]
@@ -27,7 +28,8 @@ class OpenAuction(Wire, frozen=True, tag="open_auction"):
 class PlaceOffer(Wire, frozen=True, tag="offer"):
     """Lock `[start, end]` of a bundle for sale at `limit` or more per certificate.
 
-    Sealed: `commitment` instead of quantity and limit, which are 0 here, and `inputs` for the bond.
+    Sealed: `commitment` instead of quantity and limit, which are 0 here, and `inputs` for the bond. Where validators
+    open it: `envelope`, and the commitment is its hash.
     """
 
     auction: U32
@@ -39,12 +41,14 @@ class PlaceOffer(Wire, frozen=True, tag="offer"):
     quantity: U64 = 0  # how many of the range are for sale, 0 = all
     commitment: OptionalKey = b""
     inputs: MoreInputs = ()
+    envelope: Envelope | None = None
 
 
 class PlaceBid(Wire, frozen=True, tag="bid"):
     """Lock `quantity * limit` of money to buy at `limit` or less per certificate of any class that is `wanted`.
 
-    Sealed: `commitment` and `stake` instead of quantity, limit and wanted, which are 0 and empty here.
+    Sealed: `commitment` and `stake` instead of quantity, limit and wanted, which are 0 and empty here. Where validators
+    open it: `envelope`, and the commitment is its hash.
     """
 
     auction: U32
@@ -55,6 +59,7 @@ class PlaceBid(Wire, frozen=True, tag="bid"):
     wanted: Nodes = ()
     commitment: OptionalKey = b""
     stake: U64 = 0
+    envelope: Envelope | None = None
 
 
 class Replace(Wire, frozen=True, tag="replace"):
@@ -72,6 +77,7 @@ class Replace(Wire, frozen=True, tag="replace"):
     commitment: OptionalKey
     stake: U64
     inputs: MoreInputs
+    envelope: Envelope | None = None
 
 
 class Reveal(Wire, frozen=True, tag="reveal"):
@@ -82,7 +88,20 @@ class Reveal(Wire, frozen=True, tag="reveal"):
     quantity: U64
     limit: U64
     wanted: Nodes
-    salt: Key
+    salt: Annotated[bytes, Meta(min_length=31, max_length=32)]  # 31 bytes of an order that has an envelope
+
+
+class OpenShares(Wire, frozen=True, tag="open_shares"):
+    """A validator's shares of the orders of one page, by number. Signed by its vote key.
+
+    The validator is the one at this place among those of the epoch in which the orders were sealed.
+    """
+
+    auction: U32
+    epoch: U64
+    validator: U16
+    page: U32
+    shares: Annotated[tuple[Share, ...], Meta(min_length=1, max_length=PAGE_ORDERS)]
 
 
 class VoidAuction(Wire, frozen=True, tag="void"):

@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from state.codec import Wire
+from state.escrow import Envelope
 from state.units import U16, U32, U64, Code, Hash, OptionalKey, Outpoint
 
 NEVER = 2**64 - 1  # an output without certificates never expires
@@ -72,6 +73,8 @@ class SealedOffer(Wire, frozen=True, tag="sealed_offer"):
     commitment: Hash
     bond: Funds | None
     number: U32
+    envelope: Envelope | None = None  # where a quorum of validators opens it
+    spoilt: bool = False  # it was looked into and cannot be opened: its own fault
 
 
 class SealedBid(Wire, frozen=True, tag="sealed_bid"):
@@ -82,6 +85,8 @@ class SealedBid(Wire, frozen=True, tag="sealed_bid"):
     commitment: Hash
     funds: Funds
     number: U32
+    envelope: Envelope | None = None  # where a quorum of validators opens it
+    spoilt: bool = False  # it was looked into and cannot be opened: its own fault
 
 
 class Listing(Wire, frozen=True, tag="listing"):

@@ -10,6 +10,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from state.codec import Wire
+from state.escrow import EscrowSet as EscrowSet
+from state.escrow import SharePage as SharePage
 from state.trading import AuctionMember as AuctionMember
 from state.trading import Obligation as Obligation
 from state.trading import StandingBid as StandingBid
@@ -116,7 +118,7 @@ class Validator(Wire, frozen=True, tag="validator"):
     name: Name
     vote_key: Key
     node_key: Key
-    escrow_key: Key  # X25519, for sealed orders of a later market
+    escrow_key: Key  # X25519: sealed orders are opened with it
     governance_key: Key
     address: Name  # host:port of its peer-to-peer listener
 
@@ -129,6 +131,7 @@ class SetChange(Wire, frozen=True):
     evidence: bool  # it leaves because two contradicting votes of it were shown
     joins: Validator | None  # its record, the index not yet given
     vote_key: OptionalKey  # the new one of a rotation
+    escrow_key: OptionalKey = b""  # the new one of a rotation
 
 
 class NextValidators(Wire, frozen=True, tag="next_validators"):
@@ -214,6 +217,7 @@ class AuctionTerms(Wire, frozen=True):
     repeat_until: U64 = 0  # s; no session closes later
     margin: U16 = 0  # basis points of its value that a bid locks, the rest is owed when it won; 0 = all of it
     pay_s: U32 = 0  # with a margin: how long after the settlement the rest may be paid
+    escrow: bool = False  # sealed orders are opened by a quorum of validators, else only by who holds the opening
 
 
 class Sessions(Wire, frozen=True, tag="sessions"):
@@ -551,6 +555,8 @@ Record = (
     | Obligation
     | Strikes
     | Sessions
+    | EscrowSet
+    | SharePage
     | Issuance
     | MonthEnergy
     | Release

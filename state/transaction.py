@@ -45,6 +45,9 @@ from state.contents import (
     RoleContent as RoleContent,
 )
 from state.contents import (
+    RotateEscrowKeyContent as RotateEscrowKeyContent,
+)
+from state.contents import (
     RotateVoteKeyContent as RotateVoteKeyContent,
 )
 from state.contents import (
@@ -61,6 +64,7 @@ from state.dealing import EndStandingBid as EndStandingBid
 from state.dealing import Inputs as Inputs
 from state.dealing import ListLot as ListLot
 from state.dealing import OpenAuction as OpenAuction
+from state.dealing import OpenShares as OpenShares
 from state.dealing import Pay as Pay
 from state.dealing import PlaceBid as PlaceBid
 from state.dealing import PlaceOffer as PlaceOffer
@@ -427,6 +431,7 @@ Action = (
     | Cancel
     | Replace
     | Reveal
+    | OpenShares
     | Settle
     | VoidAuction
     | Pay

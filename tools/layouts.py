@@ -17,6 +17,7 @@ from node.proof import Hop, ProvenTransaction, StatementProof
 from node.wire import Close, Frame
 from state.attestation import Attestation, SignedBy
 from state.block import Block, Header
+from state.escrow import Envelope
 from state.records import AuctionClass, DeviceFacts
 from state.transaction import (
     Action,
@@ -35,7 +36,18 @@ BEGIN, END = "<!-- layouts: written by tools/layouts.py -->\n", "<!-- end of lay
 WIDTH = 118
 INTEGERS = {2**8 - 1: "u8", 2**16 - 1: "u16", 2**32 - 1: "u32"}
 
-INSIDE = (AttestedDay, Attestation, SignedBy, DeviceFacts, Piece, Payment, RetiredRange, Beneficiary, AuctionClass)
+INSIDE = (
+    AttestedDay,
+    Attestation,
+    SignedBy,
+    DeviceFacts,
+    Piece,
+    Payment,
+    RetiredRange,
+    Beneficiary,
+    AuctionClass,
+    Envelope,
+)
 UNIONS = {"an action": set(get_args(Action)), "a content": set(get_args(ProposalContent))}
 GROUPS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("Consensus", (Vote, Quorum, Header, Block, *get_args(ConsensusMessage), Full, Compact, Again)),

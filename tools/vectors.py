@@ -39,7 +39,9 @@ from consensus.votes import (
     vote_bytes,
 )
 from contracts.context import Context
+from contracts.escrow import commitment_to
 from contracts.pieces import clear, result_root, tie_keys
+from contracts.sealing import Said, context_of, opened, quorum_of, sealed, share_in
 from contracts.settle import build_settle
 from contracts.sharing import Order
 from contracts.statement import recomputed_facts, statement_hash
@@ -51,7 +53,7 @@ from node.wire import OBSERVER, PROTOCOL, VALIDATOR, Consensus, Hello, HelloProo
 from state import attestation, transaction
 from state.block import Block, header_hash
 from state.codec import Wire, decode, encode
-from state.crypto import H, public_key, sign, signed_bytes
+from state.crypto import H, exchange_key, public_key, sign, signed_bytes
 from state.lthash import LtHash
 from state.merkle import leaf_hash, merkle_path, merkle_root
 from state.outputs import Bundle
@@ -94,6 +96,7 @@ def files() -> dict[str, str]:
         "attestations": attestations,
         "statements": statements,
         "auctions": lambda made: auctions(),
+        "sealing": lambda made: sealing(made.chain),
         "hello": lambda made: hello(made.chain),
         "messages": consensus_messages,
     }
@@ -415,6 +418,37 @@ def auctions() -> Case:
             "classes, prices, volumes, bids, offers, pieces", "wattest/result", value, result_root(result)
         ),
     }
+
+
+def sealing(chain: bytes) -> list[Case]:
+    """Orders sealed to validators, down to each share. The escrow keys are X25519."""
+    cases: list[Case] = []
+    for count, side, said in (
+        (4, "bid", Said(40, 2_500_000, bytes((2, 0, 1, 0, 0)))),
+        (7, "offer", Said(1, 1, bytes(5))),
+    ):
+        seeds = [seed_of(f"escrow_key{index}") for index in range(count)]
+        keys = [exchange_key(seed) for seed in seeds]
+        kappa, context = H("test/kappa", (count,))[:31], context_of(chain, 7, 9, side)
+        envelope = sealed(context, 3, keys, said, kappa)
+        shares = [share_in(envelope, context, index, seeds[index], keys[index]) for index in range(count)]
+        assert opened(envelope, context, keys, dict(enumerate(shares))) == (said, kappa)
+        cases.append(
+            {
+                "what": f"an order sealed to {count} validators, of whom any {quorum_of(count)} open it",
+                "order": {"chain": shown(chain), "auction": 7, "participant": 9, "side": side},
+                "context": shown(context),
+                "kappa": shown(kappa),
+                "said": {"quantity": said.quantity, "limit": said.limit, "nodes": shown(said.nodes)},
+                "seeds": [shown(seed) for seed in seeds],
+                "keys": [shown(key) for key in keys],
+                "shares": [shown(share) for share in shares],
+                "envelope": shown(envelope),
+                "bytes": shown(encode(envelope)),
+                "commitment": shown(commitment_to(envelope)),
+            }
+        )
+    return cases
 
 
 def hello(chain: bytes) -> Case:

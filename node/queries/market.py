@@ -135,7 +135,9 @@ def _orders(store: Store, auction: int) -> list[dict[str, Any]]:
         output = store.get(output_key(pointer.outpoint))
         if isinstance(output, OrderOutput):
             number = int.from_bytes(key[-4:], "big")
-            orders.append({"order": number, **output_dict(store, pointer.outpoint, output)})
+            shown = output_dict(store, pointer.outpoint, output)
+            shown.pop("envelope", None)  # half a kilobyte that says nothing; it stands in the order's own record
+            orders.append({"order": number, **shown})
         if len(orders) == MAX_ORDERS:
             break
     return orders

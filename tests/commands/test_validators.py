@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from harness.answering_node import AnsweringNode, wallet_of
 from harness.finalized import FinalizedWorld
-from harness.world import key_of
+from harness.world import key_of, seed_of
 
 from node.journal import Journal
+from node.keystore import generate_key, read_key_file, save_key
 
 ORGANISATIONS = ("Organisation 0", "Organisation 1", "Organisation 2")
 
@@ -84,3 +85,21 @@ def test_a_network_of_one_epoch_says_so(wattest, tmp_path: Path) -> None:  # typ
     ran = wattest("--home", tmp_path, "--node", fixed.url, "validator", "list")
     fixed.stop()
     assert "never change" in ran.out, ran.err
+
+
+def test_an_escrow_key_is_rotated_and_the_old_one_stays(wattest, council: Path, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    rotate = ("validator", "rotate-escrow-key", "--keyring", "test", "--json")
+    assert by(wattest, council, "Organisation 2", *rotate).code == 2
+    old = generate_key("escrow", seed=seed_of("escrow_key2"))
+    save_key(council / "keys", "escrow", old, None, "test")
+    ran = by(wattest, council, "Organisation 2", *rotate)
+    approved(wattest, council, ran)
+    new = read_key_file(council / "keys" / "escrow-2.json").pubkey
+    listed = wattest("--home", council, "validator", "list")
+    assert f"the validator of organisation 3 opens sealed orders with key {new[:16]}" in listed.out
+    again = by(wattest, council, "Organisation 2", *rotate)
+    assert again.code == 1, "the same key is proposed twice"
+    while node.chain.height < 32:
+        node.chain.block()
+    assert node.chain.validators[2].escrow_key.hex() == new
+    assert read_key_file(council / "keys" / "escrow.json").pubkey == old.public.hex()

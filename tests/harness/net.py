@@ -20,7 +20,7 @@ from node.config import Value, load_config, render_config
 from node.keystore import generate_key, save_key
 from node.log import open_log
 from node.voting import begin_votes
-from state.crypto import sign
+from state.crypto import exchange_key, sign
 from state.transaction import Action, Body, Register, Transaction, encode_transaction, signing_bytes
 
 # Tests wait for blocks, so heartbeats come fast; delta stays large enough for a loaded machine.
@@ -40,7 +40,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def keys_of(index: int) -> NodeKeys:
-    return NodeKeys(seed_of(f"node_key{index}"), seed_of(f"vote_key{index}"))
+    secret = seed_of(f"escrow_key{index}")
+    escrow = {exchange_key(secret): secret}
+    return NodeKeys(seed_of(f"node_key{index}"), seed_of(f"vote_key{index}"), escrow=lambda: escrow)
 
 
 def make_homes(directory: Path, count: int, **parameters: int) -> list[Path]:
@@ -66,6 +68,8 @@ def make_home(home: Path, genesis: dict[str, Any], p2p: int, api: int, keys: Nod
     for purpose, seed in (("node", keys.node), ("vote", keys.vote)):
         if seed is not None:
             save_key(home / "keys", purpose, generate_key(purpose, seed=seed), None, "test")
+    for seed in keys.escrow().values():
+        save_key(home / "keys", "escrow", generate_key("escrow", seed=seed), None, "test")
     if keys.vote is not None:
         begin_votes(load_config(home, environment={}))
     return home

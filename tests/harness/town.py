@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from harness.escrow import enveloped, escrow_auction, shares_of
 from harness.world import DAY, FAR, START_S, World, key_of
 from msgspec.structs import replace
 
@@ -327,6 +328,10 @@ def _market_of_each(town: Town) -> Each:
     sealed = town.sealed_auction(seconds=6, opening_s=5_000)
     town.do(order.placing(sealed, stake), by=("trader",))
     town.wait_for(sealed, "opening")
+    guarded = escrow_auction(town, seconds=6, opening_s=5_000)
+    shut = enveloped(town, guarded, "trader", "bid", 1, MICRO)
+    town.do(shut.placing(town.fund("trader", 1)), by=("trader",))
+    town.wait_for(guarded, "opening")
     town.do(PlaceStandingBid(trader, 1, (), 1, MICRO, MICRO, (town.fund("trader", 1),)), by=("trader",))
     purse, price = town.fund("trader", 5), town.fund("trader", 2)
     return {
@@ -334,6 +339,7 @@ def _market_of_each(town: Town) -> Each:
         "buy": (("trader",), (Buy(trader, listing, 2, (price,)),)),
         "replace": (("trader",), (Replace(trader, bid, 1, MICRO // 2, (), b"", 0, ()),)),
         "reveal": ((), (order.opening(sealed, 0),)),
+        "open_shares": (("vote_key0",), (shares_of(town, guarded, 0),)),
         **_void(town),
         "standing_bid": (("trader",), (PlaceStandingBid(trader, 1, (), 2, MICRO, 5 * MICRO, (purse,)),)),
         "end_standing_bid": (("trader",), (EndStandingBid(trader, 1, town.count("standing_bid")),)),

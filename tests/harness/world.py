@@ -29,7 +29,7 @@ from contracts.transition import (
 )
 from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
-from state.crypto import H, public_key, sign
+from state.crypto import H, exchange_key, public_key, sign
 from state.epochs import epoch_of
 from state.errors import Refusal
 from state.keyspace import (
@@ -117,7 +117,7 @@ def genesis_json(validators: int = 4, scheme: dict[str, object] | None = None, *
             "name": f"Organisation {index}",
             "country": "FR",
             **{kind: key_of(f"{kind}{index}").hex() for kind in ("vote_key", "node_key", "governance_key")},
-            "escrow_key": key_of(f"escrow_key{index}").hex(),
+            "escrow_key": exchange_key(seed_of(f"escrow_key{index}")).hex(),
             "address": f"127.0.0.1:{9000 + index}",
         }
         for index in range(validators)

@@ -21,6 +21,7 @@ from contracts.transition import apply_transaction, conflict_keys, decode_signed
 from state.attestation import Attestation, SignedBy
 from state.codec import decode, encode
 from state.errors import DecodeError, Refusal
+from state.escrow import Envelope
 from state.keyspace import Entry
 from state.overlay import Overlay
 from state.records import AuctionClass, AuctionTerms, DeviceFacts, Dimension, Wanted
@@ -48,6 +49,7 @@ from state.transaction import (
     MeterContent,
     NameRecovery,
     OpenAuction,
+    OpenShares,
     Pay,
     Payment,
     Payout,
@@ -185,7 +187,14 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         repeat_until=u64,
         margin=u16,
         pay_s=u32,
+        escrow=st.booleans(),
     )
+    sealed = wire(
+        Envelope, epoch=st.just(0) | u64, said=st.binary(min_size=29, max_size=29), boxes=st.binary(max_size=400),
+        tags=st.binary(max_size=80),
+    )  # fmt: skip
+    envelope = st.none() | sealed
+    shares = few(st.just(b"") | st.binary(max_size=32))
     anything = st.one_of(
         wire(Register, key=anykey, name=name, country=code, recovery_key=maybe_key),
         wire(Propose, proposer=person, content=contents),
@@ -208,17 +217,18 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         ),
         wire(
             PlaceOffer, auction=u32, seller=person, outpoint=point, start=u64, end=u64, limit=u64, quantity=u64,
-            commitment=maybe_key, inputs=some_points,
+            commitment=maybe_key, inputs=some_points, envelope=envelope,
         ),
         wire(
             PlaceBid, auction=u32, buyer=person, quantity=u64, limit=u64, inputs=points, wanted=nodes,
-            commitment=maybe_key, stake=u64,
+            commitment=maybe_key, stake=u64, envelope=envelope,
         ),
         wire(
             Replace, holder=person, outpoint=point, quantity=u64, limit=u64, wanted=nodes, commitment=maybe_key,
-            stake=u64, inputs=some_points,
+            stake=u64, inputs=some_points, envelope=envelope,
         ),
         wire(Reveal, auction=u32, order=u32, quantity=u64, limit=u64, wanted=nodes, salt=digest),
+        wire(OpenShares, auction=u32, epoch=st.just(0) | u64, validator=u16, page=u32, shares=shares),
         wire(VoidAuction, auction=u32),
         wire(Pay, auction=u32, buyer=person, amount=u64, inputs=some_points, operator=person, reference=name),
         wire(Default, auction=u32, buyer=person),

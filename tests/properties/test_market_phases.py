@@ -4,11 +4,17 @@ Sealed and open books, orders placed, copied, replaced, taken back, opened right
 posted and bought, standing bids, bids on margin paid in parts, at the bank, late and never: after every step the money
 and the certificates are those that came in, to the unit, and every receipt of a settlement agrees with what moved.
 WATTEST_EXAMPLES multiplies the runs.
+Sealed and open books, orders placed, copied, replaced, taken back, opened rightly, wrongly, late and twice, by their
+owners and by validators of whom one may lie, lots posted and bought, standing bids: after every step the money and the
+certificates are those that came in, to the unit, and every receipt of a settlement agrees with what moved. Whoever
+sealed his order right loses nothing, and it is opened when a quorum of honest validators came; what was sealed wrong
+is never filled. WATTEST_EXAMPLES multiplies the runs.
 """
 
 import os
 from collections import Counter
 
+from harness.escrow import Enveloped, enveloped, escrow_set, shares_of
 from harness.sim.conservation import _certificates, _money
 from harness.town import Sealing, Town
 from hypothesis import settings
@@ -17,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from contracts.auction import CLOSED, OPEN, OPENING
+from contracts.escrow import walks_wait
 from contracts.events import Delivered, Event, OrderSettled
 from contracts.obligation import held, held_back, owed
 from contracts.settle import build_settle
@@ -69,7 +76,9 @@ class Market(RuleBasedStateMachine):
         ranges = [("plant", 1, 3), ("plant", 4, 5), ("trader", 6, 7), ("trader", 8, 8), ("consumer", 9, 10)]
         self.town.move("plant", (self.town.lot,), *[self.town.piece(*each) for each in ranges])
         self.auction = 0
-        self.sealings: dict[bytes, Sealing] = {}
+        self.sealings: dict[bytes, Sealing | Enveloped] = {}
+        self.honest: set[int] = set()  # validators that gave their shares
+        self.right: dict[int, bool] = {}  # whether a sealed order was sealed as it should be, by number
         self.total = self.content()
 
     # --- looking
@@ -103,14 +112,14 @@ class Market(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.status or self.status in ("settled", "void"))
     @rule(
-        sealed=st.booleans(),
+        opened_by=st.sampled_from(["", "owners", "validators"]),
         trees=st.booleans(),
         fee=st.sampled_from([0, 77]),
         cap=st.sampled_from([0, 7]),
         margin=st.sampled_from([0, 0, 2_000, 7_001]),
     )
-    def open(self, sealed: bool, trees: bool, fee: int, cap: int, margin: int) -> None:
-        margin = 0 if sealed else margin
+    def open(self, opened_by: str, trees: bool, fee: int, cap: int, margin: int) -> None:
+        sealed, margin = bool(opened_by), 0 if opened_by == "owners" else margin
         terms = AuctionTerms(
             dimensions=TREES if trees else (),
             sealed=sealed,
@@ -120,7 +129,9 @@ class Market(RuleBasedStateMachine):
             position_cap=cap,
             margin=margin,
             pay_s=300 if margin else 0,
+            escrow=opened_by == "validators",
         )
+        self.honest, self.right = set(), {}
         self.auction = self.town.auction(seconds=300, technology="", terms=terms)
 
     @precondition(lambda self: self.auction)
@@ -132,9 +143,14 @@ class Market(RuleBasedStateMachine):
         if money is None:
             return
         if terms.sealed:
-            order = self.town.sealing(name, quantity, limit * MICRO, wanted)
-            self.sealings[order.hash(self.auction, "bid")] = order
-            action = order.placing(self.auction, money, stake=(quantity * limit + at % 2) * MICRO)
+            stake = (quantity * limit + at % 2) * MICRO
+            if terms.escrow:
+                seal = self.envelope(name, "bid", quantity, limit * MICRO, wanted, at)
+                action = seal.placing(money, stake=stake)
+            else:
+                order = self.town.sealing(name, quantity, limit * MICRO, wanted)
+                self.sealings[order.hash(self.auction, "bid")] = order
+                action = order.placing(self.auction, money, stake=stake)
         else:
             action = PlaceBid(self.auction, self.town.id(name), quantity, limit * MICRO, (money,), wanted)
         assert not self.tried(action, name) or self.status == OPEN
@@ -147,7 +163,10 @@ class Market(RuleBasedStateMachine):
             return
         lot = self.town.bundle(point)
         size = lot.end - lot.start + 1
-        if self.terms().sealed:
+        if self.terms().escrow:
+            seal = self.envelope(name, "offer", 1 + at % size, limit * MICRO, (), at)
+            action = seal.offering(point, lot.start, lot.end, money)
+        elif self.terms().sealed:
             order = self.town.sealing(name, 1 + at % size, limit * MICRO)
             self.sealings[order.hash(self.auction, "offer")] = order
             action = order.offering(self.auction, point, lot.start, lot.end, money)
@@ -156,6 +175,31 @@ class Market(RuleBasedStateMachine):
                 self.auction, self.town.id(name), point, lot.start, lot.end, limit * MICRO, 1 + at % size
             )
         assert not self.tried(action, name) or self.status == OPEN
+
+    def envelope(self, name: str, side: str, quantity: int, limit: int, wanted: tuple[str, ...], at: int) -> Enveloped:
+        """One in five has a box that does not open."""
+        order = enveloped(self.town, self.auction, name, side, quantity, limit, wanted)
+        if at % 5 == 0:
+            order = order.bent(box=at // 5 % 4)
+        self.sealings[order.placing().commitment] = order
+        return order
+
+    @precondition(lambda self: self.status == OPENING and self.terms().escrow and self.right)
+    @rule(validator=st.integers(0, 3), lie=st.sampled_from(["", "", "silence", "forgery"]))
+    def give_shares(self, validator: int, lie: str) -> None:
+        """Validator 3 may leave shares out; a share that is made up is refused whoever signs it."""
+        action = shares_of(self.town, self.auction, validator)
+        if lie == "silence" and validator == 3:
+            action = replace(action, shares=(b"",) * len(action.shares))
+        name = f"vote_key{validator}"
+        if lie == "forgery" and any(action.shares):
+            forged = tuple(share and bytes(32) for share in action.shares)
+            assert not self.tried(replace(action, shares=forged), name)
+            return
+        before = escrow_set(self.town, self.auction).pages[validator]
+        assert self.tried(action, name) == (not before)
+        if not before and lie != "silence":
+            self.honest.add(validator)
 
     @precondition(lambda self: self.status == OPEN)
     @rule(orders=st.lists(st.tuples(st.booleans(), who, pick, count, price), min_size=3, max_size=9))
@@ -172,8 +216,13 @@ class Market(RuleBasedStateMachine):
         """To the settlement, with some of the sealed orders never opened."""
         while self.status != CLOSED:
             if self.status == OPENING and silent < 2**8:
+                self.note()
+                if self.terms().escrow and self.right:
+                    for validator in range(4):
+                        if not silent >> validator & 1:
+                            self.give_shares(validator, "")
                 for place in range(len(self.sealings)):
-                    if not silent >> place % 8 & 1:
+                    if not silent >> (4 + place) % 8 & 1:
                         self.reveal(place, "")
                 silent = 2**8
             self.town.block(seconds=60)
@@ -186,8 +235,9 @@ class Market(RuleBasedStateMachine):
         sealed = [output for output in self.town.live().values() if isinstance(output, SealedBid)]
         money = self.choose(Funds, name, at)
         if sealed and money:
-            copied = sealed[at % len(sealed)].commitment
-            self.tried(PlaceBid(self.auction, self.town.id(name), 0, 0, (money,), (), copied, MICRO), name)
+            copied = sealed[at % len(sealed)]
+            seal = (copied.commitment, MICRO, copied.envelope)
+            self.tried(PlaceBid(self.auction, self.town.id(name), 0, 0, (money,), (), *seal), name)
 
     @precondition(lambda self: self.auction)
     @rule(name=who, at=pick)
@@ -209,17 +259,22 @@ class Market(RuleBasedStateMachine):
     @rule(at=pick, wrong=st.sampled_from(["", "", "", "salt", "quantity", "limit"]))
     def reveal(self, at: int, wrong: str) -> None:
         """Right, with one thing changed, late, early, twice, and of an order that copied another's commitment."""
+        if walks_wait(self.town.state, self.auction):
+            self.town.block()  # which opens what a quorum has served, before anything else in it
         live = [output for output in self.town.live().values() if isinstance(output, SealedBid | SealedOffer)]
         if not live:
             return
         order = live[at % len(live)]
         sealing = self.sealings[order.commitment]
-        opening = sealing.opening(self.auction, order.number)
+        if isinstance(sealing, Enveloped):
+            opening, bent = sealing.opening(order.number), not self.right.get(order.number, True)
+        else:
+            opening, bent = sealing.opening(self.auction, order.number), False
         if wrong:
-            value: object = bytes(32) if wrong == "salt" else getattr(opening, wrong) + 1
+            value: object = bytes(len(opening.salt)) if wrong == "salt" else getattr(opening, wrong) + 1
             opening = replace(opening, **{wrong: value})
         taken = self.tried(opening)
-        right = not wrong and sealing.who == holder_of(order) and order.auction == self.auction
+        right = not wrong and not bent and sealing.who == holder_of(order) and order.auction == self.auction
         assert taken == (right and self.status == OPENING), f"{wrong} {order}"
         if taken:
             assert not self.tried(opening), "twice"
@@ -264,6 +319,7 @@ class Market(RuleBasedStateMachine):
             if isinstance(piece, Reserved) and piece.auction == self.auction
         ]  # fmt: skip
         assert len({receipt.order for receipt in told}) == len(told)
+        self.judge(told)
         bought, sold, spent = Counter[int](), Counter[int](), Counter[int]()
         for piece in moved:
             bought[piece.buyer] += piece.end - piece.start + 1
@@ -318,6 +374,29 @@ class Market(RuleBasedStateMachine):
         for debt in self.debts():
             if not debt.forfeit:
                 assert held(self.town.state, debt).amount >= held_back(debt, debt.delivered)
+
+    def judge(self, told: list[OrderSettled]) -> None:
+        """Of a book that validators open."""
+        for receipt in told if self.terms().escrow else ():
+            right = self.right.get(receipt.order)
+            if right:
+                assert not receipt.forfeited
+                assert receipt.why != "spoilt"
+                assert receipt.why != "unopened" or len(self.honest) < 3
+            if right is False:
+                assert not receipt.filled
+                assert receipt.why in ("spoilt", "unopened")
+
+    @invariant()
+    def note(self) -> None:
+        """Which sealed orders are as they should be, before anything of them is opened."""
+        if self.status != OPENING or not self.terms().escrow:
+            return
+        for order in self.town.live().values():
+            if isinstance(order, SealedBid | SealedOffer) and order.number not in self.right:
+                seal = self.sealings[order.commitment]
+                assert isinstance(seal, Enveloped)
+                self.right[order.number] = seal.who == holder_of(order) and not seal.is_bent
 
     def terms(self) -> AuctionTerms:
         found = self.town.state.get(auction_key(self.auction))

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgpack
 from blake3 import blake3
+from nacl import bindings
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
@@ -362,6 +363,57 @@ def check_auctions(read: Reader, case: Case) -> None:
         read.equal("amount", amount, quantity * price[place])
 
 
+FIELD = 2**255 - 19
+
+
+def check_sealing(read: Reader, cases: list[Case]) -> None:
+    """Sealed again from its 31 random bytes, and opened from the last shares that are enough."""
+    for case in cases:
+        what, kappa, context = case["what"], plain(case["kappa"]), plain(case["context"])
+        read.equal(what, context, hashed("wattest/seal", packed(case["order"])))
+        keys, shares = plain(case["keys"]), plain(case["shares"])
+        count = len(keys)
+        quorum = count - (count - 1) // 3
+        terms = [int.from_bytes(kappa, "big")]
+        for place in range(1, quorum):
+            digest = hashed("wattest/term", msgpack.packb([kappa, context, place]))
+            terms.append(int.from_bytes(digest, "big") % FIELD)
+        quantity, limit, nodes = plain(case["said"])
+        text = quantity.to_bytes(4, "big") + limit.to_bytes(4, "big") + nodes
+        said = secretbox(text, hashed("wattest/said", msgpack.packb([kappa, context])))
+        boxes, tags = b"", b""
+        for index in range(count):
+            value = sum(term * (index + 1) ** power for power, term in enumerate(terms)) % FIELD
+            share = value.to_bytes(32, "big")
+            read.equal(f"{what}: share {index}", shares[index], share)
+            tags += hashed("wattest/share", msgpack.packb([context, share, index]))[:16]
+            secret = hashed("wattest/ephemera", msgpack.packb([kappa, context, index]))
+            ephemeral = bindings.crypto_scalarmult_base(secret)
+            common = bindings.crypto_scalarmult(secret, keys[index])
+            key = hashed("wattest/box", msgpack.packb([common, ephemeral, keys[index], context, index]))
+            boxes += ephemeral + secretbox(share, key)
+            read.equal(
+                f"{what}: key {index}", keys[index], bindings.crypto_scalarmult_base(plain(case["seeds"])[index])
+            )
+        read.equal(what, plain(case["envelope"])[1:], [said, boxes, tags])
+        read.equal(f"{what}: bytes", plain(case["bytes"]), packed(case["envelope"]))
+        read.equal(f"{what}: commitment", plain(case["commitment"]), hashed("wattest/sealed", packed(case["envelope"])))
+        found = 0
+        points = range(count - quorum + 1, count + 1)
+        for own in points:
+            above, below = 1, 1
+            for other in points:
+                if other != own:
+                    above, below = above * other, below * (other - own)
+            found += int.from_bytes(shares[own - 1], "big") * above * pow(below, -1, FIELD)
+        read.equal(f"{what}: opened", int.from_bytes(kappa, "big"), found % FIELD)
+
+
+def secretbox(text: bytes, key: bytes) -> bytes:
+    box: bytes = bindings.crypto_secretbox(text, bytes(24), key)
+    return box
+
+
 def check_hello(read: Reader, case: Case) -> None:
     dialler, listener = case["sides"]
     certificate = blake2b(plain(case["certificate"]), digest_size=32).digest()
@@ -396,6 +448,7 @@ CHECKS: dict[str, Callable[[Reader, Any], None]] = {
     "attestations": check_attestations,
     "statements": check_statements,
     "auctions": check_auctions,
+    "sealing": check_sealing,
     "hello": check_hello,
     "messages": check_messages,
 }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from node.client import NodeClient
+    from node.openings import SealedUp
     from node.wallet import Holding
     from state.outputs import Bundle
     from state.records import AuctionTerms
@@ -120,12 +121,16 @@ def _bid(client: "NodeClient", me: "Account", auction: dict[str, Any], values: V
         notes.append(t("the rest of what it wins is to be paid within {hours} h", hours=max(1, terms.pay_s // 3_600)))
     if not terms.sealed:
         return Deed(t("Bid"), (PlaceBid(auction["id"], me.id, count, limit, inputs, nodes),), tuple(notes))
-    seal, kept = _seal(client, me, auction, ("bid", count, limit, nodes), home)
+    seal, kept = _seal(client, me, auction, terms, ("bid", count, limit, nodes), home)
     notes[:0] = [
         t("sealed inside: {count} at up to {price} each", count=f"{count:,}", price=money(limit, currency)),
         kept,
     ]
-    return Deed(t("Bid"), (PlaceBid(auction["id"], me.id, 0, 0, inputs, (), seal, locked),), tuple(notes))
+    return Deed(
+        t("Bid"),
+        (PlaceBid(auction["id"], me.id, 0, 0, inputs, (), seal.commitment, locked, seal.envelope),),
+        tuple(notes),
+    )
 
 
 def _offer(client: "NodeClient", me: "Account", auction: dict[str, Any], values: Values, home: "Path") -> Deed:
@@ -149,25 +154,27 @@ def _offer(client: "NodeClient", me: "Account", auction: dict[str, Any], values:
         return Deed(t("Offer"), (PlaceOffer(*place, limit),), tuple(notes))
     bond = terms.bond * count
     inputs = _funds(client, me.id, currency, bond) if bond else ()
-    seal, kept = _seal(client, me, auction, ("offer", count, limit, ()), home)
+    seal, kept = _seal(client, me, auction, terms, ("offer", count, limit, ()), home)
     notes += [t("a bond of {price} is locked", price=money(bond, currency)), kept] if bond else [kept]
-    return Deed(t("Offer"), (PlaceOffer(*place, 0, 0, seal, inputs),), tuple(notes))
+    return Deed(t("Offer"), (PlaceOffer(*place, 0, 0, seal.commitment, inputs, seal.envelope),), tuple(notes))
 
 
 def _seal(
     client: "NodeClient",
     me: "Account",
     auction: dict[str, Any],
+    terms: "AuctionTerms",
     order: tuple[str, int, int, tuple[str, ...]],
     home: "Path",
-) -> tuple[bytes, str]:
-    """The commitment, and where its opening is kept: it is written before anything is sent."""
-    from node.openings import keep, new_opening
+) -> "tuple[SealedUp, str]":
+    """What is sent of it, and where its opening is kept: it is written before anything is sent."""
+    from node.openings import seal_and_keep
 
-    opening = new_opening(bytes.fromhex(client.status()["chain_id"]), auction["id"], me.id, *order)
-    path = keep(home, opening)
-    return opening.commitment, t(
-        "what is sealed is kept in {path}: without it half of what stands behind it is lost", path=path
+    sealed = seal_and_keep(home, client, auction, me.id, *order)
+    if terms.escrow:
+        return sealed, t("what is sealed is kept in {path}", path=sealed.path)
+    return sealed, t(
+        "what is sealed is kept in {path}: without it half of what stands behind it is lost", path=sealed.path
     )
 
 
@@ -229,6 +236,8 @@ def _choice(auction: dict[str, Any]) -> str:
 
 def _book(auction: dict[str, Any]) -> str:
     if auction["terms"]["sealed"]:
+        if auction["terms"]["escrow"]:
+            return t("A sealed book: nobody reads an order before the close; then the validators open it.")
         return t("A sealed book: nobody reads an order before the close; it must be opened after it.")
     return t("An open book: {seen}.", seen=t(OPEN_BOOK))
 
@@ -236,6 +245,8 @@ def _book(auction: dict[str, Any]) -> str:
 def _seen(terms: "AuctionTerms") -> str:
     if not terms.sealed:
         return t(OPEN_BOOK)
+    if terms.escrow:
+        return t("nobody can read it before the close; then the validators open it, nothing is left to do")
     return t(
         "nobody can read it before the close; open it within {seconds} s: wattest auction reveal --wait",
         seconds=terms.opening_s,
