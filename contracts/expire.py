@@ -12,9 +12,9 @@ from contracts.delivery import deliver_page
 from contracts.events import Expired
 from contracts.keys import next_due_ms, recover_due
 from contracts.obligation import deliver_paid, lapsed, release_unpaid
-from contracts.open_shares import walk_due, walks_due
+from contracts.open_shares import open_due, walks_due
 from contracts.security import forfeit_due, next_term_ms
-from contracts.sessions import next_session_ms, open_due
+from contracts.sessions import next_session_ms, open_sessions
 from state.keyspace import (
     Space,
     auction_close_key,
@@ -43,10 +43,10 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     recover_due(context)
     forfeit_due(context)
     context.enter(0, "open")
-    walk_due(context)
+    open_due(context)
     context.enter(0, "close")
     _close_auctions(context)
-    open_due(context)
+    open_sessions(context)
     context.enter(0, "deliver")
     done = deliver_page(context, PAGE_PIECES)
     done += deliver_paid(context, PAGE_PIECES - done)

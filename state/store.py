@@ -48,7 +48,7 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     STANDING_BID    0x38  committed  scheme u32, number u32              StandingBid
     LISTING         0x39  committed  outpoint                            Pointer to a posted lot
     OBLIGATION      0x3a  committed  auction u32, buyer u32              Obligation
-    OBLIGATION_PIECE 0x3b committed  auction u32, buyer u32, number u32  Pointer to a reserved piece
+    OBLIGATION_PIECE 0x3b  committed  auction u32, buyer u32, number u32  Pointer to a reserved piece
     OBLIGATION_DUE  0x3c  committed  due_at u64, auction u32, buyer u32  Counter
     OBLIGATION_WORK 0x3d  committed  auction u32, buyer u32              Counter
     STRIKES         0x3e  committed  participant u32                     Strikes

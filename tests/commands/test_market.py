@@ -1,8 +1,12 @@
 """Money and auctions from the command line."""
 
+from pathlib import Path
+
 import pytest
+from click.shell_completion import ShellComplete
 from harness.answering_node import AnsweringNode
 
+from cli.main import root
 from state.transaction import Vote
 
 ALL = "WAT-FR-0000001-201404-000000001/000000003-19"
@@ -70,6 +74,24 @@ def test_a_schedule_is_proposed_like_an_auction_and_shown_with_its_scheme(act, n
     for index in range(3):
         node.chain.do(Vote(node.chain.count("proposal"), index, True, ""), by=(f"Organisation {index}",))
     assert "open for 7200 s, the next at" in act("auction", "schemes").out
+
+
+def test_attributes_are_completed_from_the_auction_or_all_open_ones(act, node: AnsweringNode, wallets: Path) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--by", "technology=T01,T02", "--by", "zone=FR,DK")
+
+    def completed(*line: object, given: str) -> list[str]:
+        words = ["--home", str(wallets), *map(str, line), "--want"]
+        return [item.value for item in ShellComplete(root, {}, "wattest", "X").get_completions(words, given)]
+
+    assert completed("bid", number, given="zo") == ["zone=DK", "zone=FR"]
+    assert completed("bid", number, given="w") == ["wind"]
+    assert completed("deals", "every", given="technology=") == [
+        "technology=T01",
+        "technology=T02",
+        "technology=solar",
+        "technology=wind",
+    ]
+    assert completed("bid", 99, given="zo") == []
 
 
 def test_schemes_are_listed_and_named(act) -> None:  # type: ignore[no-untyped-def]
