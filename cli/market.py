@@ -144,9 +144,9 @@ def open_(
             delivery_to=produced_to,
             repeat_s=repeat,
             repeat_until=repeat_until,
+            escrow=bool(sealed) and opened_by != "owners",
             margin=margin * 100,
             pay_s=pay_within or (PAY_S if margin else 0),
-            escrow=bool(sealed) and opened_by != "owners",
         ),
     )
     note = f"closes at {show.moment(closes)}"

@@ -12,7 +12,7 @@ from contracts.delivery import deliver_page
 from contracts.events import Expired
 from contracts.keys import next_due_ms, recover_due
 from contracts.obligation import deliver_paid, lapsed, release_unpaid
-from contracts.open_shares import open_due, walks_due
+from contracts.open_shares import walk_due, walks_due
 from contracts.security import forfeit_due, next_term_ms
 from contracts.sessions import next_session_ms, open_sessions
 from state.keyspace import (
@@ -43,7 +43,7 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     recover_due(context)
     forfeit_due(context)
     context.enter(0, "open")
-    open_due(context)
+    walk_due(context)
     context.enter(0, "close")
     _close_auctions(context)
     open_sessions(context)

@@ -105,7 +105,7 @@ def walks_due(state: Snapshot) -> bool:
     return next(iter(state.scan(low, space_end(low[:1]))), None) is not None
 
 
-def open_due(context: Context) -> None:
+def walk_due(context: Context) -> None:
     """Open what a quorum has served, at most so much that the block stays within its time."""
     low = escrow_walk_key(0, 0)
     allowance = _Allowance(LOOKS_PER_BLOCK, OPENINGS_PER_BLOCK, BOXES_PER_BLOCK)

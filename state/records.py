@@ -552,11 +552,11 @@ Record = (
     | Auction
     | AuctionMember
     | StandingBid
+    | EscrowSet
+    | SharePage
     | Obligation
     | Strikes
     | Sessions
-    | EscrowSet
-    | SharePage
     | Issuance
     | MonthEnergy
     | Release

@@ -122,5 +122,5 @@ def secret_of(public: bytes) -> bytes:
     return next(seed_of(name) for name in ESCROW if exchange_key(seed_of(name)) == public)
 
 
-VOTERS = [f"vote_key{index}" for index in range(8)] + ["fifth vote", "new vote"]
-ESCROW = [f"escrow_key{index}" for index in range(8)] + ["fifth escrow", "new escrow"]
+VOTERS = [f"vote_key{index}" for index in range(24)] + ["fifth vote", "new vote"]
+ESCROW = [f"escrow_key{index}" for index in range(24)] + ["fifth escrow", "new escrow"]

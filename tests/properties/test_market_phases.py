@@ -1,14 +1,10 @@
 """Hypothesis state machine over the phases of the market: nobody does anything out of turn, and nothing gets lost.
 
-Sealed and open books, orders placed, copied, replaced, taken back, opened rightly, wrongly, late and twice, lots
-posted and bought, standing bids, bids on margin paid in parts, at the bank, late and never: after every step the money
-and the certificates are those that came in, to the unit, and every receipt of a settlement agrees with what moved.
-WATTEST_EXAMPLES multiplies the runs.
 Sealed and open books, orders placed, copied, replaced, taken back, opened rightly, wrongly, late and twice, by their
-owners and by validators of whom one may lie, lots posted and bought, standing bids: after every step the money and the
-certificates are those that came in, to the unit, and every receipt of a settlement agrees with what moved. Whoever
-sealed his order right loses nothing, and it is opened when a quorum of honest validators came; what was sealed wrong
-is never filled. WATTEST_EXAMPLES multiplies the runs.
+owners and by validators of whom one may lie, lots posted and bought, standing bids, bids on margin paid in parts, at
+the bank, late and never: after every step the money and the certificates are those that came in, to the unit, and every
+receipt of a settlement agrees with what moved. Whoever sealed his order right loses nothing, and it is opened when a
+quorum of honest validators came; what was sealed wrong is never filled. WATTEST_EXAMPLES multiplies the runs.
 """
 
 import os
@@ -119,7 +115,8 @@ class Market(RuleBasedStateMachine):
         margin=st.sampled_from([0, 0, 2_000, 7_001]),
     )
     def open(self, opened_by: str, trees: bool, fee: int, cap: int, margin: int) -> None:
-        sealed, margin = bool(opened_by), 0 if opened_by == "owners" else margin
+        sealed = bool(opened_by)
+        margin = 0 if opened_by == "owners" else margin
         terms = AuctionTerms(
             dimensions=TREES if trees else (),
             sealed=sealed,
@@ -127,9 +124,9 @@ class Market(RuleBasedStateMachine):
             bond=MICRO // 10 if sealed else 0,
             fee=fee,
             position_cap=cap,
+            escrow=opened_by == "validators",
             margin=margin,
             pay_s=300 if margin else 0,
-            escrow=opened_by == "validators",
         )
         self.honest, self.right = set(), {}
         self.auction = self.town.auction(seconds=300, technology="", terms=terms)
@@ -331,6 +328,29 @@ class Market(RuleBasedStateMachine):
         assert not any(receipt.filled and receipt.why not in ("filled", "shared") for receipt in told)
         assert not [output for output in self.town.live().values() if isinstance(output, OrderOutput)]
 
+    def judge(self, told: list[OrderSettled]) -> None:
+        """Of a book that validators open."""
+        for receipt in told if self.terms().escrow else ():
+            right = self.right.get(receipt.order)
+            if right:
+                assert not receipt.forfeited
+                assert receipt.why != "spoilt"
+                assert receipt.why != "unopened" or len(self.honest) < 3
+            if right is False:
+                assert not receipt.filled
+                assert receipt.why in ("spoilt", "unopened")
+
+    @invariant()
+    def note(self) -> None:
+        """Which sealed orders are as they should be, before anything of them is opened."""
+        if self.status != OPENING or not self.terms().escrow:
+            return
+        for order in self.town.live().values():
+            if isinstance(order, SealedBid | SealedOffer) and order.number not in self.right:
+                seal = self.sealings[order.commitment]
+                assert isinstance(seal, Enveloped)
+                self.right[order.number] = seal.who == holder_of(order) and not seal.is_bent
+
     # --- what is owed
 
     def debts(self) -> list[Obligation]:
@@ -374,29 +394,6 @@ class Market(RuleBasedStateMachine):
         for debt in self.debts():
             if not debt.forfeit:
                 assert held(self.town.state, debt).amount >= held_back(debt, debt.delivered)
-
-    def judge(self, told: list[OrderSettled]) -> None:
-        """Of a book that validators open."""
-        for receipt in told if self.terms().escrow else ():
-            right = self.right.get(receipt.order)
-            if right:
-                assert not receipt.forfeited
-                assert receipt.why != "spoilt"
-                assert receipt.why != "unopened" or len(self.honest) < 3
-            if right is False:
-                assert not receipt.filled
-                assert receipt.why in ("spoilt", "unopened")
-
-    @invariant()
-    def note(self) -> None:
-        """Which sealed orders are as they should be, before anything of them is opened."""
-        if self.status != OPENING or not self.terms().escrow:
-            return
-        for order in self.town.live().values():
-            if isinstance(order, SealedBid | SealedOffer) and order.number not in self.right:
-                seal = self.sealings[order.commitment]
-                assert isinstance(seal, Enveloped)
-                self.right[order.number] = seal.who == holder_of(order) and not seal.is_bent
 
     def terms(self) -> AuctionTerms:
         found = self.town.state.get(auction_key(self.auction))

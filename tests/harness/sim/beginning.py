@@ -10,8 +10,9 @@ from harness.sim.keys import key_of, signatures
 from harness.world import DAY, FAR, World, seed_of
 from msgspec.structs import replace
 
+from contracts.escrow import BID, commitment_to
 from contracts.genesis import genesis_header
-from contracts.orders import BID, commitment
+from contracts.sealing import Said, context_of, sealed
 from node.ledger import Difference, _begin, _difference
 from state.block import Block, Header, header_hash
 from state.keyspace import PARAMETERS_KEY, Entry, auction_key, obligation_due_key, obligation_key
@@ -27,8 +28,8 @@ PLANTS = 10  # one for each round of the story, and one more of somebody who kee
 JOINERS = 2  # organisations that may become validators
 POSTED = 4  # certificates of a dealer
 OWED, UNPAID = 2 * PLANTS + 1, 2 * PLANTS + 2  # auctions on margin
-SALT = b"\x05" * 32  # of every sealed order
-SEALED = AuctionTerms(sealed=True, opening_s=7 * DAY_S)  # longer than any run
+SALT = b"\x05" * 31  # of every sealed order
+SEALED = AuctionTerms(sealed=True, opening_s=7 * DAY_S, escrow=True)  # longer than any run
 TIMING = {"delta_ms": 500, "idle_interval_ms": 1_000, "min_interval_ms": 200}
 
 
@@ -116,9 +117,10 @@ def _town(n: int) -> Townsfolk:
 def _market(world: Townsfolk) -> None:
     """For each plant a dealer with certificates, a buyer with money, an auction that nobody settled and a sealed one.
 
-    Auction 1 + 2 * plant is the stuck one, the next one is sealed; the buyer has an order in both.
+    Auction 1 + 2 * plant is the stuck one, the next one is sealed; the buyer has one order in the first
+    and two in the other.
     """
-    auctions = []
+    auctions, keys = [], [validator.escrow_key for validator in world.validators]
     for number in range(PLANTS):
         plant, dealer, buyer = f"plant {number}", f"dealer {number}", f"buyer {number}"
         lot = world.issue(1 + number, POSTED * MICRO, day=DAY + 20)
@@ -126,14 +128,16 @@ def _market(world: Townsfolk) -> None:
         whole = Piece(world.register(dealer), 1, POSTED)
         world.do(Transfer(world.people[plant], (lot,), (whole,), None), by=(plant,))
         mine = world.register(buyer)
-        purses = [Deposit(world.people["bank"], mine, "EUR", 10 * MICRO, f"purse {number} {part}") for part in range(2)]
+        purses = [Deposit(world.people["bank"], mine, "EUR", 10 * MICRO, f"purse {number} {part}") for part in range(3)]
         world.do(*purses, by=("bank",))
         money = world.outputs_of(buyer, Funds)
         auctions.append((world.auction(), "closed"))
         world.bid(buyer, auctions[-1][0], 1, MICRO, money[0])
         auctions.append((world.auction(terms=SEALED), "opening"))
-        seal = commitment(world.chain, auctions[-1][0], mine, BID, 1, MICRO, (), SALT)
-        world.do(PlaceBid(auctions[-1][0], mine, 0, 0, (money[1],), (), seal, MICRO), by=(buyer,))
+        envelope = sealed(context_of(world.chain, auctions[-1][0], mine, BID), 0, keys, Said(1, MICRO, bytes(5)), SALT)
+        seal = (commitment_to(envelope), MICRO, envelope)
+        for purse in money[1:]:
+            world.do(PlaceBid(auctions[-1][0], mine, 0, 0, (purse,), (), *seal), by=(buyer,))
     world.pass_blocks(2 * len(world.validators), seconds=60)
     _debts(world)
     for auction, status in auctions:

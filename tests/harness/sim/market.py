@@ -1,16 +1,18 @@
-"""What people do on the market beside the auctions of `stories.py`: posted lots, standing bids, sealed orders, and an
-auction that is given up.
+"""What people do on the market beside the auctions of `stories.py`: posted lots, standing bids, sealed orders that
+validators or their owners open, and an auction that is given up.
 
 Ten minutes without a settlement and the close of a sealed book take longer than a run: both stand, as they are after
 that, in the state that a run begins with.
 """
 
-from harness.sim.beginning import OWED, POSTED, SALT, UNPAID, Townsfolk
+from harness.escrow import shares_of
+from harness.sim.beginning import OWED, POSTED, SALT, UNPAID, Townsfolk, vote_key_name
 from harness.sim.stories import Made, NotPossible, Story, outputs
 
 from contracts.settle import void_due
 from contracts.standing_bids import standing_bids
-from state.keyspace import auction_key, output_key
+from state.escrow import EscrowSet
+from state.keyspace import auction_key, escrow_set_key, output_key
 from state.outputs import Bundle, Funds, Listing
 from state.records import Auction
 from state.transaction import (
@@ -26,6 +28,8 @@ from state.transaction import (
 )
 from state.units import DAY_S, MICRO, Outpoint
 
+GUARDED = 3  # sealed auctions that validators open; in the others only one of them comes
+
 
 def deal(world: Townsfolk, number: int) -> Story:
     """A lot is posted and half of it bought, a standing bid comes and goes, a sealed order is opened, and what lay in
@@ -36,6 +40,7 @@ def deal(world: Townsfolk, number: int) -> Story:
     yield lambda: _signed(buyer, Buy(mine, _of(world, dealer, Listing), POSTED // 2, (_of(world, buyer, Funds),)))
     yield lambda: _signed(buyer, _regular(world, buyer))
     yield lambda: ((Reveal(2 + 2 * number, 0, 1, MICRO, (), SALT), Default(UNPAID, mine)), ())
+    yield from _shares_given(world, 2 + 2 * number, everybody=number < GUARDED)
     yield lambda: _give_up(world, 1 + 2 * number)
     paying = MICRO * 8 // 10
     yield lambda: _signed(
@@ -43,6 +48,14 @@ def deal(world: Townsfolk, number: int) -> Story:
         Pay(OWED, mine, paying, (_of(world, buyer, Funds),)),
         EndStandingBid(mine, 1, _standing(world, mine)),
     )
+
+
+def _shares_given(world: Townsfolk, auction: int, everybody: bool) -> Story:
+    """Those to whom the order was sealed give their shares, whether they are still in office or not."""
+    found = world.state.get(escrow_set_key(auction, 0))
+    assert isinstance(found, EscrowSet)
+    for index in range(len(found.members) if everybody else 1):
+        yield lambda index=index: ((shares_of(world, auction, index),), (vote_key_name(index),))
 
 
 def _signed(by: str, *actions: Action) -> Made:
