@@ -9,7 +9,7 @@ from cli import show
 from cli.holdings import choosing, chosen_certificates, chosen_funds, numbers_of, require_single_use
 from cli.market import Closing, find_scheme, price_text
 from cli.options import Command, Group, sending
-from cli.orders import WORDS, outpoint_of
+from cli.orders import WORDS, complete_wanted, outpoint_of
 from cli.people import acting, find_participant, name_of
 from cli.sending import perform
 from cli.session import Session, with_session
@@ -130,7 +130,14 @@ def post(
 @click.option("--quantity", type=click.IntRange(1), required=True, metavar="N", help="Of each session.")
 @click.option("--limit", type=AMOUNT, required=True, metavar="AMOUNT", help="Highest price per certificate.")
 @click.option("--purse", type=AMOUNT, required=True, metavar="AMOUNT", help="Money for all sessions together.")
-@click.option("--want", "wants", multiple=True, metavar="DIMENSION=NODE", help="technology=wind, zone=DK, period=2026.")
+@click.option(
+    "--want",
+    "wants",
+    multiple=True,
+    metavar="DIMENSION=NODE",
+    shell_complete=complete_wanted,
+    help="technology=wind, zone=DK, period=2026.",
+)
 @sending
 @with_session
 def every(

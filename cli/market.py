@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 PAY_S = 2 * 86_400  # to pay the rest of a bid on margin, where nothing else is said
+OPEN_BY_NOW = ("opening_wrong", "auction_phase", "conflict")  # what a reveal is told when another one was first
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -145,9 +146,9 @@ def open_(
             delivery_to=produced_to,
             repeat_s=repeat,
             repeat_until=repeat_until,
-            escrow=bool(sealed) and opened_by != "owners",
             margin=margin * 100,
             pay_s=pay_within or (PAY_S if margin else 0),
+            escrow=bool(sealed) and opened_by != "owners",
         ),
     )
     note = f"closes at {show.moment(closes)}"
@@ -317,7 +318,8 @@ def reveal(session: Session, numbers: tuple[int, ...], wait: bool, timeout_s: in
 def _open_orders(
     session: Session, chain: bytes, found: dict[str, Any], openings: "list[Opening]"
 ) -> list[dict[str, int]]:
-    """Reveal what is still sealed of these; one transaction for each."""
+    """Reveal what is still sealed of these; one transaction for each. Others may be faster: that is no error."""
+    from node.failures import RefusedByNode
     from node.wallet import build_body, raw_and_id
     from state.transaction import Transaction
 
@@ -330,8 +332,14 @@ def _open_orders(
         _, tip = session.network()
         body = build_body(chain, (), [opening.reveal(int(order["order"]))], tip)
         raw, txid = raw_and_id(Transaction(body, ()))
-        session.client.submit(raw)
-        session.client.wait_final(txid, 60)
+        try:
+            session.client.submit(raw)
+            session.client.wait_final(txid, 60)
+        except RefusedByNode as refused:
+            if refused.reason not in OPEN_BY_NOW:
+                raise
+            session.say(str(refused))
+            continue
         opened.append({"auction": int(found["id"]), "order": int(order["order"])})
     return opened
 

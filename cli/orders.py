@@ -25,15 +25,25 @@ WORDS = {"solar": "T01", "wind": "T02", "hydro": "T03"}  # as people say it; eve
 
 
 def complete_wanted(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Nodes of the auction on the command line, `dimension=node`; nothing where no node answers."""
+    """Attributes of the auction on the command line, else of all open ones: `dimension=node`, and words as `wind`.
+    Nothing where no node answers."""
     try:
-        number = int(context.params["auction_number"])
-        session = session_of(context)
-        dimensions = session.client.get(f"/v1/auctions/{number}")["terms"]["dimensions"]
+        client, number = session_of(context).client, context.params.get("auction_number")
+        number = number or next(
+            (int(word) for word in context.args if word.isdigit()), None
+        )  # before `--want ` it waits
+        open_ones = () if number else client.pages("/v1/auctions", "auctions", status="open")
+        auctions = [client.get(f"/v1/auctions/{int(number)}")] if number else list(open_ones)
     except Exception:  # a completion that fails must not disturb the shell
         return []
-    found = [f"{each['name']}={node}" for each in dimensions for node in each["nodes"]]
-    return [text for text in found if text.startswith(incomplete)]
+    dimensions = [each for auction in auctions for each in auction["terms"]["dimensions"]]
+    named = {(each["name"], node) for each in dimensions for node in each["nodes"]}
+    found = {f"{name}={node}" for name, node in named}
+    if number:  # a bare word is enough where the auction tells what it is about
+        found |= {said for said, node in WORDS.items() if ("technology", node) in named}
+    else:
+        found |= {f"technology={said}" for said, node in WORDS.items() if ("technology", node) in named}
+    return sorted(text for text in found if text.startswith(incomplete))
 
 
 WANT = click.option(

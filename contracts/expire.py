@@ -14,7 +14,7 @@ from contracts.keys import next_due_ms, recover_due
 from contracts.obligation import deliver_paid, lapsed, release_unpaid
 from contracts.open_shares import open_served, walks_due
 from contracts.security import forfeit_due, next_term_ms
-from contracts.sessions import next_session_ms, open_due
+from contracts.sessions import next_session_ms, open_sessions
 from state.keyspace import (
     Space,
     auction_close_key,
@@ -46,7 +46,7 @@ def sweep(overlay: Overlay, environment: BlockEnvironment, output: BlockOutput) 
     open_served(context)
     context.enter(0, "close")
     _close_auctions(context)
-    open_due(context)
+    open_sessions(context)
     context.enter(0, "deliver")
     done = deliver_page(context, PAGE_PIECES)
     done += deliver_paid(context, PAGE_PIECES - done)

@@ -50,7 +50,7 @@ def price_words(auction: Auction, told: OrderSettled) -> str:
         case x if x == OUTSIDE:
             return f"Your limit {limit} lies outside the floor and ceiling of the auction."
         case x if x == STAKE:
-            return "The stake that you locked does not cover quantity times limit."
+            return "The stake that you locked does not cover quantity times limit, or the margin of it."
         case x if x == UNOPENED:
             lost = format_money(told.forfeited, auction.currency)
             if auction.terms.escrow:

@@ -53,7 +53,7 @@ def describe(sessions: Sessions | None) -> str:
     )
 
 
-def open_due(context: Context) -> None:
+def open_sessions(context: Context) -> None:
     """Called by the sweep: the auction of every schedule whose time has come."""
     environment = context.environment
     for sessions in all_sessions(context.overlay):

@@ -447,14 +447,14 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.update(output_key(point) for point in (action.outpoint, *action.inputs))
             case Reveal():
                 keys.add(auction_order_key(action.auction, action.order))
-            case OpenShares():
-                keys.add(escrow_shares_key(action.auction, action.epoch, action.validator, action.page))
             case Pay():
                 keys.update(output_key(point) for point in action.inputs)
                 if action.operator:
                     keys.add(reference_key("deposit", action.operator, action.reference))
             case Default():
                 keys.add(obligation_key(action.auction, action.buyer))
+            case OpenShares():
+                keys.add(escrow_shares_key(action.auction, action.epoch, action.validator, action.page))
             case Buy():
                 keys.update(output_key(point) for point in (action.listing, *action.inputs))
             case EndStandingBid():

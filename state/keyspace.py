@@ -58,16 +58,15 @@ class Space(IntEnum):
     CONSUMPTION = 0x37
     STANDING_BID = 0x38
     LISTING = 0x39
-    ESCROW_SET = 0x40
-    ESCROW_SHARES = 0x41
-    ESCROW_WALK = 0x42
-
     OBLIGATION = 0x3A
     OBLIGATION_PIECE = 0x3B
     OBLIGATION_DUE = 0x3C
     OBLIGATION_WORK = 0x3D
     STRIKES = 0x3E
     SESSIONS = 0x3F
+    ESCROW_SET = 0x40
+    ESCROW_SHARES = 0x41
+    ESCROW_WALK = 0x42
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -131,16 +130,15 @@ _CONSUMPTION = bytes((Space.CONSUMPTION,))
 _STANDING = bytes((Space.STANDING,))
 _STANDING_BID = bytes((Space.STANDING_BID,))
 _LISTING = bytes((Space.LISTING,))
-_ESCROW_SET = bytes((Space.ESCROW_SET,))
-_ESCROW_SHARES = bytes((Space.ESCROW_SHARES,))
-_ESCROW_WALK = bytes((Space.ESCROW_WALK,))
-
 _OBLIGATION = bytes((Space.OBLIGATION,))
 _OBLIGATION_PIECE = bytes((Space.OBLIGATION_PIECE,))
 _OBLIGATION_DUE = bytes((Space.OBLIGATION_DUE,))
 _OBLIGATION_WORK = bytes((Space.OBLIGATION_WORK,))
 _STRIKES = bytes((Space.STRIKES,))
 _SESSIONS = bytes((Space.SESSIONS,))
+_ESCROW_SET = bytes((Space.ESCROW_SET,))
+_ESCROW_SHARES = bytes((Space.ESCROW_SHARES,))
+_ESCROW_WALK = bytes((Space.ESCROW_WALK,))
 _APPEAL = bytes((Space.APPEAL,))
 _RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
@@ -273,22 +271,6 @@ def listing_key(outpoint: Outpoint) -> bytes:
     return _LISTING + outpoint
 
 
-def escrow_set_key(auction: int, epoch: int) -> bytes:
-    """The validators that orders of the auction were sealed to in that epoch."""
-    return _ESCROW_SET + auction.to_bytes(4, "big") + epoch.to_bytes(8, "big")
-
-
-def escrow_shares_key(auction: int, epoch: int, validator: int, page: int) -> bytes:
-    """`validator` is the index in the set of that epoch."""
-    place = epoch.to_bytes(8, "big") + validator.to_bytes(2, "big") + page.to_bytes(4, "big")
-    return _ESCROW_SHARES + auction.to_bytes(4, "big") + place
-
-
-def escrow_walk_key(auction: int, epoch: int) -> bytes:
-    """Of a set of which a quorum has served: its orders are to be opened by the coming blocks."""
-    return _ESCROW_WALK + auction.to_bytes(4, "big") + epoch.to_bytes(8, "big")
-
-
 def obligation_key(auction: int, buyer: int) -> bytes:
     return _OBLIGATION + auction.to_bytes(4, "big") + buyer.to_bytes(4, "big")
 
@@ -312,6 +294,22 @@ def sessions_key(scheme: int) -> bytes:
 
 def strikes_key(participant: int) -> bytes:
     return _STRIKES + participant.to_bytes(4, "big")
+
+
+def escrow_set_key(auction: int, epoch: int) -> bytes:
+    """The validators that orders of the auction were sealed to in that epoch."""
+    return _ESCROW_SET + auction.to_bytes(4, "big") + epoch.to_bytes(8, "big")
+
+
+def escrow_shares_key(auction: int, epoch: int, validator: int, page: int) -> bytes:
+    """`validator` is the index in the set of that epoch."""
+    place = epoch.to_bytes(8, "big") + validator.to_bytes(2, "big") + page.to_bytes(4, "big")
+    return _ESCROW_SHARES + auction.to_bytes(4, "big") + place
+
+
+def escrow_walk_key(auction: int, epoch: int) -> bytes:
+    """Of a set of which a quorum has served: its orders are to be opened by the coming blocks."""
+    return _ESCROW_WALK + auction.to_bytes(4, "big") + epoch.to_bytes(8, "big")
 
 
 def consumption_meter_key(meter: int) -> bytes:

@@ -215,9 +215,9 @@ class AuctionTerms(Wire, frozen=True):
     delivery_to: U64 = 0
     repeat_s: U32 = 0  # the next session opens when this one closes and lasts so long, 0 = no next
     repeat_until: U64 = 0  # s; no session closes later
-    escrow: bool = False  # sealed orders are opened by a quorum of validators, else only by who holds the opening
     margin: U16 = 0  # basis points of its value that a bid locks, the rest is owed when it won; 0 = all of it
     pay_s: U32 = 0  # with a margin: how long after the settlement the rest may be paid
+    escrow: bool = False  # sealed orders are opened by a quorum of validators, else only by who holds the opening
 
 
 class Sessions(Wire, frozen=True, tag="sessions"):
@@ -552,11 +552,11 @@ Record = (
     | Auction
     | AuctionMember
     | StandingBid
-    | EscrowSet
-    | SharePage
     | Obligation
     | Strikes
     | Sessions
+    | EscrowSet
+    | SharePage
     | Issuance
     | MonthEnergy
     | Release

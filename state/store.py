@@ -47,15 +47,15 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     CONSUMPTION     0x37  committed  meter u32, day u32                  Consumption
     STANDING_BID    0x38  committed  scheme u32, number u32              StandingBid
     LISTING         0x39  committed  outpoint                            Pointer to a posted lot
-    ESCROW_SET      0x40  committed  auction u32, epoch u64              EscrowSet
-    ESCROW_SHARES   0x41  committed  auction, epoch, validator u16, page SharePage
-    ESCROW_WALK     0x42  committed  auction u32, epoch u64              Counter
     OBLIGATION      0x3a  committed  auction u32, buyer u32              Obligation
-    OBLIGATION_PIECE 0x3b committed  auction u32, buyer u32, number u32  Pointer to a reserved piece
+    OBLIGATION_PIECE 0x3b  committed  auction u32, buyer u32, number u32  Pointer to a reserved piece
     OBLIGATION_DUE  0x3c  committed  due_at u64, auction u32, buyer u32  Counter
     OBLIGATION_WORK 0x3d  committed  auction u32, buyer u32              Counter
     STRIKES         0x3e  committed  participant u32                     Strikes
     SESSIONS        0x3f  committed  scheme u32                          Sessions
+    ESCROW_SET      0x40  committed  auction u32, epoch u64              EscrowSet
+    ESCROW_SHARES   0x41  committed  auction, epoch, validator u16, page SharePage
+    ESCROW_WALK     0x42  committed  auction u32, epoch u64              Counter
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32

@@ -1,8 +1,13 @@
 """Money and auctions from the command line."""
 
-import pytest
-from harness.answering_node import AnsweringNode
+from pathlib import Path
 
+import pytest
+from click.shell_completion import ShellComplete
+from harness.answering_node import AnsweringNode
+from harness.escrow import give
+
+from cli.main import root
 from state.transaction import Vote
 
 ALL = "WAT-FR-0000001-201404-000000001/000000003-19"
@@ -70,6 +75,24 @@ def test_a_schedule_is_proposed_like_an_auction_and_shown_with_its_scheme(act, n
     for index in range(3):
         node.chain.do(Vote(node.chain.count("proposal"), index, True, ""), by=(f"Organisation {index}",))
     assert "open for 7200 s, the next at" in act("auction", "schemes").out
+
+
+def test_attributes_are_completed_from_the_auction_or_all_open_ones(act, node: AnsweringNode, wallets: Path) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--by", "technology=T01,T02", "--by", "zone=FR,DK")
+
+    def completed(*line: object, given: str) -> list[str]:
+        words = ["--home", str(wallets), *map(str, line), "--want"]
+        return [item.value for item in ShellComplete(root, {}, "wattest", "X").get_completions(words, given)]
+
+    assert completed("bid", number, given="zo") == ["zone=DK", "zone=FR"]
+    assert completed("bid", number, given="w") == ["wind"]
+    assert completed("deals", "every", given="technology=") == [
+        "technology=T01",
+        "technology=T02",
+        "technology=solar",
+        "technology=wind",
+    ]
+    assert completed("bid", 99, given="zo") == []
 
 
 def test_schemes_are_listed_and_named(act) -> None:  # type: ignore[no-untyped-def]
@@ -144,8 +167,9 @@ def test_an_order_is_replaced_in_one_transaction(act, node: AnsweringNode) -> No
     assert node.chain.money("trader") == 950_000_000
 
 
-def test_sealed_orders_are_kept_and_opened_after_the_close(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
-    number = open_auction(act, node, "--sealed", "10m")
+@pytest.mark.parametrize("opened_by", ["owners", "validators"])
+def test_sealed_orders_are_kept_and_opened_after_the_close(act, node: AnsweringNode, opened_by: str) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--sealed", "10m", "--opened-by", opened_by)
     ran = act("offer", number, "--quantity", 2, "--limit", "40", "--from", "owner")
     assert ran.code == 0, ran.err
     ran = act("bid", number, "--quantity", 2, "--limit", "45", "--stake", "100", "--from", "trader")
@@ -162,6 +186,28 @@ def test_sealed_orders_are_kept_and_opened_after_the_close(act, node: AnsweringN
     receipt = act("auction", "receipt", number, "--participant", "trader").out
     assert "Until the auction closed nobody could read your order" in receipt
     assert node.chain.certificates("trader") == 2
+
+
+def test_an_order_that_validators_opened_meanwhile_is_not_an_error(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--sealed", "10m")
+    act("bid", number, "--quantity", 2, "--limit", "45", "--from", "trader")
+    ran = act("bid", number, "--quantity", 1, "--limit", "44", "--from", "trader")
+    assert "then the validators open it, nothing is left to do" in ran.err
+    assert "a quorum of validators opens it" in ran.err
+    assert "opened by a quorum of validators" in act("auction", "show", number).out
+    while act("auction", "show", number, "--json").json["status"] == "open":
+        node.chain.pass_blocks(1, seconds=10)
+    give(node.chain, number, 0, 1, 2)  # the next block opens both, before the reveals that are in it
+    ran = act("auction", "reveal", number, "--json")
+    assert ran.json["opened"] == []
+    assert "is open or was taken back" in ran.err
+    node.chain.block()
+    assert "45.00 EUR" in act("auction", "show", number).out
+
+
+def test_refuses_to_say_who_opens_an_open_book(act) -> None:  # type: ignore[no-untyped-def]
+    line = ("auction", "open", "--title", "x", "--scheme", "1", "--closes", "10m", "--from", "exchange")
+    assert act(*line, "--opened-by", "validators").code == 2
 
 
 def test_a_posted_lot_is_bought_in_part_and_taken_back(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]

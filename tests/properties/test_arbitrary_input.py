@@ -185,9 +185,9 @@ def actions_about(town: Town) -> st.SearchStrategy[Action]:
         delivery_to=u64,
         repeat_s=u32,
         repeat_until=u64,
-        escrow=st.booleans(),
         margin=u16,
         pay_s=u32,
+        escrow=st.booleans(),
     )
     sealed = wire(
         Envelope, epoch=st.just(0) | u64, said=st.binary(min_size=29, max_size=29), boxes=st.binary(max_size=400),

@@ -115,8 +115,7 @@ class Market(RuleBasedStateMachine):
         margin=st.sampled_from([0, 0, 2_000, 7_001]),
     )
     def open(self, opened_by: str, trees: bool, fee: int, cap: int, margin: int) -> None:
-        sealed = bool(opened_by)
-        margin = 0 if opened_by == "owners" else margin
+        sealed, margin = bool(opened_by), 0 if opened_by == "owners" else margin
         terms = AuctionTerms(
             dimensions=TREES if trees else (),
             sealed=sealed,

@@ -3,7 +3,7 @@
 import pytest
 from harness.escrow import Enveloped, enveloped, escrow_auction, escrow_set, give, shares_of, voter
 from harness.town import Town
-from harness.world import seed_of
+from harness.world import key_of, seed_of
 from msgspec.structs import replace
 
 from contracts import open_shares
@@ -23,7 +23,15 @@ from state.errors import (
 from state.keyspace import Space, auction_key, space_end
 from state.outputs import Bid, Offer, SealedBid, SealedOffer
 from state.records import Auction, Dimension
-from state.transaction import Cancel, Propose, Replace, Reveal, RotateEscrowKeyContent
+from state.transaction import (
+    Cancel,
+    Propose,
+    RemoveValidatorContent,
+    Replace,
+    Reveal,
+    RotateEscrowKeyContent,
+    RotateVoteKeyContent,
+)
 from state.units import MICRO, Outpoint
 
 Trade = tuple[int, Enveloped, Enveloped]
@@ -310,6 +318,32 @@ def test_orders_of_two_epochs_are_opened_by_those_they_were_sealed_to() -> None:
     give(town, auction, 1, 2, 3, epoch=late)
     town.block()
     assert sorted(opened(town)) == [0, 1]
+
+
+def test_who_left_and_who_votes_with_another_key_still_give_their_shares() -> None:
+    """Validator 3 leaves, validator 1 rotates its vote key: one gives with the key it had, the other with either."""
+    town = epochs()
+    auction = escrow_auction(town, seconds=1_200)
+    for limit in (1, 2):
+        order = enveloped(town, auction, "trader", "bid", 1, limit * MICRO)
+        town.do(order.placing(town.fund("trader", limit)), by=("trader",))
+    epoch = town.environment().epoch
+    town.accredit(RemoveValidatorContent(4), by="Organisation 0")
+    town.accredit(RotateVoteKeyContent(2, key_of("new vote")), by="Organisation 1")
+    to_next_epoch(town)
+    to_next_epoch(town)
+    assert [each.participant for each in town.validators] == [1, 2, 3]
+    town.wait_for(auction, "opening")
+    shares = [shares_of(town, auction, index, epoch) for index in range(4)]
+    other = town.fork()
+    for by, index in (("new vote", 1), ("vote_key3", 3), ("vote_key0", 0)):
+        town.do(shares[index], by=(by,))
+    town.block()
+    assert opened(town) == [0, 1]
+    for by, index in (("vote_key1", 1), ("vote_key3", 3), ("vote_key2", 2)):
+        other.do(shares[index], by=(by,))
+    other.block()
+    assert opened(other) == [0, 1]
 
 
 def test_refuses_an_order_that_is_sealed_to_the_validators_of_another_epoch() -> None:

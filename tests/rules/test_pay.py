@@ -1,6 +1,7 @@
 """Margin: a bid locks a part, the rest is paid by a day; pieces move as they are paid; who does not pay loses it."""
 
 import pytest
+from harness.escrow import enveloped, escrow_auction, give
 from harness.sim.conservation import _certificates, _money
 from harness.town import Town
 from harness.world import DAY
@@ -122,6 +123,22 @@ def test_one_obligation_holds_all_bids_of_a_buyer(town: Town) -> None:
     auction = town.bought_on_margin()
     assert town.obligation(auction, "trader") is not None
     assert len(traces(town)) == 4  # the obligation, its two pieces, its day
+
+
+def test_in_a_book_that_validators_open_a_stake_of_the_margin_is_enough(town: Town) -> None:
+    auction = escrow_auction(town, margin=2_000, pay_s=HOUR)
+    town.do(enveloped(town, auction, "plant", "offer", 10, 2 * MICRO).offering(town.lot, 1, 10), by=("plant",))
+    for stake, quantity in ((8 * MICRO // 5, 4), (8 * MICRO // 5 - 1, 4)):
+        bid = enveloped(town, auction, "trader", "bid", quantity, 2 * MICRO)
+        town.do(bid.placing(town.fund("trader", 4), stake=stake), by=("trader",))
+    town.wait_for(auction, "opening")
+    give(town, auction, 0, 1, 2)
+    town.block()
+    told = [event for event in town.settle(auction) if isinstance(event, OrderSettled) and event.side == "bid"]
+    assert [(each.filled, each.why, each.owed) for each in told] == [(4, "filled", 6_400_000), (0, "stake", 0)]
+    town.pay("trader", auction, 6_400_000, town.fund("trader", 7))
+    town.block()
+    assert town.certificates("trader") == 4
 
 
 # --- paying
