@@ -124,7 +124,7 @@ class FormScreen(ModalScreen[bool]):
             self.app.call_from_thread(self._refuse, str(mistake))
         except WattestError as error:
             self.app.call_from_thread(self._refuse, said(error))
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
             self.app.call_from_thread(self._refuse, t("This cannot be built: {error}", error=error))
         else:
             self.app.call_from_thread(self._sign, deed)
