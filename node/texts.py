@@ -34,7 +34,7 @@ class Texts:
     language: str
     messages: Mapping[Key, str]
 
-    def __call__(self, text: str, context: str = "", **values: object) -> str:
+    def __call__(self, text: str, context: str = "", /, **values: object) -> str:
         found = self.messages.get((context, text)) or text
         return found.format(**values) if values else found
 

@@ -14,17 +14,20 @@ from tui.account import HOLDER, OWNER, Account, introduce
 from tui.desk import Desk
 from tui.directory import Cabinet, cabinet_for, cabinets, entrance
 from tui.feed import Feed, Source
+from tui.habits import Habits
 from tui.messages import GoTo, LeaveReplay, OpenCabinet
 from tui.model import NetworkModel
 from tui.replaying import TICK_S, Replaying
 from tui.screens.going import GoingScreen
 from tui.screens.help import HelpScreen
 from tui.story import StoryControl
-from tui.texts import DEFAULT, LANGUAGES, said, speak, t
-from tui.themes import CALM
+from tui.texts import DEFAULT, LANGUAGES, language, said, speak, t
+from tui.themes import CALM, THEMES
 from tui.widgets.cabinets import CabinetBar
+from tui.zone import choose, chosen
 
 FURNISH_S = 0.05  # after the start: the first picture stands by then
+KEEP_S = 3.0  # between two looks whether something was chosen that is to be kept
 
 
 def run_dashboard(
@@ -34,14 +37,16 @@ def run_dashboard(
     home: Path | None = None,
     served: bool = False,
     tongue: str = DEFAULT,
+    habits: Habits | None = None,
 ) -> None:
     """Show the network behind these API addresses until `q` or Ctrl-C. Blocks; owns the terminal and its signals.
 
     `story` adds the caption, the pace and the validator that can be killed; `home` holds the keys that can sign in, and
     `as_role` is the name of the one that does. `served`: somebody at a browser sits before it. `tongue`: en, ru or zh.
+    `habits`: what was chosen the last time; what is chosen now is kept there.
     """
     speak(tongue)
-    app = Dashboard(node_urls, story, as_role, home=home)
+    app = Dashboard(node_urls, story, as_role, home=home, habits=habits)
     app.desk.sealed_only = served
     app.run()
 
@@ -64,15 +69,19 @@ class Dashboard(App[None]):
         as_role: str | None = None,
         source: Source | None = None,
         home: Path | None = None,
+        habits: Habits | None = None,
     ) -> None:
         super().__init__()
         model = NetworkModel(public_url=node_urls[0])
         self.desk = Desk(model, Feed(node_urls, model) if source is None else source, story, home)
+        self.desk.habits = habits or Habits()
+        self.desk.drafts = self.desk.habits.drafts
         self.cabinets: tuple[Cabinet, ...] = (entrance(),)  # the others are loaded behind the first paint
         self._as = as_role
         self._replaying = Replaying(self)
-        self.register_theme(CALM)
-        self.theme = CALM.name
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self.desk.habits.theme if self.desk.habits.theme in self.available_themes else CALM.name
 
     def _maker(self, make: Callable[[Desk], Screen[None]]) -> Callable[[], Screen[None]]:
         return lambda: make(self.desk)
@@ -104,12 +113,26 @@ class Dashboard(App[None]):
         self._tell_bar()
         self.set_interval(0.5, self._tell_bar)
         self.set_interval(TICK_S, self._replaying.tick)
+        self.set_interval(KEEP_S, self._keep)
         self.run_worker(self._follow(), name="feed")
+        kept = [cabinet.mode for cabinet in self.cabinets if cabinet.mode == self.desk.habits.cabinet]
+        if kept and self._as is None:
+            self.action_cabinet(kept[0])
         if self._as is not None and self.desk.home is not None:
             self._sign_in(self._as, self.desk.home)
 
     async def _follow(self) -> None:
         await self.desk.source.run()
+
+    def _keep(self) -> None:
+        """A few seconds after something was chosen, and at the end, it is on the disk."""
+        habits = self.desk.habits
+        habits.theme, habits.language, habits.zone = self.theme, language(), chosen()
+        habits.cabinet = self.current_mode if self.current_mode != "_default" else ""
+        habits.keep()
+
+    def on_unmount(self) -> None:
+        self._keep()
 
     # --- cabinets
 
@@ -142,6 +165,7 @@ class Dashboard(App[None]):
             yield SystemCommand(t(cabinet.title), t("cabinet {key}", key=cabinet.key), self._opener(cabinet.mode))
         for code, name in LANGUAGES.items():
             yield SystemCommand(name, t("the language of the screens"), self._speaker(code))
+        yield SystemCommand(t("Time zone"), t("UTC, local or any other; now {zone}", zone=chosen()), self.action_zone)
         yield SystemCommand(t("Replay"), t("the network, a portfolio or an auction as it was"), self.action_replay)
         yield SystemCommand(t("Sign in, or out"), t("choose a wallet key of the home"), self.action_account)
 
@@ -152,6 +176,17 @@ class Dashboard(App[None]):
         """The cabinets are built anew in that language, once no window stands above one."""
         if len(self.screen_stack) == 1:
             speak(tongue)
+            self._rebuild()
+
+    def action_zone(self) -> None:
+        if len(self.screen_stack) == 1:
+            from tui.screens.zone import ZoneScreen
+
+            self.push_screen(ZoneScreen(), self._zoned)
+
+    def _zoned(self, name: str | None) -> None:
+        if name is not None and name != chosen():
+            choose(name)
             self._rebuild()
 
     @work

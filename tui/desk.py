@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.feed import Source
+from tui.habits import Habits
 from tui.model import NetworkModel
 from tui.replay import Past, Replay
 from tui.story import StoryControl
@@ -33,6 +34,7 @@ class Desk:
     sealed_only: bool = False
     drafts: dict[str, dict[str, str]] = field(default_factory=dict)
     replay: Replay | None = None
+    habits: Habits = field(default_factory=Habits)
 
     @property
     def at(self) -> int | None:

@@ -40,6 +40,7 @@ RANGES = (
     Column("energy", 9, right=True),
     Column("status", 7),
 )
+SORTS = {0: "number", 2: "produced", 3: "quantity"}  # columns of RANGES by which a node orders all of them
 STATEMENTS = (Column("statement", 18), Column("retired", 19), Column("certificates", 13, right=True))
 ENTRIES = (Column("time", 11), Column("certificates", 12, right=True), Column("money", 12, right=True), Column("what"))
 
@@ -51,6 +52,8 @@ class Question:
     me: int
     by: str
     pages: int
+    sort: str = "produced"
+    down: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class HolderScreen(CabinetScreen):
             yield Sheet(t("Account"), ENTRIES, id="entries", empty=t("sign in with S to see your account"))
 
     def on_mount(self) -> None:
-        self._by = 0
+        self._by = BY.index(self.desk.habits.group) if self.desk.habits.group in BY else 0
         self._pages = 1
         self._answer: Answer | None = None
         super().on_mount()
@@ -120,6 +123,9 @@ class HolderScreen(CabinetScreen):
     # --- from the node
 
     def asked(self) -> Question:
+        _, column, down = self.query_one("#certificates", Sheet).arranged
+        if column in SORTS:
+            return Question(self.desk.me, BY[self._by], self._pages, SORTS[column], down)
         return Question(self.desk.me, BY[self._by], self._pages)
 
     def read(self, client: NodeClient, asked: Question) -> Answer:
@@ -129,7 +135,13 @@ class HolderScreen(CabinetScreen):
         cursor: str | None = None
         for _ in range(asked.pages):
             found = client.get(
-                "/v1/search", status="live", holder=holder, sort="produced", order="down", limit=PAGE, cursor=cursor
+                "/v1/search",
+                status="live",
+                holder=holder,
+                sort=asked.sort,
+                order="down" if asked.down else "up",
+                limit=PAGE,
+                cursor=cursor,
             )
             ranges += found["certificates"]
             cursor = found["cursor"]
@@ -154,11 +166,7 @@ class HolderScreen(CabinetScreen):
         )
         self.query_one("#certificates", Sheet).show(
             [_range(item) for item in found.ranges],
-            t(
-                "{ranges:,} of {total:,} ranges, newest production first",
-                ranges=len(found.ranges),
-                total=int(summary["total"]),
-            ),
+            _told(found, int(summary["total"])),
             found.more,
         )
         self.query_one("#statements", Sheet).show([_statement(item) for item in found.statements])
@@ -185,8 +193,16 @@ class HolderScreen(CabinetScreen):
 
     # --- keys
 
+    def on_sheet_arranged(self, message: Sheet.Arranged) -> None:
+        """The node orders all of them, of which the first pages are shown."""
+        super().on_sheet_arranged(message)
+        if message.sheet.id == "certificates":
+            self._pages = 1
+            self.refresh_soon()
+
     def action_group(self) -> None:
         self._by = (self._by + 1) % len(BY)
+        self.desk.habits.group = BY[self._by]
         self.refresh_soon()
 
     def on_sheet_wanted(self, message: Sheet.Wanted) -> None:
@@ -231,6 +247,12 @@ class HolderScreen(CabinetScreen):
 
 class CertificateScreen(DetailScreen):
     HEADING = "Certificate"
+
+
+def _told(found: Answer, total: int) -> str:
+    if (found.about.sort, found.about.down) == ("produced", True):
+        return t("{ranges:,} of {total:,} ranges, newest production first", ranges=len(found.ranges), total=total)
+    return t("{ranges:,} of {total:,} ranges", ranges=len(found.ranges), total=total)
 
 
 def _money(client: NodeClient, me: int) -> tuple[tuple[str, int, int], ...]:

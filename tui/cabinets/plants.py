@@ -77,6 +77,8 @@ class PlantsScreen(CabinetScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "day(1)", "Earlier day", show=False, priority=True),
         Binding("right", "day(-1)", "Later day", show=False, priority=True),
+        Binding("h", "day(1)", "Earlier day", show=False),
+        Binding("l", "day(-1)", "Later day", show=False),
         Binding("n", "plant", "Register a plant"),
         Binding("b", "appeal", "Object to the day's verdict"),
     ]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Values = dict[str, str]
 
+LARGEST = 2**63 - 1  # of what the ledger writes
+
 
 @dataclass(frozen=True)
 class Field:
@@ -45,6 +47,8 @@ class Form:
             given = values.get(each.name, "").strip()
             if each.required and not given:
                 raise Mistake(t("{label}: this is needed.", label=each.label))
+            if any("\ud800" <= letter <= "\udfff" for letter in given):
+                raise Mistake(t("{label}: it holds a character that cannot be written.", label=each.label))
             if given and each.choices and given not in each.choices:
                 raise Mistake(t("{label}: one of {choices}.", label=each.label, choices=", ".join(each.choices)))
 
@@ -65,7 +69,7 @@ def whole(values: Values, name: str, label: str, least: int = 0) -> int:
         raise Mistake(
             t("{label}: a whole number from {least} on, not {values!r}.", label=label, least=least, values=values[name])
         )
-    return int(text)
+    return _fitting(int(text), label)
 
 
 def scaled(text: str, digits: int, label: str) -> int:
@@ -76,4 +80,10 @@ def scaled(text: str, digits: int, label: str) -> int:
         raise Mistake(
             t("{label}: a number with at most {digits} places, not {text!r}.", label=label, digits=digits, text=text)
         )
-    return int(f"{sign}{before or '0'}{after.ljust(digits, '0')}")
+    return _fitting(int(f"{sign}{before or '0'}{after.ljust(digits, '0')}"), label)
+
+
+def _fitting(number: int, label: str) -> int:
+    if abs(number) > LARGEST:
+        raise Mistake(t("{label}: that number is too large.", label=label))
+    return number

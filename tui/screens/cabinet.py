@@ -97,6 +97,8 @@ class CabinetScreen(Screen[None]):
     # --- the clock of the screen
 
     def on_mount(self) -> None:
+        for sheet in self.query(Sheet):
+            sheet.put_back(*self.desk.habits.tables.get(self._table(sheet), ("", None, False)))
         self.set_interval(PAINT_S, self._tick)
         self._tick()
 
@@ -187,6 +189,16 @@ class CabinetScreen(Screen[None]):
     def on_open_cabinet(self, message: OpenCabinet) -> None:
         message.stop()
         self.app.post_message(message)
+
+    def _table(self, sheet: Sheet) -> str:
+        return f"{self.HEADING}.{sheet.id}"
+
+    def on_sheet_arranged(self, message: Sheet.Arranged) -> None:
+        message.stop()
+        tables, name, arranged = self.desk.habits.tables, self._table(message.sheet), message.sheet.arranged
+        tables.pop(name, None)
+        if arranged != ("", None, False):
+            tables[name] = arranged
 
     def on_sheet_export(self, message: Sheet.Export) -> None:
         message.stop()

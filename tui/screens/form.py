@@ -35,8 +35,16 @@ class FormScreen(ModalScreen[bool]):
 
     @property
     def _draft(self) -> Values:
-        key = f"{self.form.name}:{self.form.title}"
-        return self.desk.drafts.setdefault(key, {field.name: field.value for field in self.form.fields})
+        """What was typed so far. A draft that another version kept may lack a field, and has no others."""
+        kept = self.desk.drafts.setdefault(self._draft_name, {})
+        for field in self.form.fields:
+            kept.setdefault(field.name, field.value)
+        return kept
+
+    @property
+    def _draft_name(self) -> str:
+        """Of the draft: what a number means differs from chain to chain."""
+        return f"{self.desk.now.chain.chain_id[:8]}:{self.form.name}:{self.form.title}"
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
@@ -116,7 +124,7 @@ class FormScreen(ModalScreen[bool]):
             self.app.call_from_thread(self._refuse, str(mistake))
         except WattestError as error:
             self.app.call_from_thread(self._refuse, said(error))
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
             self.app.call_from_thread(self._refuse, t("This cannot be built: {error}", error=error))
         else:
             self.app.call_from_thread(self._sign, deed)
@@ -142,5 +150,5 @@ class FormScreen(ModalScreen[bool]):
     def _signed(self, final: bool | None) -> None:
         """Final: the draft has served. Otherwise the form stands as it was."""
         if final:
-            self.desk.drafts.pop(f"{self.form.name}:{self.form.title}", None)
+            self.desk.drafts.pop(self._draft_name, None)
             self.dismiss(True)

@@ -15,12 +15,13 @@ from tui.widgets.columns import BAD, GOOD, QUIET, WARN, Part, cell, row
 KEYS: tuple[tuple[str, str], ...] = (
     ("N P H M A G", "cabinets: Network, Plants, Holder, Market, Auditor, Authority"),
     ("S", "sign in with a key of the home, or look on without one"),
-    ("/ o e y", "in a table: filter as you type, order, export, copy the row; j and k move"),
+    ("/ o e y", "in a table: filter as you type, order, export, copy the row; j k Ctrl-D Ctrl-U move"),
+    ("R", "replay: scrub to any block; ← → PgUp PgDn Home End, Space plays, g a height or time, Escape: now"),
     ("1 … 5", "in Network: one panel over the whole screen; again, Escape or 0: all of them"),
     ("↑ ↓ Enter", "in Network: choose a block, open it to its last field"),
     ("↑ ↓ ← →", "in Plants: choose a plant and a day, and read its verdict"),
     ("Tab", "next panel"),
-    ("Ctrl-P", "commands: themes, keys, a picture of the screen"),
+    ("Ctrl-P", "commands: themes (by day, high contrast), language, time zone, a picture of the screen"),
     ("q, Ctrl-C", "quit"),
 )
 STORY_KEYS: tuple[tuple[str, str], ...] = (

@@ -93,7 +93,7 @@ class SigningScreen(ModalScreen[bool]):
                 final = carry_out(client, key, self.deed, lambda step: self.app.call_from_thread(self._on_step, step))
             finally:
                 client.close()
-        except WattestError as error:
+        except (WattestError, ArithmeticError, ValueError, TypeError, KeyError) as error:  # the others: not to be built
             self.app.call_from_thread(self._refused, error)
         else:
             self.app.call_from_thread(self._final, final)
@@ -125,7 +125,7 @@ class SigningScreen(ModalScreen[bool]):
         for field in self.query(Input):
             field.display = False
 
-    def _refused(self, error: WattestError) -> None:
+    def _refused(self, error: Exception) -> None:
         self._state = "refused"
         if self.is_mounted:
             self._say(row(("✖ ", BAD), (said(error), BAD)))

@@ -32,11 +32,12 @@ class TitleLine(Widget):
         left: list[Part] = [("wattest", "bold $text-primary")]
         if picture.height >= 0:
             time = ledger_time(picture.time_ms)
-            left += [
-                ("  " + t("block {height}", height=picture.height), STRONG),
-                ("  " + t("ledger time") + " ", QUIET),
-                (time, ""),
-            ]
+            block: Part = ("  " + t("block {height}", height=picture.height), STRONG)
+            label: Part = ("  " + t("ledger time") + " ", QUIET)
+            roomy = width_of([*left, block, label, time, state]) < width
+            left += [block, label if roomy else ("  ", ""), (time, "")]
+            if width_of([*left, state]) >= width:  # rather no seconds than not to know whether this is of now
+                left[-1] = (time[11:16], "")
         if picture.down:
             left.append(("  " + t("{down} down", down=picture.down), BAD))
         if self.years and width >= 100:

@@ -20,7 +20,7 @@ from tui.texts import t
 from tui.widgets.columns import cut
 
 NEAR_END = 40  # rows before the last one at which more are asked for
-COLOURS = {"good": "green", "warn": "yellow", "bad": "bold red", "quiet": "dim", "strong": "bold", "": ""}
+PLAIN = {"quiet": "dim", "strong": "bold", "": ""}
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Sheet(Vertical):
         Binding("o", "order", "Order by the next column", show=False),
         Binding("y", "copy", "Copy the row", show=False),
         Binding("e", "export", "Export", show=False),
+        Binding("ctrl+d", "page(1)", "A page down", show=False),
+        Binding("ctrl+u", "page(-1)", "A page up", show=False),
         Binding("j", "down", "Down", show=False),
         Binding("k", "up", "Up", show=False),
     ]
@@ -84,6 +86,13 @@ class Sheet(Vertical):
         @property
         def control(self) -> "Sheet":
             return self.sheet
+
+    class Arranged(Message):
+        """Filtered or ordered in another way."""
+
+        def __init__(self, sheet: "Sheet") -> None:
+            super().__init__()
+            self.sheet = sheet
 
     class Export(Message):
         """The person wants what is shown in a file."""
@@ -118,10 +127,27 @@ class Sheet(Vertical):
             name = Text(t(column.name), justify="right" if column.right else "left")
             table.add_column(name, width=column.width or None, key=str(index))
         self._entitle()
+        self.watch(self.app, "theme", self._recolour, init=False)
 
     @property
     def _table(self) -> DataTable[Text]:
         return self.query_one(DataTable)
+
+    # --- how it is arranged
+
+    @property
+    def arranged(self) -> tuple[str, int | None, bool]:
+        """The filter, the column that orders, whether downward."""
+        return self.wanted, self._order, self._down
+
+    def put_back(self, wanted: str, order: int | None, down: bool) -> None:
+        """As it was left the last time; a column that there is not orders nothing."""
+        known = order is not None and 0 <= order < len(self.columns)
+        self._order, self._down = (order, down) if known else (None, False)
+        if wanted:
+            search = self.query_one(Input)
+            search.value, search.display = wanted, True
+        self._paint()
 
     # --- what is shown
 
@@ -176,10 +202,21 @@ class Sheet(Vertical):
         if self.chosen != kept:
             self.post_message(self.Chosen(self, self.chosen))
 
+    def _recolour(self) -> None:
+        """The cells hold their colours, so another theme builds them again."""
+        self._table.clear()
+        self._shown = ()
+        self._paint()
+
+    def _colours(self) -> dict[str, str]:
+        theme = self.app.current_theme
+        told = {"good": theme.success or "green", "warn": theme.warning or "yellow"}
+        return {**PLAIN, **told, "bad": f"bold {theme.error or 'red'}"}
+
     def _cells(self, line: Line) -> list[Text]:
-        found = []
+        found, colours = [], self._colours()
         for index, column in enumerate(self.columns):
-            style = COLOURS[line.styles[index]] if index < len(line.styles) else ""
+            style = colours[line.styles[index]] if index < len(line.styles) else ""
             text = cut(line.cells[index], column.width) if column.width else line.cells[index]
             found.append(Text(text, style=style, justify="right" if column.right else "left", no_wrap=True))
         return found
@@ -226,6 +263,7 @@ class Sheet(Vertical):
     def watch_wanted(self) -> None:
         if self.is_mounted:
             self._paint()
+            self.post_message(self.Arranged(self))
 
     def action_order(self) -> None:
         """Each column upward, then downward, then as it came."""
@@ -237,6 +275,7 @@ class Sheet(Vertical):
             self._order = self._order + 1 if self._order + 1 < len(self.columns) else None
             self._down = False
         self._paint()
+        self.post_message(self.Arranged(self))
 
     def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
         event.stop()
@@ -244,6 +283,7 @@ class Sheet(Vertical):
         self._down = again and not self._down
         self._order = event.column_index
         self._paint()
+        self.post_message(self.Arranged(self))
 
     def action_copy(self) -> None:
         row = self._table.cursor_row
@@ -259,6 +299,12 @@ class Sheet(Vertical):
 
     def action_up(self) -> None:
         self._table.action_cursor_up()
+
+    def action_page(self, step: int) -> None:
+        if step > 0:
+            self._table.action_page_down()
+        else:
+            self._table.action_page_up()
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         event.stop()
