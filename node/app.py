@@ -18,7 +18,7 @@ from consensus.validators import ValidatorSet
 from consensus.votes import Quorum
 from contracts.context import BlockEnvironment
 from node.amnesia import Amnesia
-from node.config import CERTIFIED, Config, KeyNotNamed
+from node.config import CERTIFIED, SNAPSHOT, Config, KeyNotNamed
 from node.failures import KeyFileUnusable, KeystoreError
 from node.faults import Clock, SystemClock, crash_point
 from node.genesis import read_genesis
@@ -53,6 +53,7 @@ NODE_KEY = "node"
 ESCROW = "escrow"
 FEED_QUEUE = 1_024
 RESTORED_S = 0.05
+GONE_DELTAS = 20  # it has asked ten times by then
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ class Node:
         self.clock: Clock = clock or SystemClock()
         self.genesis, self.chain = read_genesis(config.genesis)
         self.why_silent = ""  # why a validator does not vote
+        self.left_behind = False  # it has ended, because nobody keeps the blocks that it needs: a state will do
         self.warnings: list[tuple[str, Remedy | None]] = []  # what the operator must know though the node runs
         self._store: Store | None = None
         self.data = DataDirectory(config)
@@ -335,16 +337,18 @@ class Node:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; raises what the node had to stop for. Nothing is left open afterwards.
 
-        A moved validator ends by itself once it has listened long enough: opened again, it may vote.
+        A moved validator ends by itself once it has listened long enough: opened again, it may vote. So does a node
+        whose next blocks nobody keeps, where its operator takes proven states (`node.sync = snapshot`).
         """
         loop_task = asyncio.create_task(self.runtime.run())
         stop_task = asyncio.create_task(stop.wait())
+        gone_task = asyncio.create_task(self._until_left_behind())
         started: list[Part] = []
         failure: BaseException | None = None
         try:
             await self.peers.start()
             if self.rolled_back:
-                await self._until_restored(loop_task, stop_task)
+                await self._until_restored(loop_task, stop_task, gone_task)
             for part in self.parts if not self.rolled_back else ():
                 await part.start()
                 started.append(part)
@@ -358,10 +362,12 @@ class Node:
             if not self.listening:
                 self.data.settle()
             listen_s = 2 * self.timing.longest_ms / 1000 if self.listening else None
-            await asyncio.wait((loop_task, stop_task), timeout=listen_s, return_when=asyncio.FIRST_COMPLETED)
+            ends = (loop_task, stop_task, gone_task)
+            await asyncio.wait(ends, timeout=listen_s, return_when=asyncio.FIRST_COMPLETED)
             if loop_task.done():
                 loop_task.result()
-            if not stop_task.done():
+            self.left_behind = gone_task.done() and not stop_task.done()
+            if not (self.left_behind or stop_task.done()):
                 self.data.settle()  # nobody else votes with this key
         except BaseException as error:
             failure = error
@@ -372,7 +378,8 @@ class Node:
             await self.peers.stop()
             loop_task.cancel()
             stop_task.cancel()
-            await asyncio.gather(loop_task, stop_task, return_exceptions=True)
+            gone_task.cancel()
+            await asyncio.gather(loop_task, stop_task, gone_task, return_exceptions=True)
             self.log.info("stopped", height=self.ledger.tip.height)
             self.close(failure)
 
@@ -383,6 +390,14 @@ class Node:
             self.rolled_back = rolled_back(self.ledger, self.journal)
         if not self.rolled_back:
             self.log.info("store_restored", height=self.ledger.tip.height)
+
+    async def _until_left_behind(self) -> None:
+        """Until nobody kept the next blocks for a while; never where the operator wants every block executed here."""
+        step_s, found = self.timing.delta_ms / 1000, 0
+        while found < GONE_DELTAS or self.config.text("node.sync") != SNAPSHOT:
+            await asyncio.sleep(step_s)
+            found = found + 1 if self.runtime.blocks_gone else 0
+        self.log.warning("left_behind", height=self.ledger.tip.height)
 
     def warn(self, what: str) -> None:
         """Something was amiss and is being mended: for whoever starts the node."""

@@ -15,15 +15,16 @@ LATE_CHUNKS = 4 * MAX_CHUNKS  # of a few earlier questions: each time the connec
 
 
 class Attempt:
-    """`own_height`: of the state that is there already, 0 where there is none. Hops outlive an attempt, in `trust`."""
+    """`own_height`: of the state that is there already, 0 where there is none. `gone`: nobody keeps the blocks above
+    it, so any newer state will do. Hops outlive an attempt, in `trust`."""
 
     gap = 10_000  # a state that is behind by fewer blocks follows them, and keeps its history
     least_bytes = 256 * 1024  # a chunk that is not the last is at least half full, or trickling would be an attack
     least_entries = MAX_CHUNK_ENTRIES // 2
     offer: Snapshot
 
-    def __init__(self, own_height: int, trust: Trust) -> None:
-        self._above = own_height + self.gap if own_height else 0
+    def __init__(self, own_height: int, trust: Trust, gone: bool = False) -> None:
+        self._above = own_height + self.gap if own_height and not gone else own_height
         self.trust = trust
         self.entries = 0
         self._after = b""

@@ -100,7 +100,10 @@ class Joining:
         vote_keys: tuple[bytes, ...],
         log: FilteringBoundLogger,
         clock: Clock | None = None,
+        gone: bool = False,
     ) -> None:
+        """`gone`: of the blocks above the state that is here it was found that nobody keeps them."""
+        self._gone = gone
         self._config, self._genesis, self._chain, self._log = config, genesis, chain, log
         validators = validators_in(genesis_state(genesis, MemoryStore()))
         vote_keys = tuple(validator.vote_key for validator in validators)
@@ -171,7 +174,7 @@ class Joining:
         self._source, self._answers = source, asyncio.Queue(QUEUE)
         staging: Staging | None = None
         try:
-            attempt = Attempt(self.own_height, self._trust)
+            attempt = Attempt(self.own_height, self._trust, self._gone)
             if not await self._offer(source, attempt):
                 return False
             staging = Staging(self._config.data)

@@ -38,15 +38,17 @@ def run_node(config: Config, keys: NodeKeys, parts: Callable[[Node], list[Part]]
     """Run the node of a home until SIGTERM or SIGINT; its exit code. What went wrong is said on stderr."""
     node: Node | None = None
     try:
-        if config.text("node.sync") == SNAPSHOT and not asyncio.run(_join(config, keys)):
-            return 0
+        joins, gone = config.text("node.sync") == SNAPSHOT, False
         while True:
+            if joins and not asyncio.run(_join(config, keys, gone)):
+                return 0
             node = Node(config, keys, log=open_log(config.home / "node.log"))
             node.parts += _built(node, parts)
             for what, remedy in node.warnings:
                 _say("warning", what, remedy)
-            if asyncio.run(_until_signal(node)) or not node.listening:
+            if asyncio.run(_until_signal(node)) or not (node.listening or node.left_behind):
                 return 0
+            joins = gone = node.left_behind
     except (WattestError, OSError) as raised:
         return tell_failure(raised, config, node)
 
@@ -86,12 +88,14 @@ def _say(level: str, what: str, remedy: Remedy | None) -> None:
     print(f"{level}: {what}" + (f"\n{remedy.lines()}" if remedy else ""), file=sys.stderr, flush=True)  # noqa: T201
 
 
-async def _join(config: Config, keys: NodeKeys) -> bool:
-    """Begin from the state of others where there is a newer one; False where a signal ended it."""
+async def _join(config: Config, keys: NodeKeys, gone: bool) -> bool:
+    """Begin from the state of others where there is a newer one; False where a signal ended it. `gone`: nobody keeps
+    the blocks above the own one."""
     genesis, chain = read_genesis(config.genesis)
     votes = tuple(Signer(seed).public for seed in (keys.vote, keys.next_vote) if seed is not None)
     with DataDirectory(config, working=False):
-        joining = Joining(config, genesis, chain, NodeKey(keys.node), votes, open_log(config.home / "node.log"))
+        log = open_log(config.home / "node.log")
+        joining = Joining(config, genesis, chain, NodeKey(keys.node), votes, log, gone=gone)
         waiting = Waiting(joining, chain, genesis.parameters.name, *parse_address(config.text("node.api_listen")))
         await waiting.start()
         stop = _stop_at_signal()
@@ -133,6 +137,7 @@ def _stop_at_signal() -> asyncio.Event:
 def tune_collector() -> None:
     """What is loaded by now stays, and later collections need not walk it. They may also come rarely: all that travels
     is free of cycles, and a block alone makes more containers than a hundred default thresholds."""
+    gc.unfreeze()  # a node that was opened before in this process is gone
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 10, 10)

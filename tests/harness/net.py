@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -185,6 +185,13 @@ class Process:
             assert self.alive, (self.home / "stderr").read_text()
             assert time.monotonic() < deadline, f"{self.home.name} is at {self.height()}, not at {wanted}"
             time.sleep(0.05)
+
+
+async def until(process: Process, condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            assert process.alive, (process.home / "stderr").read_text()
+            await asyncio.sleep(0.05)
 
 
 def signed(chain: bytes, signer: str, *actions: Action, salt: int = 0, expiry_height: int = 5_000) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from harness.joining import OBSERVER_KEYS, joining, observer_home, set_config
-from harness.net import Running, make_homes, open_node, registration, running
+from harness.net import Process, Running, make_homes, open_node, registration, running, until
 from harness.villains.block_liars import LIES, Lie, wrong_body
 
 from consensus.messages import Blocks
@@ -153,3 +153,31 @@ async def test_a_node_whose_next_blocks_nobody_keeps_says_so_and_a_snapshot_help
         await observer.height(height + 2)
         await observer.stop()
         assert not observer.node.runtime.blocks_gone
+
+
+async def test_a_node_whose_operator_takes_states_fetches_one_by_itself_when_blocks_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is behind by far fewer blocks than make a node with a state look for a newer one at its start."""
+    monkeypatch.setattr("node.config.LEAST_KEPT_BLOCKS", 4)
+    homes = make_homes(tmp_path, 2, delta_ms=100, idle_interval_ms=200, min_interval_ms=1)
+    for home in homes:
+        set_config(home, keep_blocks=6)
+    home = observer_home(tmp_path / "observer", (tmp_path / "node0" / "genesis.json").read_bytes())
+    set_config(home, sync="snapshot")
+    async with running(homes) as nodes:
+        await nodes[0].height(3)
+        observer = Process(home)
+        try:
+            await until(observer, lambda: observer.height() >= 3)
+            assert await asyncio.to_thread(observer.terminate) == 0
+            height = await grown(nodes)
+            (home / "node.log").unlink()
+            observer = Process(home)
+            await until(observer, lambda: observer.height() >= height)
+            assert await asyncio.to_thread(observer.terminate) == 0
+        finally:
+            observer.kill()
+    told = [entry["event"] for entry in observer.logged()]
+    steps = ["no_snapshot", "started", "blocks_gone", "left_behind", "stopped", "snapshot_installed", "started"]
+    assert [event for event in told if event in steps][: len(steps)] == steps

@@ -2,11 +2,10 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from harness.joining import OBSERVER_KEYS, joining, observer_home, set_config
-from harness.net import Process, Running, keys_of, make_homes, open_node, registration, running
+from harness.net import Process, Running, keys_of, make_homes, open_node, registration, running, until
 from harness.world import key_of
 
 from node.app import Node
@@ -108,13 +107,6 @@ async def flow(node: Node) -> None:
     for number in range(10_000):
         await node.mempool.admit([registration(node.chain, f"person {number}")])
         await asyncio.sleep(0.3)
-
-
-async def until(process: Process, condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            assert process.alive, (process.home / "stderr").read_text()
-            await asyncio.sleep(0.05)
 
 
 async def test_a_killed_and_wiped_validator_is_back_while_transactions_flow(tmp_path: Path) -> None:

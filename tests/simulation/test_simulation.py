@@ -8,18 +8,23 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import get_args
 
 import pytest
 from harness.sim.cluster import Cluster
 from harness.sim.conservation import OUTPUTS, RECOUNT, Books
+from harness.sim.disk import FakeDisk
 from harness.sim.options import BLOCKS, LONGEST_MS, SIZES, Options
 from harness.sim.run import play
+from harness.sim.states import WHERE, States
 from harness.sim.villains import VILLAINS
 from harness.sim.watch import Violation, Watch
 
+from node.staging import CURRENT
 from state.keyspace import output_key, space_end
 from state.outputs import Bundle
+from state.store import Store
 from state.transaction import Action
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,3 +126,15 @@ def test_refuses_a_state_that_nothing_led_to() -> None:
     books.enter(RECOUNT - 1, last, {}, (), output)  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=f"block {RECOUNT} leaves"):
         books.enter(RECOUNT, last, {}, (), output)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("torn", [b"\xf6", b"7", b"", b"rows 7"])
+def test_a_state_that_was_torn_while_it_began_is_begun_again(tmp_path: Path, torn: bytes) -> None:
+    class Living:
+        def maybe_die(self) -> None:
+            pass
+
+    states = States(FakeDisk(tmp_path, Living(), Random(0)), lambda: None)
+    states.begin(CURRENT)
+    (states.data / CURRENT / WHERE).write_bytes(torn)
+    assert Store(states.current()).meta() is None

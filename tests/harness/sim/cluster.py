@@ -305,7 +305,8 @@ class Cluster:
         self.lines.send(node.index, peer, NoBlocks(node.ledger.base.bodies_from))
 
     def blocks_gone(self, node: SimNode) -> None:
-        """Nobody keeps what it needs: after a while somebody reads its log, and lets it fetch a state."""
+        """Nobody keeps what it needs: after a while it fetches a state, by itself or because somebody read its log."""
+        node.gone = True
         if node.begins_joining is None:
             self.say(f"{node.index} is behind all blocks that are kept")
             self._let_join(node)

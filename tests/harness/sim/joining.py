@@ -49,12 +49,20 @@ class SmallAttempt(attempt.Attempt):
     least_entries = CHUNK_ENTRIES // 2
 
 
+class DistantAttempt(SmallAttempt):
+    """As far as in the product: who has a state takes another one only where the blocks between are gone."""
+
+    gap = attempt.Attempt.gap
+
+
 class SimJoining:
     """One process that has no engine yet. `cluster` is the world, `done` opens the node on what is there then."""
 
     def __init__(self, node: Any, cluster: Any, done: Callable[[], None]) -> None:
         self._node, self._cluster, self._done = node, cluster, done
         self._incarnation = node.incarnation
+        self._gone, node.gone = node.gone, False
+        self._kind = DistantAttempt if cluster.options.seed % 2 else SmallAttempt
         first, length = cluster.first, cluster.options.epoch_length
         validators = first.world.validators
         vote_keys = tuple(validator.vote_key for validator in validators)
@@ -99,7 +107,7 @@ class SimJoining:
         if source is None or not self._connected(source):
             self.begin()
             return
-        self._source, self._attempt = source, SmallAttempt(self._own[2], self._trust)
+        self._source, self._attempt = source, self._kind(self._own[2], self._trust, self._gone)
         self._expected = self._resumes = 0
         self._send(self._attempt.ask())
 

@@ -91,6 +91,7 @@ class SimNode:
         self.fetched_ms = -1  # when it last looked for a state
         self.joining: SimJoining | None = None  # while it has no engine yet: it fetches a state
         self.begins_joining: Callable[[SimNode], SimJoining] | None = None  # where its operator wants snapshots
+        self.gone = False  # nobody keeps the blocks that it needs: any newer state will do
         self.halted: effects.Halt | None = None
         self.epoch = 0  # that it serves
         self.mempool: dict[bytes, DecodedTx] = {}

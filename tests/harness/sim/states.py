@@ -5,6 +5,7 @@ any two steps of them; LevelDB itself is left out.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +29,17 @@ class States:
     def current(self) -> CutRows:
         """Of the state in use, as a process finds it; an empty one where there is none."""
         settle(self.data)
-        found = self.data / CURRENT / WHERE
-        if not found.exists() or not found.read_text().isdigit():  # it died while it made its first one
+        found = self._rows()
+        if found is None:  # it died while it made its first one, and the file is torn or rubbish
             self.finish(self.begin(CURRENT), CURRENT)
-        return self._all[int(found.read_text())]
+            found = self._rows()
+        assert found is not None
+        return found
+
+    def _rows(self) -> CutRows | None:
+        path = self.data / CURRENT / WHERE
+        number = re.fullmatch(rb"rows (\d+)\n", path.read_bytes()) if path.exists() else None
+        return None if number is None else self._all[int(number[1])]
 
     def tip(self) -> tuple[int, int, int]:
         """(epoch, view, height) of the newest block in it; zeros where there is none."""
@@ -55,7 +63,7 @@ class States:
         """What is in the folder is durable now."""
         descriptor = os.open(self.data / folder / WHERE, os.O_CREAT | os.O_WRONLY)
         try:
-            self._disk.write(descriptor, b"%d" % self._all.index(rows))
+            self._disk.write(descriptor, b"rows %d\n" % self._all.index(rows))
             self._disk.sync(descriptor)
         finally:
             os.close(descriptor)
