@@ -13,7 +13,7 @@ from typing import Any
 from consensus.validators import ValidatorSet
 from consensus.votes import FINALIZE, Position, Quorum, make_quorum, make_vote
 from contracts.genesis import Genesis, chain_id, parse_genesis
-from contracts.issue import NO_INPUTS
+from contracts.hearing import NO_INPUTS
 from contracts.release import BASIS_POINTS
 from contracts.transition import DecodedTx, decode_signed
 from node.ledger import Ledger

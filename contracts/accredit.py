@@ -15,6 +15,7 @@ from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.countries import require_country
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
+from contracts.hearing import with_neighbours
 from contracts.register import require_key, require_line, require_text
 from state.codec import decode, encode
 from state.errors import (
@@ -347,7 +348,7 @@ def _enact(context: Context, content: ProposalContent) -> int:
             overlay.put(
                 device_key(device.id),
                 replace(
-                    device,
+                    with_neighbours(overlay, device),
                     profile_hash=content.profile_hash,
                     profile_from=content.window_from,
                     profile_to=content.window_to,

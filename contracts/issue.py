@@ -15,6 +15,7 @@ from contracts.calendar import add_months, day_start, month_of_day, next_month_s
 from contracts.context import Context
 from contracts.correct import credit_of, credited, day_bound_wh, pay_debt
 from contracts.events import DayJudged, Issued
+from contracts.hearing import NO_INPUTS, inputs_problem
 from contracts.release import is_corrected, released_up_to, review_day, steps_before, steps_of
 from contracts.schemes import HOUR_S, granular, hourly, hours_problem
 from contracts.standing import carry_out
@@ -38,8 +39,6 @@ from state.records import Device, Expiry, Issuance, Release, Scheme
 from state.spoken import counted
 from state.transaction import AttestedDay, Issue
 from state.units import DAY_S
-
-NO_INPUTS = bytes(32)  # inputs_root while neighbours and independent climate are not part of the verdict
 
 
 def check(context: Context, action: Issue) -> None:
@@ -76,8 +75,10 @@ def _check_facts(action: Issue, device: Device, scheme: Scheme) -> None:
 def _check_day(context: Context, attested: AttestedDay, device: Device, scheme: Scheme) -> None:
     attestation, environment = attested.attestation, context.environment
     day = attestation.day
-    wrong = _content_problem(attestation, device, environment.epoch) or hours_problem(
-        scheme, attestation.hours_wh, attestation.release_wh
+    wrong = (
+        _content_problem(attestation, device, environment.epoch)
+        or hours_problem(scheme, attestation.hours_wh, attestation.release_wh)
+        or inputs_problem(context.overlay, device, scheme, attestation)
     )
     if wrong:
         raise BadField(field=f"attestation of day {day}", why=wrong)
@@ -140,8 +141,6 @@ def _content_problem(attestation: Attestation, device: Device, epoch: int) -> st
         return f"it is of epoch {attestation.epoch}, this is {epoch}"
     if attestation.revision and attestation.step != CORRECTION:
         return "only a correction has a revision"
-    if attestation.inputs_root != NO_INPUTS:
-        return "it names inputs that no validator can have"
     if attestation.verdict > REJECT:
         return "unknown verdict"
     if attestation.verdict != ACCEPT and attestation.release_wh:
@@ -242,6 +241,7 @@ def _put_release(context: Context, judged: Attestation) -> None:
             release_wh=judged.release_wh,
             readings_root=judged.readings_root,
             txid=context.txid,
+            inputs_root=judged.inputs_root,
         ),
     )
 

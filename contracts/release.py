@@ -5,17 +5,18 @@
     d90      when the season is                         the rest
 
 A scheme's `release_shares` (basis points, in all 10,000) say how much each step may bring; a step without a share does
-not exist, and a scheme of (10000, 0, 0) releases a day at once. What a step withheld (hold) the next one may still
-release; what a step refused (reject) ends the day. In a granular scheme each hour of a day is released by itself.
+not exist, and a scheme of (10000, 0, 0) releases a day at once. What a step withheld (hold) for a ramp, or for a broken
+sensor where the plant has neighbours, the next one may still release; what a step refused (reject) ends the day. In a
+granular scheme each hour of a day is released by itself.
 """
 
 from collections.abc import Sequence
 
 from state.attestation import ACCEPT, CORRECTION, D30, D90, HOLD, PROMPT, STEP_DAYS
-from state.keyspace import release_key
+from state.keyspace import device_key, release_key
 from state.overlay import Snapshot
-from state.records import Release
-from verifier.finding import RAMP
+from state.records import Device, Release
+from verifier.finding import RAMP, RELEASABLE
 
 STEPS = (PROMPT, D30, D90)
 BASIS_POINTS = 10_000
@@ -55,8 +56,15 @@ def next_step(state: Snapshot, shares: Sequence[int], device: int, day: int) -> 
     if not before:
         return PROMPT
     last = before[-1]
-    waits = last.verdict == ACCEPT or (last.verdict == HOLD and RAMP in last.reasons)
+    waits = last.verdict == ACCEPT or (last.verdict == HOLD and _may_be_released(state, last))
     return next((step for step in steps_of(shares) if waits and step > last.step), None)
+
+
+def _may_be_released(state: Snapshot, held: Release) -> bool:
+    """A rise may find its event; what a broken sensor holds, neighbours may vouch for."""
+    device = state.get(device_key(held.device))
+    beside = isinstance(device, Device) and bool(device.neighbours)
+    return RAMP in held.reasons or (beside and bool(RELEASABLE & set(held.reasons)))
 
 
 def review_day(state: Snapshot, shares: Sequence[int], device: int, day: int) -> int:

@@ -65,7 +65,7 @@ class Baselines:
     def _compute(self, device: int, facts: DeviceFacts, from_s: int, to_s: int) -> tuple[Profile, int]:
         head = self._store.head(device)
         # Days of a chain never go back: once it is past the window, the window's readings are settled.
-        settled = 0 if head.day * DAY_S >= to_s else head.last_seq
+        settled = -1 if head.day * DAY_S >= to_s else head.last_seq
         key = (facts, device, from_s, to_s, settled)
         found = self._computed.get(key)
         if found is None:

@@ -20,9 +20,10 @@ from typing import Any
 from contracts.calendar import month_of_day
 from contracts.context import BlockEnvironment
 from contracts.correct import credit_of, credited, credits_in
-from contracts.issue import NO_INPUTS
+from contracts.hearing import NO_INPUTS
 from contracts.release import is_corrected, next_step
 from node.baselines import Baselines
+from node.beside import Beside, beside_of
 from node.issuing import MAX_DAYS, build_issue, issue_transaction
 from node.readings import ReadingStore
 from node.verdicts import Curve, StepVerdict, Verdicts, attestation_of, first_judged_day
@@ -64,6 +65,7 @@ class Judged:
 
     said: StepVerdict
     basis: Basis
+    beside: Beside | None
 
 
 @dataclass
@@ -77,6 +79,7 @@ class Ports:
     sign: Callable[[bytes], bytes]
     now_ms: Callable[[], int]
     announce: Callable[[dict[str, Any]], None] = lambda _: None
+    fetch: Callable[[int], None] = lambda _: None  # a device of which readings are missing here
     log: Callable[..., None] = lambda *_, **__: None
 
 
@@ -97,6 +100,7 @@ class Judge:
         self._judged: dict[DayKey, Judged] = {}
         self._open: dict[DayKey, OpenDay] = {}
         self._sent: dict[int, int] = {}  # by device: when an issue was last sent
+        self._lacking: dict[int, set[int]] = {}  # by neighbour: the plants that wait for its readings
         self._epoch = -1
 
     async def run(self) -> None:
@@ -136,6 +140,15 @@ class Judge:
 
     def on_close(self, device: int, day: int = 0) -> None:
         """A day of the device is held completely now."""
+        for other in self._lacking.pop(device, set()):
+            self._again(other)
+        if device not in self._queued:
+            self._queued.add(device)
+            self._queue.put_nowait(device)
+
+    def _again(self, device: int) -> None:
+        """Look at all its days once more."""
+        self._reached.pop(device, None)
         if device not in self._queued:
             self._queued.add(device)
             self._queue.put_nowait(device)
@@ -167,10 +180,15 @@ class Judge:
     def on_block(self) -> None:
         """A block was committed: forget what it recorded, and look again at what waited for it."""
         snapshot, environment = self._ports.tip()
-        for key in [key for key in self._open if self._released(snapshot, *key)]:
+        recorded = [key for key in self._open if self._released(snapshot, *key)]
+        for key in recorded:
             del self._open[key]
             self._judged.pop(key, None)
             self._sent.pop(key[0], None)  # the account has moved: what is left can be built now
+            record = self._device(key[0])
+            if record is not None and record.neighbours:
+                self._again(key[0])  # its next step names what was recorded of this one
+        self._hear_again({device for device, *_ in recorded})
         for device, seen in list(self._waiting.items()):
             if _basis(self._device(device)) != seen:
                 del self._waiting[device]
@@ -180,6 +198,12 @@ class Judge:
             self._epoch = environment.epoch
             self._begin_epoch(environment)
         self._attest_credits(snapshot, environment)
+
+    def _hear_again(self, recorded: set[int]) -> None:
+        """The ledger may name more days of these neighbours by now: what was said beside the former ones is stale."""
+        for (device, *_), judged in self._judged.items():
+            if judged.beside is not None and recorded.intersection(judged.beside.devices):
+                self._again(device)
 
     async def on_tick(self) -> None:
         """Send what is due; called a few times a second."""
@@ -225,10 +249,16 @@ class Judge:
         for close, step in self._verdicts.due(record, scheme.release_shares, signed):
             key = (device, close.close.day, step, 0)
             before = self._judged.get(key)
-            if self._released(self._ports.tip()[0], *key) or (before is not None and before.basis == _basis(record)):
+            snapshot = self._ports.tip()[0]
+            if self._released(snapshot, *key):
+                continue
+            beside = beside_of(snapshot, record, scheme, close.close.day, step)
+            if before is not None and before.basis == _basis(record) and before.beside in (None, beside):
                 continue
             try:
-                said = await self._on_worker(self._verdicts.say, record, scheme, close, step, newest)
+                if beside is not None and await self._lacks(device, beside):
+                    continue
+                said = await self._on_worker(self._verdicts.say, record, scheme, close, step, newest, beside)
             except ReadingRefusal as refusal:
                 self._ports.log("not_judged", device=device, day=key[1], code=refusal.code, why=str(refusal))
                 self._waiting[device] = _basis(record)
@@ -237,13 +267,21 @@ class Judge:
                 self.on_close(device)  # re-baselined meanwhile: begin again with the new record
                 return False
             if said is not None:
-                self._judged[key] = Judged(said, _basis(record))
+                self._judged[key] = Judged(said, _basis(record), beside if said.inputs_root != NO_INPUTS else None)
                 self._attest(self._ports.tip()[1], record, self._judged[key])
             elif close is signed and step == PROMPT:
                 self._ports.announce(
                     {"kind": "review", "device": device, "day": newest, "until": newest + STEP_DAYS[step]}
                 )
         return True
+
+    async def _lacks(self, device: int, beside: Beside) -> bool:
+        """Whether something that is heard is missing here; it is fetched, and the plant judged when it has come."""
+        missing: list[int] = await self._on_worker(self._verdicts.lacking, beside)
+        for other in missing:
+            self._lacking.setdefault(other, set()).add(device)
+            self._ports.fetch(other)
+        return bool(missing)
 
     def _scheme(self, device: Device) -> Scheme:
         scheme = self._ports.tip()[0].get(scheme_key(device.scheme))
@@ -348,6 +386,9 @@ class Judge:
         except Refusal as refusal:
             # Another validator was faster, or the account moved: the next block shows which.
             self._ports.log("issue_refused", device=device, code=refusal.code, why=str(refusal))
+            record = self._device(device)
+            if record is not None and record.neighbours:
+                self._again(device)  # or the ledger names other inputs by now
         except WattestError as error:
             self._ports.log("issue_failed", device=device, code=error.code, why=str(error))
         else:

@@ -81,6 +81,7 @@ class Metering:
                 sign=self._sign,
                 now_ms=node.clock.monotonic_ms,
                 announce=lambda fields: self._runtime.announce(fields.pop("kind"), **fields),
+                fetch=self.fetching.missed,
                 log=node.log.info,
             ),
         )

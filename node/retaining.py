@@ -4,9 +4,10 @@ A day may go once it is older than `node.keep_readings` days of block time and n
 
 - it is closed, held completely, judged, and at the last step of its release;
 - no objection to it is open, and no correction of it waits for its certificates;
-- no day that is not at its end looks back on it: windows and ramps reach back half a year, verdicts forty closed days;
-- it belongs to no commissioning window, of the signed profile or of one that is proposed: a profile is recomputed from
-  its readings, by anybody, for as long as it is in force.
+- no day that is not at its end looks back on it, of the plant or of one that it is a neighbour of: windows and ramps
+  reach back half a year, verdicts forty closed days;
+- it belongs to no commissioning window of those plants, of the signed profile or of one that is proposed: a profile is
+  recomputed from its readings, by anybody, for as long as it is in force.
 
 Before it goes it is written to the archive, signed as it came, and is on the disk there. Its close stays here.
 """
@@ -84,18 +85,10 @@ def droppable(store: ReadingStore, state: Snapshot, device: int, before_day: int
     record = state.get(device_key(device))
     if not isinstance(record, Device) or not record.profile_hash:
         return []
-    scheme = state.get(scheme_key(record.scheme))
-    assert isinstance(scheme, Scheme)
     closes = [signed.close for signed in store.closes(device, 0, store.head(device).held_seq)]
-    first = first_judged_day(record)
-    waiting = [
-        close.day
-        for close in closes
-        if close.day >= first and next_step(state, scheme.release_shares, device, close.day) is not None
-    ]
-    oldest_open = min(waiting, default=store.head(device).day)
+    oldest_open = min(_oldest_open(store, state, one) for one in (record, *_listeners(state, device)))
     reached = [close.day for close in closes if close.day < span(oldest_open, D90)[0]]
-    windows = _windows(state, record)
+    windows = [window for one in (record, *_listeners(state, device)) for window in _windows(state, one)]
     kept = {credit.day for credit in credits_in(state, device)} | _objected(state, device)
     found = []
     for day in reached[: max(0, len(reached) - HISTORY_DAYS)]:
@@ -103,6 +96,24 @@ def droppable(store: ReadingStore, state: Snapshot, device: int, before_day: int
         if day < before_day and day not in kept and not commissioning and not store.dropped(device, day):
             found.append(day)
     return found
+
+
+def _listeners(state: Snapshot, device: int) -> list[Device]:
+    """Plants that hear this one."""
+    low = bytes((Space.DEVICE,))
+    found = (entry for _, entry in state.scan(low, space_end(low)))
+    return [one for one in found if isinstance(one, Device) and device in one.neighbours]
+
+
+def _oldest_open(store: ReadingStore, state: Snapshot, device: Device) -> int:
+    """The oldest closed day of the plant that still waits for a step; where none does, its newest one."""
+    scheme, first, head = state.get(scheme_key(device.scheme)), first_judged_day(device), store.head(device.id)
+    assert isinstance(scheme, Scheme)
+    days = (signed.close.day for signed in store.closes(device.id, 0, head.held_seq))
+    open_days = (
+        day for day in days if day >= first and next_step(state, scheme.release_shares, device.id, day) is not None
+    )
+    return min(open_days, default=head.day)
 
 
 def _windows(state: Snapshot, device: Device) -> list[tuple[int, int]]:

@@ -2,40 +2,46 @@
 
 Validators that hold the same closes say the same, byte for byte: the evidence is the day itself, up to forty closed
 days before it in the order of the chain, the frozen profile, and, where the scheme releases a day in steps, the judged
-days around it up to the step's own last day. For a worker thread.
+days around it up to the step's own last day and those of its neighbours that the ledger names. For a worker thread.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import sub
 from typing import Any, TypeVar
 
-from contracts.issue import NO_INPUTS
+from contracts.hearing import NO_INPUTS, Heard
 from contracts.release import parts_released_up_to, steps_of
 from contracts.schemes import granular
 from node.baselines import Baselines, facts_of, readings_between
+from node.beside import Beside
 from node.readings import ReadingStore
 from node.wire import Close, DayClose
 from state.attestation import PROMPT, STEP_DAYS, VERDICT_NAMES, Attestation
+from state.errors import ReadingRefusal
 from state.records import Device, Scheme
 from state.units import DAY_S
 from verifier.device import DeviceFacts
-from verifier.finding import codes
+from verifier.finding import RELEASABLE, Finding, any_of, codes
 from verifier.finished import Plant, grid_of, own_limits
 from verifier.intake import MISSING, DayReadings, columns_of, days_of, read_day
 from verifier.reading import SignedReading, parse_signed
 from verifier.register import check_register
-from verifier.review import WeighedDay, review_step, span, weigh
+from verifier.review import WeighedDay, review_beside, review_step, span, weigh
 from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, Outcome, judge_day
 from verifier.windows import OwnLimits
 
 GRIDS = 512  # days kept on their grid, some 10 kB each: the history of a dozen devices
 WEIGHED = 8_192  # days kept as their windows see them, some 500 bytes each
 LIMITED = 64  # devices whose limits are kept
+COMMISSIONED = 16  # plants whose commissioning days are kept on their grid, a MB or two each
+JUDGED = 1_024  # verdicts kept whole, some 10 kB each: asked again at each step of plants with neighbours
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+# A step, and whether it is the one to be said -> outcome and every reason.
+Review = Callable[[int, bool], tuple[Outcome, tuple[Finding, ...]] | None]
 
 
 def first_judged_day(device: Device) -> int:
@@ -54,6 +60,7 @@ class StepVerdict:
     energy_wh: int
     release_wh: int
     hours_wh: tuple[int, ...] = ()  # of what is released, where the scheme counts by the hour
+    inputs_root: bytes = NO_INPUTS
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,8 @@ class Verdicts:
         self._grids: OrderedDict[tuple[DeviceFacts, Close], DayReadings] = OrderedDict()
         self._weighed: OrderedDict[tuple[DeviceFacts, bytes, Close], tuple[WeighedDay, int]] = OrderedDict()
         self._limits: OrderedDict[tuple[int, bytes], OwnLimits] = OrderedDict()
+        self._commissioned: OrderedDict[tuple[DeviceFacts, int, bytes], list[DayReadings]] = OrderedDict()
+        self._judged: OrderedDict[tuple[DeviceFacts, bytes, Close], DayVerdict] = OrderedDict()
 
     def due(self, device: Device, shares: tuple[int, ...], signed: DayClose) -> list[tuple[DayClose, int]]:
         """The days and steps that may be said something about since this close, in order."""
@@ -108,36 +117,118 @@ class Verdicts:
                     found.append((close, step))
         return found
 
-    def say(self, device: Device, scheme: Scheme, signed: DayClose, step: int, newest_day: int) -> StepVerdict | None:
-        """What closes up to `newest_day` let say of a day at a step; None where it has to wait, or is at its end."""
+    def say(
+        self,
+        device: Device,
+        scheme: Scheme,
+        signed: DayClose,
+        step: int,
+        newest_day: int,
+        beside: Beside | None = None,
+    ) -> StepVerdict | None:
+        """What closes up to `newest_day` let say of a day at a step; None where it has to wait, or is at its end.
+
+        `beside`: what the ledger says of the plant's neighbours, where it has any; their days must be held here.
+        """
         close, facts, shares = signed.close, facts_of(device), scheme.release_shares
         steps = steps_of(shares)
         weighed, energy_wh = self._weigh(device, facts, signed)
-        if weighed.verdict != "accept" or steps == (PROMPT,):
+        vouchable = beside is not None and weighed.verdict == "hold" and any_of(weighed.findings, RELEASABLE)
+        if (weighed.verdict != "accept" and not (vouchable and step)) or steps == (PROMPT,):
             release_wh = energy_wh if weighed.verdict == "accept" else 0
             reasons = codes(weighed.findings)
             hours_wh = self._grid(facts, close).hours_wh if granular(scheme) and release_wh else ()
             return None if step else StepVerdict(close, step, weighed.verdict, reasons, energy_wh, release_wh, hours_wh)
         if newest_day < close.day + STEP_DAYS[step]:
             return None
+        review = self._alone(device, facts, signed, step) if beside is None else self._beside(device, signed, beside)
         outcome: Outcome = "accept"
         found, hourly = weighed.findings, granular(scheme)
         parts = self._grid(facts, close).hours_wh if hourly else (energy_wh,)  # each is released by itself
         released: tuple[int, ...] = (0,) * len(parts)
         step_wh: tuple[int, ...] = ()
-        days = self._around(device, facts, close.day, step)
-        limits = self._limits_of(device, facts)
         for each in (each for each in steps if each <= step):
             if outcome == "reject":
                 return None
-            outcome, against = review_step(each, close.day, days, limits, facts.slots)
-            found, step_wh = (*weighed.findings, *against), ()
+            said = review(each, each == step)
+            if said is None:
+                return None
+            (outcome, found), step_wh = said, ()
             if outcome == "accept":
                 up_to = parts_released_up_to(parts, shares, each)
                 step_wh, released = tuple(map(sub, up_to, released)), up_to
         release_wh = sum(step_wh)
         hours_wh = step_wh if hourly and release_wh else ()
-        return StepVerdict(close, step, outcome, codes(found), energy_wh, release_wh, hours_wh)
+        root = NO_INPUTS if beside is None else beside.root
+        return StepVerdict(close, step, outcome, codes(found), energy_wh, release_wh, hours_wh, root)
+
+    def lacking(self, beside: Beside) -> list[int]:
+        """Neighbours of whom something that is heard is not held here."""
+        return [record.id for record, one in beside.told if not self._holds(record, one)]
+
+    def _holds(self, record: Device, one: Heard) -> bool:
+        try:
+            self._baselines.signed(record)
+        except ReadingRefusal:
+            return False
+        held_seq = self._store.head(record.id).held_seq
+        for day, root in one.days:
+            signed = self._store.close_of(record.id, day)
+            if signed is None or signed.close.readings_root != root or signed.close.last_seq > held_seq:
+                return False
+        return True
+
+    def _alone(self, device: Device, facts: DeviceFacts, signed: DayClose, step: int) -> Review:
+        """Each step by the plant's own windows."""
+        close, (weighed, _) = signed.close, self._weigh(device, facts, signed)
+        days = self._around(device, facts, close.day, step)
+        limits = self._limits_of(device, facts)
+
+        def review(each: int, _: bool) -> tuple[Outcome, tuple[Finding, ...]]:
+            outcome, against = review_step(each, close.day, days, limits, facts.slots)
+            return outcome, (*weighed.findings, *against)
+
+        return review
+
+    def _beside(self, device: Device, signed: DayClose, beside: Beside) -> Review:
+        """Earlier steps as they stand on the ledger: more may have been heard since. None where one is missing."""
+
+        def review(each: int, last: bool) -> tuple[Outcome, tuple[Finding, ...]] | None:
+            if not last:
+                known = beside.recorded.get(each)
+                return None if known is None else (known, ())
+            first, until = span(signed.close.day, each)
+            own = self._plant(device, range(max(first, first_judged_day(device)), until + 1))
+            others = [self._plant(record, (day for day, _ in one.days)) for record, one in beside.told]
+            return review_beside(each, signed.close.day, own, [(other, grid_of(other)) for other in others])
+
+        return review
+
+    def _plant(self, device: Device, days: Iterable[int]) -> Plant:
+        """A plant with its commissioning and those of `days` that are closed, judged."""
+        facts, profile = facts_of(device), self._baselines.signed(device)
+        closed = [signed for signed in (self._store.close_of(device.id, day) for day in days) if signed is not None]
+        grids = [self._grid(facts, signed.close) for signed in closed]
+        verdicts = {signed.close.day: self._verdict(device, facts, signed) for signed in closed}
+        listed = [*self._commissioning(device, facts), *grids]
+        return Plant(facts, profile, device.profile_from, device.profile_to, listed, verdicts, {})
+
+    def _commissioning(self, device: Device, facts: DeviceFacts) -> list[DayReadings]:
+        key = (facts, device.id, device.profile_hash)
+        found = self._commissioned.get(key)
+        if found is None:
+            readings = readings_between(self._store, device.id, device.profile_from, device.profile_to)
+            found = days_of(facts, columns_of(readings))
+            _keep(self._commissioned, key, found, COMMISSIONED)
+        return found
+
+    def _verdict(self, device: Device, facts: DeviceFacts, signed: DayClose) -> DayVerdict:
+        key = (facts, device.profile_hash, signed.close)
+        found = self._judged.get(key)
+        if found is None:
+            found = self.judge(device, signed)
+            _keep(self._judged, key, found, JUDGED)
+        return found
 
     def _around(self, device: Device, facts: DeviceFacts, day: int, step: int) -> Mapping[int, WeighedDay]:
         first, last = span(day, step)
@@ -153,7 +244,7 @@ class Verdicts:
         key = (facts, device.profile_hash, signed.close)
         found = self._weighed.get(key)
         if found is None:
-            verdict = self.judge(device, signed)
+            verdict = self._verdict(device, facts, signed)
             found = weigh(facts, self._grid(facts, signed.close), verdict), verdict.energy_wh
             _keep(self._weighed, key, found, WEIGHED)
         return found
@@ -163,8 +254,7 @@ class Verdicts:
         key = (device.id, device.profile_hash)
         found = self._limits.get(key)
         if found is None:
-            readings = readings_between(self._store, device.id, device.profile_from, device.profile_to)
-            days = days_of(facts, columns_of(readings))
+            days = self._commissioning(device, facts)
             profile = self._baselines.signed(device)
             plant = Plant(facts, profile, device.profile_from, device.profile_to, days, {}, {})
             found = own_limits(plant, grid_of(plant))
@@ -217,7 +307,7 @@ def attestation_of(device: Device, said: StepVerdict, epoch: int) -> Attestation
         step=said.step,
         revision=0,
         readings_root=said.close.readings_root,
-        inputs_root=NO_INPUTS,
+        inputs_root=said.inputs_root,
         profile_hash=device.profile_hash,
         verifier_version=VERIFIER_VERSION,
         verdict=VERDICT_NAMES.index(said.outcome),

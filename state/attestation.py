@@ -1,6 +1,6 @@
 """What a validator signs about one device's day: the verdict that it computed itself (FORMATS: readings)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -9,7 +9,7 @@ from state.crypto import signed_bytes
 from state.units import U8, U16, U32, U64, Code, Hash, OptionalKey, Signature
 
 ACCEPT, HOLD, REJECT = 0, 1, 2
-VERDICT_NAMES = ("accept", "hold", "reject")
+VERDICT_NAMES: tuple[Literal["accept"], Literal["hold"], Literal["reject"]] = ("accept", "hold", "reject")
 PROMPT, D30, D90, CORRECTION = 0, 1, 2, 3  # steps of a day's release: contracts/release.py, contracts/correct.py
 STEP_DAYS = (7, 30, 90)  # the first three wait until their device has closed a day as many days later
 
@@ -25,7 +25,7 @@ class Attestation(Wire, frozen=True):
     step: U8  # 0 prompt, 1 d30, 2 d90, 3 correction
     revision: U8
     readings_root: Hash
-    inputs_root: Hash  # of neighbours' readings and independent climate; zeros while there are none
+    inputs_root: Hash  # of the neighbours' days that were heard (contracts/hearing.py); zeros where none were
     profile_hash: OptionalKey  # empty where the device has no signed profile
     verifier_version: U16
     verdict: U8

@@ -92,6 +92,7 @@ class Device(Wire, frozen=True, tag="device"):
     profile_hash: OptionalKey  # empty until a baseline profile was signed on chain
     profile_from: U64  # s, commissioning window of the signed profile
     profile_to: U64
+    neighbours: tuple[U32, ...] = ()  # that feel the same weather, as they were registered when the profile was signed
 
 
 class Meter(Wire, frozen=True, tag="meter"):
@@ -381,6 +382,7 @@ class Release(Wire, frozen=True, tag="release"):
     release_wh: U64
     readings_root: Hash
     txid: Hash
+    inputs_root: Hash = bytes(32)  # of the neighbours that were heard; zeros where nobody was
 
 
 class Appeal(Wire, frozen=True, tag="appeal"):

@@ -25,6 +25,10 @@ HOLD = frozenset(
         "baseline_range",
     }
 )
+# What a neighbour may vouch for: the plant's sensor is broken, or its baseline has not seen such a day.
+RELEASABLE = frozenset(
+    {"climate_missing", "climate_dead", "climate_stuck", "climate_range", "climate_replay", FROST, "baseline_range"}
+)
 PHYSICS = frozenset({"over_nameplate", "night_power", "over_sky", "night_light", "flat", "power_replay"})
 WITNESS = frozenset({"neighbour", "reanalysis"})
 MODEL = frozenset({"model_day", "time_shift"})

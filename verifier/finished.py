@@ -14,7 +14,7 @@ from state.units import DAY_S
 from verifier import climate, neighbours, scores, solar, wind, wind_clock, windows
 from verifier.climate import Climate
 from verifier.device import DeviceFacts
-from verifier.finding import FROST, HOLD, MODEL, PHYSICS, Finding, any_of, codes
+from verifier.finding import FROST, HOLD, MODEL, PHYSICS, RELEASABLE, Finding, any_of, codes
 from verifier.intake import DayReadings, Flags, Ints, Series, series_of
 from verifier.ladder import FinalVerdict, climb
 from verifier.link import Witness
@@ -22,10 +22,6 @@ from verifier.profile import Profile
 from verifier.verdict import DayVerdict, combine
 from verifier.wind import WindCurve
 from verifier.windows import Balance, Flag, Limits, OwnLimits
-
-RELEASABLE = frozenset(
-    {"climate_missing", "climate_dead", "climate_stuck", "climate_range", "climate_replay", FROST, "baseline_range"}
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +117,12 @@ def conclude(case: Case) -> list[tuple[DayReadings, FinalVerdict]]:
     if not judged:
         return []
     last = judged[-1].day
-    verdicts = _reviewed_days(case)
-    by_day = _by_day(_flags(case, verdicts), judged[0].day, last)
+    verdicts = reviewed_days(case)
+    by_day = _by_day(flags_over(case, verdicts), judged[0].day, last)
     return [(day, climb(day.day, verdicts[day.day], by_day.get(day.day, ()), last)) for day in judged]
 
 
-def _reviewed_days(case: Case) -> dict[int, DayVerdict]:
+def reviewed_days(case: Case) -> dict[int, DayVerdict]:
     given = case.plant.verdicts
     unbroken = {day for day, verdict in given.items() if not any_of(verdict.findings, PHYSICS)}
     asked = [(one, balance(case, unbroken, one.witness.expected_ppm, one.witness.known, False)) for one in case.heard]
@@ -277,7 +273,7 @@ def _with(verdict: DayVerdict, found: Sequence[Finding]) -> DayVerdict:
     )
 
 
-def _flags(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
+def flags_over(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
     """Windows over accepted days; a week also counts those that the model or a witness refused.
 
     A week of x1.2 of which half is refused by the day is still a week of x1.2; a month keeps to what may be certified.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import isqrt
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from verifier.tables import brads, cosine
 
 REACH_M = {"wind": 5_000, "solar": 20_000}  # a ridge changes the wind in kilometres, clouds pass over tens of them
 MOST = 8
+Name = TypeVar("Name", str, int)
 METRES_PER_DEGREE = 111_195  # of a sphere of 6,371 km
 
 
@@ -24,8 +26,8 @@ def distance_m(one: DeviceFacts, other: DeviceFacts) -> int:
     return isqrt(east * east + north * north)
 
 
-def nearby(name: str, devices: Mapping[str, DeviceFacts]) -> tuple[str, ...]:
-    """The nearest first, of equal ones by name; estimated coordinates make nobody a neighbour."""
+def nearby(name: Name, devices: Mapping[Name, DeviceFacts]) -> tuple[Name, ...]:
+    """The nearest first, of equal ones by name or number; estimated coordinates make nobody a neighbour."""
     one = devices[name]
     if not _placed(one):
         return ()

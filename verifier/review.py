@@ -1,22 +1,25 @@
 """A judged day under the windows of its own plant: what a validator asks before each step of a day's release.
 
 A step looks at the days up to `STEP_DAYS` after the day and never further, so that validators who hold the same closed
-days say the same, whenever they look. Neighbours and independent climate are not asked here: what they say would have
-to be on the ledger first.
+days say the same, whenever they look. `review_step` asks the plant's own weather, `review_beside` its neighbours too,
+of whom the ledger names the days that are heard (`contracts/hearing.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from state.attestation import STEP_DAYS
 from state.codec import Wire
+from verifier import finished
 from verifier.device import DeviceFacts
-from verifier.finding import FROST, HOLD, PHYSICS, Finding, any_of
+from verifier.finding import FROST, HOLD, PHYSICS, WITNESS, Finding, any_of
+from verifier.finished import Grid, Plant, case_of
 from verifier.intake import DayReadings, series_of
 from verifier.ladder import LONGEST_DAYS, climb_step
 from verifier.verdict import DayVerdict, Outcome
 from verifier.windows import (
+    LIMITS,
     LONG,
     RAMP_DAYS,
     RAMP_RATIO,
@@ -68,6 +71,25 @@ def review_step(
     flags += flags_of(own, limits.whole, LONG)
     flags += running_flags(running_of(first, last, weeks, slots, limits.level_ppm), limits)
     return climb_step(step, [*flags, *ramp_flags(own, limits.whole)], day)
+
+
+def review_beside(
+    step: int, day: int, plant: Plant, others: Sequence[tuple[Plant, Grid]]
+) -> tuple[Outcome, tuple[Finding, ...]]:
+    """The outcome of a step and every reason for it, `others` being the neighbours with the days that are heard.
+
+    `plant` has the days of its commissioning and, judged, those in `span(day, step)` and no later ones. What a broken
+    sensor holds is accepted where they vouch for it, and waits where nobody does.
+    """
+    case = case_of(plant, others, (), LIMITS)
+    verdicts = finished.reviewed_days(case)
+    found = verdicts[day].findings
+    if verdicts[day].verdict != "accept":
+        return verdicts[day].verdict, found
+    outcome, against = climb_step(step, finished.flags_over(case, verdicts), day)
+    if any_of(against, WITNESS):  # somebody independent has spoken
+        found = tuple(finding for finding in found if finding.code != "single_source")
+    return outcome, (*found, *against)
 
 
 def span(day: int, step: int) -> tuple[int, int]:

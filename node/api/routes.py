@@ -114,7 +114,7 @@ VALIDATORS_FIELDS = names("epoch last_height validators waiting")
 PARTICIPANT_FIELDS = names("id key name country recovery_key registered_at roles key_changes pending_recovery")
 DEVICE_FIELDS = names(
     "id owner scheme facts until next_serial profile_hash profile_from profile_to scheme_name credential months "
-    "debt credits pledges standing"
+    "neighbours debt credits pledges standing"
 )
 CERTIFICATE_FIELDS = names(
     "number device start end status holder holder_name statement beneficiary registry issuance facts scheme ranges "

@@ -9,13 +9,17 @@ is nothing to recompute: it was decided.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from contracts.hearing import NO_INPUTS, asks
 from contracts.release import steps_of
 from node.answers import struct_of
+from node.auditing.neighbours import Neighbour, Place, beside_candidates, recorded_before
 from node.baselines import Baselines
+from node.beside import Beside
 from node.intake import CLOSE_TAG, closed_by
 from node.readings import Entry, Head, ReadingStore
 from node.verdicts import StepVerdict, Verdicts, first_judged_day
@@ -104,16 +108,20 @@ class DeviceAudit:
         device: int,
         progress: Callable[[int, int], None],
         archives: Sequence[Holder] = (),
+        store: ReadingStore | None = None,
     ) -> None:
         self._sources = sources
+        self._archives = archives
         self._holders: list[Holder] = [*archives, *(Asked(source) for source in sources)]
         self._device = device
         self._progress = progress
         self._report = Report()
-        self._store = ReadingStore(MemoryRows())
+        self._store = ReadingStore(MemoryRows()) if store is None else store
         self._closes: list[Close] = []
         self._lacking: dict[int, str] = {}  # days on the ledger without readings, and why
         self._verdicts = Verdicts(self._store, Baselines(self._store))
+        self._neighbours: list[Neighbour] = []
+        self._places: dict[str, Place] = {}
 
     def run(self, first_day: int, last_day: int) -> Report:
         """Every record of the days first..last. WattestError where no node answers at all."""
@@ -127,9 +135,23 @@ class DeviceAudit:
         end = max(day["day"] + STEP_DAYS[max(steps_of(scheme.release_shares))] for day in days)
         self._compare_nodes(days)
         self._download(begin, end, self._roots(), _keys(shown))
+        if asks(record, scheme):
+            self._neighbours = [self._neighbour(number, begin, end) for number in record.neighbours]
+        told = self._days(self._sources[0])
         for day in days:
-            self._report.rows.append(self._row(records, scheme, day))
+            self._report.rows.append(self._row(records, scheme, day, told))
         return self._report
+
+    def _neighbour(self, number: int, begin: int, end: int) -> Neighbour:
+        """A neighbour's record and days, its readings downloaded beside the plant's own."""
+        one = DeviceAudit(self._sources, number, self._progress, self._archives, self._store)
+        shown = self._sources[0].get(f"/v1/devices/{number}")
+        record = struct_of(Device, shown)
+        records = (record, *one._earlier(record))
+        windows = [each.profile_from // DAY_S for each in records if each.profile_hash]
+        one._download(min([begin, *windows]), end, one._roots(), _keys(shown))
+        self._report.findings += [f"neighbour {number}, {finding}" for finding in one._report.findings]
+        return Neighbour(records, one._days(self._sources[0]))
 
     # --- what the ledger says
 
@@ -222,7 +244,9 @@ class DeviceAudit:
 
     # --- comparing
 
-    def _row(self, records: Sequence[Device], scheme: Scheme, told: dict[str, Any]) -> Row:
+    def _row(
+        self, records: Sequence[Device], scheme: Scheme, told: dict[str, Any], days: Sequence[dict[str, Any]]
+    ) -> Row:
         day, step, chain = told["day"], told["step"], _says(told["verdict"], told["release_wh"], told["reasons"])
         if step == CORRECTION:
             return Row(day, step, chain, "", DECIDED, "a quorum corrected the day")
@@ -237,7 +261,10 @@ class DeviceAudit:
             hole = self._hole(record, *looked)
             if hole:
                 return Row(day, step, chain, "", UNPROVEN, hole)
-            said, why = self._said(record, scheme, signed, step)
+            beside, lacks = self._beside(record, scheme, told, days)
+            if lacks:
+                return Row(day, step, chain, "", UNPROVEN, lacks)
+            said, why = self._said(record, scheme, signed, step, beside)
             if said is None:
                 differs = differs or why
                 continue
@@ -248,10 +275,36 @@ class DeviceAudit:
         self._find(day, f"{STEP_NAMES[step]}: {differs or 'the plant has no signed profile'}")
         return Row(day, step, chain, own, NO, differs)
 
-    def _said(self, record: Device, scheme: Scheme, signed: DayClose, step: int) -> tuple[StepVerdict | None, str]:
+    def _beside(
+        self, record: Device, scheme: Scheme, told: dict[str, Any], days: Sequence[dict[str, Any]]
+    ) -> tuple[Beside | None, str]:
+        """What was heard at this step, and why that cannot be judged again where it cannot."""
+        if not asks(record, scheme):
+            return None, ""
+        recorded = recorded_before(days, told)
+        if told["inputs_root"] == NO_INPUTS.hex():
+            return Beside((), recorded, NO_INPUTS), ""
+        for found in beside_candidates(record, self._neighbours, told, self._place):
+            if found.root.hex() == told["inputs_root"]:
+                missing = self._verdicts.lacking(found)
+                named = ", ".join(str(number) for number in missing)
+                return replaced(found, recorded=recorded), f"no node has what neighbour {named} said" if missing else ""
+        return None, ""
+
+    def _place(self, txid: str) -> Place:
+        if txid not in self._places:
+            shown = self._sources[0].get(f"/v1/transactions/{txid}")
+            self._places[txid] = int(shown["height"]), int(shown["index"])
+        return self._places[txid]
+
+    def _said(
+        self, record: Device, scheme: Scheme, signed: DayClose, step: int, beside: Beside | None
+    ) -> tuple[StepVerdict | None, str]:
+        if beside is None and asks(record, scheme):
+            return None, "the ledger's days of its neighbours do not give the inputs that were attested"
         newest = signed.close.day + STEP_DAYS[step]
         try:
-            said = self._verdicts.say(record, scheme, signed, step, newest)
+            said = self._verdicts.say(record, scheme, signed, step, newest, beside)
         except ProfileDiffers:
             return None, "the commissioning readings do not give the profile that was signed"
         except ReadingRefusal as refusal:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from contracts.hearing import NO_INPUTS
 from node.auditing.books import HOUR_S, Account, Books
 from node.auditing.findings import Findings
 from node.baselines import Baselines
+from node.beside import Beside, beside_of
 from node.readings import ReadingStore
 from node.verdicts import Verdicts, attestation_of
 from node.wire import DayClose
@@ -19,7 +21,16 @@ from state.store import Store
 from state.transaction import Issue
 from verifier.reading import readings_root
 
-COMPARED = ("verdict", "reasons", "energy_wh", "release_wh", "hours_wh", "profile_hash", "verifier_version")
+COMPARED = (
+    "verdict",
+    "reasons",
+    "energy_wh",
+    "release_wh",
+    "hours_wh",
+    "profile_hash",
+    "verifier_version",
+    "inputs_root",
+)
 SHOWN = 12  # differing rows told for each space
 
 NAMES = {
@@ -164,6 +175,10 @@ class Evidence:
             if signed is None or dropped or signed.close.last_seq > self._readings.head(judged.device).held_seq:
                 self.compared.without += 1
                 continue
+            beside = beside_of(state, device, scheme, judged.day, judged.step)
+            if beside is not None and judged.inputs_root != NO_INPUTS and not self._hears(beside, judged):
+                self.compared.without += 1
+                continue
             self.compared.days += 1
             where = f"{place}, plant {judged.device}, day {judged.day}"
             texts = self._readings.day(judged.device, judged.day)
@@ -171,7 +186,7 @@ class Evidence:
                 self._found.add("readings_differ", where, f"{len(texts)} readings give another root")
                 continue
             try:
-                own = self._said(device, scheme, signed, judged)
+                own = self._said(device, scheme, signed, judged, beside)
             except ReadingRefusal as refusal:
                 self._found.add("verdict_differs", where, f"no verdict can be given: {refusal}")
                 continue
@@ -183,8 +198,14 @@ class Evidence:
                     told = f"{name} is {getattr(own, name)} by these readings, {getattr(judged, name)} was attested"
                     self._found.add("verdict_differs", where, told)
 
-    def _said(self, device: Device, scheme: Scheme, signed: DayClose, judged: Attestation) -> Attestation | None:
+    def _hears(self, beside: Beside, judged: Attestation) -> bool:
+        """Whether the neighbours' days that were heard are held here, and not told of later in the same block."""
+        return beside.root == judged.inputs_root and not self._verdicts.lacking(beside)
+
+    def _said(
+        self, device: Device, scheme: Scheme, signed: DayClose, judged: Attestation, beside: Beside | None
+    ) -> Attestation | None:
         """What this node would attest of a day at a step, from all the days that it holds."""
         newest_day = self._readings.head(device.id).held_day
-        said = self._verdicts.say(device, scheme, signed, judged.step, newest_day)
+        said = self._verdicts.say(device, scheme, signed, judged.step, newest_day, beside)
         return None if said is None else attestation_of(device, said, judged.epoch)

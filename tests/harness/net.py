@@ -45,9 +45,9 @@ def keys_of(index: int) -> NodeKeys:
     return NodeKeys(seed_of(f"node_key{index}"), seed_of(f"vote_key{index}"), escrow=lambda: escrow)
 
 
-def make_homes(directory: Path, count: int, **parameters: int) -> list[Path]:
+def make_homes(directory: Path, count: int, scheme: dict[str, object] | None = None, **parameters: int) -> list[Path]:
     """A network of `count` validators: DIR/node0 .. with genesis, configuration and unsealed keys."""
-    genesis = json.loads(genesis_json(count, **{**FAST, **parameters}))
+    genesis = json.loads(genesis_json(count, scheme, **{**FAST, **parameters}))
     genesis["timestamp_ms"] = int(time.time() * 1000) - 1_000
     ports = free_ports(2 * count)
     for index, validator in enumerate(genesis["validators"]):

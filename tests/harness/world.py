@@ -16,7 +16,7 @@ from contracts.correct import credit_of, credited, withdrawal
 from contracts.events import Event
 from contracts.expire import sweep
 from contracts.genesis import Genesis, chain_id, genesis_state, parse_genesis
-from contracts.issue import NO_INPUTS
+from contracts.hearing import NO_INPUTS
 from contracts.settle import build_settle
 from contracts.statement import statement_facts, statement_hash
 from contracts.transition import (

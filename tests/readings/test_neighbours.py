@@ -1,0 +1,96 @@
+"""Neighbours on the ledger: what they refuse and what they release, the same for validators told in other orders."""
+
+from harness.judging import Validators
+from harness.metering import Plant, give
+from harness.neighbouring import (
+    COMMISSIONED,
+    FIRST_JUDGED,
+    HOURLY,
+    beside,
+    both,
+    dead_anemometer,
+    frames_of,
+    joint,
+    scattered,
+    settle,
+    sign_profile,
+)
+from harness.world import genesis_json
+
+from node.baselines import Baselines
+from node.verdicts import Verdicts
+from state.attestation import ACCEPT, D30, HOLD, PROMPT, REJECT
+from state.keyspace import device_key, release_key, scheme_key
+from state.records import Device, Release, Scheme
+
+LADDER = genesis_json(scheme={"release_shares": [9_000, 600, 400]})
+DAYS = 40
+DEAD = 3  # the anemometer is silent
+FORGED = range(16, 33)  # up to the last day whose week is over
+UNHEARD = 3  # the first days of a forgery, before a week of it is heard
+
+
+async def test_a_joint_forgery_is_refused_and_a_broken_sensor_vouched_for() -> None:
+    plant = Plant(genesis=LADDER, facts=HOURLY)
+    other = beside(plant)
+    days = COMMISSIONED + DAYS
+    claimed = frames_of(plant.meter(), days, both(joint(1.3, FORGED[0], DAYS), dead_anemometer(DEAD)))
+    begun, later = claimed[: 2 * COMMISSIONED], claimed[2 * COMMISSIONED :]
+    honest = frames_of(other.meter(), days, scattered())
+    intakes = [plant.intake(), plant.intake()]
+    await give(intakes[0], *begun, *honest)
+    await give(intakes[1], *honest, *begun)
+    sign_profile(plant, intakes[0].store)
+    sign_profile(other, intakes[0].store)
+    validators = Validators(plant, [intakes[place % 2].store for place in range(3)])  # a quorum: all must agree
+    state = validators.world.state
+
+    def release(device: int, day: int, step: int) -> Release | None:
+        found = state.get(release_key(device, FIRST_JUDGED + day, step, 0))
+        return found if isinstance(found, Release) else None
+
+    async def scenario() -> None:
+        await settle(validators)
+        for intake in intakes:
+            await give(intake, *later)
+        for judge in validators.judges:
+            judge.on_close(plant.device)
+        await settle(validators)
+
+    await validators.running(scenario)
+    devices = [state.get(device_key(one.device)) for one in (plant, other)]
+    assert [one.neighbours for one in devices if isinstance(one, Device)] == [(other.device,), (plant.device,)]
+
+    held, vouched = release(plant.device, DEAD, PROMPT), release(plant.device, DEAD, D30)
+    assert held is not None
+    assert vouched is not None
+    assert (held.verdict, held.release_wh, "climate_missing" in held.reasons) == (HOLD, 0, True)
+    assert (vouched.verdict, vouched.release_wh) == (ACCEPT, held.energy_wh * 9_600 // 10_000)
+    assert "single_source" not in vouched.reasons
+
+    alone = Verdicts(intakes[0].store, Baselines(intakes[0].store))
+    record, scheme = devices[0], state.get(scheme_key(1))
+    assert isinstance(record, Device)
+    assert isinstance(scheme, Scheme)
+    excess_wh = passed_wh = passed_alone_wh = refused_by_neighbour = 0
+    for place in FORGED:
+        said, close = (
+            release(plant.device, place, PROMPT),
+            intakes[0].store.close_of(plant.device, FIRST_JUDGED + place),
+        )
+        assert said is not None
+        assert close is not None
+        own = alone.say(record, scheme, close, PROMPT, close.close.day + 7)
+        assert own is not None
+        honest_wh = said.energy_wh * 10 // 13
+        excess_wh += said.energy_wh - honest_wh
+        passed_wh += max(0, said.release_wh - honest_wh)
+        passed_alone_wh += max(0, own.release_wh - honest_wh)
+        refused_by_neighbour += (own.outcome, said.verdict, said.reasons) == ("accept", REJECT, ("neighbour",))
+        assert place < FORGED[0] + UNHEARD or said.release_wh == 0, place
+    assert refused_by_neighbour >= 8, "own weather was forged to agree"
+    assert passed_wh * 10 <= excess_wh
+    assert passed_wh * 4 < passed_alone_wh
+    for one in (plant, other):
+        verdicts = [found.verdict for day in range(FORGED[0] - 8) if (found := release(one.device, day, PROMPT))]
+        assert verdicts == [HOLD if (one, day) == (plant, DEAD) else ACCEPT for day in range(FORGED[0] - 8)]
