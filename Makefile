@@ -15,7 +15,7 @@
 #   make stories     random stories of the ledger against a plain model             STORIES=10000, SEED=1
 #   make docs        write the pages that are generated from the code
 #   make browser     every page in a real Chromium, as a phone and as a desk sees it
-#   make gallery     take the pictures of the dashboard and print a statement, docs/gallery
+#   make pictures    every picture of the documents anew: a demo, its cabinets, a phone, a recording, a statement
 #   make lock        resolve the dependencies again                              UPGRADE=1 to take newer versions
 #   make wheel       build dist/*.whl
 #   make wheelhouse  fetch all wheels for a machine without network              WHEELHOUSE=dir
@@ -37,7 +37,7 @@ VALIDATORS ?= 4,7
 
 export USE_UV WHEELHOUSE PYTHON
 
-.PHONY: help setup demo test check broker attack sim mutants partitions fuzz stories bench vectors docs browser gallery
+.PHONY: help setup demo test check broker attack sim mutants partitions fuzz stories bench vectors docs browser pictures
 .PHONY: lock wheel wheelhouse clean
 
 help:
@@ -103,9 +103,8 @@ docs: $(DEV)
 browser: $(DEV)
 	@WATTEST_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
-gallery: $(DEV)
-	@$(BIN)/python -m tui.gallery docs/gallery
-	@$(BIN)/python tools/statements.py
+pictures: $(DEV)
+	@$(BIN)/python tools/pictures.py
 
 # No index address is written into a lock, so that any mirror can serve it; the hashes say what it must serve.
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --only-binary :all: \

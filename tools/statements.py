@@ -1,5 +1,5 @@
 """Writes docs/gallery/statement.*: one printed statement, its proof, what the stand-alone verifier says of it, and of a
-copy in which one byte was changed. `make gallery` runs it; the network is made from seeds, so the files change only
+copy in which one byte was changed. `make pictures` runs it; the network is made from seeds, so the files change only
 when the formats do. The PDF needs the extra `pdf` and a font.
 """
 

@@ -1,6 +1,7 @@
 """The dashboard in a browser: who may open a session, and whose keys are offered there."""
 
 import asyncio
+import importlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -9,31 +10,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
-from harness.answering_node import AnsweringNode, market_town, wallet_of
 
-from node.keystore import generate_key, save_key
-
-serving = pytest.importorskip("tui.serving", reason="textual-serve is not installed: pip install wattest[browser]")
+pytest.importorskip("tui.serving", reason="textual-serve is not installed: pip install wattest[browser]")
+browsed = importlib.import_module("harness.browsed")
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 WAIT_S = 60
 
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[TestServer]:
-    node = AnsweringNode(market_town()).start()
-    home = wallet_of(tmp_path / "wallets", node.chain, "owner")
-    save_key(home / "keys", "sealed", generate_key("wallet", node.chain.chain.hex()), b"a passphrase", "test")
-    arguments = ["--home", str(home), "--node", node.url, "dashboard", "--session"]
-    found = serving.DashboardServer(arguments, "127.0.0.1", 0)
-    found.initialize_logging = lambda: None
-    app = await found._make_app()
-    server = TestServer(app)
-    await server.start_server()
-    assert server.port is not None
-    found.port, found.public_url = server.port, f"http://127.0.0.1:{server.port}"
-    yield server
-    await server.close()
-    node.stop()
+    async with browsed.dashboard_server(tmp_path) as found:
+        yield found
 
 
 async def shown(socket: aiohttp.ClientWebSocketResponse, wanted: bytes) -> bytes:
