@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from contracts.auction import CLOSED, OPEN, OPENING
 from contracts.escrow import walks_wait
 from contracts.events import Delivered, Event, OrderSettled
-from contracts.obligation import held, held_back, owed
+from contracts.obligation import held, held_back, owed, to_lock
 from contracts.settle import build_settle
 from state.errors import Refusal
 from state.keyspace import auction_key, obligation_key, space_end
@@ -139,7 +139,7 @@ class Market(RuleBasedStateMachine):
         if money is None:
             return
         if terms.sealed:
-            stake = (quantity * limit + at % 2) * MICRO
+            stake = to_lock(terms, quantity * limit * MICRO) + at % 2 * MICRO
             if terms.escrow:
                 seal = self.envelope(name, "bid", quantity, limit * MICRO, wanted, at)
                 action = seal.placing(money, stake=stake)
@@ -364,6 +364,34 @@ class Market(RuleBasedStateMachine):
             self.town.block(seconds=300)
         late = not self.town.environment().before(debt.due_at)
         assert not self.tried(Default(debt.auction, debt.buyer)) or late
+
+    @precondition(lambda self: not self.status or self.status in ("settled", "void"))
+    @rule(
+        opened_by=st.sampled_from(["", "", "owners", "validators"]),
+        margin=st.sampled_from([0, 2_000, 7_001]),
+        orders=st.lists(st.tuples(st.booleans(), who, pick, count, price), min_size=4, max_size=9),
+        silent=st.sampled_from([0, 0, 1, 255]),
+        ends=st.lists(st.tuples(pick, st.integers(1, 10), st.booleans(), st.booleans()), max_size=3),
+    )
+    def session(
+        self,
+        opened_by: str,
+        margin: int,
+        orders: list[tuple[bool, str, int, int, int]],
+        silent: int,
+        ends: list[tuple[int, int, bool, bool]],
+    ) -> None:
+        """A whole one in one step, from the opening to what is paid and what is not: chance seldom gets so far."""
+        self.open(opened_by, trees=False, fee=77, cap=0, margin=margin)
+        self.many_orders([(*order[:4], order[4] + 2 if order[0] else (order[4] + 1) // 2) for order in orders])
+        self.finish(silent)
+        for at, part, bank, gone in ends:
+            if self.debts():
+                self.pay(at, part, bank, "consumer")
+                self.town.block()
+            if gone and self.debts():
+                self.default(at, wait=True)
+                self.town.block()
 
     @invariant()
     def the_margin_secures_what_is_not_delivered(self) -> None:
