@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.screen import Screen
 
 from state.errors import WattestError
@@ -20,6 +21,7 @@ from tui.model import NetworkModel
 from tui.replaying import TICK_S, Replaying
 from tui.screens.going import GoingScreen
 from tui.screens.help import HelpScreen
+from tui.screens.small import SmallScreen, too_small
 from tui.story import StoryControl
 from tui.texts import DEFAULT, LANGUAGES, language, said, speak, t
 from tui.themes import CALM, THEMES
@@ -79,6 +81,7 @@ class Dashboard(App[None]):
         self.cabinets: tuple[Cabinet, ...] = (entrance(),)  # the others are loaded behind the first paint
         self._as = as_role
         self._replaying = Replaying(self)
+        self._bears = False  # a terminal that is too small
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.desk.habits.theme if self.desk.habits.theme in self.available_themes else CALM.name
@@ -102,6 +105,18 @@ class Dashboard(App[None]):
         self.add_mode(self.cabinets[0].mode, self._maker(self.cabinets[0].make))
         self.switch_mode(self.cabinets[0].mode)
         self.set_timer(FURNISH_S, self._furnish)
+
+    def on_resize(self, event: Resize) -> None:
+        self.call_later(self._fit, too_small(event.size.width, event.size.height))
+
+    def _fit(self, small: bool) -> None:
+        if small and not self._bears and not isinstance(self.screen, SmallScreen):
+            self._bears = True  # said once, until there was room again
+            self.push_screen(SmallScreen())
+        elif not small:
+            self._bears = False
+            if isinstance(self.screen, SmallScreen):
+                self.screen.dismiss()
 
     def _furnish(self) -> None:
         """Behind the first paint: the other cabinets with their keys, the feed, who signs in."""

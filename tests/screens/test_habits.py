@@ -1,15 +1,17 @@
 """What is kept between two runs, whatever became of the file; and the time zone."""
 
+import asyncio
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from harness.answering_node import AnsweringNode, market_town, wallet_of
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tui import zone
@@ -118,41 +120,39 @@ def test_the_place_is_the_users_own(tmp_path: Path) -> None:
 # --- in the dashboard
 
 
+async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await pilot.pause(0.05)
+
+
 async def test_a_second_run_begins_where_the_first_one_ended(node: AnsweringNode, tmp_path: Path) -> None:
     """Cabinet, theme, grouping, filter and order of a table, and the draft of a form; no key among it."""
     path = tmp_path / "config" / "dashboard.json"
     home = wallet_of(tmp_path / "wallets", node.chain, "owner")
     app = Dashboard([node.url], as_role="owner", home=home, habits=habits_at(path))
     async with app.run_test(size=(120, 40)) as pilot:
-        for _ in range(100):
-            await pilot.pause(0.05)
-            if app.desk.account is not None and app.desk.account.id:
-                break
+        await until(pilot, lambda: app.desk.account is not None and app.desk.account.id > 0)
+        await pilot.pause(0.2)  # signing in leads to a cabinet of its own
         await pilot.press("H")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: app.current_mode == "holder" and bool(app.screen.query("#certificates")))
         app.theme = CONTRAST.name
         await pilot.press("g")
         sheet = app.screen.query_one("#certificates", Sheet)
-        for _ in range(100):
-            await pilot.pause(0.05)
-            if sheet.lines:
-                break
+        await until(pilot, lambda: bool(sheet.lines))
         sheet.focus_rows()
-        await pilot.press("o", "o", "slash", "0")
-        await pilot.press("enter")
+        await pilot.press("o", "o", "slash", "0", "enter")
+        await until(pilot, lambda: bool(sheet.lines) and sheet.arranged == ("0", 0, True))
         await pilot.press("r")
-        await pilot.pause(0.2)
-        assert isinstance(app.screen, FormScreen)
+        await until(pilot, lambda: isinstance(app.screen, FormScreen) and bool(app.screen.query(Input)))
         app.screen.query(Input).last().value = "half a sentence"
-        await pilot.pause(0.1)
+        await until(pilot, lambda: "half a sentence" in str(app.desk.drafts))
     assert path.exists()
     assert node.chain.seed("owner").hex() not in path.read_text()
     again = Dashboard([node.url], home=home, habits=habits_at(path))
     async with again.run_test(size=(120, 40)) as pilot:
-        for _ in range(100):
-            await pilot.pause(0.05)
-            if again.current_mode == "holder" and again.screen.query("#certificates"):
-                break
+        await until(pilot, lambda: again.current_mode == "holder" and bool(again.screen.query("#certificates")))
+        await until(pilot, lambda: again.screen.query_one("#certificates", Sheet).arranged == ("0", 0, True))
         assert again.theme == CONTRAST.name
         found = again.screen.query_one("#certificates", Sheet)
         assert found.arranged == ("0", 0, True)

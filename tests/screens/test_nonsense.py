@@ -1,10 +1,14 @@
-"""Nonsense pasted into every field of every form: a sentence, or a deed that can be said, signed and refused."""
+"""Bad input: nonsense in every field of every form, a deal that ends while its form is open, no room, a file of all."""
 
-from collections.abc import Iterator
+import asyncio
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from harness.answering_node import AnsweringNode, market_town, wallet_of
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 from node.client import NodeClient
 from node.wallet import build_body, raw_and_id, sign_transaction
@@ -12,6 +16,7 @@ from state.dealing import ListLot
 from state.errors import WattestError
 from state.outputs import Bundle
 from tui.account import Account, accounts_in, introduce
+from tui.app import Dashboard
 from tui.deeds.certificates import retire_form, transfer_form
 from tui.deeds.deed import Mistake
 from tui.deeds.form import Form
@@ -19,7 +24,11 @@ from tui.deeds.market import bid_form, buy_form, offer_form
 from tui.deeds.people import register_form
 from tui.deeds.plants import appeal_form, plant_form
 from tui.deeds.votes import answer_form, vote_form
-from tui.screens.form import LONGEST
+from tui.screens.export import fetched
+from tui.screens.form import LONGEST, FormScreen
+from tui.screens.signing import SigningScreen
+from tui.screens.small import SmallScreen
+from tui.widgets.sheet import Sheet
 
 NUMBER = "WAT-FR-0000001-201404-000000001/000000003-32"
 NONSENSE = (
@@ -92,3 +101,66 @@ def test_no_nonsense_in_any_field_is_more_than_a_sentence(node: AnsweringNode, t
     assert not wrong, "\n".join(wrong)
     assert tried > 800
     assert said > tried // 2
+
+
+async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await pilot.pause(0.05)
+
+
+async def test_a_deal_that_ended_while_its_form_was_open_is_a_sentence_and_the_draft_stays(
+    node: AnsweringNode, tmp_path: Path
+) -> None:
+    app = Dashboard([node.url], as_role="trader", home=wallet_of(tmp_path, node.chain, "trader"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.desk.account is not None and app.desk.account.id > 0)
+        await pilot.pause(0.2)  # signing in leads to a cabinet of its own
+        await pilot.press("M")
+        await until(pilot, lambda: app.current_mode == "market" and bool(app.screen.query_one("#board", Sheet).lines))
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        node.chain.block(seconds=20_000)  # what was posted has ended
+        node.tell()
+        await until(pilot, lambda: app.model.chain.height == node.chain.height)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, SigningScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: "\u2716" in str(app.screen.query_one("#progress", Static).render()))
+        assert "[" in str(app.screen.query_one("#progress", Static).render())
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        assert app.screen.query_one("#field-quantity", Input).value == "1"
+
+
+async def test_a_terminal_without_room_says_so_and_gives_back_what_stood_there(node: AnsweringNode) -> None:
+    app = Dashboard([node.url])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.1)
+        await pilot.press("question_mark")
+        before = app.screen
+        await pilot.resize_terminal(30, 8)
+        await until(pilot, lambda: isinstance(app.screen, SmallScreen))
+        await until(pilot, lambda: "30 by 8" in str(app.screen.query_one(Static).render()))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.screen is before)
+        await pilot.resize_terminal(30, 8)
+        await until(pilot, lambda: isinstance(app.screen, SmallScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is before)
+
+
+async def test_a_file_of_every_row_comes_from_the_node_whole_or_not_at_all(
+    node: AnsweringNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = Dashboard([node.url])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.model.chain.height > 0)
+        address = "/v1/search/export?status=live&format=csv"
+        await asyncio.to_thread(fetched, app, app.desk, address, Path("all.csv"))
+        await asyncio.to_thread(fetched, app, app.desk, "/v1/search/export?format=nonsense", Path("none.csv"))
+        await pilot.pause(0.1)
+        assert any("format" in note.message for note in app._notifications)
+    assert os.listdir(tmp_path) == ["all.csv"]
+    assert (tmp_path / "all.csv").read_text().count("WAT-FR") >= 2

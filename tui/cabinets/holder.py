@@ -164,6 +164,8 @@ class HolderScreen(CabinetScreen):
                 energy=energy(int(summary["energy_wh"])),
             ),
         )
+        holder = f"&holder={found.about.me}" if found.about.me else ""
+        self.query_one("#certificates", Sheet).whole = f"/v1/search/export?status=live{holder}"
         self.query_one("#certificates", Sheet).show(
             [_range(item) for item in found.ranges],
             _told(found, int(summary["total"])),

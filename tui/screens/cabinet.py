@@ -202,4 +202,4 @@ class CabinetScreen(Screen[None]):
 
     def on_sheet_export(self, message: Sheet.Export) -> None:
         message.stop()
-        self.app.push_screen(ExportScreen(message.sheet, self.desk.model.chain.height))
+        self.app.push_screen(ExportScreen(message.sheet, self.desk))

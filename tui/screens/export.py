@@ -6,38 +6,54 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.texts import t
+from state.errors import WattestError
+from tui.desk import Desk
+from tui.texts import said, t
+from tui.widgets.columns import QUIET, row
 from tui.widgets.sheet import Column, Line, Sheet
 
 FORMATS = ("csv", "json", "parquet")
+WHOLE = ("csv", "json")  # of a node's export
 FORMULA = ("=", "+", "-", "@", "\t")  # what a spreadsheet would run
 
 
 class ExportScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
 
-    def __init__(self, sheet: Sheet, height: int) -> None:
+    def __init__(self, sheet: Sheet, desk: Desk) -> None:
         super().__init__()
-        self.sheet, self.height = sheet, height
+        self.sheet, self.desk, self.height = sheet, desk, desk.model.chain.height
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
             box.border_title = t("Write {lines} rows to a file", lines=len(self.sheet.lines))
             box.border_subtitle = t("Enter: write   Escape: back")
             yield OptionList(*(Option(str(self._path(form)), id=form) for form in FORMATS))
+            if self.sheet.more and self.sheet.whole and not self.app.is_web:
+                yield Static(
+                    row((t("These are the rows that are loaded. Every row there is, as the node tells it:"), QUIET))
+                )
+                yield OptionList(*(Option(str(self._path(form, "-all")), id=f"all.{form}") for form in WHOLE), id="all")
 
-    def _path(self, form: str) -> Path:
-        return Path(f"wattest-{self.sheet.id}-{self.height}.{form}")
+    def on_mount(self) -> None:
+        self.query(OptionList).first().focus()
+
+    def _path(self, form: str, part: str = "") -> Path:
+        return Path(f"wattest-{self.sheet.id}-{self.height}{part}.{form}")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         form = str(event.option_id)
+        if form.startswith("all."):
+            self._fetch(form.removeprefix("all."))
+            self.dismiss()
+            return
         path = self._path(form)
         try:
             data = content(form, self.sheet.columns, self.sheet.lines)
@@ -52,6 +68,28 @@ class ExportScreen(ModalScreen[None]):
                 str(path.absolute()), title=t("{lines} rows are written", lines=len(self.sheet.lines)), timeout=6
             )
         self.dismiss()
+
+    def _fetch(self, form: str) -> None:
+        app, path, whole, desk = self.app, self._path(form, "-all"), self.sheet.whole, self.desk
+        app.run_worker(lambda: fetched(app, desk, f"{whole}&format={form}", path), thread=True, exit_on_error=False)
+
+
+def fetched(app: "App[object]", desk: Desk, address: str, path: Path) -> None:
+    """All rows as a stream to a file beside, which takes the name once it is whole."""
+    beside = path.with_suffix(f"{path.suffix}.part")
+    client = desk.client()
+    try:
+        _, pieces = client.stream(address if client.at is None else f"{address}&at={client.at}")
+        with beside.open("wb") as file:
+            file.writelines(pieces)
+        beside.replace(path)
+    except (OSError, WattestError) as error:
+        beside.unlink(missing_ok=True)
+        app.call_from_thread(app.notify, said(error), title=t("Nothing was written"), severity="error", timeout=6)
+    else:
+        app.call_from_thread(app.notify, str(path.absolute()), title=t("All rows are written"), timeout=6)
+    finally:
+        client.close()
 
 
 def content(form: str, columns: tuple[Column, ...], lines: tuple[Line, ...]) -> bytes:

@@ -109,6 +109,7 @@ class Sheet(Vertical):
         self.columns = tuple(columns)
         self.empty = empty
         self.more = False  # whether rows beyond the last one exist
+        self.whole = ""  # path of the node's export of all rows, where there is one
         self._lines: tuple[Line, ...] = ()
         self._shown: tuple[Line, ...] = ()
         self._order: int | None = None
