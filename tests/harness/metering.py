@@ -77,9 +77,14 @@ class Plant:
     """A world with one accredited wind turbine, read by its own key or by a gateway."""
 
     def __init__(
-        self, gateway: bool = False, facts: DeviceFacts = WIND, scheme: int = 1, genesis: bytes | None = None
+        self,
+        gateway: bool = False,
+        facts: DeviceFacts = WIND,
+        scheme: int = 1,
+        genesis: bytes | None = None,
+        world: World | None = None,
     ) -> None:
-        self.world = World(genesis=genesis)
+        self.world = world or World(genesis=genesis)
         self.world.register("owner")
         self.device = self.world.device("owner", scheme, facts, profile=False)
         self.gateway = 0

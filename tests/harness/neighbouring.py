@@ -19,7 +19,7 @@ from node.judge import ALL_SIGNED_MS, OTHERS_MS
 from node.judge import RETRY_MS as ISSUE_RETRY_MS
 from node.readings import ReadingStore
 from node.wire import DayClose, Readings
-from state.errors import BlockInvalid
+from state.errors import BlockInvalid, Refusal
 from state.keyspace import device_key
 from state.records import Device
 from state.transaction import MeterContent, ProfileContent
@@ -131,7 +131,7 @@ def scaled(row: dict[str, Any], factor: float) -> None:
     row["pwr_avg"] = f"{min(power_kw * factor, max(power_kw, MOST_KW)) if power_kw > 0 else power_kw:.2f}"
 
 
-async def settle(validators: Validators) -> None:
+async def settle(validators: Validators, committed: Callable[[bytes], None] = lambda _: None) -> None:
     """Let everybody judge, exchange and issue until nobody has anything left to say."""
     quiet = 0
     while quiet < QUIET_ROUNDS:
@@ -143,6 +143,7 @@ async def settle(validators: Validators) -> None:
         validators.sent.clear()
         sent = await validators.tick(OTHERS_MS + ALL_SIGNED_MS + ISSUE_RETRY_MS)
         for _, raw in sent[:1]:
-            with suppress(BlockInvalid):  # an issue that was agreed on before the ledger named other inputs
+            with suppress(Refusal, BlockInvalid):  # an issue that was agreed on before the ledger named other inputs
                 validators.block(raw)
+                committed(raw)
         quiet = 0 if busy or sent else quiet + 1

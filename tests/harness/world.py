@@ -16,7 +16,7 @@ from contracts.correct import credit_of, credited, withdrawal
 from contracts.events import Event
 from contracts.expire import sweep
 from contracts.genesis import Genesis, chain_id, genesis_state, parse_genesis
-from contracts.hearing import NO_INPUTS
+from contracts.hearing import NO_INPUTS, asks, heard, inputs_root
 from contracts.settle import build_settle
 from contracts.statement import statement_facts, statement_hash
 from contracts.transition import (
@@ -27,7 +27,7 @@ from contracts.transition import (
     describe,
     verify_signatures,
 )
-from state.attestation import ACCEPT, Attestation, SignedBy, attestation_bytes
+from state.attestation import ACCEPT, CORRECTION, Attestation, SignedBy, attestation_bytes
 from state.codec import encode
 from state.crypto import H, exchange_key, public_key, sign
 from state.epochs import epoch_of
@@ -327,7 +327,7 @@ class World:
             "step": 0,
             "revision": 0,
             "readings_root": H("test/root", (device, day)),
-            "inputs_root": NO_INPUTS,
+            "inputs_root": self.inputs(record, day, verdict, int(changes.get("step", 0))),  # type: ignore[call-overload]
             "profile_hash": record.profile_hash,
             "verifier_version": 1,
             "verdict": verdict,
@@ -342,6 +342,14 @@ class World:
             for index in signers  # type: ignore[attr-defined]
         )
         return AttestedDay(attestation, signatures)
+
+    def inputs(self, device: Device, day: int, verdict: int, step: int) -> bytes:
+        """What the ledger of this moment names for the step; nothing of a day that is refused or held at once."""
+        scheme = self.state.get(scheme_key(device.scheme))
+        assert isinstance(scheme, Scheme)
+        if step == CORRECTION or not asks(device, scheme) or (step == 0 and verdict != ACCEPT):
+            return NO_INPUTS
+        return inputs_root(heard(self.state, device, day, step))
 
     def vote_seed(self, index: int) -> bytes:
         """Of the validator at this place now; beyond the set of one that does not exist."""

@@ -1,5 +1,7 @@
 """Neighbours on the ledger: what they refuse and what they release, the same for validators told in other orders."""
 
+from harness.answering_node import AnsweringNode
+from harness.finalized import FinalizedWorld
 from harness.judging import Validators
 from harness.metering import Plant, give
 from harness.neighbouring import (
@@ -17,11 +19,17 @@ from harness.neighbouring import (
 )
 from harness.world import genesis_json
 
+from contracts.transition import decode_signed
+from node.auditing.device import DeviceAudit
+from node.auditing.findings import Findings
+from node.auditing.stored import Evidence
 from node.baselines import Baselines
+from node.client import NodeClient
 from node.verdicts import Verdicts
 from state.attestation import ACCEPT, D30, HOLD, PROMPT, REJECT
 from state.keyspace import device_key, release_key, scheme_key
 from state.records import Device, Release, Scheme
+from state.transaction import Issue
 
 LADDER = genesis_json(scheme={"release_shares": [9_000, 600, 400]})
 DAYS = 40
@@ -31,7 +39,8 @@ UNHEARD = 3  # the first days of a forgery, before a week of it is heard
 
 
 async def test_a_joint_forgery_is_refused_and_a_broken_sensor_vouched_for() -> None:
-    plant = Plant(genesis=LADDER, facts=HOURLY)
+    world = FinalizedWorld(genesis=LADDER)
+    plant = Plant(facts=HOURLY, world=world)
     other = beside(plant)
     days = COMMISSIONED + DAYS
     claimed = frames_of(plant.meter(), days, both(joint(1.3, FORGED[0], DAYS), dead_anemometer(DEAD)))
@@ -43,21 +52,29 @@ async def test_a_joint_forgery_is_refused_and_a_broken_sensor_vouched_for() -> N
     sign_profile(plant, intakes[0].store)
     sign_profile(other, intakes[0].store)
     validators = Validators(plant, [intakes[place % 2].store for place in range(3)])  # a quorum: all must agree
-    state = validators.world.state
 
     def release(device: int, day: int, step: int) -> Release | None:
-        found = state.get(release_key(device, FIRST_JUDGED + day, step, 0))
+        found = world.state.get(release_key(device, FIRST_JUDGED + day, step, 0))
         return found if isinstance(found, Release) else None
 
+    findings = Findings()
+    evidence = Evidence(intakes[1].store, findings)
+
+    def check(raw: bytes) -> None:
+        action = decode_signed(raw).transaction.body.actions[0]
+        assert isinstance(action, Issue)
+        evidence.check("here", world.state, action)
+
     async def scenario() -> None:
-        await settle(validators)
+        await settle(validators, check)
         for intake in intakes:
             await give(intake, *later)
         for judge in validators.judges:
             judge.on_close(plant.device)
-        await settle(validators)
+        await settle(validators, check)
 
     await validators.running(scenario)
+    state = world.state
     devices = [state.get(device_key(one.device)) for one in (plant, other)]
     assert [one.neighbours for one in devices if isinstance(one, Device)] == [(other.device,), (plant.device,)]
 
@@ -94,3 +111,15 @@ async def test_a_joint_forgery_is_refused_and_a_broken_sensor_vouched_for() -> N
     for one in (plant, other):
         verdicts = [found.verdict for day in range(FORGED[0] - 8) if (found := release(one.device, day, PROMPT))]
         assert verdicts == [HOLD if (one, day) == (plant, DEAD) else ACCEPT for day in range(FORGED[0] - 8)]
+
+    assert findings.listed == []
+    assert evidence.compared.days >= 2 * (DAYS - 8)
+    node = AnsweringNode(world).start()
+    try:
+        node.readings = intakes[1].store
+        report = DeviceAudit([NodeClient(node.url)], plant.device, lambda *_: None).run(0, 2**31)
+    finally:
+        node.stop()
+    assert report.findings == []
+    assert {row.equal for row in report.rows} == {"yes"}
+    assert {row.step for row in report.rows} == {PROMPT, D30}

@@ -89,7 +89,7 @@ def test_what_is_said_of_a_day_at_once_names_nobody(world: World) -> None:
 
 
 def test_refuses_an_accepted_day_that_heard_nobody(world: World) -> None:
-    attested = world.attested(PLANT, DAY, 1_000_000, release_wh=900_000)
+    attested = world.attested(PLANT, DAY, 1_000_000, release_wh=900_000, inputs_root=NO_INPUTS)
     world.refuses(BadField, world.issue_action(PLANT, (attested,)))
 
 
@@ -104,7 +104,7 @@ def test_refuses_inputs_from_before_the_neighbours_last_day_was_recorded(world: 
 def test_refuses_a_later_step_that_heard_nobody(world: World) -> None:
     first = world.attested(PLANT, DAY, 1_000_000, HOLD, reasons=("climate_dead",))
     world.do(world.issue_action(PLANT, (first,)))
-    later = world.attested(PLANT, DAY, 1_000_000, HOLD, step=D30, reasons=("climate_dead",))
+    later = world.attested(PLANT, DAY, 1_000_000, HOLD, step=D30, reasons=("climate_dead",), inputs_root=NO_INPUTS)
     world.refuses(BadField, world.issue_action(PLANT, (later,)))
 
 
