@@ -1,5 +1,7 @@
 """Neighbours on the ledger: what they refuse and what they release, the same for validators told in other orders."""
 
+import asyncio
+
 from harness.answering_node import AnsweringNode
 from harness.finalized import FinalizedWorld
 from harness.judging import Validators
@@ -123,3 +125,33 @@ async def test_a_joint_forgery_is_refused_and_a_broken_sensor_vouched_for() -> N
     assert report.findings == []
     assert {row.equal for row in report.rows} == {"yes"}
     assert {row.step for row in report.rows} == {PROMPT, D30}
+
+
+async def test_a_validator_that_lacks_a_neighbours_readings_asks_for_them_and_waits() -> None:
+    plant = Plant(genesis=LADDER, facts=HOURLY)
+    other = beside(plant)
+    here, elsewhere = plant.intake(), plant.intake()
+    theirs = frames_of(other.meter(), COMMISSIONED, scattered())
+    await give(here, *frames_of(plant.meter(), COMMISSIONED + 9))
+    await give(elsewhere, *theirs)
+    sign_profile(plant, here.store)
+    sign_profile(other, elsewhere.store)
+    validators = Validators(plant, [here.store])
+    asked: list[int] = []
+    judge = validators.judges[0]
+    judge._ports.fetch = asked.append
+
+    async def scenario() -> None:
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if asked:
+                break
+        await asyncio.sleep(0.1)
+        assert set(asked) == {other.device}
+        assert validators.sent == []
+        await give(here, *theirs)
+        judge.on_close(other.device)
+        await validators.judged(2, judges=1)
+        assert {message.attestation.day for message in validators.sent} == {FIRST_JUDGED, FIRST_JUDGED + 1}
+
+    await validators.running(scenario)
