@@ -21,7 +21,7 @@ PAGE = 200
 READER_HEADER = "X-Wattest-Reader"
 OF_THE_LEDGER = (  # what a node answers about an earlier height too (`at`), and what below it has no past
     "search", "schemes", "validators", "supply", "participants", "devices", "appeals", "consumption", "certificates",
-    "proposals", "statements", "auctions", "listings", "standing-bids",
+    "proposals", "statements", "auctions", "listings", "obligations", "standing-bids",
 )  # fmt: skip
 OF_THE_NODE = ("readings", "curve", "head", "evidence", "profile", "proof")
 WAITING = ("waiting", "unknown")

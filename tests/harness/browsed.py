@@ -21,7 +21,7 @@ async def dashboard_server(folder: Path) -> AsyncIterator[TestServer]:
     save_key(home / "keys", "sealed", generate_key("wallet", node.chain.chain.hex()), b"a passphrase", "test")
     arguments = ["--home", str(home), "--node", node.url, "dashboard", "--session"]
     found = DashboardServer(arguments, "127.0.0.1", 0)
-    found.initialize_logging = lambda: None
+    found.initialize_logging = lambda: None  # type: ignore[method-assign]
     server = TestServer(await found._make_app())
     await server.start_server()
     assert server.port is not None
@@ -30,7 +30,7 @@ async def dashboard_server(folder: Path) -> AsyncIterator[TestServer]:
         yield server
     finally:
         async with asyncio.timeout(PATIENCE_S):
-            while found.sessions:  # whoever visited has left, and his process with him
+            while found.sessions:  # noqa: ASYNC110 - whoever visited has left, and his process with him
                 await asyncio.sleep(0.02)
         await server.close()
         node.stop()
