@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from harness.metering import DAY, Meter, Plant, give
+from msgspec.structs import replace
 
 from node.archive import Archive, keep_day, read_archive
 from node.intake import Intake
@@ -16,9 +17,9 @@ from node.wire import Readings
 from state.attestation import ACCEPT, D90
 from state.crypto import H
 from state.errors import DecodeError, StoreError
-from state.keyspace import appeal_key, release_key
+from state.keyspace import appeal_key, device_key, release_key
 from state.overlay import Overlay
-from state.records import Appeal, Release
+from state.records import Appeal, Device, Release
 from state.transaction import ProfileContent
 from state.units import DAY_S
 from verifier.reading import readings_root
@@ -91,6 +92,14 @@ def test_an_open_day_keeps_all_that_its_windows_look_back_on(full: Held) -> None
     days = full.droppable()
     full.state = state
     assert days[-1] == span(open_day, D90)[0] - HISTORY_DAYS - 1
+
+
+def test_a_plant_that_hears_it_and_has_not_come_so_far_keeps_it(full: Held) -> None:
+    record, state = full.state.get(device_key(full.device)), Overlay(full.state)
+    assert isinstance(record, Device)
+    state.put(device_key(2), replace(record, id=2, neighbours=(full.device,)))
+    assert full.droppable() != []
+    assert droppable(full.intake.store, state, full.device, LAST + 1) == []
 
 
 def test_a_day_under_an_open_objection_stays(full: Held) -> None:
