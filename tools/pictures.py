@@ -124,12 +124,13 @@ def _run(module: str, *arguments: str) -> None:
 def _running(network: Path) -> Iterator[str]:
     """The address of a node of the kept network, while its nodes run."""
     from cli.processes import Processes
+    from cli.testnet import read_testnet
     from node.client import NodeClient
 
-    nodes = json.loads((network / "testnet.json").read_text())["nodes"]
+    nodes = read_testnet(network)["nodes"]
     with Processes() as processes:
         for node in nodes:
-            processes.start_node(Path(node["home"]))
+            processes.start_node(network / node["home"])
         for node in nodes:
             processes.wait_ready(NodeClient(node["api"]), READY_S)
         yield nodes[0]["api"]

@@ -47,7 +47,7 @@ def test_a_print_changes_with_code_and_not_with_comments(tmp_path: Path, monkeyp
 def test_a_recording_holds_only_the_lines_that_changed() -> None:
     looks = iter([["a", "b"], ["a", "b"], ["a", "c"], *[["a", "c"]] * 60])
     seconds = iter(range(1000))
-    frames = list(recorded(lambda: next(looks), lambda: float(next(seconds)), lambda _: None))
+    frames = list(recorded(lambda: next(looks), lambda _: None, lambda: float(next(seconds)), lambda _: None))
     assert [text.count("\x1b[2K") for _, text in frames] == [2, 1]
     assert frames[1][1].endswith("c")
     assert difference(["a"], ["a"]) == ""
