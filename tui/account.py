@@ -28,6 +28,7 @@ class Account:
     name: str = ""
     country: str = ""
     roles: tuple[str, ...] = ()
+    owns: bool = False  # a plant
     key: "PrivateKey | None" = field(default=None, repr=False)
 
     @property
@@ -81,4 +82,5 @@ def introduce(client: "NodeClient", account: Account) -> Account:
     """Ask the ledger who that is. NodeUnreachable."""
     found = client.participant_of_key(account.public)
     account.meet(client.participant(int(found["id"])) if found else None)
+    account.owns = bool(account.id and client.get("/v1/devices", owner=account.id, limit=1)["devices"])
     return account

@@ -266,8 +266,7 @@ class Dashboard(App[None]):
 
     def _lead(self, account: Account) -> None:
         """To the cabinet that fits: accreditations first, then plants, then holdings."""
-        owns = any(device.owner == account.id for device in self.model.names.devices.values())
-        roles = (HOLDER, *((OWNER,) if owns else ()), *account.roles)
+        roles = (HOLDER, *((OWNER,) if account.owns else ()), *account.roles)
         found = cabinet_for(account.roles, self.cabinets) or cabinet_for(roles[1:2], self.cabinets)
         found = found or cabinet_for((HOLDER,), self.cabinets)
         if found is not None:

@@ -187,7 +187,7 @@ async def test_transfer_is_said_in_words_signed_and_final(node: AnsweringNode, h
         await until(pilot, lambda: "final in block" in says(app, "progress"))
         assert held(node.chain, "trader") == before + 2
         await pilot.press("enter")
-        await until(pilot, lambda: [row[3] for row in rows(app, "certificates")] == ["1"])
+        await until(pilot, lambda: [row[1] for row in rows(app, "certificates")] == ["1"])
 
 
 async def test_retirement_leaves_a_statement_with_its_code(node: AnsweringNode, home: Path) -> None:

@@ -1,5 +1,6 @@
 """The holder's cabinet: what one holds by source, month or zone, when it ends, and what one did with it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -11,7 +12,10 @@ from textual.containers import Horizontal
 from node.client import NodeClient
 from tui.account import HOLDER
 from tui.deeds.certificates import retire_form, transfer_form
+from tui.deeds.form import Form
+from tui.deeds.selling import sell_form, taking
 from tui.directory import Cabinet
+from tui.parts.names import TECHNOLOGIES
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import DetailScreen
 from tui.screens.statement import StatementScreen
@@ -27,20 +31,20 @@ DAY_S = 86_400
 SOON_S = 30 * DAY_S  # what ends within a month is marked
 
 GROUPS = (
-    Column("group", 26),
-    Column("certificates", 14, right=True),
-    Column("energy", 11, right=True),
+    Column("group", 20),
+    Column("certificates", 12, right=True),
+    Column("energy", 10, right=True),
     Column("first ends", 10),
 )
 RANGES = (
     Column("number", 49),
-    Column("plant", 18),
-    Column("produced", 10),
     Column("count", 9, right=True),
     Column("energy", 9, right=True),
+    Column("produced", 10),
+    Column("plant", 18),
     Column("status", 7),
 )
-SORTS = {0: "number", 2: "produced", 3: "quantity"}  # columns of RANGES by which a node orders all of them
+SORTS = {0: "number", 1: "quantity", 3: "produced"}  # columns of RANGES by which a node orders all of them
 STATEMENTS = (Column("statement", 18), Column("retired", 19), Column("certificates", 13, right=True))
 ENTRIES = (Column("time", 11), Column("certificates", 12, right=True), Column("money", 12, right=True), Column("what"))
 
@@ -64,6 +68,7 @@ class Answer:
     more: bool
     statements: tuple[dict[str, Any], ...]
     money: tuple[tuple[str, int, int], ...]  # currency, free, locked in bids
+    sessions: tuple[dict[str, Any], ...] = ()  # that take orders now
 
 
 class HolderScreen(CabinetScreen):
@@ -71,6 +76,7 @@ class HolderScreen(CabinetScreen):
     KEYS: ClassVar[Keys] = (
         ("g", "group by"),
         ("Enter", "open"),
+        ("s", "sell"),
         ("r", "retire"),
         ("t", "transfer"),
         ("/", "filter"),
@@ -80,6 +86,7 @@ class HolderScreen(CabinetScreen):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "group", "Group by another property"),
+        Binding("s", "sell", "Sell certificates"),
         Binding("r", "retire", "Retire certificates"),
         Binding("t", "transfer", "Transfer certificates"),
     ]
@@ -148,7 +155,9 @@ class HolderScreen(CabinetScreen):
             if cursor is None:
                 break
         statements = client.get("/v1/statements", holder=holder, limit=PAGE)["statements"]
-        return Answer(asked, summary, tuple(ranges), cursor is not None, tuple(statements), _money(client, asked.me))
+        sessions = tuple(client.pages("/v1/auctions", "auctions", status="open")) if asked.me else ()
+        own = _money(client, asked.me)
+        return Answer(asked, summary, tuple(ranges), cursor is not None, tuple(statements), own, sessions)
 
     def show(self, found: Answer) -> None:
         self._answer = found
@@ -184,6 +193,8 @@ class HolderScreen(CabinetScreen):
                 name = names.scheme(int(name)).name
             case "month":
                 name = month(int(name))
+            case "technology" if name[:3] in TECHNOLOGIES:
+                name = f"{word(TECHNOLOGIES[name[:3]])} {name}"
         soon = ends - now_s < SOON_S
         quantity, energy_wh = int(group["quantity"]), int(group["energy_wh"])
         return Line(
@@ -225,13 +236,17 @@ class HolderScreen(CabinetScreen):
         ranges = self._answer.ranges if self._answer is not None else ()
         return next((item for item in ranges if item["number"] == key), None)
 
+    def action_sell(self) -> None:
+        sessions = list(self._answer.sessions) if self._answer is not None else []
+        self._act(lambda item: sell_form(item, taking(sessions, item), self.desk.home))  # type: ignore[arg-type]
+
     def action_retire(self) -> None:
-        self._act(lambda number, count: retire_form(number, count, self.desk.account))  # type: ignore[arg-type]
+        self._act(lambda item: retire_form(item["number"], int(item["quantity"]), self.desk.account))  # type: ignore[arg-type]
 
     def action_transfer(self) -> None:
-        self._act(transfer_form)
+        self._act(lambda item: transfer_form(item["number"], int(item["quantity"])))
 
-    def _act(self, form: Any) -> None:
+    def _act(self, form: Callable[[dict[str, Any]], Form]) -> None:
         item = self._chosen()
         if self.desk.account is None:
             self.notify(t("Nobody is signed in: sign in with S first."), severity="warning", timeout=4)
@@ -239,12 +254,12 @@ class HolderScreen(CabinetScreen):
             self.notify(t("Choose certificates in the table first."), timeout=4)
         elif item["status"] != "active":
             self.notify(
-                t("These are {status}: take the offer back first.", status=word(item["status"])),
+                t("These are {status}: take the offer back first, in the market (M, then c).", status=word(item["status"])),
                 severity="warning",
                 timeout=4,
             )
         else:
-            self.open_form(form(item["number"], int(item["quantity"])))
+            self.open_form(form(item))
 
 
 class CertificateScreen(DetailScreen):
@@ -287,8 +302,8 @@ def _range(item: dict[str, Any]) -> Line:
     count, energy_wh, produced = int(item["quantity"]), int(item["energy_wh"]), int(item["production_from"])
     return Line(
         item["number"],
-        (item["number"], item["plant"], date(produced // DAY_S), f"{count:,}", energy(energy_wh), word(item["status"])),
-        (item["number"], item["plant"].casefold(), produced, count, energy_wh, item["status"]),
+        (item["number"], f"{count:,}", energy(energy_wh), date(produced // DAY_S), item["plant"], word(item["status"])),
+        (item["number"], count, energy_wh, produced, item["plant"].casefold(), item["status"]),
         ("strong", "", "", "", "", "" if item["status"] == "active" else "warn"),
     )
 

@@ -10,7 +10,9 @@ from textual.containers import Horizontal
 from node.client import NodeClient
 from node.failures import RefusedByNode
 from tui.deeds.market import bid_form, buy_form, cancel_deed, offer_form
+from tui.deeds.selling import withdraw_deed
 from tui.directory import Cabinet
+from tui.parts.names import Names
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.receipts import ReceiptsScreen
 from tui.screens.signing import SigningScreen
@@ -38,7 +40,15 @@ PRICES = (
     Column("sold", 8, right=True),
     Column("", 4),
 )
-BOARD = (Column("lot", 26), Column("count", 6, right=True), Column("price", 10, right=True), Column("until", 10))
+BOARD = (
+    Column("source", 6),
+    Column("month", 7),
+    Column("plant", 14),
+    Column("count", 6, right=True),
+    Column("price", 9, right=True),
+    Column("lot", 26),
+    Column("until", 10),
+)
 PHASE = {"open": "good", "announced": "quiet", "opening": "warn", "closed": "warn", "void": "bad", "settled": ""}
 SEALED = "The book is sealed: orders are read after the close."
 
@@ -102,7 +112,9 @@ class MarketScreen(CabinetScreen):
     def show(self, found: Answer) -> None:
         self._answer = found
         self.query_one("#prices", Sheet).show(_prices(found.sessions))
-        self.query_one("#board", Sheet).show([_lot(item) for item in found.board])
+        self.query_one("#board", Sheet).show(
+            [_lot(item, self.desk.model.names, self.desk.me) for item in found.board]
+        )
         chosen = found.chosen
         if chosen is not None:
             me, names = self.desk.me, self.desk.model.names
@@ -146,7 +158,7 @@ class MarketScreen(CabinetScreen):
         if self.desk.account is None or self.desk.home is None:
             self.notify(t("Nobody is signed in: {why}.", why=t(self.NEEDS_KEY)), severity="warning", timeout=4)
         elif chosen is None or chosen["status"] != "open":
-            self.notify(t("Choose a session that is open."), severity="warning", timeout=4)
+            self.notify(t("No order can be sent: choose a session that is open. A fixed price needs none: w buys a posted lot, and H, then s, posts one."), severity="warning", timeout=4)
         else:
             return chosen
         return None
@@ -162,15 +174,33 @@ class MarketScreen(CabinetScreen):
             self.open_form(offer_form(chosen, "", 0, self.desk.home))
 
     def action_cancel(self) -> None:
-        chosen, account = self._taking_orders(), self.desk.account
-        key = self.query_one("#orders", Sheet).chosen
-        if chosen is None or account is None:
+        board = self.query_one("#board", Sheet)
+        lot = next((item for item in self._board() if item["outpoint"] == board.chosen), None)
+        if board.has_focus_within and lot is not None:
+            self._take_lot_back(lot)
             return
-        order = next((item for item in chosen["live_orders"] if item["outpoint"] == key), None)
+        chosen, account = self._answer.chosen if self._answer is not None else None, self.desk.account
+        key = self.query_one("#orders", Sheet).chosen
+        order = next((item for item in chosen["live_orders"] if item["outpoint"] == key), None) if chosen else None
+        if self.in_the_past():
+            return
+        if account is None:
+            self.notify(t("Nobody is signed in: {why}.", why=t(self.NEEDS_KEY)), severity="warning", timeout=4)
+            return
         if order is None or _who(order) != account.id:
-            self.notify(t("Choose an order of your own in the table first."), timeout=4)
+            self.notify(t("Choose an order or a posted lot of your own first: Tab goes from table to table."), timeout=4)
             return
         self.app.push_screen(SigningScreen(self.desk, cancel_deed(account, order)), self._done)
+
+    def _board(self) -> tuple[dict[str, Any], ...]:
+        return self._answer.board if self._answer is not None else ()
+
+    def _take_lot_back(self, lot: dict[str, Any]) -> None:
+        account = self.desk.account
+        if account is None or int(lot["lot"]["holder"]) != account.id:
+            self.notify(t("That lot is not yours: w buys of it."), timeout=4)
+        elif not self.in_the_past():
+            self.app.push_screen(SigningScreen(self.desk, withdraw_deed(account, lot)), self._done)
 
     def action_buy(self) -> None:
         key = self.query_one("#board", Sheet).chosen
@@ -303,14 +333,20 @@ def _prices(sessions: tuple[dict[str, Any], ...]) -> list[Line]:
     ]
 
 
-def _lot(item: dict[str, Any]) -> Line:
+def _lot(item: dict[str, Any], names: Names, me: int) -> Line:
+    """What one would filter by comes first: the source, the month, the plant."""
     count, price, until = int(item["quantity"]), int(item["price"]), int(item["until"])
+    plant, mine = names.device(int(item["lot"]["device"])), int(item["lot"]["holder"]) == me
+    month = item["number"].split("-")[3]
+    month = f"{month[:4]}-{month[4:]}"
+    number = item["number"] + (f" ({t('you')})" if mine else "")
     return Line(
         item["outpoint"],
-        (item["number"], f"{count:,}", money(price, item["currency"]), date_of(until)),
-        (item["number"], count, price, until),
-        ("strong",),
-    )
+        (word(plant.technology), month, plant.name, f"{count:,}", money(price, item["currency"]), number,
+         date_of(until)),
+        (plant.technology, month, plant.name.casefold(), count, price, item["number"], until),
+        ("strong", "", "strong" if mine else ""),
+    )  # fmt: skip
 
 
 CABINET = Cabinet("M", "Market", 40, MarketScreen, frozenset({"market_operator"}))

@@ -54,8 +54,8 @@ def _transfer(client: "NodeClient", given: "Account | None", values: Values) -> 
     account, to = signed_in(given), find_participant(client, values["to"])
     if to["id"] == account.id:
         raise Mistake(t("receiver: that is you; nothing would move."))
-    chosen = _chosen(client, account, values)
-    notes = (*_numbers(chosen), t("participant {id} is {name}", id=to["id"], name=to["name"]))
+    chosen = chosen_ranges(client, account, values)
+    notes = (*numbers_of(chosen), t("participant {id} is {name}", id=to["id"], name=to["name"]))
     return Deed(t("Transfer"), tuple(transfer(account.id, int(to["id"]), chosen)), notes)
 
 
@@ -63,7 +63,7 @@ def _retire(client: "NodeClient", given: "Account | None", values: Values) -> De
     from node.claims import retirement
 
     account = signed_in(given)
-    chosen = _chosen(client, account, values)
+    chosen = chosen_ranges(client, account, values)
     points = [holding.outpoint for holding, _, _ in chosen]
     if len(set(points)) != len(points):
         raise Mistake(t("certificates: two of these ranges lie in one bundle; take them in two steps."))
@@ -83,10 +83,10 @@ def _retire(client: "NodeClient", given: "Account | None", values: Values) -> De
         consumption_to=None,
         jurisdiction=country,
     )
-    return Deed(t("Retire"), (action,), (*_numbers(chosen), t(FOR_GOOD)))
+    return Deed(t("Retire"), (action,), (*numbers_of(chosen), t(FOR_GOOD)))
 
 
-def _chosen(client: "NodeClient", account: "Account", values: Values) -> "Chosen":
+def chosen_ranges(client: "NodeClient", account: "Account", values: Values) -> "Chosen":
     """The parts of own bundles that the number and the quantity name. RangesDiffer, BadNumber, Mistake."""
     from node.answers import struct_of
     from node.wallet import Holding, Wanted, choose_ranges
@@ -105,7 +105,7 @@ def _chosen(client: "NodeClient", account: "Account", values: Values) -> "Chosen
     return choose_ranges(held, [Wanted(number.device, number.start, number.start + count - 1)])
 
 
-def _numbers(chosen: "Chosen") -> list[str]:
+def numbers_of(chosen: "Chosen") -> list[str]:
     from state.numbering import format_number, parse_number
 
     return [format_number(replace(parse_number(held.number), start=start, end=end)) for held, start, end in chosen]

@@ -20,7 +20,7 @@ from tui.screens.export import ExportScreen
 from tui.screens.form import FormScreen
 from tui.texts import said, t
 from tui.widgets.cabinets import CabinetBar
-from tui.widgets.columns import QUIET, Part, spread
+from tui.widgets.columns import QUIET, Part, spread, width_of
 from tui.widgets.lines import CaptionLine, TerminalLine, TitleLine
 from tui.widgets.scrubber import Scrubber
 from tui.widgets.sheet import Sheet
@@ -46,7 +46,10 @@ class KeysLine(Widget):
             return spread(
                 [(f"▲ {self.trouble}", "bold $text-warning")], [(t("? help"), QUIET)], self.content_size.width
             )
-        return spread(parts, [("? ", "bold $text-primary"), (t("help"), QUIET)], self.content_size.width)
+        helps: list[Part] = [("? ", "bold $text-primary"), (t("help"), QUIET)]
+        while parts and width_of(parts) + width_of(helps) >= self.content_size.width:
+            del parts[-2:]  # help names them all, so help stays
+        return spread(parts, helps, self.content_size.width)
 
 
 class CabinetScreen(Screen[None]):
@@ -58,7 +61,10 @@ class CabinetScreen(Screen[None]):
     HEADING: ClassVar[str] = ""
     KEYS: ClassVar[Keys] = ()
     NEEDS_KEY: ClassVar[str] = "sign in with S first"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "app.focus_next", "Next", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", "Next", show=False),
+        Binding("z", "turn", "The other half, where the window is small", show=False),
+    ]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -108,6 +114,22 @@ class CabinetScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < SMALL_WIDTH or self.size.height < SMALL_HEIGHT, "-small")
+        if not self.has_class("-small"):
+            self.remove_class("-turned")
+
+    def action_turn(self) -> None:
+        """A small window has room for one half of a cabinet: this shows the other one."""
+        if not self.has_class("-small"):
+            self.notify(t("Everything is on the screen already."), timeout=2)
+            return
+        self.toggle_class("-turned")
+        self.call_after_refresh(self._focus_shown)
+
+    def _focus_shown(self) -> None:
+        """The cursor into a table that is to be seen."""
+        shown = [sheet for sheet in self.query(Sheet) if sheet.region.height > 0]
+        if shown and not any(sheet.has_focus_within for sheet in shown):
+            shown[0].focus_rows()
 
     def _tick(self) -> None:
         if not self.is_current:
@@ -115,7 +137,7 @@ class CabinetScreen(Screen[None]):
         desk, title = self.desk, self.query_one(TitleLine)
         title.freshness, title.stale = (found := desk.source.freshness()).text, found.stale
         title.picture = desk.model.chain.picture()
-        self.query_one(KeysLine).keys = self.KEYS
+        self.query_one(KeysLine).keys = (("z", "the other half"), *self.KEYS) if self.has_class("-small") else self.KEYS
         if desk.story is not None:
             state = desk.story.state()
             self.query_one(CaptionLine).text, self.query_one(TerminalLine).text = state.caption, state.second_terminal

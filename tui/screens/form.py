@@ -1,12 +1,15 @@
 """A form on the screen: fields, the first mistake in words, and a draft that outlives a closed window."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
+from textual.events import Resize
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
 
 from state.errors import WattestError
@@ -17,6 +20,7 @@ from tui.screens.signing import SigningScreen
 from tui.texts import said, t
 from tui.widgets.columns import BAD, QUIET, row
 
+SMALL_HEIGHT = 30  # below it no empty line stands between two fields
 LONGEST = 512  # characters of a field: more is a paste that went wrong
 
 
@@ -47,15 +51,16 @@ class FormScreen(ModalScreen[bool]):
         return f"{self.desk.now.chain.chain_id[:8]}:{self.form.name}:{self.form.title}"
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll() as box:
+        with Vertical() as box:
             box.border_title = self.form.title
             box.border_subtitle = t("Enter: next field   Ctrl-S: go on   Escape: back, the draft stays")
-            for field in self.form.fields:
-                yield Label(field.label + ("" if field.required else "  " + t("(may stay empty)")))
-                yield self._input(field)
-            if self.form.remark:
-                yield Static(row((self.form.remark, QUIET)))
-            yield Static("", id="mistake")
+            with VerticalScroll(can_focus=False):
+                for field in self.form.fields:
+                    yield Label(field.label + ("" if field.required else "  " + t("(may stay empty)")))
+                    yield self._input(field)
+                if self.form.remark:
+                    yield Static(row((self.form.remark, QUIET)))
+            yield Static("", id="mistake")  # outside of what scrolls: seen from every field
 
     def _input(self, field: Field) -> Input | Select[str]:
         value = self._draft[field.name]
@@ -65,7 +70,12 @@ class FormScreen(ModalScreen[bool]):
                           id=f"field-{field.name}", compact=True)  # fmt: skip
         return Input(value, placeholder=field.hint, id=f"field-{field.name}", max_length=LONGEST, compact=True)
 
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.height < SMALL_HEIGHT, "-small")
+
     def on_mount(self) -> None:
+        for select in self.query(Select):
+            self.watch(select, "expanded", partial(self._chosen, select), init=False)
         empty = [each for each in self.query(Input) if not each.value]
         (empty[0] if empty else self.query(Input).first()).focus()
 
@@ -85,11 +95,19 @@ class FormScreen(ModalScreen[bool]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter leads through the fields; in the last one it goes on."""
-        inputs = list(self.query(Input))
-        place = inputs.index(event.input)
-        if place + 1 < len(inputs):
-            inputs[place + 1].focus()
-        else:
+        self._next(event.input)
+
+    def _chosen(self, select: Select[str], expanded: bool) -> None:
+        """The list closed again: what was chosen is seen, and the next field is due."""
+        if not expanded and self.is_current:
+            self._next(select)
+
+    def _next(self, given: Widget) -> None:
+        fields = [self.query_one(f"#field-{field.name}") for field in self.form.fields]
+        place = fields.index(given)
+        if place + 1 < len(fields):
+            fields[place + 1].focus()
+        elif isinstance(given, Input):
             self.action_go_on()
 
     def action_leave(self) -> None:

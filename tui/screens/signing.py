@@ -27,6 +27,7 @@ class SigningScreen(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back"),
         Binding("enter", "sign", "Sign", priority=False),
+        Binding("c", "code", "The statement with its code"),
     ]
 
     def __init__(self, desk: Desk, deed: Deed) -> None:
@@ -38,6 +39,7 @@ class SigningScreen(ModalScreen[bool]):
         self._state = "asked"  # asked, signing, final, refused
         self._step = ""
         self._began = 0.0
+        self._statement = ""  # what a retirement left, once it is final
 
     def compose(self) -> ComposeResult:
         who = f"{self.signer.name} ({self.signer.id})" if self.signer.id else t("its organisation")
@@ -80,6 +82,13 @@ class SigningScreen(ModalScreen[bool]):
             self._subtitle("")
             self._carry_out(given[0] if given else "")
 
+    def action_code(self) -> None:
+        """A camera may read it at once: where the window is small the table of statements is a walk away."""
+        if self._statement:
+            from tui.screens.statement import StatementScreen
+
+            self.app.push_screen(StatementScreen(self.desk, self._statement))
+
     def action_leave(self) -> None:
         """While it is on its way the ledger decides: leaving the window changes nothing about that."""
         self.dismiss(self._state in ("final", "signing"))
@@ -121,9 +130,12 @@ class SigningScreen(ModalScreen[bool]):
         lines += [row(("  ", ""), line) for line in map(made, final.get("events", [])) if line]
         lines += [row(("  " + t("transaction") + " ", QUIET), (final["txid"], ""))]
         self._say(Content("\n").join(lines))
-        self._subtitle(t("Enter: done"))
+        left = [str(event["statement"]) for event in final.get("events", []) if event.get("kind") == "retired"]
+        self._statement = left[0] if left else ""
+        self._subtitle(t("c: the statement with its QR code   Enter: done") if left else t("Enter: done"))
         for field in self.query(Input):
             field.display = False
+        self.set_focus(None)
 
     def _refused(self, error: Exception) -> None:
         self._state = "refused"

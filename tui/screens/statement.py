@@ -3,6 +3,7 @@
 from typing import Any
 
 from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Static
 
 from tui.desk import Desk
@@ -12,10 +13,14 @@ from tui.widgets.columns import QUIET, row
 from tui.widgets.statement import INK, qr_lines
 
 QUIET_ZONE = 2  # modules around the code
+SMALL_HEIGHT = 32
 
 
 class StatementScreen(DetailScreen):
     HEADING = "Statement"
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.height < SMALL_HEIGHT, "-small")  # a camera reads the whole code or nothing
 
     def __init__(self, desk: Desk, statement: str) -> None:
         super().__init__(desk.source.answering(), f"/v1/statements/{statement}", desk.at)

@@ -1,5 +1,7 @@
 """The line that names the cabinets and who is signed in."""
 
+from collections.abc import Callable
+
 from textual.content import Content
 from textual.events import Click
 from textual.reactive import reactive
@@ -21,10 +23,17 @@ class CabinetBar(Widget):
         return spread(self._parts(), [(self.who, QUIET)], self.content_size.width)
 
     def _parts(self) -> list[Part]:
+        """In a narrow window the titles of the others go, so that one sees who is signed in."""
+        parts = self._named(lambda title: t(title))
+        if width_of(parts) + width_of([self.who]) < self.content_size.width:
+            return parts
+        return self._named(lambda title: t(title) if title == self.chosen else "")
+
+    def _named(self, word: Callable[[str], str]) -> list[Part]:
         parts: list[Part] = []
         for key, title in self.names:
             style = "bold reverse $text-primary" if title == self.chosen else "bold $text-primary"
-            parts += [(f" {key} ", style), (f"{t(title)} ", "bold" if title == self.chosen else QUIET), (" ", "")]
+            parts += [(f" {key} ", style), (f"{word(title)} ", "bold" if title == self.chosen else QUIET), (" ", "")]
         return parts
 
     def on_click(self, event: Click) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,12 +21,13 @@ from tui.texts import t
 from tui.widgets.columns import cut
 
 NEAR_END = 40  # rows before the last one at which more are asked for
+LOOKED_AT = 200  # rows whose longest text says how wide a column would like to be
 PLAIN = {"quiet": "dim", "strong": "bold", "": ""}
 
 
 @dataclass(frozen=True)
 class Column:
-    """`width` in cells; 0 = as wide as its content."""
+    """`width` in cells, more where there is room for what is cut; 0 = as wide as its content."""
 
     name: str
     width: int = 0
@@ -115,6 +117,7 @@ class Sheet(Vertical):
         self._order: int | None = None
         self._down = False
         self._summary = ""
+        self._widths = [column.width for column in self.columns]
 
     def compose(self) -> ComposeResult:
         search = Input(placeholder=t("filter; Enter keeps it, Escape ends it"), compact=True)
@@ -123,16 +126,42 @@ class Sheet(Vertical):
         yield DataTable[Text](cursor_type="row", zebra_stripes=False, cell_padding=1)
 
     def on_mount(self) -> None:
-        table = self._table
-        for index, column in enumerate(self.columns):
-            name = Text(t(column.name), justify="right" if column.right else "left")
-            table.add_column(name, width=column.width or None, key=str(index))
+        self._head()
         self._entitle()
         self.watch(self.app, "theme", self._recolour, init=False)
 
     @property
     def _table(self) -> DataTable[Text]:
         return self.query_one(DataTable)
+
+    def _head(self) -> None:
+        for index, column in enumerate(self.columns):
+            name = Text(t(column.name), justify="right" if column.right else "left")
+            self._table.add_column(name, width=self._widths[index] or None, key=str(index))
+
+    def on_resize(self) -> None:
+        self._widths = [column.width for column in self.columns]
+        self._widen(self._lines, True)
+
+    def _widen(self, lines: Sequence[Line], anew: bool = False) -> None:
+        """What is cut gets the room that is left, the first column first; a column never shrinks under the reader."""
+        widths, fixed = list(self._widths), all(column.width for column in self.columns)
+        spare = self._table.size.width - sum(width + 2 for width in widths) - 1 if fixed else 0
+        for index, width in enumerate(widths):
+            longest = max((cell_len(line.cells[index]) for line in lines[:LOOKED_AT]), default=0)
+            more = max(0, min(longest - width, spare))
+            widths[index], spare = width + more, spare - more
+        if widths == self._widths and not anew:
+            return
+        self._widths, kept = widths, self.chosen
+        self._table.clear(columns=True)
+        self._head()
+        shown, self._shown = self._shown, ()
+        for line in shown:
+            self._table.add_row(*self._cells(line), key=line.key)
+        self._shown = shown
+        places = {line.key: place for place, line in enumerate(shown)}
+        self._table.move_cursor(row=places.get(kept, 0), animate=False)
 
     # --- how it is arranged
 
@@ -157,6 +186,7 @@ class Sheet(Vertical):
         self.more = more
         if tuple(lines) != self._lines or summary != self._summary:
             self._lines, self._summary = tuple(lines), summary
+            self._widen(self._lines)
             self._paint()
 
     @property
@@ -218,7 +248,7 @@ class Sheet(Vertical):
         found, colours = [], self._colours()
         for index, column in enumerate(self.columns):
             style = colours[line.styles[index]] if index < len(line.styles) else ""
-            text = cut(line.cells[index], column.width) if column.width else line.cells[index]
+            text = cut(line.cells[index], self._widths[index]) if column.width else line.cells[index]
             found.append(Text(text, style=style, justify="right" if column.right else "left", no_wrap=True))
         return found
 
