@@ -114,19 +114,19 @@ def find(store: Store, view: View, asked: Filter) -> Found:
     """All rows that fit, with their exact number; Unknown for a statement that does not exist."""
     fitting = _issuances(store, view, asked)
     mask = _mask(store, view, view.sorted, asked, fitting) & ~view.gone
-    tail = np.flatnonzero(_mask(store, view, view.tail, asked, fitting) & ~view.tail_gone)
-    places = np.flatnonzero(mask)
-    quantity, energy = 0, 0
-    for rows, chosen in ((view.sorted, places), (view.tail, tail)):
-        counts = _take(rows["end"], chosen) - _take(rows["start"], chosen) + 1
-        quantity += int(counts.sum())
-        energy += _energy(store, view, _take(rows["issuance"], chosen), counts)
-    return Found(view, mask, tail, len(places) + len(tail), quantity, energy)
+    of_tail = _mask(store, view, view.tail, asked, fitting) & ~view.tail_gone
+    total, quantity, energy = 0, 0, 0
+    for rows, chosen in ((view.sorted, mask), (view.tail, of_tail)):
+        total += int(np.count_nonzero(chosen))
+        quantity += _quantity(rows, chosen)
+        energy += _energy(store, view, rows, chosen)
+    return Found(view, mask, np.flatnonzero(of_tail), total, quantity, energy)
 
 
-def _take(column: Array, chosen: Indexes) -> Array:
-    """Where everything is chosen, the column itself: a copy of a million rows costs more than the question."""
-    return column if len(chosen) == len(column) else column[chosen]
+def _quantity(rows: Table, chosen: Mask) -> int:
+    """Certificates in the chosen rows, without a copy of a column. Sums of serials may wrap, their difference not."""
+    last, first = (int(np.add.reduce(rows[name], where=chosen)) for name in ("end", "start"))
+    return (last - first + int(np.count_nonzero(chosen))) % 2**64
 
 
 def _mask(store: Store, view: View, rows: Table, asked: Filter, fitting: Mask | None) -> Mask:
@@ -138,7 +138,7 @@ def _mask(store: Store, view: View, rows: Table, asked: Filter, fitting: Mask | 
     if asked.holder is not None:
         mask &= rows["holder"] == np.uint32(asked.holder)
     if fitting is not None:
-        mask &= fitting[rows["issuance"]]
+        mask &= fitting.take(rows["issuance"])
     if asked.statement:
         mask &= _of_statement(store, rows, asked.statement, rows is view.sorted)
     return mask
@@ -197,12 +197,12 @@ def _of_statement(store: Store, rows: Table, identity: bytes, ordered: bool) -> 
     return mask
 
 
-def _energy(store: Store, view: View, issuances: Array, counts: Array) -> int:
-    schemes = np.unique(view.issuances["scheme"])
+def _energy(store: Store, view: View, rows: Table, chosen: Mask) -> int:
+    schemes = np.unique(view.issuances["scheme"]).tolist()
     if len(schemes) == 1:
-        return int(counts.sum()) * scheme_of(store, int(schemes[0])).face_value
-    of_row = view.issuances["scheme"][issuances - 1]
-    return sum(int(counts[of_row == one].sum()) * scheme_of(store, int(one)).face_value for one in schemes)
+        return _quantity(rows, chosen) * scheme_of(store, schemes[0]).face_value
+    of_row = view.issuances["scheme"].take(rows["issuance"] - 1)
+    return sum(_quantity(rows, chosen & (of_row == one)) * scheme_of(store, one).face_value for one in schemes)
 
 
 # --- one page
