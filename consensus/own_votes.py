@@ -8,7 +8,7 @@ from consensus.safety import EXIT_OWN_KEY_ELSEWHERE, SafetyBroken
 from consensus.votes import FINALIZE, KIND_WORDS, NOTARIZE, NULLIFY, Position, Sign, Vote, make_vote
 
 # A vote of a kind is never made in a view where this node already made one of these.
-FORBIDDEN_AFTER = {
+FORBIDDEN_AFTER: dict[int, tuple[int, int]] = {
     NOTARIZE: (NOTARIZE, NULLIFY),
     NULLIFY: (NULLIFY, FINALIZE),
     FINALIZE: (FINALIZE, NULLIFY),

@@ -28,7 +28,7 @@ DENSE = {"crash": 0.012, "n": 4, "live": True}
 @mutant("1", n=4)
 def finalize_after_nullify(patch: pytest.MonkeyPatch) -> None:
     """a node votes to finalise a view that it voted to nullify"""
-    patch.setitem(own_votes.FORBIDDEN_AFTER, FINALIZE, (FINALIZE,))
+    patch.setitem(own_votes.FORBIDDEN_AFTER, FINALIZE, (FINALIZE, FINALIZE))
 
 
 @mutant("2", n=6)
@@ -96,7 +96,7 @@ def builds_again_after_restart(patch: pytest.MonkeyPatch) -> None:
 @mutant("8", liars=1, villain="equivocator", n=4)
 def last_proposal_wins(patch: pytest.MonkeyPatch) -> None:
     """a second proposal of a view is voted for too"""
-    patch.setitem(own_votes.FORBIDDEN_AFTER, NOTARIZE, (NULLIFY,))
+    patch.setitem(own_votes.FORBIDDEN_AFTER, NOTARIZE, (NULLIFY, NULLIFY))
     whole = Engine._on_propose
 
     def gullible(self: Engine, peer: str, message: Propose) -> None:
@@ -261,7 +261,7 @@ def older_epochs_dropped(patch: pytest.MonkeyPatch) -> None:
 )
 def nullify_after_finalize(patch: pytest.MonkeyPatch) -> None:
     """a node votes to nullify a view that it voted to finalise"""
-    patch.setitem(own_votes.FORBIDDEN_AFTER, NULLIFY, (NULLIFY,))
+    patch.setitem(own_votes.FORBIDDEN_AFTER, NULLIFY, (NULLIFY, NULLIFY))
 
 
 @mutant("22", epoch_length=6, n=4, loss=0.25)
