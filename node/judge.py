@@ -47,13 +47,21 @@ MAX_OPEN_DAYS = 5_000  # days attested by anybody that are not on the ledger yet
 
 DayKey = tuple[int, int, int, int]  # device, day, step of its release, revision (from 1 on what a correction added)
 Basis = tuple[object, ...]  # what a verdict takes from a device's record
+Vote = tuple[Attestation, bytes]  # and its signature
+MAX_VOTES = 64  # of one validator about one day: more are nothing that an honest one says
 
 
 @dataclass
 class OpenDay:
-    """A day on its way to the ledger. `votes` by validator: its newest attestation and signature."""
+    """A day on its way to the ledger. `votes` by validator: every attestation that it signed, by its bytes.
 
-    votes: dict[int, tuple[Attestation, bytes]] = field(default_factory=dict)
+    A validator judges again when the ledger names more of its neighbours' days, and messages overtake each other: what
+    it said before is kept beside what it says now, so that each is counted and handed on once and none puts the other
+    back. The ledger's rule decides which of them still holds.
+    """
+
+    votes: dict[int, dict[bytes, Vote]] = field(default_factory=dict)
+    own: Vote | None = None  # what this validator says now
     own_sent_ms: int = 0
     agreed: AttestedDay | None = None  # what q signed alike, with all the signatures there are
     quorum_ms: int = 0  # since when q agree
@@ -168,13 +176,13 @@ class Judge:
         known = self._open.get(key)
         if known is None and len(self._open) >= MAX_OPEN_DAYS:
             return False
-        vote = (attestation, message.signature)
-        if known is not None and known.votes.get(message.validator) == vote:
+        said = known.votes.get(message.validator, {}) if known is not None else {}
+        if encode(attestation) in said or len(said) >= MAX_VOTES:
             return False
         public = environment.validators[message.validator].vote_key
         if not verify(public, attestation_bytes(environment.chain, attestation), message.signature):
             raise ReadingSignature(what="attestation", device=attestation.device)
-        self._count(key, message.validator, vote, environment)
+        self._count(key, message.validator, (attestation, message.signature), environment)
         return True
 
     def on_block(self) -> None:
@@ -305,13 +313,14 @@ class Judge:
         assert self._index is not None
         key = _key(attestation)
         signature = self._ports.sign(attestation_bytes(environment.chain, attestation))
-        self._count(key, self._index, (attestation, signature), environment)
-        self._open[key].own_sent_ms = self._ports.now_ms()
+        day = self._open.setdefault(key, OpenDay())
+        day.own, day.own_sent_ms = (attestation, signature), self._ports.now_ms()
+        self._count(key, self._index, day.own, environment)
         self._ports.send(AttestationMsg(attestation, self._index, signature))
 
     def _begin_epoch(self, environment: BlockEnvironment) -> None:
         """Attestations of another epoch count no more; own verdicts are signed again for this one."""
-        stale = [key for key, day in self._open.items() if any(a.epoch != self._epoch for a, _ in day.votes.values())]
+        stale = [key for key, day in self._open.items() if any(a.epoch != self._epoch for a in _said(day))]
         for key in stale:
             del self._open[key]
             judged, device = self._judged.get(key), self._device(key[0])
@@ -323,11 +332,9 @@ class Judge:
 
     # --- counting
 
-    def _count(
-        self, key: DayKey, validator: int, vote: tuple[Attestation, bytes], environment: BlockEnvironment
-    ) -> None:
+    def _count(self, key: DayKey, validator: int, vote: Vote, environment: BlockEnvironment) -> None:
         day = self._open.setdefault(key, OpenDay())
-        day.votes[validator] = vote
+        day.votes.setdefault(validator, {})[encode(vote[0])] = vote
         before, day.agreed = day.agreed, _agreeing(day, environment.quorum)
         if day.agreed is None:
             if len(day.votes) == len(environment.validators):
@@ -397,7 +404,7 @@ class Judge:
     def _repeat(self, now_ms: int) -> None:
         repeated = 0
         for day in self._open.values():
-            own = None if self._index is None else day.votes.get(self._index)
+            own = day.own
             if own is None or now_ms - day.own_sent_ms < REPEAT_MS:
                 continue
             assert self._index is not None
@@ -433,20 +440,34 @@ def _basis(device: Device | None) -> Basis:
 
 
 def _agreeing(day: OpenDay, quorum: int) -> AttestedDay | None:
-    """The attestation that at least `quorum` validators signed byte for byte, with all their signatures."""
-    groups: dict[bytes, list[int]] = {}
-    for validator, (attestation, _) in day.votes.items():
-        groups.setdefault(encode(attestation), []).append(validator)
-    for validators in groups.values():
-        if len(validators) >= quorum:
-            signatures = tuple(SignedBy(index, day.votes[index][1]) for index in sorted(validators))
-            return AttestedDay(day.votes[validators[0]][0], signatures)
-    return None
+    """The attestation that at least `quorum` validators signed byte for byte, with all their signatures.
+
+    Of several, what this validator says now comes first.
+    """
+    groups: dict[bytes, list[tuple[int, Vote]]] = {}
+    for validator, votes in day.votes.items():
+        for raw, vote in votes.items():
+            groups.setdefault(raw, []).append((validator, vote))
+    agreed = [raw for raw, signed in groups.items() if len(signed) >= quorum]
+    if not agreed:
+        return None
+    own = None if day.own is None else encode(day.own[0])
+    chosen = groups[own if own is not None and own in agreed else agreed[-1]]
+    signatures = tuple(SignedBy(validator, signature) for validator, (_, signature) in sorted(chosen, key=_validator))
+    return AttestedDay(chosen[0][1][0], signatures)
+
+
+def _validator(signed: tuple[int, Vote]) -> int:
+    return signed[0]
+
+
+def _said(day: OpenDay) -> list[Attestation]:
+    return [attestation for votes in day.votes.values() for attestation, _ in votes.values()]
 
 
 def _differences(day: OpenDay) -> dict[str, list[str]]:
     """Fields in which the attestations of one day differ, for the log."""
-    votes = [attestation for _, (attestation, _) in sorted(day.votes.items())]
+    votes = [list(said.values())[-1][0] for _, said in sorted(day.votes.items())]
     names = Attestation.__struct_fields__
     values = {name: [str(getattr(attestation, name)) for attestation in votes] for name in names}
     return {name: texts for name, texts in values.items() if len(set(texts)) > 1}

@@ -28,7 +28,7 @@ from contracts.transition import decode_signed
 from node.baselines import Baselines, facts_of
 from node.fetching import GIVE_UP_AFTER, RETRY_MS, Fetching, answer
 from node.intake import Intake
-from node.judge import ALL_SIGNED_MS, OTHERS_MS, REPEAT_MS
+from node.judge import ALL_SIGNED_MS, MAX_VOTES, OTHERS_MS, REPEAT_MS
 from node.judge import RETRY_MS as ISSUE_RETRY_MS
 from node.readings import ReadingStore
 from node.verdicts import Verdicts
@@ -444,6 +444,39 @@ async def test_attestations_of_recorded_days_and_other_epochs_are_ignored(valida
         assert validators.judges[0].on_attestation(other) is False
         nobody = AttestationMsg(message.attestation, 9, message.signature)
         assert validators.judges[0].on_attestation(nobody) is False
+
+    await validators.running(scenario)
+
+
+async def test_of_two_attestations_of_a_day_each_is_handed_on_once_and_none_puts_the_other_back(
+    validators: Validators,
+) -> None:
+    """Or two validators would hand them to each other for ever, each time as news."""
+
+    def again(message: AttestationMsg, root: bytes) -> AttestationMsg:
+        fields = {name: getattr(message.attestation, name) for name in Attestation.__struct_fields__}
+        changed = Attestation(**{**fields, "inputs_root": root})
+        chain = validators.world.chain
+        seed = seed_of(f"vote_key{message.validator}")
+        return AttestationMsg(changed, message.validator, sign(seed, attestation_bytes(chain, changed)))
+
+    async def scenario() -> None:
+        await validators.judged(JUDGED_DAYS)
+        judge = validators.judges[0]
+        first = next(message for message in validators.sent if message.validator == 1)
+        second = again(first, bytes([1]) * 32)
+        assert [judge.on_attestation(message) for message in (first, second, first, second)] == [True, True] + [
+            False
+        ] * 2
+        own = next(message for message in validators.sent if message.validator == 0)
+        assert judge.on_attestation(again(own, bytes([2]) * 32)) is True
+        validators.sent.clear()
+        await validators.tick(REPEAT_MS)
+        mine = [message for message in validators.sent if message.validator == 0]
+        assert own in mine
+        assert again(own, bytes([2]) * 32) not in mine
+        many = [judge.on_attestation(again(first, number.to_bytes(32, "big"))) for number in range(100, 200)]
+        assert sum(many) == MAX_VOTES - 2
 
     await validators.running(scenario)
 
