@@ -72,6 +72,7 @@ async def test_stock_is_posted_where_it_lies_and_taken_back(node: AnsweringNode,
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         select = app.screen.query_one("#field-where", Select)
+        assert isinstance(app.screen, FormScreen)
         select.value = app.screen.form.fields[0].choices[-1]
         await fill(pilot, quantity="1", price="0")
         await pilot.press("ctrl+s")

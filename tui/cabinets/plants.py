@@ -28,13 +28,13 @@ from tui.words import clock, date, energy, moment, money, power
 
 COLUMNS = (
     Column("plant", 21),
-    Column("last reading", 12),
-    Column("power", 8, right=True),
+    Column("last reading", 11),
+    Column("power", 7, right=True),
     Column("newest day", 15),
     Column("certified", 9, right=True),
     Column("in review", 9, right=True),
-    Column("held", 8, right=True),
-    Column("refused", 8, right=True),
+    Column("held", 9, right=True),
+    Column("refused", 9, right=True),
     Column("stock", 9, right=True),
 )
 WORD = {

@@ -17,6 +17,7 @@ TECHNOLOGIES = {  # EECS technology, fuel and the channels that such a plant mea
     "solar roof or field (T010100)": ("T010100", "F01040100", 6),
     "wind onshore (T020001)": ("T020001", "F01050100", 3),
 }
+SUNLIGHT = ("pyranometer", "plane", "satellite")  # a plant's own instrument is held to tighter bounds
 KEY_DIGITS = 64
 DAY_S = 86_400
 INTERVALS = ("300", "600", "900", "3600")
@@ -57,6 +58,19 @@ def plant_form() -> Form:
             Field("interval", t("seconds between readings"), "900", choices=INTERVALS),
             Field("latitude", t("latitude, degrees north"), hint=t("such as 39.7407")),
             Field("longitude", t("longitude, degrees east"), hint=t("such as -105.1686")),
+            Field("sun", t("solar: sunlight is told by"), SUNLIGHT[0], choices=SUNLIGHT),
+            Field(
+                "tilt",
+                t("solar: tilt of the modules, degrees"),
+                hint=t("such as {example}", example="45"),
+                required=False,
+            ),
+            Field(
+                "azimuth",
+                t("solar: they face, degrees from north"),
+                hint=t("such as {example}", example="180"),
+                required=False,
+            ),
         ),
         _propose,
         t("The validators decide; facts cannot be changed later. More facts: `wattest device propose --help`."),
@@ -69,6 +83,7 @@ def _propose(client: "NodeClient", given: "Account | None", values: Values) -> D
 
     me = signed_in(given).id
     technology, fuel, channels = TECHNOLOGIES[values["technology"]]
+    solar = technology.startswith("T01")
     facts = DeviceFacts(
         name=values["name"].strip(),
         country=values["country"].strip().upper(),
@@ -83,10 +98,10 @@ def _propose(client: "NodeClient", given: "Account | None", values: Values) -> D
         latitude_udeg=scaled(values["latitude"], 6, t("latitude")),
         longitude_udeg=scaled(values["longitude"], 6, t("longitude")),
         coordinates_estimated=False,
-        tilt_udeg=-1,
-        azimuth_udeg=-1,
+        tilt_udeg=_angle(values, "tilt", t("solar: tilt of the modules, degrees")) if solar else -1,
+        azimuth_udeg=_angle(values, "azimuth", t("solar: they face, degrees from north")) if solar else -1,
         hub_height_cm=0,
-        insolation_source="pyranometer" if technology.startswith("T01") else "none",
+        insolation_source=values["sun"] if solar else "none",
         gsrn="",
         support="",
     )
@@ -159,6 +174,11 @@ def _midnight(values: Values, name: str, label: str) -> int:
         return int(datetime.fromisoformat(values[name].strip() + "T00:00:00+00:00").timestamp())
     except ValueError:
         raise Mistake(t("{label}: a day such as 2026-03-01, not {text!r}.", label=label, text=values[name])) from None
+
+
+def _angle(values: Values, name: str, label: str) -> int:
+    """In millionths of a degree; -1 where it is not known."""
+    return scaled(values[name], 6, label) if values[name].strip() else -1
 
 
 def _scheme(client: "NodeClient", text: str) -> int:
