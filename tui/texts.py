@@ -28,6 +28,7 @@ TOLD = (
     "Uphold the objection to {date} of {plant}", "Dismiss the objection to {date} of {plant}", "second terminal",
     "The book is sealed: orders are read after the close.", "everybody can read it from now on",
     "the statement holds, checked offline by {proof} alone",
+    "the other half", "meter of {plant}", "baseline of {plant}",
     "the statement DOES NOT HOLD, checked offline by {proof} alone",
 )  # fmt: skip
 

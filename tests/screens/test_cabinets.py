@@ -1,15 +1,12 @@
 """The cabinets as their people use them, at a node with the real API over a real ledger."""
 
-import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harness.answering_node import AnsweringNode, market_town, wallet_of
+from harness.desks import LARGE, SMALL, WIDE, at, dashboard, fill, rows, says, told, until
 from harness.finalized import FinalizedWorld
-from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select, Static
 
 from node.keystore import generate_key, save_key
@@ -17,7 +14,6 @@ from state.dealing import ListLot
 from state.outputs import Bundle, Funds, quantity
 from state.records import AuctionTerms, Dimension
 from state.transaction import Propose, RoleContent
-from tui.app import Dashboard
 from tui.directory import cabinet_for, cabinets
 from tui.screens.account import AccountScreen
 from tui.screens.form import FormScreen
@@ -25,10 +21,7 @@ from tui.screens.signing import SigningScreen
 from tui.widgets.cabinets import CabinetBar
 from tui.widgets.depth import DepthPanel
 from tui.widgets.sheet import Sheet
-from tui.widgets.texts import TextPanel
 
-WIDE, SMALL, LARGE = (120, 40), (80, 24), (200, 60)
-WAIT_S = 30.0
 NUMBER = "WAT-FR-0000001-201404-000000002-53"
 
 
@@ -43,45 +36,6 @@ def node() -> Iterator[AnsweringNode]:
 def home(tmp_path: Path, node: AnsweringNode) -> Path:
     directory = wallet_of(tmp_path / "wallets", node.chain, "owner", "trader")
     return wallet_of(directory, node.chain, "Organisation 0", purpose="governance")
-
-
-def dashboard(node: AnsweringNode, home: Path | None, who: str | None = None) -> Dashboard:
-    return Dashboard([node.url], as_role=who, home=home)
-
-
-async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not true():
-            await pilot.pause(0.05)
-
-
-@asynccontextmanager
-async def at(app: Dashboard, key: str, size: tuple[int, int] = WIDE) -> Any:
-    """A dashboard whose cabinet `key` is open and has read its node."""
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: bool(app.desk.model.chain.chain_id))
-        if app._as is not None:
-            await until(pilot, lambda: app.desk.account is not None and app.desk.account.id > 0)
-            await pilot.pause(0.1)
-        await pilot.press(key)
-        await pilot.pause(0.1)
-        screen: Any = app.screen
-        if hasattr(screen, "_reading"):
-            await until(pilot, lambda: screen._read_height != -2 and not screen._reading)
-        yield pilot
-
-
-def rows(app: Dashboard, sheet: str) -> list[tuple[str, ...]]:
-    return [line.cells for line in app.screen.query_one(f"#{sheet}", Sheet).lines]
-
-
-def told(app: Dashboard, panel: str) -> str:
-    parts = app.screen.query_one(f"#{panel}", TextPanel).picture
-    return "\n".join("".join(text for text, _ in line) for line in parts)
-
-
-def says(app: Dashboard, widget: str) -> str:
-    return str(app.screen.query_one(f"#{widget}", Static).render())
 
 
 def held(world: FinalizedWorld, name: str) -> int:
@@ -156,17 +110,11 @@ async def test_portfolio_is_grouped_by_what_one_asks_for(node: AnsweringNode, ho
     app = dashboard(node, home, "owner")
     async with at(app, "H") as pilot:
         await until(pilot, lambda: bool(rows(app, "portfolio")))
-        assert rows(app, "portfolio")[0][:3] == ("T020001", "3", "3.00 MWh")
+        assert rows(app, "portfolio")[0][:3] == ("wind T020001", "3", "3.00 MWh")
         await pilot.press("g")
         await until(pilot, lambda: rows(app, "portfolio")[0][0] == "wind")
         await pilot.press("g")
         await until(pilot, lambda: rows(app, "portfolio")[0][0] == "April 2014")
-
-
-async def fill(pilot: Pilot[None], **values: str) -> None:
-    for name, value in values.items():
-        pilot.app.screen.query_one(f"#field-{name}", Input).value = value
-    await pilot.pause()
 
 
 async def test_transfer_is_said_in_words_signed_and_final(node: AnsweringNode, home: Path) -> None:
@@ -295,7 +243,7 @@ async def test_bid_by_attribute_is_placed_and_taken_back(node: AnsweringNode, ho
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         await fill(pilot, quantity="3", limit="4.20", want="water")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: "cannot tell 'water'. There is: technology: T01, T02" in says(app, "mistake"))
+        await until(pilot, lambda: "cannot tell 'water'. There is: technology: solar, wind" in says(app, "mistake"))
         await fill(pilot, want="wind")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, SigningScreen))
@@ -341,7 +289,7 @@ async def test_posted_lot_is_bought_in_part(node: AnsweringNode, home: Path) -> 
     chain.do(ListLot(chain.people["owner"], lot, 1, 3, 2_000_000, "EUR", 0, until_s), by=("owner",))
     app = dashboard(node, home, "trader")
     async with at(app, "M") as pilot:
-        await until(pilot, lambda: [row[1] for row in rows(app, "board")] == ["3"])
+        await until(pilot, lambda: [row[3] for row in rows(app, "board")] == ["3"])
         await pilot.press("w")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         await fill(pilot, quantity="2")

@@ -181,6 +181,10 @@ def _keys(keys: tuple[Account, ...]) -> tuple[tuple[Part, ...], ...]:
     )
 
 
+def _quorum(found: Answer) -> int:
+    return len(found.seats) - (len(found.seats) - 1) // 3
+
+
 def _required(waiting: list[dict[str, Any]], found: Answer) -> tuple[tuple[Part, ...], ...]:
     objections = [item for item in found.appeals if item["status"] == "open"]
     if not waiting and not objections:
@@ -190,7 +194,15 @@ def _required(waiting: list[dict[str, Any]], found: Answer) -> tuple[tuple[Part,
         rows.append(
             (
                 ("▲ " + t("{counted} to decide on", counted=counted(len(waiting), "proposal")), WARN),
-                (": " + t("a approves, x refuses"), QUIET),
+                (
+                    ": "
+                    + t(
+                        "a approves, x refuses; {quorum} of {seats} decide",
+                        quorum=_quorum(found),
+                        seats=len(found.seats),
+                    ),
+                    QUIET,
+                ),
             )
         )
     if objections:

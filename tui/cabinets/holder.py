@@ -254,7 +254,10 @@ class HolderScreen(CabinetScreen):
             self.notify(t("Choose certificates in the table first."), timeout=4)
         elif item["status"] != "active":
             self.notify(
-                t("These are {status}: take the offer back first, in the market (M, then c).", status=word(item["status"])),
+                t(
+                    "These are {status}: take the offer back first, in the market (M, then c).",
+                    status=word(item["status"]),
+                ),
                 severity="warning",
                 timeout=4,
             )

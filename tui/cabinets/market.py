@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 
 from node.client import NodeClient
 from node.failures import RefusedByNode
-from tui.deeds.market import bid_form, buy_form, cancel_deed, offer_form
+from tui.deeds.market import bid_form, buy_form, called, cancel_deed, offer_form
 from tui.deeds.selling import withdraw_deed
 from tui.directory import Cabinet
 from tui.parts.names import Names
@@ -112,9 +112,7 @@ class MarketScreen(CabinetScreen):
     def show(self, found: Answer) -> None:
         self._answer = found
         self.query_one("#prices", Sheet).show(_prices(found.sessions))
-        self.query_one("#board", Sheet).show(
-            [_lot(item, self.desk.model.names, self.desk.me) for item in found.board]
-        )
+        self.query_one("#board", Sheet).show([_lot(item, self.desk.model.names, self.desk.me) for item in found.board])
         chosen = found.chosen
         if chosen is not None:
             me, names = self.desk.me, self.desk.model.names
@@ -158,7 +156,11 @@ class MarketScreen(CabinetScreen):
         if self.desk.account is None or self.desk.home is None:
             self.notify(t("Nobody is signed in: {why}.", why=t(self.NEEDS_KEY)), severity="warning", timeout=4)
         elif chosen is None or chosen["status"] != "open":
-            self.notify(t("No order can be sent: choose a session that is open. A fixed price needs none: w buys a posted lot, and H, then s, posts one."), severity="warning", timeout=4)
+            self.notify(
+                t("Choose a session that is open. Else w buys a posted lot, and H, then s, posts one."),
+                severity="warning",
+                timeout=4,
+            )
         else:
             return chosen
         return None
@@ -188,7 +190,9 @@ class MarketScreen(CabinetScreen):
             self.notify(t("Nobody is signed in: {why}.", why=t(self.NEEDS_KEY)), severity="warning", timeout=4)
             return
         if order is None or _who(order) != account.id:
-            self.notify(t("Choose an order or a posted lot of your own first: Tab goes from table to table."), timeout=4)
+            self.notify(
+                t("Choose an order or a posted lot of your own first: Tab goes from table to table."), timeout=4
+            )
             return
         self.app.push_screen(SigningScreen(self.desk, cancel_deed(account, order)), self._done)
 
@@ -297,7 +301,7 @@ def _receipts(client: NodeClient, number: str) -> tuple[dict[str, Any], ...]:
 
 
 def _told(chosen: dict[str, Any]) -> tuple[tuple[Part, ...], ...]:
-    trees = [f"{each['name']}: {', '.join(each['nodes'])}" for each in chosen["terms"]["dimensions"]]
+    trees = [f"{each['name']}: {', '.join(map(called, each['nodes']))}" for each in chosen["terms"]["dimensions"]]
     kinds = t("choose by {kinds}", kinds="; ".join(trees)) if trees else t("one kind")
     floor, ceiling = int(chosen["floor"]), int(chosen["ceiling"])
     limits = t("from {price}", price=money(floor, chosen["currency"])) if floor else t("no floor")

@@ -12,8 +12,9 @@ from node.client import NodeClient
 from state.errors import WattestError
 from state.units import DAY_S
 from tui.account import OWNER
-from tui.deeds.plants import appeal_form, plant_form
+from tui.deeds.plants import appeal_form, baseline_form, meter_form, plant_form
 from tui.directory import Cabinet
+from tui.parts.names import Names
 from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture, PlantPicture
 from tui.screens.cabinet import CabinetScreen, Keys
 from tui.texts import counted, t, word
@@ -27,13 +28,13 @@ from tui.words import clock, date, energy, moment, money, power
 
 COLUMNS = (
     Column("plant", 21),
-    Column("last reading", 12),
-    Column("power", 8, right=True),
+    Column("last reading", 11),
+    Column("power", 7, right=True),
     Column("newest day", 15),
     Column("certified", 9, right=True),
     Column("in review", 9, right=True),
-    Column("held", 8, right=True),
-    Column("refused", 8, right=True),
+    Column("held", 9, right=True),
+    Column("refused", 9, right=True),
     Column("stock", 9, right=True),
 )
 WORD = {
@@ -43,6 +44,7 @@ WORD = {
     PENDING: ("attested", "quiet"),
     REVIEW: ("in review", "good"),
 }
+ABOUT = {"meter": "meter of {plant}", "profile": "baseline of {plant}"}
 STYLE = {ACCEPT: GOOD, HOLD: WARN, REJECT: BAD, PENDING: QUIET, REVIEW: GOOD}
 
 
@@ -62,6 +64,7 @@ class Answer:
     stock: dict[int, int]
     proposals: tuple[dict[str, Any], ...]
     appeals: tuple[dict[str, Any], ...]
+    facts: dict[str, Any] | None = None  # what the ledger holds of the chosen plant
 
 
 class PlantsScreen(CabinetScreen):
@@ -69,7 +72,9 @@ class PlantsScreen(CabinetScreen):
     KEYS: ClassVar[Keys] = (
         ("↑↓", "plant"),
         ("←→", "day"),
+        ("w", "why no certificate"),
         ("n", "new plant"),
+        ("m", "its next step"),
         ("b", "object to the day"),
         ("/", "filter"),
         ("e", "export"),
@@ -79,7 +84,9 @@ class PlantsScreen(CabinetScreen):
         Binding("right", "day(-1)", "Later day", show=False, priority=True),
         Binding("h", "day(1)", "Earlier day", show=False),
         Binding("l", "day(-1)", "Later day", show=False),
+        Binding("w", "why", "The next earlier day without a certificate, and why"),
         Binding("n", "plant", "Register a plant"),
+        Binding("m", "step", "What the plant needs next: a meter, a baseline"),
         Binding("b", "appeal", "Object to the day's verdict"),
     ]
 
@@ -136,7 +143,10 @@ class PlantsScreen(CabinetScreen):
         panel = self.query_one("#day", TextPanel)
         if plant is None or day is None:
             panel.border_title = t("The day")
-            panel.picture = (((t("No day of this plant was judged yet."), QUIET),),)
+            panel.picture = (
+                ((t("No day of this plant was judged yet."), QUIET),),
+                *(((text, ""),) for text in self._steps(plant)),
+            )
             return
         panel.border_title = t("{name}: its days", name=plant.name)
         width = max(20, self.size.width - 6)
@@ -145,6 +155,29 @@ class PlantsScreen(CabinetScreen):
         rows.append(((f"{date(day.day)}  ", STRONG), (verdict, STYLE[day.verdict]), *_split(day)))
         rows += [((text, ""),) for text in self._advice(plant, day)]
         panel.picture = tuple(rows)
+
+    def _steps(self, plant: PlantPicture | None) -> list[str]:
+        """What stands between an accredited plant and its first certificate."""
+        facts = self._facts(plant)
+        if plant is None or facts is None or not self._mine(plant):
+            return []
+        for item in self._answer.proposals if self._answer is not None else ():
+            if item["status"] == "open" and item["content"].get("device") == plant.device:
+                return [t("The validators decide on proposal {number}.", number=item["id"])]
+        if facts["credential"] is None:
+            return [t("Next: m names whose signature its readings carry, its own meter's or a gateway's.")]
+        if not facts["profile_hash"]:
+            return [
+                t("Next: readings of at least 14 whole days (`wattest meter send`, or the gateway posts them); "
+                  "then m proposes the baseline that they give."),
+            ]  # fmt: skip
+        return [t("All is set: each whole day after the baseline is judged when it closes, and certificates follow.")]
+
+    def _facts(self, plant: PlantPicture | None) -> dict[str, Any] | None:
+        answer = self._answer
+        return (
+            answer.facts if answer is not None and plant is not None and answer.about.device == plant.device else None
+        )
 
     def _advice(self, plant: PlantPicture, day: DayPicture) -> list[str]:
         """Why, and what to do about it."""
@@ -207,7 +240,8 @@ class PlantsScreen(CabinetScreen):
         proposals = [item for item in client.pages("/v1/proposals", "proposals") if item["proposer"] == asked.me]
         path = f"/v1/devices/{asked.device}/appeals"
         appeals = tuple(client.pages(path, "appeals")) if asked.device else ()
-        return Answer(asked, curve, stock, tuple(proposals[-8:]), appeals)
+        facts = client.get(f"/v1/devices/{asked.device}") if asked.device else None
+        return Answer(asked, curve, stock, tuple(proposals[-8:]), appeals, facts)
 
     def show(self, found: Answer) -> None:
         self._answer = found
@@ -218,7 +252,9 @@ class PlantsScreen(CabinetScreen):
             return
         chart.picture = _curve(found, plant)
         chart.border_title = chart.picture.heading
-        self.query_one("#applications", TextPanel).picture = _applications(found.proposals, self.desk.me)
+        self.query_one("#applications", TextPanel).picture = _applications(
+            found.proposals, self.desk.me, self.desk.model.names
+        )
         self.paint()
 
     # --- keys
@@ -241,6 +277,30 @@ class PlantsScreen(CabinetScreen):
 
     def action_plant(self) -> None:
         self.open_form(plant_form())
+
+    def action_why(self) -> None:
+        """From the day that is shown to the next earlier one that was held or refused, round and round."""
+        plant = self._chosen()
+        days = plant.days if plant is not None else ()
+        back = [place for place in range(len(days)) if days[-1 - place].verdict in (HOLD, REJECT)]
+        if not back:
+            self.notify(t("No day of this plant was held or refused."), timeout=4)
+            return
+        self._back = next((place for place in back if place > self._back), back[0])
+        self.paint()
+        self.refresh_soon()
+
+    def action_step(self) -> None:
+        plant = self._chosen()
+        facts = self._facts(plant)
+        if plant is None or facts is None or not self._mine(plant):
+            self.notify(t("Choose a plant of your own in the table first."), timeout=4)
+        elif facts["credential"] is None:
+            self.open_form(meter_form(plant.device, plant.name))
+        elif not facts["profile_hash"]:
+            self.open_form(baseline_form(plant.device, plant.name))
+        else:
+            self.notify(t("Nothing is missing: its meter and its baseline are accredited."), timeout=4)
 
     def action_appeal(self) -> None:
         plant = self._chosen()
@@ -267,7 +327,7 @@ def _line(plant: PlantPicture, stock: int | None) -> Line:
         key=str(plant.device),
         cells=(
             plant.name,
-            moment(plant.timestamp)[5:] if plant.timestamp else t("none yet"),
+            moment(plant.timestamp)[5:] if plant.timestamp else "–",
             power(plant.power_w) if plant.timestamp else "",
             f"{date(newest.day)[5:]} {word(verdict)}" if newest else t("no day yet"),
             *(energy(value) if value else "–" for value in energies),
@@ -314,13 +374,15 @@ def _split(day: DayPicture) -> list[Part]:
 def _curve(found: Answer, plant: PlantPicture) -> CurvePicture:
     day = " " + t("on {date}", date=date(found.about.day)) if found.about.day is not None else ""
     heading = t("{name}{day}: power (bars) against what the weather allows (░)", name=plant.name, day=day)
+    if found.curve is None and found.about.day is None:
+        return CurvePicture(heading=t("No day of {plant} to show yet.", plant=plant.name))
     if found.curve is None:
         return CurvePicture(heading=t("No readings of this day at the node that answers{day}.", day=day))
     midnight = (found.about.day or 0) * DAY_S
     return CurvePicture(tuple(found.curve["measured_w"]), tuple(found.curve["allowed_w"]), heading, (), midnight)
 
 
-def _applications(proposals: tuple[dict[str, Any], ...], me: int) -> tuple[tuple[Part, ...], ...]:
+def _applications(proposals: tuple[dict[str, Any], ...], me: int, names: Names) -> tuple[tuple[Part, ...], ...]:
     if not me:
         return (((t("Sign in with S; then n registers a plant, and its accreditation is followed here."), QUIET),),)
     if not proposals:
@@ -330,6 +392,8 @@ def _applications(proposals: tuple[dict[str, Any], ...], me: int) -> tuple[tuple
         style = {"open": WARN, "enacted": GOOD, "refused": BAD}[item["status"]]
         what = item["content"]
         name = what.get("facts", {}).get("name") or what["kind"].replace("_", " ")
+        if what["kind"] in ABOUT:
+            name = t(ABOUT[what["kind"]], plant=names.device(int(what["device"])).name)
         votes = t(
             "{approvals} for, {refusals} against", approvals=len(item["approvals"]), refusals=len(item["refusals"])
         )

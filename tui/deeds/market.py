@@ -217,7 +217,7 @@ def _nodes(terms: "AuctionTerms", text: str) -> tuple[str, ...]:
             if name in ("", each.name) and node in map(str.upper, each.nodes)
         ]
         if len(fitting) != 1:
-            there = "; ".join(f"{each.name}: {', '.join(each.nodes)}" for each in terms.dimensions)
+            there = "; ".join(f"{each.name}: {', '.join(map(called, each.nodes))}" for each in terms.dimensions)
             raise Mistake(
                 t(
                     "only these kinds: this session cannot tell {want}. There is: {there}",
@@ -229,8 +229,13 @@ def _nodes(terms: "AuctionTerms", text: str) -> tuple[str, ...]:
     return tuple(nodes) if any(nodes) else ()
 
 
+def called(node: str) -> str:
+    """A node as people say it, where they do: both `solar` and `T01` are understood in a bid."""
+    return next((spoken for spoken, code in SPOKEN.items() if code == node), node)
+
+
 def _choice(auction: dict[str, Any]) -> str:
-    trees = [f"{each['name']}={'|'.join(each['nodes'])}" for each in auction["terms"]["dimensions"]]
+    trees = [f"{each['name']}={'|'.join(map(called, each['nodes']))}" for each in auction["terms"]["dimensions"]]
     return ", ".join(trees) or t("this session has one kind")
 
 
