@@ -514,7 +514,7 @@ def describe_propose(action: Propose) -> str:
 
 
 def describe_vote(action: Vote) -> Said:
-    named = {"proposal": action.proposal, "validator": action.validator, "reason": action.reason}
+    named: dict[str, int | str] = {"proposal": action.proposal, "validator": action.validator, "reason": action.reason}
     if action.approve and action.reason:
         return Said("approve proposal {proposal} for validator {validator}: {reason}", **named)
     if action.approve:

@@ -7,7 +7,8 @@ is shown in English; `tools/messages.py` lists what is missing and what nobody a
 either.
 
 The file has no plural forms: pages name a counted thing beside its number («Certificates: 3»), which is right in every
-language. Where a sentence needs the noun itself, the forms stand in one message, parted by `|`. Log lines, codes and JSON are English and do not pass through here.
+language. Where a sentence needs the noun itself, the forms stand in one message, parted by `|`. Log lines, codes
+and JSON are English and do not pass through here.
 """
 
 import ast

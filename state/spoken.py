@@ -1,8 +1,8 @@
 """How amounts, days and moments stand in sentences, in refusals and in what an action says of itself."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 DAY_S = 86_400
 MICRO = 1_000_000
@@ -20,7 +20,8 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-class Counted(NamedTuple):
+@dataclass(frozen=True)
+class Counted:
     """A count and its noun, which each language puts into its own number."""
 
     count: int

@@ -77,7 +77,7 @@ def _said() -> Iterator[Key]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Name("Said"), args=[ast.Constant(str(template))]):
-                    yield ("said", template)
+                    yield ("said", str(template))
 
 
 def _templates() -> Iterator[Key]:
