@@ -5,6 +5,7 @@ import inspect
 import re
 
 import pytest
+from aiohttp.test_utils import TestClient
 
 from contracts.transition import KINDS, describe
 from node.texts import texts
@@ -58,3 +59,11 @@ def test_a_sentence_without_template_stays_english() -> None:
 
 def test_an_order_is_taken_back_in_chinese() -> None:
     assert texts("zh").said(describe(Cancel(holder=7, outpoint=b"\x01" * 36))) == "撤回委托 0101010101010101…"
+
+
+async def test_a_transaction_s_page_says_what_was_done_in_russian(client: TestClient) -> None:
+    statement = (await (await client.get("/v1/statements")).json())["statements"][0]
+    page = await (await client.get(f"/tx/{statement['txid']}", params={"lang": "ru"})).text()
+    assert re.search(r'<p class="soft">погасить \d+ сертификат', page)
+    told = await (await client.get(f"/v1/transactions/{statement['txid']}")).json()
+    assert any(words.startswith("retire ") for words in told["actions"])
