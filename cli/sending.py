@@ -79,7 +79,7 @@ def hand_in(
 def in_words(actions: "Sequence[Action]") -> list[str]:
     from contracts.transition import describe
 
-    return [describe(action) for action in actions]
+    return [str(describe(action)) for action in actions]
 
 
 def write_file(session: Session, content: "TransactionFile", out: str | None) -> None:

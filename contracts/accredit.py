@@ -59,7 +59,7 @@ from state.records import (
     Scheme,
     Validator,
 )
-from state.spoken import format_day
+from state.spoken import Said, format_day
 from state.transaction import (
     ConsumptionMeterContent,
     CorrectContent,
@@ -513,7 +513,12 @@ def describe_propose(action: Propose) -> str:
     return f"propose to {describe_content(action.content)}"
 
 
-def describe_vote(action: Vote) -> str:
-    verb = "approve" if action.approve else "refuse"
-    reason = f": {action.reason}" if action.reason else ""
-    return f"{verb} proposal {action.proposal} for validator {action.validator}{reason}"
+def describe_vote(action: Vote) -> Said:
+    named: dict[str, int | str] = {"proposal": action.proposal, "validator": action.validator, "reason": action.reason}
+    if action.approve and action.reason:
+        return Said("approve proposal {proposal} for validator {validator}: {reason}", **named)
+    if action.approve:
+        return Said("approve proposal {proposal} for validator {validator}", **named)
+    if action.reason:
+        return Said("refuse proposal {proposal} for validator {validator}: {reason}", **named)
+    return Said("refuse proposal {proposal} for validator {validator}", **named)

@@ -43,6 +43,7 @@ from state.records import (
     RoleGrant,
     Scheme,
 )
+from state.spoken import Said
 from state.transaction import Cancel, OpenAuction
 from state.units import DAY_S, MAX_PRICE, Outpoint
 
@@ -203,8 +204,8 @@ def apply_cancel(context: Context, action: Cancel) -> None:
     context.announce(Cancelled(order.auction, action.holder, action.outpoint))
 
 
-def describe_cancel(action: Cancel) -> str:
-    return f"take back order {action.outpoint.hex()[:16]}…"
+def describe_cancel(action: Cancel) -> Said:
+    return Said("take back order {order}", order=f"{action.outpoint.hex()[:16]}…")
 
 
 # --- what the orders and the settlement share

@@ -11,7 +11,7 @@ from state.errors import BadField
 from state.keyspace import auction_key
 from state.outputs import Bid, SealedBid
 from state.records import Auction
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import PlaceBid
 from state.units import MAX_AMOUNT
 
@@ -53,11 +53,23 @@ def needed(auction: Auction, action: PlaceBid) -> int:
     return action.stake or to_lock(auction.terms, action.quantity * action.limit)
 
 
-def describe(action: PlaceBid) -> str:
+def describe(action: PlaceBid) -> Said:
     if action.commitment:
-        return f"seal a bid with a stake of {format_price(action.stake)} in auction {action.auction}"
+        stake = format_price(action.stake)
+        return Said("seal a bid with a stake of {stake} in auction {auction}", stake=stake, auction=action.auction)
+    count, limit = Counted(action.quantity, "certificate"), format_price(action.limit)
     wanted = " ".join(node for node in action.wanted if node)
-    return (
-        f"bid for {counted(action.quantity, 'certificate')}{f' of {wanted}' if wanted else ''} at up to "
-        f"{format_price(action.limit)} each in auction {action.auction}"
+    if not wanted:
+        return Said(
+            "bid for {count} at up to {price} each in auction {auction}",
+            count=count,
+            price=limit,
+            auction=action.auction,
+        )
+    return Said(
+        "bid for {count} of {wanted} at up to {price} each in auction {auction}",
+        count=count,
+        wanted=wanted,
+        price=limit,
+        auction=action.auction,
     )

@@ -11,7 +11,7 @@ from state.errors import AlreadyExists, BadField
 from state.keyspace import reference_key
 from state.outputs import Funds
 from state.records import Role, Used
-from state.spoken import format_money
+from state.spoken import Said, format_money
 from state.transaction import Deposit, Payout
 from state.units import MAX_AMOUNT, MINOR_UNIT
 
@@ -50,12 +50,15 @@ def apply_payout(context: Context, action: Payout) -> None:
     context.announce(PaidOut(action.operator, action.holder, action.currency, action.amount, action.reference))
 
 
-def describe_deposit(action: Deposit) -> str:
-    return f"credit {format_money(action.amount, action.currency)} to participant {action.to}"
+def describe_deposit(action: Deposit) -> Said:
+    return Said(
+        "credit {amount} to participant {to}", amount=format_money(action.amount, action.currency), to=action.to
+    )
 
 
-def describe_payout(action: Payout) -> str:
-    return f"pay out {format_money(action.amount, action.currency)} of participant {action.holder}"
+def describe_payout(action: Payout) -> Said:
+    amount = format_money(action.amount, action.currency)
+    return Said("pay out {amount} of participant {holder}", amount=amount, holder=action.holder)
 
 
 def format_price(amount: int) -> str:

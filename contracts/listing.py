@@ -12,7 +12,7 @@ from state.errors import BadField, CertificateExpired, Locked, NotYours, OwnLot,
 from state.keyspace import issuance_key, listing_key, scheme_key
 from state.outputs import Bundle, Listing, quantity
 from state.records import Issuance, Pointer, Scheme
-from state.spoken import counted, format_money
+from state.spoken import Counted, Said, format_money
 from state.transaction import Buy, ListLot
 from state.units import MAX_PRICE, MAX_QUANTITY, Outpoint
 
@@ -63,11 +63,16 @@ def apply_list(context: Context, action: ListLot) -> None:
     )
 
 
-def describe_list(action: ListLot) -> str:
-    whom = f"participant {action.to}" if action.to else "anybody"
-    count = action.end - action.start + 1
-    price = format_money(action.price, action.currency)
-    return f"post {counted(count, 'certificate')} ({action.start}..{action.end}) at {price} each for {whom}"
+def describe_list(action: ListLot) -> Said:
+    whom = Said("participant {number}", number=action.to) if action.to else Said("anybody")
+    return Said(
+        "post {count} ({start}..{end}) at {price} each for {whom}",
+        count=Counted(action.end - action.start + 1, "certificate"),
+        start=action.start,
+        end=action.end,
+        price=format_money(action.price, action.currency),
+        whom=whom,
+    )
 
 
 def check_buy(context: Context, action: Buy) -> None:
@@ -115,8 +120,9 @@ def apply_buy(context: Context, action: Buy) -> None:
     )
 
 
-def describe_buy(action: Buy) -> str:
-    return f"buy {counted(action.quantity, 'certificate')} of the posted lot {action.listing.hex()[:16]}…"
+def describe_buy(action: Buy) -> Said:
+    count = Counted(action.quantity, "certificate")
+    return Said("buy {count} of the posted lot {lot}", count=count, lot=f"{action.listing.hex()[:16]}…")
 
 
 def taken_down(context: Context, point: Outpoint) -> Listing:

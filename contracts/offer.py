@@ -11,7 +11,7 @@ from state.errors import CertificateExpired
 from state.keyspace import auction_key, device_key
 from state.outputs import Bundle, Offer, SealedOffer
 from state.records import Auction, Device
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import PlaceOffer
 
 
@@ -60,15 +60,23 @@ def apply(context: Context, action: PlaceOffer) -> None:
     enter_order(context, auction, action.seller, OFFER, point)
 
 
-def describe(action: PlaceOffer) -> str:
+def describe(action: PlaceOffer) -> Said:
     count = action.end - action.start + 1
     if action.commitment:
-        most = counted(count, "certificate")
-        return f"seal an offer of up to {most} ({action.start}..{action.end}) in auction {action.auction}"
-    at = format_price(action.limit)
-    return (
-        f"offer {counted(action.quantity or count, 'certificate')} ({action.start}..{action.end}) at {at} or more each "
-        f"in auction {action.auction}"
+        return Said(
+            "seal an offer of up to {count} ({start}..{end}) in auction {auction}",
+            count=Counted(count, "certificate"),
+            start=action.start,
+            end=action.end,
+            auction=action.auction,
+        )
+    return Said(
+        "offer {count} ({start}..{end}) at {price} or more each in auction {auction}",
+        count=Counted(action.quantity or count, "certificate"),
+        start=action.start,
+        end=action.end,
+        price=format_price(action.limit),
+        auction=action.auction,
     )
 
 

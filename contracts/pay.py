@@ -14,6 +14,7 @@ from state.errors import AlreadyExists, BadField, NotYet, ObligationOver
 from state.keyspace import obligation_due_key, obligation_key, reference_key, strikes_key
 from state.outputs import Funds, Guarantee
 from state.records import Obligation, Role, Strikes, Used
+from state.spoken import Said
 from state.transaction import Default, Pay
 from state.units import MAX_AMOUNT
 
@@ -63,14 +64,18 @@ def apply(context: Context, action: Pay) -> None:
     )
 
 
-def describe(action: Pay) -> str:
+def describe(action: Pay) -> Said:
     amount = format_price(action.amount)
-    if action.operator:
-        return (
-            f"confirm that {amount} came in at the bank for what participant {action.buyer} owes in auction "
-            f"{action.auction}, reference {action.reference}"
-        )
-    return f"pay {amount} of what is owed in auction {action.auction}"
+    if not action.operator:
+        return Said("pay {amount} of what is owed in auction {auction}", amount=amount, auction=action.auction)
+    return Said(
+        "confirm that {amount} came in at the bank for what participant {buyer} owes in auction {auction}, "
+        "reference {reference}",
+        amount=amount,
+        buyer=action.buyer,
+        auction=action.auction,
+        reference=action.reference,
+    )
 
 
 def check_default(context: Context, action: Default) -> None:

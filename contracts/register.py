@@ -12,6 +12,7 @@ from state.crypto import exchange, require_valid_point
 from state.errors import AlreadyExists, BadField, CryptoError, MissingSignature
 from state.keyspace import former_key, key_owner_key, participant_key
 from state.records import KeyOwner, Participant
+from state.spoken import Said
 from state.transaction import Register
 
 
@@ -38,8 +39,9 @@ def apply(context: Context, action: Register) -> None:
     context.announce(Registered(number, action.name, action.country, action.key))
 
 
-def describe(action: Register) -> str:
-    return f"register {action.name} ({action.country}) with key {action.key.hex()[:16]}…"
+def describe(action: Register) -> Said:
+    key = f"{action.key.hex()[:16]}…"
+    return Said("register {name} ({country}) with key {key}", name=action.name, country=action.country, key=key)
 
 
 # --- requirements that other registrations share

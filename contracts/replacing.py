@@ -11,7 +11,7 @@ from state.errors import BadField, Locked, MoneyDiffers, NotYours
 from state.keyspace import auction_key
 from state.outputs import Bid, Funds, Offer, OrderOutput, SealedBid, SealedOffer, holder_of, quantity
 from state.records import Auction
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import Replace
 from state.units import MAX_AMOUNT
 
@@ -54,11 +54,15 @@ def apply(context: Context, action: Replace) -> None:
     )
 
 
-def describe(action: Replace) -> str:
+def describe(action: Replace) -> Said:
+    order = f"{action.outpoint.hex()[:16]}…"
     if action.commitment:
-        return f"replace the sealed order {action.outpoint.hex()[:16]}… by another one"
-    what = counted(action.quantity, "certificate") if action.quantity else "all certificates"
-    return f"replace order {action.outpoint.hex()[:16]}…: {what} at {format_price(action.limit)} each"
+        return Said("replace the sealed order {order} by another one", order=order)
+    price = format_price(action.limit)
+    if not action.quantity:
+        return Said("replace order {order}: all certificates at {price} each", order=order, price=price)
+    count = Counted(action.quantity, "certificate")
+    return Said("replace order {order}: {count} at {price} each", order=order, count=count, price=price)
 
 
 def _changed(order: OrderOutput, action: Replace, funds: Funds) -> OrderOutput:

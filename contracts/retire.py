@@ -14,10 +14,15 @@ from state.errors import AlreadyExists, BadField, Spent, StatementDiffers
 from state.keyspace import issuance_key, statement_key
 from state.outputs import Bundle
 from state.records import Issuance, Statement
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import Retire, RetiredRange
 
 PURPOSES = ("voluntary", "compliance", "own_consumption")
+PURPOSE_WORDS = {
+    "voluntary": Said("voluntary"),
+    "compliance": Said("compliance"),
+    "own_consumption": Said("own consumption"),
+}
 
 
 def check(context: Context, action: Retire) -> None:
@@ -70,9 +75,14 @@ def apply(context: Context, action: Retire) -> None:
     )
 
 
-def describe(action: Retire) -> str:
+def describe(action: Retire) -> Said:
     count = sum(retired.end - retired.start + 1 for retired in action.ranges)
-    return f"retire {counted(count, 'certificate')} for {action.beneficiary.name} ({action.purpose.replace('_', ' ')})"
+    return Said(
+        "retire {count} for {name} ({purpose})",
+        count=Counted(count, "certificate"),
+        name=action.beneficiary.name,
+        purpose=PURPOSE_WORDS.get(action.purpose, action.purpose.replace("_", " ")),
+    )
 
 
 def _check_claim(action: Retire) -> None:

@@ -24,7 +24,7 @@ from state.keyspace import (
 from state.outputs import Bid, Funds, Purse
 from state.overlay import Snapshot
 from state.records import Auction, Pointer, Scheme, StandingBid
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import EndStandingBid, PlaceStandingBid
 from state.units import MAX_AMOUNT, MAX_PRICE, MAX_QUANTITY
 
@@ -78,12 +78,29 @@ def apply_place(context: Context, action: PlaceStandingBid) -> None:
     context.announce(StandingBidPlaced(number, action.buyer, scheme.id, action.quantity, action.limit, action.purse))
 
 
-def describe_place(action: PlaceStandingBid) -> str:
+def describe_place(action: PlaceStandingBid) -> Said:
+    count, price, purse = (
+        Counted(action.quantity, "certificate"),
+        format_price(action.limit),
+        format_price(action.purse),
+    )
     wanted = " ".join(wanted.node for wanted in action.wanted)
-    return (
-        f"bid for {counted(action.quantity, 'certificate')}{f' of {wanted}' if wanted else ''} at up to "
-        f"{format_price(action.limit)} each in every auction of scheme {action.scheme}, "
-        f"from a purse of {format_price(action.purse)}"
+    if not wanted:
+        return Said(
+            "bid for {count} at up to {price} each in every auction of scheme {scheme}, from a purse of {purse}",
+            count=count,
+            price=price,
+            scheme=action.scheme,
+            purse=purse,
+        )
+    return Said(
+        "bid for {count} of {wanted} at up to {price} each in every auction of scheme {scheme}, "
+        "from a purse of {purse}",
+        count=count,
+        wanted=wanted,
+        price=price,
+        scheme=action.scheme,
+        purse=purse,
     )
 
 
@@ -104,8 +121,8 @@ def apply_end(context: Context, action: EndStandingBid) -> None:
     context.announce(StandingBidEnded(found.id, found.holder, left))
 
 
-def describe_end(action: EndStandingBid) -> str:
-    return f"end standing bid {action.number} of scheme {action.scheme}"
+def describe_end(action: EndStandingBid) -> Said:
+    return Said("end standing bid {number} of scheme {scheme}", number=action.number, scheme=action.scheme)
 
 
 def standing_bids(state: Snapshot, scheme: int) -> list[StandingBid]:

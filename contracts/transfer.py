@@ -11,7 +11,7 @@ from state.errors import BadField, BadRange, CertificateExpired, NotTradable, Ra
 from state.keyspace import issuance_key, scheme_key
 from state.outputs import Bundle
 from state.records import Issuance, Scheme
-from state.spoken import counted, format_money
+from state.spoken import Counted, Said, format_money
 from state.transaction import Piece, Transfer
 from state.units import Outpoint
 
@@ -55,17 +55,26 @@ def apply(context: Context, action: Transfer) -> None:
         context.announce(Paid(payment.payer, action.sender, payment.currency, payment.amount))
 
 
-def describe(action: Transfer) -> str:
-    pieces = ", ".join(
-        f"{counted(piece.end - piece.start + 1, 'certificate')} ({piece.start}..{piece.end}) to participant {piece.to}"
+def describe(action: Transfer) -> Said:
+    pieces = tuple(
+        Said(
+            "{count} ({start}..{end}) to participant {to}",
+            count=Counted(piece.end - piece.start + 1, "certificate"),
+            start=piece.start,
+            end=piece.end,
+            to=piece.to,
+        )
         for piece in action.pieces
         if piece.to != action.sender
     )
-    text = f"transfer {pieces}" if pieces else f"regroup own certificates into {counted(len(action.pieces), 'bundle')}"
-    if action.payment is not None:
-        paid = format_money(action.payment.amount, action.payment.currency)
-        text += f" against {paid} of participant {action.payment.payer}"
-    return text
+    if pieces:
+        text = Said("transfer {pieces}", pieces=pieces)
+    else:
+        text = Said("regroup own certificates into {count}", count=Counted(len(action.pieces), "bundle"))
+    if action.payment is None:
+        return text
+    paid = format_money(action.payment.amount, action.payment.currency)
+    return Said("{what} against {paid} of participant {payer}", what=text, paid=paid, payer=action.payment.payer)
 
 
 # --- what other rules share

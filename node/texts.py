@@ -6,8 +6,9 @@ refusal `bad_number` has its code as context, the verdict reason `flat` has `rea
 is shown in English; `tools/messages.py` lists what is missing and what nobody asks for any more, and a test fails on
 either.
 
-There are no plural forms: a counted thing is named beside its number («Certificates: 3»), which is right in every
-language. Log lines, codes and JSON are English and do not pass through here.
+The file has no plural forms: pages name a counted thing beside its number («Certificates: 3»), which is right in every
+language. Where a sentence needs the noun itself, the forms stand in one message, parted by `|`. Log lines, codes
+and JSON are English and do not pass through here.
 """
 
 import ast
@@ -18,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from state.errors import WattestError, spoken
+from state.spoken import Counted, Said
 
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "ru": "Русский", "zh": "中文"}  # each under the name that its readers look for
@@ -52,6 +54,32 @@ class Texts:
             return self(error.sentence, error.code).format(**shown)
         except (KeyError, IndexError):
             return self(error.sentence, error.code)
+
+    def said(self, text: str) -> str:
+        """What an action does, in the language; a sentence without translation stays English as a whole."""
+        if not isinstance(text, Said):
+            return text
+        return self(text.template, "said").format(**{name: self._value(value) for name, value in text.values.items()})
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, Counted):
+            return self.counted(value.count, value.noun, f"{value.noun}s")
+        if isinstance(value, tuple):
+            return ", ".join(self.said(each) for each in value)
+        return self.said(value) if isinstance(value, str) else value
+
+    def counted(self, number: int, one: str, many: str) -> str:
+        """`1 plant`, `3 plants`; `21 установка`, `3 установки`, `5 установок`; `3 座电站`."""
+        found = self(f"{{number}} {one}|{{number}} {many}", "count").split("|")
+        return found[min(self.form(number), len(found) - 1)].format(number=number)
+
+    def form(self, number: int) -> int:
+        """Which of the forms of a counted noun a number asks for."""
+        if self.language != "ru":
+            return int(number != 1)
+        if number % 10 == 1 and number % 100 != 11:
+            return 0
+        return 1 if number % 10 in (2, 3, 4) and number % 100 not in (12, 13, 14) else 2
 
     def _named(self, name: str, error: WattestError, shown: Mapping[str, object]) -> str:
         """A reason that carries its own template and numbers (`fault`) is filled in here, another is looked up."""

@@ -1,6 +1,7 @@
 """How amounts, days and moments stand in sentences, in refusals and in what an action says of itself."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 DAY_S = 86_400
@@ -17,6 +18,35 @@ def format_money(amount: int, currency: str) -> str:
 def counted(count: int, noun: str) -> str:
     """`1 certificate`, `12 certificates`: a count with its noun, in the number that it asks for."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A count and its noun, which each language puts into its own number."""
+
+    count: int
+    noun: str
+
+
+class Said(str):
+    """An English sentence that remembers its template and what it names, so that it can be said in another language.
+
+    Everywhere else it is the English text. A value that is itself `Said` is a clause, a tuple of them a list.
+    """
+
+    template: str
+    values: "Mapping[str, str | int | Counted | tuple[Said, ...]]"
+
+    def __new__(cls, template: str, /, **values: "str | int | Counted | tuple[Said, ...]") -> "Said":
+        said = super().__new__(cls, template.format(**{name: _english(value) for name, value in values.items()}))
+        said.template, said.values = template, values
+        return said
+
+
+def _english(value: "str | int | Counted | tuple[Said, ...]") -> object:
+    if isinstance(value, Counted):
+        return counted(value.count, value.noun)
+    return ", ".join(value) if isinstance(value, tuple) else value
 
 
 def format_day(day: int) -> str:

@@ -62,13 +62,22 @@ def quoted(text: str) -> str:
 
 def messages() -> dict[Key, None]:
     """Every (context, English text) that a page, a statement or a refusal can show, in the order of the sources."""
-    return dict.fromkeys((*of_pages(), *_calls(_dashboard()), *_screens()))
+    return dict.fromkeys((*of_pages(), *_said(), *_calls(_dashboard()), *_screens()))
 
 
 def of_pages() -> dict[Key, None]:
     """Those of them that are for the pages and their refusals."""
     public = (*sorted(PAGES.glob("*.py")), ROOT / "node" / "api" / "public.py")
     return dict.fromkeys((*_templates(), *_calls(public), *_tables(), *_refusals(), *_reasons()))
+
+
+def _said() -> Iterator[Key]:
+    """What the contracts say of an action: `Said("…")`."""
+    for path in sorted((ROOT / "contracts").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name("Said"), args=[ast.Constant(str(template))]):
+                    yield ("said", str(template))
 
 
 def _templates() -> Iterator[Key]:

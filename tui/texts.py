@@ -38,7 +38,8 @@ COUNTED = {
     "verdict": "verdicts", "transfer": "transfers", "bid": "bids", "offer": "offers", "auction": "auctions",
     "deposit": "deposits", "payout": "payouts", "enactment": "enactments", "proposal": "proposals", "vote": "votes",
     "registration": "registrations", "withdrawn order": "withdrawn orders", "auction closed": "auctions closed",
-    "expiry": "expiries", "plant": "plants", "objection": "objections", "validator": "validators",
+    "certificate": "certificates", "bundle": "bundles", "expiry": "expiries",
+    "plant": "plants", "objection": "objections", "validator": "validators",
 }  # fmt: skip
 
 
@@ -68,6 +69,11 @@ def t(text: str, context: str = "", /, **values: object) -> str:
     return _Chosen.language(text, context, **values) if text else ""
 
 
+def sentence(text: str) -> str:
+    """What an action does, as the ledger says it, in the language."""
+    return _Chosen.language.said(text)
+
+
 def word(text: str) -> str:
     return t(text, "word")
 
@@ -81,15 +87,7 @@ def counted(number: int, thing: str) -> str:
     """`1 plant`, `3 plants`; `21 установка`, `3 установки`, `5 установок`; `3 座电站`."""
     one, many = "{number} " + thing, "{number} " + COUNTED.get(thing, thing + "s")
     found = _Chosen.language(f"{one}|{many}", "count").split("|")
-    return found[min(_form(number), len(found) - 1)].format(number=f"{number:,}")
-
-
-def _form(number: int) -> int:
-    if language() != "ru":
-        return int(number != 1)
-    if number % 10 == 1 and number % 100 != 11:
-        return 0
-    return 1 if number % 10 in (2, 3, 4) and number % 100 not in (12, 13, 14) else 2
+    return found[min(_Chosen.language.form(number), len(found) - 1)].format(number=f"{number:,}")
 
 
 def said(error: Exception) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from node.pages.figures import moment
 from node.pages.html import Frame, Safe, code, joined, page, pairs, paragraph, path_of
 from node.pages.words import ACTION_WORDS, STANDINGS, worded
-from node.texts import Texts
+from node.texts import DEFAULT, TAGS, Texts
 
 MOST_SHOWN = 200  # transactions of a block, and certificates of a transaction
 
@@ -81,9 +81,11 @@ def _transaction_item(frame: Frame, item: Shown) -> Safe:
 
 
 def _action(t: Texts, name: str, words: str) -> Safe:
-    """The kind in the reader's language, and the ledger's own sentence, which is English everywhere."""
+    """The kind and the ledger's sentence in the reader's language; a sentence without translation is English."""
     kind = escape(worded(t, ACTION_WORDS, name))
-    return Safe(f'<h3>{kind}</h3><p class="soft" lang="en">{escape(words)}</p>')
+    told = t.said(words)
+    language = f' lang="{TAGS[DEFAULT]}"' if told == words else ""
+    return Safe(f'<h3>{kind}</h3><p class="soft"{language}>{escape(told)}</p>')
 
 
 def _more(t: Texts, count: int) -> Safe:

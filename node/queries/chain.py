@@ -170,7 +170,7 @@ def transaction_dict(store: Store, txid: bytes) -> dict[str, Any]:
         "index": index,
         "time_ms": block.header.timestamp_ms,
         "signers": [key.hex() for key in body.signers],
-        "actions": [describe(action) for action in body.actions],
+        "actions": [str(describe(action)) for action in body.actions],  # JSON takes no `Said`
         "content": [plain(action) for action in body.actions],
         "events": [event_dict(event) for event in happened],
     }

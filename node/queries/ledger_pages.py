@@ -3,7 +3,7 @@
 from typing import Any
 
 from contracts.events import Delivered, Issued, Retired, Transferred
-from contracts.transition import decode_signed, kind_name
+from contracts.transition import decode_signed, describe, kind_name
 from node.queries.certificates import issuance_of, name_of, number_of
 from node.queries.chain import (
     block_at,
@@ -45,12 +45,12 @@ def transaction_told(store: Store, txid: bytes) -> dict[str, Any]:
     """A final transaction: `transaction_dict` and names, kinds, and the numbers of the certificates that it touched."""
     shown = transaction_dict(store, txid)
     _, _, transaction = find_transaction(store, txid)
-    kinds = [kind_name(action) for action in transaction.body.actions]
+    actions = transaction.body.actions
     return {
         **shown,
         "why": "",
         "signer_names": [_signer(store, key) for key in transaction.body.signers],
-        "told": list(zip(kinds, shown["actions"], strict=True)),
+        "told": [(kind_name(action), describe(action)) for action in actions],
         "numbers": _numbers(store, shown["height"], txid),
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tui.texts import t
+from tui.texts import sentence, t
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -28,7 +28,7 @@ class Deed:
     def words(self) -> list[str]:
         from contracts.transition import describe
 
-        return [*(describe(action) for action in self.actions), *self.notes]
+        return [*(sentence(describe(action)) for action in self.actions), *self.notes]
 
 
 class Mistake(Exception):
