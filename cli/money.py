@@ -93,6 +93,7 @@ def pay(
     timeout_s: int,
 ) -> None:
     """Pay what you owe in AUCTION, all of it or AMOUNT; certificates come with the next block, whole lots in order."""
+    from state.spoken import counted
     from state.transaction import Pay
 
     if bool(buyer) != bool(reference):
@@ -107,7 +108,7 @@ def pay(
         notes = [f"participant {who} is {name_of(session, who)}, reference {reference}"]
     else:
         action = Pay(auction_number, who, paid, chosen_funds(session, me.id, currency, paid))
-        notes = [f"{debt['pieces']} lots are reserved for you"]
+        notes = [f"{counted(debt['pieces'], 'lot')} reserved for you"]
     rest = max(0, owed - paid)
     notes.append(f"{price_text(owed, currency)} is owed until {show.moment(debt['due_at'])}")
     notes.append(f"{price_text(rest, currency)} is still owed after this" if rest else "that is all of it")

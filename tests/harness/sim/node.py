@@ -144,9 +144,13 @@ class SimNode:
         self.home.disk.power_cut()
 
     def stop(self) -> None:
-        """An orderly end."""
-        if self.engine is not None:
-            self._office.finish()
+        """An orderly end, unless the power goes in the middle of it."""
+        try:
+            if self.engine is not None:
+                self._office.finish()
+        except Crashed:
+            self.crash()
+            return
         self.engine = None
         self.incarnation += 1
 
