@@ -188,6 +188,27 @@ def test_a_millionth_less_delivers_nothing(town: Town) -> None:
     assert kinds(town.block(), Delivered) == [Delivered]
 
 
+def test_what_stays_of_a_margin_that_does_not_divide_is_rounded_up(town: Town) -> None:
+    """Seven at 2.000003, margin 2.800005: of it 3/7 or 4/7 stay, rounded up."""
+    auction = town.margin_auction()
+    town.offer("plant", auction, town.lot, 1, 10, 2_000_003)
+    town.bid("trader", auction, 4, 2_000_003, town.fund("trader", 4))
+    town.bid("trader", auction, 3, 2_000_003, town.fund("trader", 3))
+    town.settle(auction)
+    debt = town.obligation(auction, "trader")
+    assert debt
+    pieces = sorted(
+        (each for each in town.live().values() if isinstance(each, Reserved)), key=lambda piece: piece.number
+    )
+    value, first = sum(piece.amount for piece in pieces), pieces[0].amount
+    stays = -(-debt.margin * (value - first) // value)
+    assert debt.margin * (value - first) % value, "the case is one where rounding shows"
+    town.pay("trader", auction, first + stays - debt.margin - 1, town.fund("trader", 20))
+    assert kinds(town.block(), Delivered) == []
+    town.pay("trader", auction, 1, town.fund("trader", 20))
+    assert kinds(town.block(), Delivered) == [Delivered]
+
+
 def test_a_receipt_of_the_bank_pays_and_what_is_too_much_becomes_the_buyers_money(town: Town) -> None:
     auction = town.bought_on_margin()
     before = town.money("trader")
