@@ -20,6 +20,7 @@ from state.codec import Wire, decode, encode
 from state.crypto import H
 from state.errors import DecodeError, GenesisInvalid, Refusal
 from state.keyspace import (
+    DEPOSIT_LIMIT_KEY,
     PARAMETERS_KEY,
     counter_key,
     key_owner_key,
@@ -29,7 +30,7 @@ from state.keyspace import (
 )
 from state.overlay import Overlay, Snapshot
 from state.records import Counter, EnergyCode, Expiry, KeyOwner, Parameters, Participant, Role, Scheme, Terms, Validator
-from state.units import DAY_S
+from state.units import DAY_S, MAX_AMOUNT, MINOR_UNIT
 
 FORMAT = 1
 MAX_BYTES = 1024 * 1024
@@ -84,6 +85,7 @@ class GenesisParameters(_Strict, frozen=True):
     min_interval_ms: Annotated[int, Meta(ge=1)]
     delta_ms: Annotated[int, Meta(ge=1)]
     max_outputs: Annotated[int, Meta(ge=1)]
+    deposit_limit: Annotated[int, Meta(ge=0)] = 0  # millionths; 0: none
 
 
 class GenesisTerms(_Strict, frozen=True):
@@ -199,6 +201,8 @@ def genesis_state(genesis: Genesis, empty: Snapshot) -> Overlay:
         overlay.put(key_owner_key(organisation.key), KeyOwner(number))
         overlay.put(validator_key(index), _validator(index, number, validator))
     overlay.put(counter_key("participant"), Counter(len(genesis.validators) + 1))
+    if genesis.parameters.deposit_limit:
+        overlay.put(DEPOSIT_LIMIT_KEY, Counter(genesis.parameters.deposit_limit))
     return overlay
 
 
@@ -228,6 +232,11 @@ def _check_parameters(genesis: Genesis) -> None:
     shortest = SHORTEST_EPOCH * len(genesis.validators)
     if 0 < genesis.parameters.epoch_length < shortest:
         raise GenesisInvalid(why=f"epoch_length is 0 (one epoch for ever) or at least {shortest}, 8 for each validator")
+    limit = genesis.parameters.deposit_limit
+    if limit > MAX_AMOUNT or limit % MINOR_UNIT:
+        raise GenesisInvalid(
+            why=f"deposit_limit is a multiple of {MINOR_UNIT} millionths (the minor unit), or 0 = none"
+        )
     terms = msgspec.structs.asdict(genesis.terms)
     if not 1 <= terms.pop("forfeit_to") <= len(genesis.validators):
         raise GenesisInvalid(why="terms.forfeit_to is the number of an organisation behind a validator, from 1 on")

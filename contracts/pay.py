@@ -7,7 +7,7 @@ operator, who uses each reference once, for a deposit or here; what came in beyo
 from msgspec.structs import replace
 
 from contracts.context import Context
-from contracts.deposit import check_amount, format_price
+from contracts.deposit import check_amount, format_price, note_deposited, require_below_limit
 from contracts.events import Defaulted, PaidIn
 from contracts.obligation import at_work, held, held_back, owed, put, strikes_of, wake
 from state.errors import AlreadyExists, BadField, NotYet, ObligationOver
@@ -41,7 +41,9 @@ def check(context: Context, action: Pay) -> None:
     most = MAX_AMOUNT if action.operator else debt
     if not debt or not 0 < action.amount <= most:
         raise BadField(field="amount", why=f"{format_price(debt)} {obligation.currency} is owed")
-    if not action.operator:
+    if action.operator:
+        require_below_limit(context, action.buyer, obligation.currency, max(0, action.amount - debt))
+    else:
         context.money(action.inputs, action.buyer, obligation.currency, action.amount)
 
 
@@ -52,6 +54,7 @@ def apply(context: Context, action: Pay) -> None:
     if action.operator:
         context.overlay.put(reference_key("deposit", action.operator, action.reference), Used(context.txid))
         back = action.amount - paid
+        note_deposited(context, action.buyer, currency, back)
     else:
         back = context.money(action.inputs, action.buyer, currency, paid) - paid
         for point in action.inputs:

@@ -26,11 +26,12 @@ def check(context: Context, action: Replace) -> None:
     auction = require_open(context, order.auction)
     check_words(auction, bool(action.commitment), action.quantity, action.limit, action.wanted)
     check_envelope(context, auction, action.commitment, action.envelope)
+    if isinstance(order, Bid | SealedBid):
+        require_trusted(context, auction.terms, action.holder)
     match order:
         case Offer():
             check_offer(auction, quantity(order.lot), action.quantity, action.limit)
         case Bid():
-            require_trusted(context, auction.terms, action.holder)
             check_bid(auction, action.quantity, action.limit, action.wanted)
     if isinstance(order, Offer | SealedOffer) and (action.wanted or action.stake or action.inputs):
         raise BadField(field="replace", why="an offer keeps its lot and its bond; it wants nothing")

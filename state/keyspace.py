@@ -67,6 +67,8 @@ class Space(IntEnum):
     ESCROW_SET = 0x40
     ESCROW_SHARES = 0x41
     ESCROW_WALK = 0x42
+    DEPOSIT_LIMIT = 0x43
+    DEPOSITED = 0x44
     # derived
     NUMBER = 0x80
     SPENT = 0x81
@@ -139,6 +141,8 @@ _SESSIONS = bytes((Space.SESSIONS,))
 _ESCROW_SET = bytes((Space.ESCROW_SET,))
 _ESCROW_SHARES = bytes((Space.ESCROW_SHARES,))
 _ESCROW_WALK = bytes((Space.ESCROW_WALK,))
+DEPOSIT_LIMIT_KEY = bytes((Space.DEPOSIT_LIMIT,))
+_DEPOSITED = bytes((Space.DEPOSITED,))
 _APPEAL = bytes((Space.APPEAL,))
 _RECOVERY_DUE = bytes((Space.RECOVERY_DUE,))
 _VOTE_KEYS = bytes((Space.VOTE_KEYS,))
@@ -294,6 +298,11 @@ def sessions_key(scheme: int) -> bytes:
 
 def strikes_key(participant: int) -> bytes:
     return _STRIKES + participant.to_bytes(4, "big")
+
+
+def deposited_key(participant: int, currency: str, month: int) -> bytes:
+    """What deposits brought to an account in a month; rows only where the genesis limits it."""
+    return _DEPOSITED + participant.to_bytes(4, "big") + currency.encode() + month.to_bytes(4, "big")
 
 
 def escrow_set_key(auction: int, epoch: int) -> bytes:

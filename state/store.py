@@ -56,6 +56,8 @@ state hash and snapshots, derived ones can be rebuilt from the blocks:
     ESCROW_SET      0x40  committed  auction u32, epoch u64              EscrowSet
     ESCROW_SHARES   0x41  committed  auction, epoch, validator u16, page SharePage
     ESCROW_WALK     0x42  committed  auction u32, epoch u64              Counter
+    DEPOSIT_LIMIT   0x43  committed  -                                   Counter, where the genesis says one
+    DEPOSITED       0x44  committed  participant u32, currency, month    Counter
     NUMBER          0x80  derived    device u32, first serial u64        last serial u64, outpoint (dead ones stay)
     SPENT           0x81  derived    outpoint                            history.SpentRow
     TRANSACTION     0x82  derived    txid                                height u64, index u32

@@ -16,6 +16,7 @@ from state.errors import (
     Spent,
     Unknown,
 )
+from state.keyspace import Space, space_end
 from state.outputs import Funds
 from state.transaction import Deposit, Payout, RenewContent
 from state.units import MAX_AMOUNT, MICRO
@@ -145,3 +146,49 @@ def test_refuses_inputs_whose_sum_no_output_could_hold(town: Town) -> None:
     town.refuses(LimitReached, payout(town, first, second), by=("bank", "trader"))
     town.do(payout(town, first, amount=largest), by=("bank", "trader"))
     assert town.funds_of("trader") == [largest]
+
+
+# --- the limit of an account
+
+
+def test_deposits_up_to_the_limit_come_in_and_the_next_month_has_its_own(town: Town) -> None:
+    limited = Town(deposit_limit=50 * MICRO)
+    limited.do(deposit(limited, amount=40 * MICRO), by=("bank",))
+    limited.do(deposit(limited, amount=10 * MICRO, reference="wire 2"), by=("bank",))
+    limited.do(deposit(limited, to=limited.id("consumer"), reference="wire 3"), by=("bank",))
+    limited.do(deposit(limited, currency="USD", reference="wire 4"), by=("bank",))
+    limited.block(seconds=31 * 86_400)
+    limited.do(deposit(limited, reference="wire 5"), by=("bank",))
+    low = bytes((Space.DEPOSITED,))
+    rows = [
+        key for key, _ in limited.state.scan(low, space_end(low)) if key[1:5] == limited.id("trader").to_bytes(4, "big")
+    ]
+    assert len(rows) == 2, "one for each currency: the row of the month before is gone"
+
+
+def test_without_a_limit_nothing_is_counted(town: Town) -> None:
+    town.do(deposit(town, amount=10**6 * MICRO), by=("bank",))
+    low = bytes((Space.DEPOSITED,))
+    assert not list(town.state.scan(low, space_end(low)))
+
+
+def test_refuses_a_deposit_above_the_limit_of_the_account() -> None:
+    town = Town(deposit_limit=50 * MICRO)
+    town.refuses(LimitReached, deposit(town, amount=50 * MICRO + 10_000), by=("bank",))
+    town.do(deposit(town, amount=50 * MICRO), by=("bank",))
+    refusal = town.refuses(LimitReached, deposit(town, amount=10_000, reference="wire 2"), by=("bank",))
+    assert refusal.params["limit"] == "50.00 EUR"
+
+
+def test_refuses_two_deposits_of_one_transaction_that_are_above_the_limit_together() -> None:
+    town = Town(deposit_limit=50 * MICRO)
+    both = [deposit(town, amount=30 * MICRO, reference=reference) for reference in ("wire 1", "wire 2")]
+    town.refuses(LimitReached, *both, by=("bank",), index=1)
+    assert town.money("trader") == 0
+
+
+def test_what_was_paid_out_again_still_counts_in_its_month() -> None:
+    town = Town(deposit_limit=50 * MICRO)
+    town.do(deposit(town), by=("bank",))
+    town.do(payout(town, town.outputs_of("trader", Funds)[0], amount=50 * MICRO), by=("bank", "trader"))
+    town.refuses(LimitReached, deposit(town, amount=10_000, reference="wire 2"), by=("bank",))

@@ -26,6 +26,7 @@ from state.errors import (
     AlreadyExists,
     BadField,
     CertificateExpired,
+    LimitReached,
     MissingSignature,
     MoneyDiffers,
     NotYet,
@@ -36,10 +37,10 @@ from state.errors import (
     Unknown,
 )
 from state.keyspace import Space, space_end
-from state.outputs import Bid, Bundle, Funds, Guarantee, Reserved
+from state.outputs import Bid, Bundle, Funds, Guarantee, Reserved, SealedBid
 from state.records import AuctionClass, AuctionTerms
-from state.transaction import Default, OpenAuction, Pay, PlaceBid, Replace
-from state.units import MICRO
+from state.transaction import Default, Deposit, OpenAuction, Pay, PlaceBid, Replace
+from state.units import MICRO, MINOR_UNIT
 
 HOUR = 3_600
 
@@ -182,6 +183,27 @@ def test_a_millionth_less_delivers_nothing(town: Town) -> None:
     pieces = [output for output in town.live().values() if isinstance(output, Reserved)]
     first = min(pieces, key=lambda piece: piece.number)
     town.pay("trader", auction, first.amount * 8 // 10 - 1, town.fund("trader", 20))
+    assert kinds(town.block(), Delivered) == []
+    town.pay("trader", auction, 1, town.fund("trader", 20))
+    assert kinds(town.block(), Delivered) == [Delivered]
+
+
+def test_what_stays_of_a_margin_that_does_not_divide_is_rounded_up(town: Town) -> None:
+    """Seven at 2.000003, margin 2.800005: of it 3/7 or 4/7 stay, rounded up."""
+    auction = town.margin_auction()
+    town.offer("plant", auction, town.lot, 1, 10, 2_000_003)
+    town.bid("trader", auction, 4, 2_000_003, town.fund("trader", 4))
+    town.bid("trader", auction, 3, 2_000_003, town.fund("trader", 3))
+    town.settle(auction)
+    debt = town.obligation(auction, "trader")
+    assert debt
+    pieces = sorted(
+        (each for each in town.live().values() if isinstance(each, Reserved)), key=lambda piece: piece.number
+    )
+    value, first = sum(piece.amount for piece in pieces), pieces[0].amount
+    stays = -(-debt.margin * (value - first) // value)
+    assert debt.margin * (value - first) % value, "the case is one where rounding shows"
+    town.pay("trader", auction, first + stays - debt.margin - 1, town.fund("trader", 20))
     assert kinds(town.block(), Delivered) == []
     town.pay("trader", auction, 1, town.fund("trader", 20))
     assert kinds(town.block(), Delivered) == [Delivered]
@@ -365,6 +387,20 @@ def test_refuses_to_replace_a_bid_on_margin_by_who_is_suspended(town: Town) -> N
     town.refuses(Suspended, Replace(town.id("trader"), bid, 2, MICRO, (), b"", 0, ()), by=("trader",))
 
 
+def test_refuses_to_replace_a_sealed_bid_on_margin_by_who_is_suspended(town: Town) -> None:
+    auction = escrow_auction(town, seconds=50_000, margin=2_000, pay_s=HOUR)
+    town.do(
+        enveloped(town, auction, "trader", "bid", 1, MICRO).placing(town.fund("trader", 9), stake=1), by=("trader",)
+    )
+    bid = next(point for point, each in town.live().items() if isinstance(each, SealedBid))
+    missed(town, MAX_STRIKES)
+    larger = enveloped(town, auction, "trader", "bid", 9, 5 * MICRO).placing(stake=9 * MICRO)
+    action = Replace(
+        town.id("trader"), bid, 0, 0, (), larger.commitment, 9 * MICRO, (town.fund("trader", 9),), larger.envelope
+    )
+    town.refuses(Suspended, action, by=("trader",))
+
+
 # --- refused
 
 
@@ -427,6 +463,19 @@ def test_refuses_a_transfer_at_the_bank_that_was_credited_before(town: Town) -> 
     auction, trader, bank = town.bought_on_margin(), town.id("trader"), town.id("bank")
     town.do(Pay(auction, trader, MICRO, (), bank, "wire 1"), by=("bank",))
     town.refuses(AlreadyExists, Pay(auction, trader, MICRO, (), bank, "wire 1"), by=("bank",))
+
+
+def test_refuses_a_transfer_whose_surplus_is_above_the_limit_of_the_account() -> None:
+    town = Town(deposit_limit=20 * MICRO)
+    auction = town.bought_on_margin()
+    debt = town.obligation(auction, "trader")
+    assert debt
+    to_pay, room = owed(town.state, debt), 13 * MICRO  # seven came in for the margin
+    wire = Pay(auction, town.id("trader"), to_pay + room + MINOR_UNIT, (), town.id("bank"), "wire")
+    town.refuses(LimitReached, wire, by=("bank",))
+    town.do(replace(wire, amount=to_pay + room), by=("bank",))
+    more = Deposit(town.id("bank"), town.id("trader"), "EUR", MINOR_UNIT, "more")
+    town.refuses(LimitReached, more, by=("bank",))
 
 
 def test_refuses_to_pay_late_and_after_a_default(town: Town) -> None:
