@@ -16,7 +16,7 @@ import click
 
 from cli.options import Command
 from cli.session import require_screen
-from node.failures import NodeUnreachable
+from node.failures import NodeUnreachable, TimedOut
 from state.errors import WattestError
 from tui.texts import language, of_environment, speak, t
 
@@ -60,7 +60,7 @@ def demo(headless: bool, keep: Path | None, lan: bool, resume: Path | None) -> N
             try:
                 play = _headless if headless else _on_screen
                 complete = play(performance, processes, bool(resume))
-            except NodeUnreachable:
+            except (NodeUnreachable, TimedOut):
                 processes.check()  # who has ended is a better reason than that nobody answers
                 raise
     except Exception as error:

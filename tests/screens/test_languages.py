@@ -42,6 +42,10 @@ async def at(app: Dashboard, key: str) -> AsyncIterator[Pilot[None]]:
         yield pilot
 
 
+def titles(app: Dashboard, widget: str) -> list[str]:
+    return [str(found.border_title) for found in app.screen.query(widget)]
+
+
 def says(app: Dashboard, widget: str) -> str:
     return str(app.screen.query_one(f"#{widget}", Static).render())
 
@@ -156,9 +160,6 @@ async def test_the_palette_changes_the_language_of_the_open_cabinet(node: Answer
     app = Dashboard([node.url], as_role="owner", home=home)
     async with at(app, "H") as pilot:
         app.speak("ru")
-        for _ in range(40):
-            await pilot.pause(0.05)
-            if app.current_mode == "holder" and app.screen.query("#money"):
-                break
+        await until(pilot, lambda: app.current_mode == "holder" and titles(app, "#money") == ["Деньги"])
         assert language() == "ru"
-        assert app.screen.query_one("#money").border_title == "Деньги"
+        assert titles(app, "#money") == ["Деньги"]
