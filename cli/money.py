@@ -12,6 +12,7 @@ from cli.people import acting, find_participant, name_of, other_signer
 from cli.sending import perform
 from cli.session import Session, with_session
 from cli.values import AMOUNT
+from state.spoken import counted
 
 
 @click.command(cls=Command)
@@ -108,7 +109,7 @@ def pay(
         notes = [f"participant {who} is {name_of(session, who)}, reference {reference}"]
     else:
         action = Pay(auction_number, who, paid, chosen_funds(session, me.id, currency, paid))
-        notes = [f"{counted(debt['pieces'], 'lot')} reserved for you"]
+        notes = [f"reserved for you: {counted(int(debt['pieces']), 'lot')}"]
     rest = max(0, owed - paid)
     notes.append(f"{price_text(owed, currency)} is owed until {show.moment(debt['due_at'])}")
     notes.append(f"{price_text(rest, currency)} is still owed after this" if rest else "that is all of it")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from state.records import AuctionTerms
 
 NEEDED = "without it half of what stands behind the order is lost"
+OUTPOINT_DIGITS = 68  # in hexadecimal
 WORDS = {"solar": "T01", "wind": "T02", "hydro": "T03"}  # as people say it; every node of the auction works as well
 
 
@@ -29,11 +30,15 @@ def complete_wanted(context: click.Context, parameter: click.Parameter, incomple
     Nothing where no node answers."""
     try:
         client, number = session_of(context).client, context.params.get("auction_number")
-        number = number or next(
-            (int(word) for word in context.args if word.isdigit()), None
-        )  # before `--want ` it waits
+        words = [str(context.params.get("order") or ""), *context.args]  # before `--want ` an argument waits
+        number = number or next((int(word) for word in words if word.isdigit() and len(word) < OUTPOINT_DIGITS), None)
+        order = next((word for word in words if len(word) == OUTPOINT_DIGITS), "")
         open_ones = () if number else client.pages("/v1/auctions", "auctions", status="open")
         auctions = [client.get(f"/v1/auctions/{int(number)}")] if number else list(open_ones)
+        if order:  # `replace`: of the auction that it is in
+            shown = [client.get(f"/v1/auctions/{each['id']}") for each in auctions]
+            auctions = [each for each in shown if order in [live["outpoint"] for live in each["live_orders"]]]
+            number = auctions[0]["id"] if auctions else None
     except Exception:  # a completion that fails must not disturb the shell
         return []
     dimensions = [each for auction in auctions for each in auction["terms"]["dimensions"]]

@@ -76,7 +76,7 @@ def seen_words(auction: Auction, told: OrderSettled) -> str:
 
 
 def next_words(auction: Auction, told: OrderSettled, over: bool = False) -> str:
-    """What happens next; `over` where the bid owed something and does not any more."""
+    """What happens next; `over` where what was owed for the order is not owed any more."""
     if not told.filled:
         return "Nothing is left to do: what was locked and is not forfeited is free again."
     if told.owed:
@@ -90,6 +90,11 @@ def next_words(auction: Auction, told: OrderSettled, over: bool = False) -> str:
 
 def _owed_words(auction: Auction, told: OrderSettled, over: bool) -> str:
     amount, until = format_money(told.owed, auction.currency), format_moment(told.due_at)
+    if told.side == "offer" and over:
+        return (
+            "Nothing is left to do: what buyers owed for these certificates was paid to you, or its time ran out and "
+            "the lots came back to you with your share of the margin."
+        )
     if told.side == "offer":
         return (
             f"Of these certificates some are reserved for buyers who have until {until} to pay {amount} for them: what "

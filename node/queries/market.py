@@ -43,21 +43,28 @@ def receipts_of(store: Store, auction: int, participant: int | None) -> dict[str
         raise Unknown(what="auction", id=auction)
     records = events_of(store, found.settled_height) if found.settled_height else ()
     told = [record.event for record in records if isinstance(record.event, OrderSettled)]
+    owing = _owing(store, auction)
     return {
         "auction": auction,
         "title": found.title,
         "currency": found.currency,
         "status": found.status,
         "receipts": [
-            _receipt(store, found, event)
+            _receipt(found, event, bool(owing) if event.side == "offer" else event.participant in owing)
             for event in told
             if event.auction == auction and participant in (None, event.participant)
         ],
     }
 
 
-def _receipt(store: Store, auction: Auction, told: OrderSettled) -> dict[str, Any]:
-    shown, obligation = plain(told), store.get(obligation_key(auction.id, told.participant))
+def _owing(store: Store, auction: int) -> set[int]:
+    """Buyers who may still pay."""
+    rows = store.scan(obligation_key(auction, 0), obligation_key(auction + 1, 0))
+    return {found.buyer for _, found in rows if isinstance(found, Obligation) and not found.forfeit}
+
+
+def _receipt(auction: Auction, told: OrderSettled, owing: bool) -> dict[str, Any]:
+    shown = plain(told)
     for name in ("kind", "auction"):
         shown.pop(name)
     return {
@@ -65,7 +72,7 @@ def _receipt(store: Store, auction: Auction, told: OrderSettled) -> dict[str, An
         "result": result_words(auction, told),
         "why_this_price": price_words(auction, told),
         "who_could_see": seen_words(auction, told),
-        "what_is_next": next_words(auction, told, not isinstance(obligation, Obligation) or bool(obligation.forfeit)),
+        "what_is_next": next_words(auction, told, over=not owing),
     }
 
 

@@ -93,6 +93,11 @@ def test_attributes_are_completed_from_the_auction_or_all_open_ones(act, node: A
         "technology=wind",
     ]
     assert completed("bid", 99, given="zo") == []
+    assert act("bid", number, "--quantity", 1, "--limit", "2", "--want", "wind", "--from", "trader").code == 0
+    (order,) = (item["outpoint"] for item in act("auction", "show", number, "--json").json["live_orders"])
+    assert completed("replace", order, given="zo") == ["zone=DK", "zone=FR"]
+    assert completed("replace", order, "--quantity", 2, given="w") == ["wind"]
+    assert completed("replace", "0" * 68, given="zo") == []
 
 
 def test_schemes_are_listed_and_named(act) -> None:  # type: ignore[no-untyped-def]

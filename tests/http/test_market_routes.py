@@ -82,7 +82,9 @@ async def test_a_buyer_on_margin_reads_what_he_owes_and_until_when(world: Finali
     world.block()
     receipts, mine = await answer(world, f"/v1/auctions/{auction}/receipts", "/v1/obligations")
     assert mine["obligations"] == []
-    assert receipts["receipts"][1]["what_is_next"].startswith("Nothing is left to do: what you owed is paid")
+    sold, bought = (receipt["what_is_next"] for receipt in receipts["receipts"])
+    assert bought.startswith("Nothing is left to do: what you owed is paid")
+    assert sold.startswith("Nothing is left to do: what buyers owed")
 
 
 async def test_posted_lots_and_standing_bids_are_listed_by_participant(world: FinalizedWorld) -> None:

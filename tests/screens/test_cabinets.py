@@ -14,6 +14,7 @@ from state.dealing import ListLot
 from state.outputs import Bundle, Funds, quantity
 from state.records import AuctionTerms, Dimension
 from state.transaction import Propose, RoleContent
+from tui.app import Dashboard
 from tui.directory import cabinet_for, cabinets
 from tui.screens.account import AccountScreen
 from tui.screens.form import FormScreen
@@ -21,6 +22,7 @@ from tui.screens.signing import SigningScreen
 from tui.widgets.cabinets import CabinetBar
 from tui.widgets.depth import DepthPanel
 from tui.widgets.sheet import Sheet
+from tui.widgets.texts import TextPanel
 
 NUMBER = "WAT-FR-0000001-201404-000000002-53"
 
@@ -44,6 +46,11 @@ def held(world: FinalizedWorld, name: str) -> int:
         for output in world.live().values()
         if isinstance(output, Bundle) and output.holder == world.people[name]
     )
+
+
+def owed_words(app: Dashboard) -> str:
+    panel = app.screen.query_one("#money", TextPanel)
+    return "\n".join("".join(part[0] for part in parts) for parts in panel.picture)
 
 
 # --- who one is
@@ -260,6 +267,41 @@ async def test_bid_by_attribute_is_placed_and_taken_back(node: AnsweringNode, ho
         await until(pilot, lambda: "final in block" in says(app, "progress"))
         assert chain.money("trader") == before
         assert session == 1
+
+
+async def test_what_is_owed_is_seen_and_paid_in_two_parts(node: AnsweringNode, home: Path) -> None:
+    chain = node.chain
+    session = chain.auction(terms=AuctionTerms(margin=2_000, pay_s=36_000))
+    (lot,) = chain.outputs_of("owner", Bundle)
+    chain.offer("owner", session, lot, 1, 3, 2_000_000)
+    (money,) = chain.outputs_of("trader", Funds)
+    chain.bid("trader", session, 3, 2_000_000, money)
+    chain.settle(session)
+    app = dashboard(node, home, "trader")
+    async with at(app, "H", LARGE) as pilot:
+        await until(pilot, lambda: "4.80 EUR  owed until" in owed_words(app))
+        for typed, left in (("9", None), ("1.30", "3.50"), ("", None)):
+            if not isinstance(app.screen, FormScreen):
+                await pilot.press("p")
+                await until(pilot, lambda: isinstance(app.screen, FormScreen))
+            await fill(pilot, amount=typed)
+            await pilot.press("ctrl+s")
+            if typed == "9":
+                await until(pilot, lambda: "4.80 EUR is owed" in says(app, "mistake"))
+                continue
+            await until(pilot, lambda: isinstance(app.screen, SigningScreen))
+            await pilot.press("enter")
+            await until(pilot, lambda: "final in block" in says(app, "progress"))
+            await pilot.press("enter")
+            if left:
+                await until(pilot, lambda: "3.50 EUR  owed until" in owed_words(app))
+        chain.block()
+        await until(pilot, lambda: chain.certificates("trader") == 3)
+        node.tell()
+        await until(pilot, lambda: "owed" not in owed_words(app))
+        await pilot.press("p")
+        await pilot.pause()
+        assert not isinstance(app.screen, FormScreen)
 
 
 async def test_settled_session_shows_who_got_what_and_the_receipts_say_why(node: AnsweringNode, home: Path) -> None:

@@ -13,6 +13,7 @@ from node.client import NodeClient
 from tui.account import HOLDER
 from tui.deeds.certificates import retire_form, transfer_form
 from tui.deeds.form import Form
+from tui.deeds.paying import pay_form
 from tui.deeds.selling import sell_form, taking
 from tui.directory import Cabinet
 from tui.parts.names import TECHNOLOGIES
@@ -20,12 +21,13 @@ from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import DetailScreen
 from tui.screens.statement import StatementScreen
 from tui.texts import t, word
-from tui.widgets.columns import QUIET, STRONG, Part
+from tui.widgets.columns import BAD, QUIET, STRONG, WARN, Part
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
 from tui.words import date, date_of, energy, ledger_time, money, month
 
 BY = ("technology", "source", "month", "zone", "country", "device", "scheme", "status")
+LOCKING = ("bid", "sealed_bid", "purse", "guarantee")  # outputs with own money in them
 PAGE = 200
 DAY_S = 86_400
 SOON_S = 30 * DAY_S  # what ends within a month is marked
@@ -67,8 +69,9 @@ class Answer:
     ranges: tuple[dict[str, Any], ...]
     more: bool
     statements: tuple[dict[str, Any], ...]
-    money: tuple[tuple[str, int, int], ...]  # currency, free, locked in bids
+    money: tuple[tuple[str, int, int], ...]  # currency, free, locked in the market
     sessions: tuple[dict[str, Any], ...] = ()  # that take orders now
+    debts: tuple[dict[str, Any], ...] = ()  # that wait for payment, or for what comes after it
 
 
 class HolderScreen(CabinetScreen):
@@ -79,6 +82,7 @@ class HolderScreen(CabinetScreen):
         ("s", "sell"),
         ("r", "retire"),
         ("t", "transfer"),
+        ("p", "pay"),
         ("/", "filter"),
         ("o", "order"),
         ("e", "export"),
@@ -89,6 +93,7 @@ class HolderScreen(CabinetScreen):
         Binding("s", "sell", "Sell certificates"),
         Binding("r", "retire", "Retire certificates"),
         Binding("t", "transfer", "Transfer certificates"),
+        Binding("p", "pay", "Pay what is owed"),
     ]
 
     def body(self) -> ComposeResult:
@@ -157,7 +162,8 @@ class HolderScreen(CabinetScreen):
         statements = client.get("/v1/statements", holder=holder, limit=PAGE)["statements"]
         sessions = tuple(client.pages("/v1/auctions", "auctions", status="open")) if asked.me else ()
         own = _money(client, asked.me)
-        return Answer(asked, summary, tuple(ranges), cursor is not None, tuple(statements), own, sessions)
+        owed = tuple(client.pages("/v1/obligations", "obligations", participant=asked.me)) if asked.me else ()
+        return Answer(asked, summary, tuple(ranges), cursor is not None, tuple(statements), own, sessions, owed)
 
     def show(self, found: Answer) -> None:
         self._answer = found
@@ -246,6 +252,18 @@ class HolderScreen(CabinetScreen):
     def action_transfer(self) -> None:
         self._act(lambda item: transfer_form(item["number"], int(item["quantity"])))
 
+    def action_pay(self) -> None:
+        debts = self._answer.debts if self._answer is not None else ()
+        due = [debt for debt in debts if debt["status"] == "due"]
+        if self.in_the_past():
+            return
+        if self.desk.account is None:
+            self.notify(t("Nobody is signed in: sign in with S first."), severity="warning", timeout=4)
+        elif not due:
+            self.notify(t("You owe nothing."), timeout=4)
+        else:
+            self.open_form(pay_form(due))
+
     def _act(self, form: Callable[[dict[str, Any]], Form]) -> None:
         item = self._chosen()
         if self.desk.account is None:
@@ -276,14 +294,14 @@ def _told(found: Answer, total: int) -> str:
 
 
 def _money(client: NodeClient, me: int) -> tuple[tuple[str, int, int], ...]:
-    """Own money by currency: what is free, and what bids have locked."""
+    """Own money by currency: what is free, and what bids, purses and debts have locked."""
     if not me:
         return ()
     free: dict[str, int] = {}
     locked: dict[str, int] = {}
     for item in client.outputs(me, "funds"):
         free[item["currency"]] = free.get(item["currency"], 0) + int(item["amount"])
-    for item in client.outputs(me, "bid"):
+    for item in (item for kind in LOCKING for item in client.outputs(me, kind)):
         held = item.get("funds", item)
         locked[held["currency"]] = locked.get(held["currency"], 0) + int(held["amount"])
     return tuple((currency, free.get(currency, 0), locked.get(currency, 0)) for currency in sorted({*free, *locked}))
@@ -298,7 +316,20 @@ def _money_rows(found: Answer) -> tuple[tuple[Part, ...], ...]:
     for currency, free, locked in found.money:
         rows.append(((t("free to use") + "   ", QUIET), (money(free, currency), STRONG)))
         rows.append(((t("in bids") + "       ", QUIET), (money(locked, currency), "")))
+    rows += [_debt(debt) for debt in sorted(found.debts, key=lambda debt: int(debt["due_at"]))]
     return tuple(rows)
+
+
+def _debt(debt: dict[str, Any]) -> tuple[Part, ...]:
+    """What is owed and until when, or what became of it."""
+    price, until = money(int(debt["owed"]), debt["currency"]), ledger_time(int(debt["due_at"]) * 1_000)[5:16]
+    match debt["status"]:
+        case "due":
+            said = t("owed until {moment}: p pays", moment=until)
+            return ((price, WARN), ("  " + said, QUIET))
+        case "paid":
+            return ((t("session {number}: paid, lots are on their way", number=debt["auction"]), QUIET),)
+    return ((t("session {number}: not paid by {moment}", number=debt["auction"], moment=until), BAD),)
 
 
 def _range(item: dict[str, Any]) -> Line:

@@ -75,7 +75,7 @@ def buy_form(lot: dict[str, Any]) -> Form:
         if count > int(lot["quantity"]):
             raise Mistake(t("how many: {count} are posted.", count=f"{int(lot['quantity']):,}"))
         price = count * int(lot["price"])
-        action = Buy(me.id, bytes.fromhex(lot["outpoint"]), count, _funds(client, me.id, lot["currency"], price))
+        action = Buy(me.id, bytes.fromhex(lot["outpoint"]), count, funds_for(client, me.id, lot["currency"], price))
         seller = client.participant(int(lot["lot"]["holder"]))["name"]
         return Deed(
             t("Buy"),
@@ -115,7 +115,7 @@ def _bid(client: "NodeClient", me: "Account", auction: dict[str, Any], values: V
         scaled(values["limit"], PLACES, t("price")),
     )
     nodes, locked = _nodes(terms, values["want"]), to_lock(terms, count * limit)
-    inputs = _funds(client, me.id, currency, locked)
+    inputs = funds_for(client, me.id, currency, locked)
     notes = [t("locks {price} until the session settles", price=money(locked, currency)), _seen(terms)]
     if terms.margin:
         notes.append(t("the rest of what it wins is to be paid within {hours} h", hours=max(1, terms.pay_s // 3_600)))
@@ -153,7 +153,7 @@ def _offer(client: "NodeClient", me: "Account", auction: dict[str, Any], values:
     if not terms.sealed:
         return Deed(t("Offer"), (PlaceOffer(*place, limit),), tuple(notes))
     bond = terms.bond * count
-    inputs = _funds(client, me.id, currency, bond) if bond else ()
+    inputs = funds_for(client, me.id, currency, bond) if bond else ()
     seal, kept = _seal(client, me, auction, terms, ("offer", count, limit, ()), home)
     notes += [t("a bond of {price} is locked", price=money(bond, currency)), kept] if bond else [kept]
     return Deed(t("Offer"), (PlaceOffer(*place, 0, 0, seal.commitment, inputs, seal.envelope),), tuple(notes))
@@ -185,7 +185,7 @@ def _terms(auction: dict[str, Any]) -> "AuctionTerms":
     return struct_of(AuctionTerms, auction["terms"])
 
 
-def _funds(client: "NodeClient", me: int, currency: str, amount: int) -> "tuple[Outpoint, ...]":
+def funds_for(client: "NodeClient", me: int, currency: str, amount: int) -> "tuple[Outpoint, ...]":
     from node.answers import struct_of
     from node.wallet import Holding, choose_funds
     from state.outputs import Funds
