@@ -94,7 +94,6 @@ def pay(
     timeout_s: int,
 ) -> None:
     """Pay what you owe in AUCTION, all of it or AMOUNT; certificates come with the next block, whole lots in order."""
-    from state.spoken import counted
     from state.transaction import Pay
 
     if bool(buyer) != bool(reference):
