@@ -431,6 +431,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/auctions/{id}", market.auction, "auction/1", AUCTION_FIELDS, where=BY_ID, query=AT),
     Route(
         "GET",
+        "/v1/auctions/{id}/orders",
+        market.orders,
+        "orders/1",
+        ("orders", "cursor"),
+        where=BY_ID,
+        query=(*AT, *PAGED, Parameter("participant", ID, "only of this one")),
+    ),
+    Route(
+        "GET",
         "/v1/auctions/{id}/receipts",
         market.receipts,
         "receipts/1",
