@@ -38,7 +38,7 @@ SCRIPT = "text/javascript"
 PHASES = ("announced", "open", "opening", "closed", "settled", "void")
 KINDS_OF_OUTPUT = (
     *("bundle", "funds", "offer", "bid", "sealed_offer", "sealed_bid", "listing", "purse"),
-    *("delivery", "reserved", "guarantee", "pending", "handed", "security"),
+    *("delivery", "reserved", "guarantee", "pending", "payout_request", "handed", "security"),
 )
 PAGED = (
     Parameter("limit", PAGE, "items of this page, at most 200"),

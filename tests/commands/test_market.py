@@ -41,6 +41,33 @@ def test_deposit_and_payout(act, node: AnsweringNode) -> None:  # type: ignore[n
     assert act(*line).code == 1, "a reference is used once"
 
 
+def test_a_payout_is_asked_for_locked_and_confirmed(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    until = node.chain.time_ms // 1000 + 60
+    line = ("payout", "12.50", "--operator", "bank", "--until", until, "--from", "trader")
+    ran = act(*line)
+    assert ran.code == 0, ran.err
+    assert "to pay out 12.50 EUR; locked until it answers" in ran.err
+    assert node.chain.money("trader") == 987_500_000
+    (asked,) = act("payouts", "list", "--from", "bank", "--json").json["payouts"]
+    assert "12.50 EUR" in act("payouts", "list", "--from", "trader").out
+    assert act("payouts", "confirm", asked["outpoint"], "--reference", "B-9", "--from", "owner").code == 2
+    ran = act("payouts", "confirm", asked["outpoint"], "--reference", "B-9", "--from", "bank")
+    assert "confirm that 12.50 EUR was paid to participant" in ran.err
+    assert act("payouts", "list", "--from", "bank").out.strip() == "no payout waits"
+    assert act("handover", "list", "--from", "bank").out.strip() == "nothing waits"
+
+
+def test_a_payout_that_nobody_answers_is_taken_back_after_its_time(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    until = node.chain.time_ms // 1000 + 60
+    assert act("payout", "1", "--operator", "bank", "--until", until, "--from", "trader").code == 0
+    (asked,) = act("payouts", "list", "--from", "trader", "--json").json["payouts"]
+    ran = act("payouts", "drop", asked["outpoint"], "--from", "trader")
+    assert (ran.code, "not_yet" in ran.err) == (1, True)
+    node.chain.pass_blocks(7, seconds=10)
+    assert act("payouts", "drop", asked["outpoint"], "--from", "trader").code == 0
+    assert node.chain.money("trader") == 1_000_000_000
+
+
 def test_auction_from_opening_to_delivery(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
     number = open_auction(act, node, "--technology", "t02")
     assert act("offer", number, "--quantity", 2, "--limit", "40", "--from", "owner").code == 0
