@@ -136,11 +136,11 @@ def test_the_block_that_the_seed_hangs_on_is_final_before_anybody_reads_an_order
     auction, offer, bid = sealed_trade(town)
     to_opening(town, auction)
     seeds = []
-    for delay in (1, 2):
+    for blocks in (2, 40):
         other = town.fork()
         other.do(offer.opening(auction, 0))
         other.do(bid.opening(auction, 1))
-        other.pass_blocks(2, seconds=delay)
+        other.pass_blocks(blocks, seconds=1)
         seeds.append(other.close(auction).seed)
     assert seeds[0] == seeds[1]
 
