@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.attributes import check_dimensions, place_of
 from contracts.context import Context
-from contracts.deposit import require_currency
+from contracts.deposit import format_price, require_currency
 from contracts.escrow import walks_wait
 from contracts.events import AuctionClosed, AuctionOpened, Cancelled, OpeningBegan
 from contracts.listing import taken_down
@@ -168,6 +168,10 @@ def describe_open(action: OpenAuction) -> str:
     lot_class, terms = action.lot_class, action.terms
     technology = lot_class.technology or "any technology"
     text = f"open the auction '{action.title}' for scheme {lot_class.scheme}, {technology}, in {action.currency}"
+    if action.floor:
+        text += f"; not below {format_price(action.floor)}"
+    if action.ceiling:
+        text += f"; not above {format_price(action.ceiling)}"
     if terms.dimensions:
         text += f"; bids choose by {', '.join(dimension.name for dimension in terms.dimensions)}"
     if terms.sealed:
@@ -175,8 +179,12 @@ def describe_open(action: OpenAuction) -> str:
         text += f"; orders are sealed, and opened{by} within {terms.opening_s} s after the close"
     if terms.margin:
         text += f"; bids lock {terms.margin / 100:g} % and the rest is paid within {terms.pay_s} s of the settlement"
+    if terms.bond:
+        text += f"; a sealed offer locks a bond of {format_price(terms.bond)} per certificate"
     if terms.fee:
         text += f"; sellers pay a fee of {terms.fee / 100:g} %"
+    if terms.position_cap:
+        text += f"; a buyer bids for {terms.position_cap} at most"
     if terms.repeat_s:
         text += f"; a new session follows every {terms.repeat_s} s"
     return text
@@ -295,7 +303,13 @@ def _close(context: Context, auction: Auction) -> None:
     context.announce(AuctionClosed(auction.id, auction.orders))
     if terms.sealed:
         until = environment.time_s + terms.opening_s
-        opening = replace(auction, status=OPENING, phase_height=environment.height, phase_at=environment.time_s)
+        opening = replace(
+            auction,
+            status=OPENING,
+            seed=environment.parent_hash,
+            phase_height=environment.height,
+            phase_at=environment.time_s,
+        )
         context.overlay.put(auction_key(auction.id), opening)
         context.overlay.put(auction_close_key(until, auction.id), Counter(auction.id))
         context.announce(OpeningBegan(auction.id, until))
@@ -306,9 +320,13 @@ def _close(context: Context, auction: Auction) -> None:
 
 
 def _shut(context: Context, auction: Auction) -> None:
-    """From here on only the settlement is missing; the seed is one that nobody knew while orders came in."""
+    """From here on only the settlement is missing; the seed is one that nobody knew while orders came in.
+
+    Of a sealed book the block was fixed at the close: when the random bytes of orders are there to be read, no leader
+    can try blocks until the draw suits him.
+    """
     environment = context.environment
-    drawn: tuple[object, ...] = (auction.id, environment.parent_hash)
+    drawn: tuple[object, ...] = (auction.id, auction.seed or environment.parent_hash)
     if auction.terms.sealed:
         book = book_of(context.overlay, auction)
         drawn = (*drawn, tuple(order.salt for _, order in book.values() if isinstance(order, Offer | Bid)))

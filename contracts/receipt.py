@@ -68,6 +68,11 @@ def price_words(auction: Auction, told: OrderSettled) -> str:
 
 def seen_words(auction: Auction, told: OrderSettled) -> str:
     """Who could read the order, and from when on."""
+    if told.standing:
+        return (
+            f"Everybody could read standing bid {told.standing} from the day it was placed; it joined as the auction "
+            "closed, when nobody could bid around it any more."
+        )
     if not auction.terms.sealed:
         return "Everybody could read your order from the moment it was placed."
     if told.why in (UNOPENED, SPOILT):
