@@ -9,7 +9,7 @@ skips that phase. Whoever takes an order back does so while the auction is open.
 
 from msgspec.structs import replace
 
-from contracts.attributes import check_dimensions, place_of
+from contracts.attributes import DIMENSION_WORDS, check_dimensions, place_of
 from contracts.context import Context
 from contracts.deposit import require_currency
 from contracts.escrow import walks_wait
@@ -164,21 +164,41 @@ def open_auction(context: Context, opening: OpenAuction) -> int:
     return number
 
 
-def describe_open(action: OpenAuction) -> str:
+def describe_open(action: OpenAuction) -> Said:
     lot_class, terms = action.lot_class, action.terms
-    technology = lot_class.technology or "any technology"
-    text = f"open the auction '{action.title}' for scheme {lot_class.scheme}, {technology}, in {action.currency}"
+    text = Said(
+        "open the auction '{title}' for scheme {scheme}, {technology}, in {currency}",
+        title=action.title,
+        scheme=lot_class.scheme,
+        technology=lot_class.technology or Said("any technology"),
+        currency=action.currency,
+    )
     if terms.dimensions:
-        text += f"; bids choose by {', '.join(dimension.name for dimension in terms.dimensions)}"
-    if terms.sealed:
-        by = " by a quorum of validators" if terms.escrow else ""
-        text += f"; orders are sealed, and opened{by} within {terms.opening_s} s after the close"
+        names = tuple(DIMENSION_WORDS[dimension.name] for dimension in terms.dimensions)
+        text = Said("{text}; bids choose by {names}", text=text, names=names)
+    if terms.sealed and terms.escrow:
+        text = Said(
+            "{text}; orders are sealed, and opened by a quorum of validators within {seconds} s after the close",
+            text=text,
+            seconds=terms.opening_s,
+        )
+    elif terms.sealed:
+        text = Said(
+            "{text}; orders are sealed, and opened within {seconds} s after the close",
+            text=text,
+            seconds=terms.opening_s,
+        )
     if terms.margin:
-        text += f"; bids lock {terms.margin / 100:g} % and the rest is paid within {terms.pay_s} s of the settlement"
+        text = Said(
+            "{text}; bids lock {margin} % and the rest is paid within {seconds} s of the settlement",
+            text=text,
+            margin=f"{terms.margin / 100:g}",
+            seconds=terms.pay_s,
+        )
     if terms.fee:
-        text += f"; sellers pay a fee of {terms.fee / 100:g} %"
+        text = Said("{text}; sellers pay a fee of {fee} %", text=text, fee=f"{terms.fee / 100:g}")
     if terms.repeat_s:
-        text += f"; a new session follows every {terms.repeat_s} s"
+        text = Said("{text}; a new session follows every {seconds} s", text=text, seconds=terms.repeat_s)
     return text
 
 
