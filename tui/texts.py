@@ -42,6 +42,7 @@ COUNTED = {
     "registration": "registrations", "withdrawn order": "withdrawn orders", "auction closed": "auctions closed",
     "certificate": "certificates", "bundle": "bundles", "expiry": "expiries",
     "plant": "plants", "reading": "readings", "objection": "objections", "validator": "validators",
+    "day": "days", "month": "months", "time": "times", "share": "shares",
 }  # fmt: skip
 
 
