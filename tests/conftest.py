@@ -5,6 +5,7 @@ them is a quarter of its processor time.
 """
 
 import contextlib
+import gc
 import os
 import sys
 from itertools import islice
@@ -72,3 +73,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         begin = long[worker // 2 :: takers] if worker % 2 == 0 else []
         ordered += [*begin, *islice(others, max(share - len(begin), 0))]
     items[:] = [*ordered, *others]
+
+
+def pytest_collection_finish() -> None:
+    """Tests, modules and their documents stay until the end: no later collection need walk them."""
+    gc.collect()
+    gc.freeze()
