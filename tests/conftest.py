@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import sys
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -42,11 +43,26 @@ def keep_bytecode() -> None:
 keep_bytecode()
 
 
+@cache
+def be_patient() -> None:
+    """Generated examples take as long as the machine lets them: no test of ours asks Hypothesis for the time."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
+
+
+def pytest_pycollect_makemodule(module_path: Path) -> None:
+    if b"hypothesis" in module_path.read_bytes():  # to import it costs a quarter of a second
+        be_patient()
+
+
 def pytest_collection(session: pytest.Session) -> None:
     """Each worker begins to import at another test file, so that on a clean clone they share the rewriting."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if not worker or session.config.args != session.config.getini("testpaths"):
         return
+    be_patient()
     files = sorted((ROOT / "tests").glob("*/test_*.py"))
     first = len(files) * int(worker.removeprefix("gw")) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     for path in files[first:] + files[:first]:
