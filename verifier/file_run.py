@@ -126,12 +126,12 @@ def judge_file_days(
     """The baseline of the commissioning window, and a verdict for each full UTC day with readings from `to` on."""
     profile = profile_of_days(entry.facts, records.window(entry), entry.from_s, entry.to_s)
     first = -(-entry.to_s // DAY_S)
-    copied = suspects(entry.facts, days, HISTORY_DAYS, AUDIT_DAYS)
+    alike = suspects(entry.facts, days, AUDIT_DAYS)
     verdicts = []
     for index, day in enumerate(days):
         if day.day >= first:
-            earlier = [*copied[index], *days[max(0, index - HISTORY_DAYS) : index]]
-            verdicts.append((day, judge_day(entry.facts, profile, day.day, day, earlier)))
+            earlier = days[max(0, index - HISTORY_DAYS) : index]
+            verdicts.append((day, judge_day(entry.facts, profile, day.day, day, earlier, alike[index])))
     return profile, verdicts
 
 

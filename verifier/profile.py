@@ -13,6 +13,7 @@ import numpy as np
 from state.codec import Wire
 from state.crypto import H
 from verifier import clock, health, physics, scores, solar, wind
+from verifier.copies import suspects
 from verifier.device import HORIZONTAL, IN_PLANE, DeviceFacts
 from verifier.finding import Finding, codes
 from verifier.intake import MISSING, Columns, DayReadings, Flags, Ints, Series, columns_of, days_of
@@ -82,9 +83,10 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
     views: list[View] = []
     excluded: list[NamedDay] = []
     noted: list[NamedDay] = []
+    alike = suspects(device, days, len(days))
     for index, (day, lag) in enumerate(zip(days, lags, strict=True)):
         view = view_of(device, day, days[index - 1] if index else None, lag)
-        found = examine(device, view, days[:index])
+        found = examine(device, view, alike[index])
         if known_lags is None:
             found = without_night(found)
         faults = codes(finding for finding in found if not finding.info)
@@ -148,7 +150,7 @@ def view_of(device: DeviceFacts, day: DayReadings, before: DayReadings | None, l
 
 
 def examine(device: DeviceFacts, view: View, earlier: Sequence[DayReadings]) -> list[Finding]:
-    """Health and physics of a day: all that needs no baseline."""
+    """Health and physics of a day: all that needs no baseline. Copies are looked for in `earlier`."""
     return [
         *health.check(device, view.day, view.series, view.sun, earlier),
         *physics.check(device, view.day, view.series, view.sun, earlier),

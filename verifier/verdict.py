@@ -57,22 +57,28 @@ class DayVerdict(Wire, frozen=True):
 
 
 def judge_day(
-    device: DeviceFacts, profile: Profile | None, day: int, day_readings: DayReadings, earlier: Sequence[DayReadings]
+    device: DeviceFacts,
+    profile: Profile | None,
+    day: int,
+    day_readings: DayReadings,
+    earlier: Sequence[DayReadings],
+    alike: Sequence[DayReadings] | None = None,
 ) -> DayVerdict:
     """The verdict on UTC day `day`. `earlier`: the device's days before it, in order, commissioning included.
 
     Validators must hand over the same earlier days, or their attestations differ: the last `HISTORY_DAYS` that have
-    readings.
+    readings. Copies are looked for among them, or, where a whole record is at hand, among `copies.suspects`: `alike`.
     """
     assert day == day_readings.day
     before = [other for other in earlier if other.day < day]
     lags = _lags(device, profile, before)
-    tried = [_under_lag(device, profile, day_readings, before, lag) for lag in lags]
+    alike = before if alike is None else alike
+    tried = [_under_lag(device, profile, day_readings, before, alike, lag) for lag in lags]
     view, found = min(tried, key=lambda pair: VERDICT_NAMES.index(combine(pair[1])))
     usual_lag = 0 if profile is None else profile.lag_s
     if lags[tried.index((view, found))] != usual_lag:
         found = [*found, Finding("clock_shift", 0, lags[tried.index((view, found))] - usual_lag)]
-    elif device.technology == "solar" and _clock_explains(device, profile, day_readings, before, found, usual_lag):
+    elif device.technology == "solar" and _clock_explains(device, profile, day_readings, before, alike, found, usual_lag):
         found = [finding for finding in found if finding.code in INFO or finding.info]
         found.append(Finding("clock_unknown"))
     found += [Finding(code) for code in day_readings.notes]
@@ -90,10 +96,15 @@ def _lags(device: DeviceFacts, profile: Profile | None, before: Sequence[DayRead
 
 
 def _under_lag(
-    device: DeviceFacts, profile: Profile | None, day: DayReadings, before: Sequence[DayReadings], lag_s: int
+    device: DeviceFacts,
+    profile: Profile | None,
+    day: DayReadings,
+    before: Sequence[DayReadings],
+    alike: Sequence[DayReadings],
+    lag_s: int,
 ) -> tuple[View, list[Finding]]:
     view = view_of(device, day, before[-1] if before else None, lag_s)
-    found = examine(device, view, before)
+    found = examine(device, view, alike)
     if profile is not None and "clock_unknown" in profile.fit:
         found = without_night(found)
     elif any(finding.code in ("climate_dead", "climate_stuck") for finding in found):
@@ -165,6 +176,7 @@ def _clock_explains(
     profile: Profile | None,
     day: DayReadings,
     before: Sequence[DayReadings],
+    alike: Sequence[DayReadings],
     found: Sequence[Finding],
     usual_lag: int,
 ) -> bool:
@@ -176,7 +188,7 @@ def _clock_explains(
     if not suspects <= {"night_power", "night_light", "model_day", "time_shift"}:
         return False
     return any(
-        not any_of(_under_lag(device, profile, day, before, usual_lag + hour)[1], PHYSICS | MODEL)
+        not any_of(_under_lag(device, profile, day, before, alike, usual_lag + hour)[1], PHYSICS | MODEL)
         for hour in (SHIFT_S, -SHIFT_S)
     )
 
