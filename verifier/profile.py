@@ -123,7 +123,7 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
     scatter = _scatter_ppm(device, model, views)
     whole = [view for view in views if int(view.day.present.sum()) * 100 >= WHOLE_PERCENT * device.slots]
     tolerances = scores.fit_tolerances(
-        device.technology, [score_of(device, model, view) for view in whole or views], device.slots
+        device.technology, _scores(device, model, whole or views), device.slots
     )
     noons = [noon_centi(view.sun) for view in whole or views if view.sun is not None] or [0]
     return Profile(
@@ -165,6 +165,10 @@ def without_night(found: Iterable[Finding]) -> list[Finding]:
 @lru_cache(maxsize=VIEWS)
 def expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> tuple[Ints, Flags]:
     """Expected power of each interval in ppm of nameplate, and where it is known."""
+    return _expected(device, model, view)
+
+
+def _expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> tuple[Ints, Flags]:
     if isinstance(model, WindCurve):
         return wind.expected(model, view.series)
     assert view.sun is not None
@@ -239,8 +243,7 @@ def _without_outliers(
     """Days whose total excess is far beyond the baseline's own: a fraud in the window must not widen its tolerance."""
     floor = 20_000 * device.slots
     excess: list[int] = []
-    for view in views:
-        day = score_of(device, model, view)
+    for day in _scores(device, model, views):
         excess.append(max(0, day.excess[1]) * 1_000_000 // (day.base[1] + floor))
     usual = sorted(excess)[len(excess) * 9 // 10]
     limit = OUTLIER * usual + 50_000
@@ -249,14 +252,25 @@ def _without_outliers(
     return kept, strange
 
 
+def _scores(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[View]) -> list[DayScore]:
+    return scores.of_days(*_rows(device, model, views))
+
+
+def _rows(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[View]) -> tuple[Ints, Ints, Flags]:
+    """Power, expected power and where it is known, a row for each day."""
+    series = _joined([view.series for view in views])
+    suns = [view.sun for view in views if view.sun is not None]
+    sun = Sun(*(np.concatenate(parts) for parts in zip(*(one.all for one in suns), strict=True))) if suns else None
+    power, known = _expected(device, model, View(views[0].day, series, sun))
+    shape = (len(views), device.slots)
+    return series.power_ppm.reshape(shape), power.reshape(shape), known.reshape(shape)
+
+
 def _scatter_ppm(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[View]) -> int:
     """sum |p - m| / sum p over intervals with both."""
-    wrong, total = 0, 0
-    for view in views:
-        power_ppm, (allowed, known) = view.series.power_ppm, expected(device, model, view)
-        both = known & (power_ppm != MISSING)
-        wrong += int(np.abs(power_ppm[both] - allowed[both]).sum())
-        total += int(power_ppm[both].sum())
+    power_ppm, allowed, known = _rows(device, model, views)
+    both = known & (power_ppm != MISSING)
+    wrong, total = int(np.abs(power_ppm[both] - allowed[both]).sum()), int(power_ppm[both].sum())
     return wrong * 1_000_000 // total if total else 1_000_000
 
 

@@ -139,6 +139,8 @@ def _unseen_exceeds(device: DeviceFacts, profile: Profile, view: View) -> bool:
     """Whether the day fits its weather only as long as nobody asks for the energy of intervals without weather."""
     assert profile.model is not None
     allowed, known = expected(device, profile.model, view)
+    if known.all():
+        return False
     score = scores.score(view.series.power_ppm, allowed, known, unseen_claims=True)
     whole, over = scores.allowances(score, profile.tolerances, device.slots)[:2]
     return score.excess[0] > whole or score.excess[1] > over
@@ -205,26 +207,29 @@ def combine(found: Sequence[Finding]) -> Outcome:
 def _verdict(device: DeviceFacts, profile: Profile | None, view: View, found: Sequence[Finding]) -> DayVerdict:
     outcome = combine(found)
     energy_wh = view.day.energy_wh
-    expected_w, allowed_w = _curves(device, profile, view)
+    expected_w, allowed_w, expected_wh = _curves(device, profile, view)
     return DayVerdict(
         verdict=outcome,
         reasons=codes(found),
         energy_wh=energy_wh,
         accepted_wh=energy_wh if outcome == "accept" else 0,
-        expected_wh=sum(max(0, watts) for watts in expected_w) * device.interval_s // 3600,
+        expected_wh=expected_wh,
         expected_w=expected_w,
         allowed_w=allowed_w,
         findings=tuple(sorted(found, key=lambda finding: (finding.code, finding.at_s, finding.value))),
     )
 
 
-def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Expected and allowed W of each interval, -1 where the model knows nothing."""
+def _curves(
+    device: DeviceFacts, profile: Profile | None, view: View
+) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Expected and allowed W of each interval, -1 where the model knows nothing; and what is expected in all, Wh."""
     if profile is None or profile.model is None:
         nothing = (-1,) * device.slots
-        return nothing, nothing
+        return nothing, nothing, 0
     power, known = expected(device, profile.model, view)
     room = profile.tolerances.usual[1] * (power + scores.FLOOR_PPM) // 1_000_000
     ceiling = np.minimum(power + room, 1_020_000)
     watts = [np.where(known, curve * device.nameplate_w // 1_000_000, -1) for curve in (power, ceiling)]
-    return tuple(watts[0].tolist()), tuple(watts[1].tolist())
+    expected_wh = int(np.maximum(watts[0], 0).sum()) * device.interval_s // 3600
+    return tuple(watts[0].tolist()), tuple(watts[1].tolist()), expected_wh
