@@ -10,6 +10,7 @@ from typing import Any
 from state.codec import Wire
 from state.errors import ReadingRefusal
 from state.units import DAY_S
+from verifier import clock
 from verifier.climate import Climate
 from verifier.copies import suspects
 from verifier.device import (
@@ -29,7 +30,7 @@ from verifier.nearby import nearby
 from verifier.profile import Profile, profile_of_days
 from verifier.reading import guarded_json, scaled, time_of
 from verifier.table import read_table
-from verifier.verdict import HISTORY_DAYS, DayVerdict, judge_day
+from verifier.verdict import DayVerdict, Past, judge_after
 from verifier.wind_clock import seam_of
 from verifier.windows import LIMITS, Limits
 
@@ -127,11 +128,13 @@ def judge_file_days(
     profile = profile_of_days(entry.facts, records.window(entry), entry.from_s, entry.to_s)
     first = -(-entry.to_s // DAY_S)
     alike = suspects(entry.facts, days, AUDIT_DAYS)
+    moments = clock.moments(entry.facts, days)
     verdicts = []
     for index, day in enumerate(days):
         if day.day >= first:
-            earlier = days[max(0, index - HISTORY_DAYS) : index]
-            verdicts.append((day, judge_day(entry.facts, profile, day.day, day, earlier, alike[index])))
+            trailing = moments[max(0, index - clock.WEEKS_DAYS) : index]
+            past = Past(days[index - 1] if index else None, alike[index], trailing)
+            verdicts.append((day, judge_after(entry.facts, profile, day, past)))
     return profile, verdicts
 
 

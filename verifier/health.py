@@ -142,6 +142,8 @@ def _stuck(device: DeviceFacts, climate: Ints, missing: Flags, power: Ints) -> l
 
 def _replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence[DayReadings]) -> list[Finding]:
     """Climate equal to an earlier day's wherever it is not zero: weather does not repeat to the last digit."""
+    if not earlier:
+        return []
     counted = ~missing & (climate > 0)
     values = climate[counted]
     if len(set(values.tolist())) < REPLAY_VALUES:

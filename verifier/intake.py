@@ -189,7 +189,11 @@ def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
 def longest_run(values: Ints, counted: Flags) -> tuple[int, int]:
     """(length, first index) of the longest run of equal values among neighbouring `counted` ones; (0, 0) if none."""
     best, best_start = 0, 0
-    breaks = np.flatnonzero((values[1:] != values[:-1]) | ~counted[1:] | ~counted[:-1]) + 1
+    goes_on = (values[1:] == values[:-1]) & counted[1:] & counted[:-1]
+    if not goes_on.any():
+        lone = int(np.argmax(counted))
+        return (1, lone) if counted[lone] else (0, 0)
+    breaks = np.flatnonzero(~goes_on) + 1
     edges = np.concatenate([[0], breaks, [len(values)]])
     lengths = np.diff(edges)
     longest = int(np.argmax(np.where(counted[edges[:-1]], lengths, 0)))

@@ -122,9 +122,7 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
         model = _fit_model(device, views)
     scatter = _scatter_ppm(device, model, views)
     whole = [view for view in views if int(view.day.present.sum()) * 100 >= WHOLE_PERCENT * device.slots]
-    tolerances = scores.fit_tolerances(
-        device.technology, _scores(device, model, whole or views), device.slots
-    )
+    tolerances = scores.fit_tolerances(device.technology, _scores(device, model, whole or views), device.slots)
     noons = [noon_centi(view.sun) for view in whole or views if view.sun is not None] or [0]
     return Profile(
         *facts,
@@ -218,7 +216,7 @@ def _fit_model(device: DeviceFacts, views: Sequence[View]) -> WindCurve | SolarY
     series = _joined([view.series for view in views])
     if device.technology == "wind":
         return wind.fit(series)
-    sun = solar.sun_at(series.times, device.latitude_udeg, device.longitude_udeg)
+    sun = solar.sun_of_days(device, series.times[:: device.slots].tolist())
     if not device.plane_known or device.plane == IN_PLANE:
         return solar.fit(device, series, sun, False)
     if device.plane == HORIZONTAL:
@@ -259,8 +257,8 @@ def _scores(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[
 def _rows(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[View]) -> tuple[Ints, Ints, Flags]:
     """Power, expected power and where it is known, a row for each day."""
     series = _joined([view.series for view in views])
-    suns = [view.sun for view in views if view.sun is not None]
-    sun = Sun(*(np.concatenate(parts) for parts in zip(*(one.all for one in suns), strict=True))) if suns else None
+    located = device.technology == "solar"
+    sun = solar.sun_of_days(device, series.times[:: device.slots].tolist()) if located else None
     power, known = _expected(device, model, View(views[0].day, series, sun))
     shape = (len(views), device.slots)
     return series.power_ppm.reshape(shape), power.reshape(shape), known.reshape(shape)

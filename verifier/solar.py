@@ -5,12 +5,14 @@ so that no inverse function is needed; within 0.03 degrees of pvlib's. Transposi
 and diffuse, Hay and Davies carry it to the plane, the ground reflects a fifth.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from state.codec import Wire
+from state.units import DAY_S
 from verifier.device import DeviceFacts
 from verifier.intake import MISSING, Flags, Ints, Series
 from verifier.tables import ONE, brads, cosine, diffuse_table, sine, sine_of_degrees
@@ -92,6 +94,14 @@ def sun_over(device: DeviceFacts, first_s: int, count: int) -> Sun:
         columns = tuple(np.concatenate(parts) for parts in zip(*spans, strict=True))
     east, north, up, outside = (column[start : start + count] for column in columns)
     return Sun(east, north, up, outside)
+
+
+def sun_of_days(device: DeviceFacts, firsts_s: Sequence[int]) -> Sun:
+    """The suns of whole days end to end, each from its first instant on."""
+    after_gap = [place for place in range(1, len(firsts_s)) if firsts_s[place] - firsts_s[place - 1] != DAY_S]
+    runs = zip([0, *after_gap], [*after_gap, len(firsts_s)], strict=True)
+    suns = [sun_over(device, firsts_s[start], (end - start) * device.slots).all for start, end in runs]
+    return Sun(*(np.concatenate(parts) for parts in zip(*suns, strict=True)))
 
 
 @lru_cache(maxsize=SPANS)
