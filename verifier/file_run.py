@@ -27,7 +27,7 @@ from verifier.finished import Case, Grid, Plant, case_of, conclude, grid_of
 from verifier.intake import Columns, DayReadings, columns_of, days_of, joined
 from verifier.ladder import FinalVerdict
 from verifier.nearby import nearby
-from verifier.profile import Profile, profile_of_days
+from verifier.profile import Profile, profile_of_days, views_of
 from verifier.reading import guarded_json, scaled, time_of
 from verifier.table import read_table
 from verifier.verdict import DayVerdict, Past, judge_after
@@ -129,11 +129,12 @@ def judge_file_days(
     first = -(-entry.to_s // DAY_S)
     alike = suspects(entry.facts, days, AUDIT_DAYS)
     moments = clock.moments(entry.facts, days)
+    views = views_of(entry.facts, days, [profile.lag_s] * len(days), profile.model)
     verdicts = []
     for index, day in enumerate(days):
         if day.day >= first:
             trailing = moments[max(0, index - clock.WEEKS_DAYS) : index]
-            past = Past(days[index - 1] if index else None, alike[index], trailing)
+            past = Past(days[index - 1] if index else None, alike[index], trailing, views[index])
             verdicts.append((day, judge_after(entry.facts, profile, day, past)))
     return profile, verdicts
 

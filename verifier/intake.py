@@ -170,6 +170,10 @@ class Series:
     temperature_centi_c: Ints
     insolation_mwh_m2: Ints
 
+    @property
+    def all(self) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+        return self.times, self.power_ppm, self.wind_mm_s, self.temperature_centi_c, self.insolation_mwh_m2
+
 
 def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
     """Bound of the scaling: 4 x 10^12 W x 10^6; what is above four nameplates physics has refused already."""

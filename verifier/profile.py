@@ -16,7 +16,7 @@ from verifier import clock, health, physics, scores, solar, wind
 from verifier.copies import suspects
 from verifier.device import HORIZONTAL, IN_PLANE, DeviceFacts
 from verifier.finding import Finding, codes
-from verifier.intake import MISSING, Columns, DayReadings, Flags, Ints, Series, columns_of, days_of
+from verifier.intake import MISSING, Columns, DayReadings, Flags, Ints, Series, columns_of, days_of, series_of
 from verifier.reading import Reading
 from verifier.scores import NOTHING_TOLERATED, DayScore, Tolerances
 from verifier.solar import SolarYield, Sun
@@ -64,6 +64,9 @@ class View:
     day: DayReadings
     series: Series
     sun: Sun | None
+    told: tuple[Ints, Flags] | None = (
+        None  # by the plant's model, where worked out with other days
+    )
 
 
 def build_profile(device: DeviceFacts, readings: Iterable[Reading]) -> Profile:
@@ -84,8 +87,7 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
     excluded: list[NamedDay] = []
     noted: list[NamedDay] = []
     alike = suspects(device, days, len(days))
-    for index, (day, lag) in enumerate(zip(days, lags, strict=True)):
-        view = view_of(device, day, days[index - 1] if index else None, lag)
+    for index, (day, view) in enumerate(zip(days, views_of(device, days, lags), strict=True)):
         found = examine(device, view, alike[index])
         if known_lags is None:
             found = without_night(found)
@@ -147,6 +149,30 @@ def view_of(device: DeviceFacts, day: DayReadings, before: DayReadings | None, l
     return View(day, series, sun)
 
 
+def views_of(
+    device: DeviceFacts, days: Sequence[DayReadings], lags: Sequence[int], model: WindCurve | SolarYield | None = None
+) -> list[View]:
+    """`view_of` for each of many days on end, worked out at once where no clock is off; `model` tells of each."""
+    if any(lags) or not days:
+        befores: list[DayReadings | None] = [None, *days]
+        return [view_of(device, *each) for each in zip(days, befores[: len(days)], lags, strict=True)]
+    whole = _whole(device, series_of(device, days), days[0])
+    told = None if model is None else _expected(device, model, whole)
+    views = []
+    for place, day in enumerate(days):
+        part = slice(place * device.slots, (place + 1) * device.slots)
+        series = Series(*(column[part] for column in whole.series.all))
+        sun = None if whole.sun is None else Sun(*(column[part] for column in whole.sun.all))
+        views.append(View(day, series, sun, None if told is None else (told[0][part], told[1][part])))
+    return views
+
+
+def _whole(device: DeviceFacts, series: Series, first: DayReadings) -> View:
+    """Days end to end as if they were one."""
+    located = device.technology == "solar"
+    return View(first, series, solar.sun_of_days(device, series.times[:: device.slots].tolist()) if located else None)
+
+
 def examine(device: DeviceFacts, view: View, earlier: Sequence[DayReadings]) -> list[Finding]:
     """Health and physics of a day: all that needs no baseline. Copies are looked for in `earlier`."""
     return [
@@ -163,7 +189,7 @@ def without_night(found: Iterable[Finding]) -> list[Finding]:
 @lru_cache(maxsize=VIEWS)
 def expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> tuple[Ints, Flags]:
     """Expected power of each interval in ppm of nameplate, and where it is known."""
-    return _expected(device, model, view)
+    return _expected(device, model, view) if view.told is None else view.told
 
 
 def _expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> tuple[Ints, Flags]:
@@ -227,12 +253,7 @@ def _fit_model(device: DeviceFacts, views: Sequence[View]) -> WindCurve | SolarY
 
 
 def _joined(parts: Sequence[Series]) -> Series:
-    return Series(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("times", "power_ppm", "wind_mm_s", "temperature_centi_c", "insolation_mwh_m2")
-        )
-    )
+    return Series(*(np.concatenate(columns) for columns in zip(*(part.all for part in parts), strict=True)))
 
 
 def _without_outliers(
@@ -257,9 +278,7 @@ def _scores(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[
 def _rows(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[View]) -> tuple[Ints, Ints, Flags]:
     """Power, expected power and where it is known, a row for each day."""
     series = _joined([view.series for view in views])
-    located = device.technology == "solar"
-    sun = solar.sun_of_days(device, series.times[:: device.slots].tolist()) if located else None
-    power, known = _expected(device, model, View(views[0].day, series, sun))
+    power, known = _expected(device, model, _whole(device, series, views[0].day))
     shape = (len(views), device.slots)
     return series.power_ppm.reshape(shape), power.reshape(shape), known.reshape(shape)
 

@@ -32,6 +32,7 @@ DIM_MW = 20_000  # below this light a ratio of power to light means nothing
 PRIOR_READINGS = 20  # a class of few readings leans on the whole plant's yield as if it had seen this many more
 SPAN = 4_096  # intervals whose sun is worked out at once; a day alone is mostly the cost of calling numpy
 SPANS = 64  # kept, 128 kB each
+LIGHTS = 8  # days whose light is kept
 OUTAGE_PERCENT = 30  # of the class's median yield: below it the plant was down, which is no weather
 
 
@@ -125,6 +126,12 @@ def light_mw(device: DeviceFacts, insolation_mwh_m2: Ints) -> Ints:
     return light
 
 
+@lru_cache(maxsize=LIGHTS)
+def light_of(device: DeviceFacts, series: Series) -> Ints:
+    """`light_mw` of a day: five checks ask for it."""
+    return light_mw(device, series.insolation_mwh_m2)
+
+
 def plane_light_mw(device: DeviceFacts, sun: Sun, horizontal_mw: Ints) -> Ints:
     """Light on the plane of the modules from light on the horizontal, mW/m2."""
     up = np.maximum(sun.up, LOWEST_SUN)
@@ -185,7 +192,7 @@ def expected(device: DeviceFacts, model: SolarYield, series: Series, sun: Sun) -
 def _effective(device: DeviceFacts, series: Series, sun: Sun, transposed: bool, usual: int) -> tuple[Ints, Ints, Flags]:
     """Light on the modules corrected for cell temperature, the light as measured, and where either is known."""
     measured = series.insolation_mwh_m2 != MISSING
-    light = light_mw(device, series.insolation_mwh_m2)
+    light = light_of(device, series)
     plane = plane_light_mw(device, sun, light) if transposed else light
     temperature = np.where(series.temperature_centi_c == MISSING, usual, series.temperature_centi_c)
     cell = temperature + plane * 3 // 1_000  # 0.03 K for each W/m2

@@ -64,6 +64,7 @@ class Past:
     before: DayReadings | None  # the last of them
     alike: Sequence[DayReadings]  # among which copies are looked for: all of them, or `copies.suspects`
     trailing: Sequence[clock.Moments | None]  # of the last three weeks
+    usual: View | None = None  # the day itself on the clock of its baseline, where it was worked out with others
 
 
 def judge_day(
@@ -112,7 +113,9 @@ def _lags(device: DeviceFacts, profile: Profile | None, past: Past) -> list[int]
 def _under_lag(
     device: DeviceFacts, profile: Profile | None, day: DayReadings, past: Past, lag_s: int
 ) -> tuple[View, list[Finding]]:
-    view = view_of(device, day, past.before, lag_s)
+    usual_lag = 0 if profile is None else profile.lag_s
+    ready = past.usual if lag_s == usual_lag else None
+    view = ready or view_of(device, day, past.before, lag_s)
     found = examine(device, view, past.alike)
     if profile is not None and "clock_unknown" in profile.fit:
         found = without_night(found)
