@@ -17,17 +17,17 @@ from node.auditing.stored import Evidence
 from node.baselines import Baselines
 from node.client import NodeClient
 from node.verdicts import Verdicts
-from state.attestation import ACCEPT, HOLD, PROMPT, REJECT
+from state.attestation import ACCEPT, D30, HOLD, PROMPT, REJECT, STEP_DAYS
 from state.errors import BatchRefused
 from state.keyspace import device_key, release_key, scheme_key
 from state.records import Device, Release, Scheme
 from state.transaction import Issue
 
-LADDER = genesis_json(scheme={"release_shares": [9_000, 600, 400]})
-DAYS = 34
-STILL = 5  # the source tells one wind all day
-FORGED = range(14, DAYS - 7)
-UNTIL_A_WEEK = 3  # of a forgery must have been told
+# Nearly nothing before the month: a region's wind tells x1.3 from x1 over weeks, not over days.
+MONTHLY = genesis_json(scheme={"release_shares": [1, 8_999, 1_000]})
+DAYS = 48
+STILL = 2  # the source tells one wind all day
+FORGED = range(12, DAYS - 30)
 
 
 def _stuck(day: int, row: dict[str, object]) -> None:
@@ -36,7 +36,7 @@ def _stuck(day: int, row: dict[str, object]) -> None:
 
 
 async def test_a_joint_forgery_is_refused_beside_one_honest_source_and_honest_days_lose_the_label() -> None:
-    world = FinalizedWorld(genesis=LADDER)
+    world = FinalizedWorld(genesis=MONTHLY)
     plant = Plant(facts=HOURLY, world=world)
     source = source_beside(plant)
     days = COMMISSIONED + DAYS
@@ -85,22 +85,21 @@ async def test_a_joint_forgery_is_refused_beside_one_honest_source_and_honest_da
         assert one.inputs_root != NO_INPUTS
 
     alone = Verdicts(intakes[0].store, Baselines(intakes[0].store))
-    excess_wh = passed_wh = passed_alone_wh = by_source = 0
+    excess_wh = passed_wh = by_source = 0
     for place in FORGED:
-        said, close = release(plant.device, place), intakes[0].store.close_of(plant.device, FIRST_JUDGED + place)
+        steps = [state.get(release_key(plant.device, FIRST_JUDGED + place, step, 0)) for step in (PROMPT, D30)]
+        said = [one for one in steps if isinstance(one, Release)]
+        close = intakes[0].store.close_of(plant.device, FIRST_JUDGED + place)
         assert close is not None
-        own = alone.say(record, scheme, close, PROMPT, close.close.day + 7)
-        assert own is not None
-        honest_wh = said.energy_wh * 10 // 13
-        excess_wh += said.energy_wh - honest_wh
-        passed_wh += max(0, said.release_wh - honest_wh)
-        passed_alone_wh += max(0, own.release_wh - honest_wh)
-        by_source += (own.outcome, said.verdict, "reanalysis" in said.reasons) == ("accept", REJECT, True)
-    print(f"forged days {len(FORGED)}, refused by the source {by_source}; excess {excess_wh:,} Wh,")
-    print(f"passed {passed_wh:,} beside the source, {passed_alone_wh:,} by own weather alone")
-    assert by_source >= 5, "own weather was forged to agree"
-    assert passed_wh * 10 <= excess_wh
-    assert passed_wh * 4 < passed_alone_wh
+        own = alone.say(record, scheme, close, D30, close.close.day + STEP_DAYS[D30])
+        honest_wh = said[0].energy_wh * 10 // 13
+        excess_wh += said[0].energy_wh - honest_wh
+        passed_wh += max(0, sum(one.release_wh for one in said) - honest_wh)
+        by_source += own is not None and own.outcome == "accept" and said[-1].reasons == ("reanalysis",)
+        assert said[-1].verdict == REJECT, place
+    print(f"{len(FORGED)} forged days, {by_source} refused by the source alone; {passed_wh:,} of {excess_wh:,} Wh passed")
+    assert by_source >= len(FORGED) - 2, "own weather was forged to agree"
+    assert passed_wh == 0
 
     assert findings.listed == []
     assert evidence.compared.days >= COMMISSIONED + 2 * (DAYS - 8)
@@ -116,7 +115,7 @@ async def test_a_joint_forgery_is_refused_beside_one_honest_source_and_honest_da
 
 
 async def test_refuses_power_of_a_climate_source() -> None:
-    plant = Plant(genesis=LADDER, facts=HOURLY)
+    plant = Plant(genesis=MONTHLY, facts=HOURLY)
     source, intake = source_beside(plant), plant.intake()
     honest = weather_of(source.meter(), 1)
     await give(intake, *honest)
