@@ -150,7 +150,9 @@ def show_(session: Session, number: int, count: int) -> None:
     body = show.table(columns, [_day_row(steps) for steps in _by_day(days)[-count:]], "no day was judged yet")
     shown = [step for steps in _by_day(days)[-count:] for step in steps]
     session.answer(
-        "device/1", {**{k: v for k, v in found.items() if k != "schema"}, "heard_by": heard_by, "days": shown}, f"{head}\n\n{body}"
+        "device/1",
+        {**{k: v for k, v in found.items() if k != "schema"}, "heard_by": heard_by, "days": shown},
+        f"{head}\n\n{body}",
     )
 
 

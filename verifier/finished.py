@@ -91,7 +91,7 @@ def case_of(
     limits: Mapping[str, Limits],
     skies: Sequence[Light] = (),
 ) -> Case:
-    """`others`: the neighbours that are in the run, in the order of their names; `sources` of wind, `skies` of light."""
+    """`others`: the neighbours that are in the run, by name; `sources` of wind, `skies` of light."""
     grid = grid_of(plant)
     lags, hours = _clock(plant, grid, sources)
     heard = [

@@ -261,7 +261,11 @@ class DeviceAudit:
         for record in records:
             if not speaks(record) or day < first_judged_day(record):
                 continue
-            looked = (day, day) if is_source(record.facts) or steps_of(scheme.release_shares) == (PROMPT,) else span(day, step)
+            looked = (
+                (day, day)
+                if is_source(record.facts) or steps_of(scheme.release_shares) == (PROMPT,)
+                else span(day, step)
+            )
             hole = self._hole(record, *looked)
             if hole:
                 return Row(day, step, chain, "", UNPROVEN, hole)

@@ -97,7 +97,9 @@ async def test_a_joint_forgery_is_refused_beside_one_honest_source_and_honest_da
         passed_wh += max(0, sum(one.release_wh for one in said) - honest_wh)
         by_source += own is not None and own.outcome == "accept" and said[-1].reasons == ("reanalysis",)
         assert said[-1].verdict == REJECT, place
-    print(f"{len(FORGED)} forged days, {by_source} refused by the source alone; {passed_wh:,} of {excess_wh:,} Wh passed")
+    print(
+        f"{len(FORGED)} forged days, {by_source} refused by the source alone; {passed_wh:,} of {excess_wh:,} Wh passed"
+    )
     assert by_source >= len(FORGED) - 2, "own weather was forged to agree"
     assert passed_wh == 0
 
