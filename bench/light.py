@@ -40,7 +40,7 @@ def main() -> None:
     entries = {entry.id: entry for entry in parse_devices((chosen.data / "devices.json").read_bytes())}
     entry, records = entries[chosen.plant], Records()
     for file in sorted(chosen.data.glob("solar_*.csv.gz")):
-        records.add_csv(gzip.open(file).read())
+        records.add_csv(gzip.decompress(file.read_bytes()))
     days = records.days(entry)
     profile, judged = judge_file_days(entry, records, days)
     honest = {day.day: verdict for day, verdict in judged}
