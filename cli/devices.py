@@ -119,6 +119,8 @@ def show_(session: Session, number: int, count: int) -> None:
     """One plant: facts, profile, credential, and the verdicts of its days."""
     found = session.client.get(f"/v1/devices/{number}")
     days = list(session.client.pages(f"/v1/devices/{number}/days", "days"))
+    others = session.client.pages("/v1/devices", "devices")
+    heard_by = [item["id"] for item in others if number in item["neighbours"]]
     facts = found["facts"]
     credential = found.get("credential") or {}
     profile = show.short(found["profile_hash"])
@@ -133,6 +135,8 @@ def show_(session: Session, number: int, count: int) -> None:
             ("readings signed by", f"gateway {credential['gateway']}" if credential.get("gateway") else None),
             ("readings key", credential.get("key")),
             ("profile", f"{profile} of {show.moment(found['profile_from'])} on" if profile else "none yet"),
+            ("hears", ", ".join(str(each) for each in found["neighbours"]) or None),
+            ("heard by", ", ".join(str(each) for each in heard_by) or None),
             ("certificates", int(found["next_serial"]) - 1),
             ("owes", _owes(found["debt"])),
             (
@@ -146,7 +150,9 @@ def show_(session: Session, number: int, count: int) -> None:
     body = show.table(columns, [_day_row(steps) for steps in _by_day(days)[-count:]], "no day was judged yet")
     shown = [step for steps in _by_day(days)[-count:] for step in steps]
     session.answer(
-        "device/1", {**{k: v for k, v in found.items() if k != "schema"}, "days": shown}, f"{head}\n\n{body}"
+        "device/1",
+        {**{k: v for k, v in found.items() if k != "schema"}, "heard_by": heard_by, "days": shown},
+        f"{head}\n\n{body}",
     )
 
 

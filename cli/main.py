@@ -36,6 +36,7 @@ SECTIONS = {
             "cli.meters:meter",
             "Credentials of readings, and meters that use them: propose, list, show, rotate, renew; send, status.",
         ),
+        "climate": ("cli.climate:climate", "Climate sources without a plant: propose, list."),
         "proposal": (
             "cli.proposals:proposal",
             "Accreditation: list, show, approve, refuse; role, gateway, profile, renew, recover, correct, scheme.",

@@ -81,6 +81,7 @@ from state.transaction import (
     Vote,
 )
 from state.units import DAY_S
+from verifier.source import is_source, problem_of
 
 MAX_OPEN_PROPOSALS = 64  # of one participant: nobody pays for the room that they take
 LAPSE_EPOCHS = 2
@@ -112,6 +113,7 @@ def check_propose(context: Context, action: Propose) -> None:
             _check_meter(context, content, action.proposer)
         case ProfileContent():
             _require_owner(context, content.device, action.proposer)
+            _require_plant(context, content.device)
             if not content.window_from < content.window_to <= LAST_SECOND:
                 raise BadField(field="window", why="it ends before it begins, or after the year 9999")
         case RenewContent():
@@ -144,6 +146,9 @@ def _check_device(context: Context, content: DeviceContent, proposer: int) -> No
     scheme = context.record(scheme_key(content.scheme), Scheme, "scheme", content.scheme)
     if schemes.granular(scheme) and schemes.HOUR_S % max(1, content.facts.interval_s):
         raise BadField(field="interval_s", why="a divisor of the hour, in a scheme that is issued by the hour")
+    if is_source(content.facts):
+        _check_source(content.facts)
+        return
     _check_facts(content.facts, context.environment.parameters.energy_codes)
     _check_gsrn(content.facts.gsrn, scheme)
     _check_place(content.facts)
@@ -411,25 +416,43 @@ def _require_owner(context: Context, device: int, proposer: int) -> None:
         raise RoleNeeded(participant=proposer, role=f"owner of device {device}")
 
 
+def _require_plant(context: Context, device: int) -> None:
+    if is_source(context.record(device_key(device), Device, "device", device).facts):
+        raise BadField(field="device", why="a climate source has no baseline")
+
+
 # --- facts of a device
 
 
 def _check_facts(facts: DeviceFacts, codes: tuple[EnergyCode, ...]) -> None:
-    require_text("name", facts.name)
-    for field in ("zone", "location", "insolation_source", "support"):
-        require_line(field, getattr(facts, field))
-    require_country("country", facts.country)
+    _check_words(facts)
     matching = [code for code in codes if code.technology == facts.technology]
     if not matching:
         raise BadField(field="technology", why=f"{facts.technology} is not an energy code of this network")
     if not any(facts.fuel in code.fuels for code in matching):
         raise BadField(field="fuel", why=f"{facts.fuel} does not go with {facts.technology} (EECS pair check)")
-    if not 60 <= facts.interval_s <= MAX_INTERVAL_S or DAY_S % facts.interval_s:
-        raise BadField(field="interval_s", why="60 to 3600 seconds, a divisor of the day")
     if not 0 < facts.capacity_w <= MAX_CAPACITY_W:
         raise BadField(field="capacity_w", why=f"1 to {MAX_CAPACITY_W} W")
     if facts.channels > 7:
         raise BadField(field="channels", why="unknown bits")
+
+
+def _check_source(facts: DeviceFacts) -> None:
+    """A climate source has a place and something to say, and nothing of a plant."""
+    _check_words(facts)
+    _check_place(facts)
+    wrong = problem_of(facts)
+    if wrong is not None:
+        raise BadField(field=wrong[0], why=wrong[1])
+
+
+def _check_words(facts: DeviceFacts) -> None:
+    require_text("name", facts.name)
+    for field in ("zone", "location", "insolation_source", "support"):
+        require_line(field, getattr(facts, field))
+    require_country("country", facts.country)
+    if not 60 <= facts.interval_s <= MAX_INTERVAL_S or DAY_S % facts.interval_s:
+        raise BadField(field="interval_s", why="60 to 3600 seconds, a divisor of the day")
 
 
 def _check_gsrn(gsrn: str, scheme: Scheme) -> None:

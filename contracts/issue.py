@@ -39,6 +39,7 @@ from state.records import Device, Expiry, Issuance, Release, Scheme
 from state.spoken import Counted, Said
 from state.transaction import AttestedDay, Issue
 from state.units import DAY_S
+from verifier.source import is_source
 
 
 def check(context: Context, action: Issue) -> None:
@@ -145,6 +146,8 @@ def _content_problem(attestation: Attestation, device: Device, epoch: int) -> st
         return "unknown verdict"
     if attestation.verdict != ACCEPT and attestation.release_wh:
         return "a held or rejected day releases nothing"
+    if is_source(device.facts) and (attestation.energy_wh or attestation.hours_wh or attestation.step):
+        return "a climate source gives no energy, and all is said of its day at once"
     if list(attestation.reasons) != sorted(set(attestation.reasons)):
         return "reasons are not sorted"
     return None

@@ -22,6 +22,7 @@ from state.transaction import (
     SchemeContent,
     ValidatorContent,
 )
+from verifier.source import is_source
 
 ROLE_WORDS: dict[str, Said] = {
     Role.PAYMENT_OPERATOR: Said("payment operator"),
@@ -39,6 +40,8 @@ def describe_content(content: ProposalContent) -> Said:
             return Said("accredit participant {participant} as {role}", participant=content.participant, role=role)
         case DeviceContent():
             facts = content.facts
+            if is_source(facts):
+                return Said("accredit climate source {name} ({country})", name=facts.name, country=facts.country)
             return Said(
                 "accredit device {name} ({technology}, {power} kW, {country})",
                 name=facts.name,

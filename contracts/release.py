@@ -17,6 +17,7 @@ from state.keyspace import device_key, release_key
 from state.overlay import Snapshot
 from state.records import Device, Release
 from verifier.finding import RAMP, RELEASABLE
+from verifier.source import is_source
 
 STEPS = (PROMPT, D30, D90)
 BASIS_POINTS = 10_000
@@ -56,6 +57,9 @@ def next_step(state: Snapshot, shares: Sequence[int], device: int, day: int) -> 
     if not before:
         return PROMPT
     last = before[-1]
+    record = state.get(device_key(device))
+    if isinstance(record, Device) and is_source(record.facts):
+        return None  # all is said of a climate source's day at once
     waits = last.verdict == ACCEPT or (last.verdict == HOLD and _may_be_released(state, last))
     return next((step for step in steps_of(shares) if waits and step > last.step), None)
 

@@ -37,6 +37,7 @@ from state.overlay import Snapshot
 from state.records import Device, Gateway, Meter
 from state.units import DAY_S
 from verifier.reading import SignedReading, parse_signed
+from verifier.source import is_source
 
 READINGS_TAG = "wattest/readings"
 CLOSE_TAG = "wattest/dayclose"
@@ -178,7 +179,7 @@ class Intake:
 
     async def _accept(self, batch: Readings, relayed: bool = False) -> Accepted:
         credential = self._credential(batch.device, batch.key, relayed)
-        stored = await self._on_writer(self._store_batch, batch, credential)
+        stored = await self._on_writer(self._store_batch, batch, credential, self._is_source(batch.device))
         extension = stored.extension
         self._remember(batch.signature)
         accepted = Accepted(
@@ -216,6 +217,10 @@ class Intake:
             raise WrongCredential(device=device, why="the batch is signed by another key")
         return credential
 
+    def _is_source(self, device: int) -> bool:
+        record = self._ledger()[0].get(device_key(device))
+        return isinstance(record, Device) and is_source(record.facts)
+
     async def _on_writer(self, work: Callable[..., T], *arguments: object) -> T:
         if self._waiting >= MAX_WAITING:
             raise IntakeBusy(waiting=self._waiting)
@@ -250,9 +255,11 @@ class Intake:
 
     # --- on the writer's thread
 
-    def _store_batch(self, batch: Readings, credential: Credential) -> _Stored:
+    def _store_batch(self, batch: Readings, credential: Credential, weather_only: bool) -> _Stored:
         parsed = parse_batch(batch.raws)
         first, last = parsed[0], parsed[-1]
+        if weather_only and any(each.reading.power_w is not None or each.register_wh is not None for each in parsed):
+            raise BatchRefused(why="a climate source gives no power")
         if first.device != batch.device:
             raise BatchRefused(why="it holds readings of another device than it names")
         if first.origin != credential.origin:

@@ -20,7 +20,7 @@ from typing import Any
 from contracts.calendar import month_of_day
 from contracts.context import BlockEnvironment
 from contracts.correct import credit_of, credited, credits_in
-from contracts.hearing import NO_INPUTS
+from contracts.hearing import NO_INPUTS, speaks
 from contracts.release import is_corrected, next_step
 from node.baselines import Baselines
 from node.beside import Beside, beside_of
@@ -239,7 +239,7 @@ class Judge:
 
     async def _judge_device(self, device: int) -> None:
         record = self._device(device)
-        if record is None or not record.profile_hash or self._index is None:
+        if record is None or not speaks(record) or self._index is None:
             self._waiting[device] = _basis(record)
             return
         held_seq = self._store.head(device).held_seq

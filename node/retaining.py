@@ -16,6 +16,7 @@ import asyncio
 from pathlib import Path
 
 from contracts.correct import credits_in
+from contracts.hearing import speaks
 from contracts.release import next_step
 from node.app import Node
 from node.archive import keep_day
@@ -83,7 +84,7 @@ class Retaining:
 def droppable(store: ReadingStore, state: Snapshot, device: int, before_day: int) -> list[int]:
     """Days of a device before `before_day` whose readings nothing needs any more, oldest first."""
     record = state.get(device_key(device))
-    if not isinstance(record, Device) or not record.profile_hash:
+    if not isinstance(record, Device) or not speaks(record):
         return []
     closes = [signed.close for signed in store.closes(device, 0, store.head(device).held_seq)]
     oldest_open = min(_oldest_open(store, state, one) for one in (record, *_listeners(state, device)))

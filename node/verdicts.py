@@ -21,18 +21,23 @@ from node.wire import Close, DayClose
 from state.attestation import PROMPT, STEP_DAYS, VERDICT_NAMES, Attestation
 from state.errors import ReadingRefusal
 from state.records import Device, Scheme
+from state.records import DeviceFacts as RecordFacts
 from state.units import DAY_S
+from verifier.climate import Climate, climate_of_days
 from verifier.device import DeviceFacts
 from verifier.finding import RELEASABLE, Finding, any_of, codes
 from verifier.finished import Plant, grid_of, own_limits
 from verifier.intake import MISSING, DayReadings, columns_of, days_of, read_day
+from verifier.light import Light, light_of_days
 from verifier.reading import SignedReading, parse_signed
 from verifier.register import check_register
 from verifier.review import WeighedDay, review_beside, review_step, span, weigh
-from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, Outcome, judge_day
+from verifier.source import is_source, judge_source_day, measured, station_of
+from verifier.verdict import HISTORY_DAYS, VERIFIER_VERSION, DayVerdict, Outcome, combine, judge_day
 from verifier.windows import OwnLimits
 
 GRIDS = 512  # days kept on their grid, some 10 kB each: the history of a dozen devices
+WEATHERS = 2_048  # days of climate sources: each step beside one looks back on its commissioning and half a year
 WEIGHED = 8_192  # days kept as their windows see them, some 500 bytes each
 LIMITED = 64  # devices whose limits are kept
 COMMISSIONED = 16  # plants whose commissioning days are kept on their grid, a MB or two each
@@ -98,11 +103,14 @@ class Verdicts:
         self._weighed: OrderedDict[tuple[DeviceFacts, bytes, Close], tuple[WeighedDay, int]] = OrderedDict()
         self._limits: OrderedDict[tuple[int, bytes], OwnLimits] = OrderedDict()
         self._commissioned: OrderedDict[tuple[DeviceFacts, int, bytes], list[DayReadings]] = OrderedDict()
+        self._weathers: OrderedDict[tuple[RecordFacts, Close], DayReadings] = OrderedDict()
         self._judged: OrderedDict[tuple[DeviceFacts, bytes, Close], DayVerdict] = OrderedDict()
 
     def due(self, device: Device, shares: tuple[int, ...], signed: DayClose) -> list[tuple[DayClose, int]]:
         """The days and steps that may be said something about since this close, in order."""
         day = signed.close.day
+        if is_source(device.facts):
+            return [(signed, PROMPT)]
         before = self._store.close_before(device.id, signed.close.last_seq)
         previous = first_judged_day(device) - 1 if before is None else before.close.day
         steps = steps_of(shares)
@@ -130,6 +138,8 @@ class Verdicts:
 
         `beside`: what the ledger says of the plant's neighbours, where it has any; their days must be held here.
         """
+        if is_source(device.facts):
+            return None if step else self._say_source(device, signed)
         close, facts, shares = signed.close, facts_of(device), scheme.release_shares
         steps = steps_of(shares)
         weighed, energy_wh = self._weigh(device, facts, signed)
@@ -162,13 +172,22 @@ class Verdicts:
         root = NO_INPUTS if beside is None else beside.root
         return StepVerdict(close, step, outcome, codes(found), energy_wh, release_wh, hours_wh, root)
 
+    def _say_source(self, device: Device, signed: DayClose) -> StepVerdict:
+        """Whether a climate source's day is whole; it has no energy and waits for no window."""
+        close, facts = signed.close, device.facts
+        before = self._store.last_closes(device.id, close.last_seq - 1, HISTORY_DAYS)
+        earlier = [self._weather(facts, other.close) for other in before]
+        found = judge_source_day(facts, self._weather(facts, close), earlier)
+        return StepVerdict(close, PROMPT, combine(found), codes(found), 0, 0)
+
     def lacking(self, beside: Beside) -> list[int]:
         """Neighbours of whom something that is heard is not held here."""
         return [record.id for record, one in beside.told if not self._holds(record, one)]
 
     def _holds(self, record: Device, one: Heard) -> bool:
         try:
-            self._baselines.signed(record)
+            if not is_source(record.facts):
+                self._baselines.signed(record)
         except ReadingRefusal:
             return False
         held_seq = self._store.head(record.id).held_seq
@@ -199,10 +218,35 @@ class Verdicts:
                 return None if known is None else (known, ())
             first, until = span(signed.close.day, each)
             own = self._plant(device, range(max(first, first_judged_day(device)), until + 1))
-            others = [self._plant(record, (day for day, _ in one.days)) for record, one in beside.told]
-            return review_beside(each, signed.close.day, own, [(other, grid_of(other)) for other in others])
+            told = [(record, [day for day, _ in one.days]) for record, one in beside.told]
+            others = [self._plant(record, days) for record, days in told if not is_source(record.facts)]
+            heard = [(record, days) for record, days in told if days and is_source(record.facts)]
+            sources = [self._wind_of(record, days) for record, days in heard] if own.device.technology == "wind" else []
+            skies = [self._light_of(record, days) for record, days in heard] if own.device.technology == "solar" else []
+            grids = [(other, grid_of(other)) for other in others]
+            return review_beside(each, signed.close.day, own, grids, sources, skies)
 
         return review
+
+    def _wind_of(self, source: Device, days: Iterable[int]) -> Climate:
+        return climate_of_days(station_of(source.facts, "wind"), self._heard_days(source, days))
+
+    def _light_of(self, source: Device, days: Iterable[int]) -> Light:
+        return light_of_days(station_of(source.facts, "solar"), self._heard_days(source, days))
+
+    def _heard_days(self, source: Device, days: Iterable[int]) -> list[DayReadings]:
+        closes = [signed.close for day in days if (signed := self._store.close_of(source.id, day)) is not None]
+        return [self._weather(source.facts, close) for close in closes]
+
+    def _weather(self, facts: RecordFacts, close: Close) -> DayReadings:
+        """A day of a climate source on its grid."""
+        found = self._weathers.get((facts, close))
+        if found is None:
+            signed = [parse_signed(text.encode()) for text in self._store.day(close.device, close.day)]
+            station = station_of(facts, measured(facts)[0])
+            found = read_day(station, close.day, [each.reading for each in signed])
+            _keep(self._weathers, (facts, close), found, WEATHERS)
+        return found
 
     def _plant(self, device: Device, days: Iterable[int]) -> Plant:
         """A plant with its commissioning and those of `days` that are closed, judged."""

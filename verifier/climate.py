@@ -1,4 +1,4 @@
-"""Independent climate: hourly wind that somebody else computed, read from files of their own form.
+"""Independent climate: hourly wind that somebody else computed, from files of their own form or a source's readings.
 
 Reanalysis knows the wind of a region, not of a ridge, so it enters as any witness does: through a curve frozen at
 commissioning, on the clock that fits it best.
@@ -10,15 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from verifier import link
-from verifier.intake import COLDEST_CENTI_C, HOTTEST_CENTI_C, MISSING, Flags, Ints
+from verifier.device import DeviceFacts
+from verifier.intake import COLDEST_CENTI_C, HOTTEST_CENTI_C, MISSING, DayReadings, Flags, Ints, series_of
 from verifier.link import Witness
 from verifier.reading import scaled, time_of
 from verifier.tables import DENSITY_REFERENCE_CENTI_K, KELVIN_CENTI, density_factor
+from verifier.wind import corrected_mm_s
 
 CODE = "reanalysis"
 STEP_MM_S, BINS = 500, 80
 WIND_COLUMN = "wind_spd_"  # followed by the height, as in wind_spd_100m
 USUAL_DENSITY = 12_250  # 0.0001 kg/m3, of the standard atmosphere at 15 C
+STRONGEST_MM_S = 100_000
 WIDEST_S = 2 * 3_600  # between two values that are still joined by a line
 
 
@@ -50,7 +53,7 @@ def parse_climate(lines: Iterable[str]) -> Climate | None:
             continue
         time, wind = time_of(cells[columns["timestamp"]]), scaled(cells[wind_place], 3)
         density = scaled(cells[columns["density"]], 4) if "density" in columns else USUAL_DENSITY
-        if time is None or wind is None or not 0 <= wind <= 100_000:
+        if time is None or wind is None or not 0 <= wind <= STRONGEST_MM_S:
             continue
         force = _force(wind, density or USUAL_DENSITY)
         found[time] = min(found.get(time, force), force)
@@ -58,6 +61,14 @@ def parse_climate(lines: Iterable[str]) -> Climate | None:
         return None
     times = sorted(found)
     return Climate(np.array(times, dtype=np.int64), np.array([found[time] for time in times], dtype=np.int64))
+
+
+def climate_of_days(station: DeviceFacts, days: Sequence[DayReadings]) -> Climate:
+    """The wind of a source on the ledger, where it was measured; its own temperature says how much force is in it."""
+    series = series_of(station, days)
+    known = (series.wind_mm_s >= 0) & (series.wind_mm_s <= STRONGEST_MM_S)
+    force = corrected_mm_s(series.wind_mm_s[known], series.temperature_centi_c[known])
+    return Climate(series.times[known], force)
 
 
 def wind_at(climate: Climate, times: Ints) -> Ints:

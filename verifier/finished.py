@@ -11,12 +11,13 @@ import numpy as np
 from msgspec import structs
 
 from state.units import DAY_S
-from verifier import climate, neighbours, scores, solar, wind, wind_clock, windows
+from verifier import climate, light, neighbours, scores, solar, wind, wind_clock, windows
 from verifier.climate import Climate
 from verifier.device import DeviceFacts
 from verifier.finding import FROST, HOLD, MODEL, PHYSICS, RELEASABLE, Finding, any_of, codes
 from verifier.intake import DayReadings, Flags, Ints, Series, series_of
 from verifier.ladder import FinalVerdict, climb
+from verifier.light import Light
 from verifier.link import Witness
 from verifier.profile import Profile
 from verifier.verdict import DayVerdict, combine
@@ -84,14 +85,18 @@ def grid_of(plant: Plant) -> Grid:
 
 
 def case_of(
-    plant: Plant, others: Sequence[tuple[Plant, Grid]], sources: Sequence[Climate], limits: Mapping[str, Limits]
+    plant: Plant,
+    others: Sequence[tuple[Plant, Grid]],
+    sources: Sequence[Climate],
+    limits: Mapping[str, Limits],
+    skies: Sequence[Light] = (),
 ) -> Case:
-    """`others`: the neighbours that are in the run, in the order of their names."""
+    """`others`: the neighbours that are in the run, by name; `sources` of wind, `skies` of light."""
     grid = grid_of(plant)
     lags, hours = _clock(plant, grid, sources)
     heard = [
         Spoken(witness, _widened(limits[witness.code], plant, grid, witness.expected_ppm, witness.known))
-        for witness in _witnesses(plant, grid, others, sources, lags)
+        for witness in _witnesses(plant, grid, others, sources, skies, lags)
     ]
     return Case(plant, grid, hours, heard, own_limits(plant, grid, limits))
 
@@ -161,7 +166,12 @@ def _clock(plant: Plant, grid: Grid, sources: Sequence[Climate]) -> tuple[Ints, 
 
 
 def _witnesses(
-    plant: Plant, grid: Grid, others: Sequence[tuple[Plant, Grid]], sources: Sequence[Climate], lags: Ints
+    plant: Plant,
+    grid: Grid,
+    others: Sequence[tuple[Plant, Grid]],
+    sources: Sequence[Climate],
+    skies: Sequence[Light],
+    lags: Ints,
 ) -> list[Witness]:
     times, power, window = grid.series.times, grid.series.power_ppm, grid.commissioning
     told = [
@@ -171,6 +181,8 @@ def _witnesses(
     if sources and plant.device.technology == "wind":
         moved = times + np.repeat(lags, plant.device.slots)
         found.append(climate.witness(moved, power, window, sources))
+    if skies and plant.device.technology == "solar":
+        found.append(light.witness(plant.device, grid.series, window, plant.profile.lag_s, skies))
     return [witness for witness in found if witness is not None]
 
 

@@ -54,7 +54,7 @@ def check(
     if not missing.all():
         findings += _dead(device, series, sun)
         findings += _stuck(device, climate, missing, power)
-        findings += _replay(device, climate, missing, earlier)
+        findings += replay(device, climate, missing, earlier)
     return findings
 
 
@@ -140,7 +140,7 @@ def _stuck(device: DeviceFacts, climate: Ints, missing: Flags, power: Ints) -> l
     return [Finding("climate_stuck", 0, minutes, STUCK_S // 60, info=carried <= UNSEEN_PERCENT * int(power.sum()))]
 
 
-def _replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence[DayReadings]) -> list[Finding]:
+def replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence[DayReadings]) -> list[Finding]:
     """Climate equal to an earlier day's wherever it is not zero: weather does not repeat to the last digit."""
     if not earlier:
         return []

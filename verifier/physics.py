@@ -35,7 +35,7 @@ def check(
 ) -> list[Finding]:
     """Findings of one day; every one of them contradicts the claim. `sun` is None for wind."""
     found = _over_nameplate(device, day) + _flat(device, day) + _power_replay(device, day, earlier)
-    return found if sun is None else found + _night(device, series) + _over_sky(device, series, sun)
+    return found if sun is None else found + _night(device, series) + over_sky(device, series, sun)
 
 
 def _over_nameplate(device: DeviceFacts, day: DayReadings) -> list[Finding]:
@@ -72,7 +72,7 @@ def dark_intervals(device: DeviceFacts, series: Series) -> Flags:
     return dark
 
 
-def _over_sky(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
+def over_sky(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
     light = light_of(device, series)
     bound = sun.outside_mw * CLOUD_EDGE_PERCENT // 100
     if device.plane == HORIZONTAL and not device.coordinates_estimated:

@@ -1,8 +1,8 @@
 """A judged day under the windows of its own plant: what a validator asks before each step of a day's release.
 
 A step looks at the days up to `STEP_DAYS` after the day and never further, so that validators who hold the same closed
-days say the same, whenever they look. `review_step` asks the plant's own weather, `review_beside` its neighbours too,
-of whom the ledger names the days that are heard (`contracts/hearing.py`).
+days say the same, whenever they look. `review_step` asks the plant's own weather, `review_beside` its neighbours and
+climate sources too, of whom the ledger names the days that are heard (`contracts/hearing.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,13 @@ import numpy as np
 from state.attestation import STEP_DAYS
 from state.codec import Wire
 from verifier import finished
+from verifier.climate import Climate
 from verifier.device import DeviceFacts
 from verifier.finding import FROST, HOLD, PHYSICS, WITNESS, Finding, any_of
 from verifier.finished import Grid, Plant, case_of
 from verifier.intake import DayReadings, series_of
 from verifier.ladder import LONGEST_DAYS, climb_step
+from verifier.light import Light
 from verifier.verdict import DayVerdict, Outcome
 from verifier.windows import (
     LIMITS,
@@ -74,14 +76,21 @@ def review_step(
 
 
 def review_beside(
-    step: int, day: int, plant: Plant, others: Sequence[tuple[Plant, Grid]]
+    step: int,
+    day: int,
+    plant: Plant,
+    others: Sequence[tuple[Plant, Grid]],
+    sources: Sequence[Climate] = (),
+    skies: Sequence[Light] = (),
 ) -> tuple[Outcome, tuple[Finding, ...]]:
     """The outcome of a step and every reason for it, `others` being the neighbours with the days that are heard.
+
+    `sources` and `skies` are the climate sources likewise: they contradict or confirm, and vouch for no broken sensor.
 
     `plant` has the days of its commissioning and, judged, those in `span(day, step)` and no later ones. What a broken
     sensor holds is accepted where they vouch for it, and waits where nobody does.
     """
-    case = case_of(plant, others, (), LIMITS)
+    case = case_of(plant, others, sources, LIMITS, skies)
     verdicts = finished.reviewed_days(case)
     found = verdicts[day].findings
     if verdicts[day].verdict != "accept":

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from contracts.hearing import NO_INPUTS, asks
+from contracts.hearing import NO_INPUTS, asks, speaks
 from contracts.release import steps_of
 from node.answers import struct_of
 from node.auditing.neighbours import Neighbour, Place, beside_candidates, recorded_before
@@ -33,6 +33,7 @@ from state.store import MemoryRows
 from state.units import DAY_S
 from verifier.reading import parse_signed
 from verifier.review import span
+from verifier.source import is_source
 from verifier.verdict import HISTORY_DAYS
 
 STEP_NAMES = ("prompt", "month", "season", "correction")
@@ -134,7 +135,8 @@ class DeviceAudit:
         begin = min(min(each.profile_from, each.profile_to - EARLIER_S) for each in records) // DAY_S
         end = max(day["day"] + STEP_DAYS[max(steps_of(scheme.release_shares))] for day in days)
         self._compare_nodes(days)
-        self._download(begin, end, self._roots(), _keys(shown))
+        roots = self._roots()
+        self._download(min(roots) if is_source(record.facts) else begin, end, roots, _keys(shown))
         if asks(record, scheme):
             self._neighbours = [self._neighbour(number, begin, end) for number in record.neighbours]
         told = self._days(self._sources[0])
@@ -149,7 +151,9 @@ class DeviceAudit:
         record = struct_of(Device, shown)
         records = (record, *one._earlier(record))
         windows = [each.profile_from // DAY_S for each in records if each.profile_hash]
-        one._download(min([begin, *windows]), end, one._roots(), _keys(shown))
+        roots = one._roots()
+        low = min(roots, default=end) if is_source(record.facts) else min([begin, *windows])
+        one._download(low, end, roots, _keys(shown))
         self._report.findings += [f"neighbour {number}, {finding}" for finding in one._report.findings]
         return Neighbour(records, one._days(self._sources[0]))
 
@@ -255,9 +259,13 @@ class DeviceAudit:
             return Row(day, step, chain, "", UNPROVEN, self._lacking.get(day, "no node has its readings"))
         own = differs = ""
         for record in records:
-            if not record.profile_hash or day < first_judged_day(record):
+            if not speaks(record) or day < first_judged_day(record):
                 continue
-            looked = (day, day) if steps_of(scheme.release_shares) == (PROMPT,) else span(day, step)
+            looked = (
+                (day, day)
+                if is_source(record.facts) or steps_of(scheme.release_shares) == (PROMPT,)
+                else span(day, step)
+            )
             hole = self._hole(record, *looked)
             if hole:
                 return Row(day, step, chain, "", UNPROVEN, hole)

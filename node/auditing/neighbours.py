@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from contracts.hearing import Heard, asked_days, inputs_root
+from contracts.hearing import Heard, asked_days, inputs_root, speaks
 from node.beside import Beside
 from state.attestation import CORRECTION, PROMPT
 from state.records import Device
@@ -32,14 +32,16 @@ def beside_candidates(
 ) -> Iterator[Beside]:
     """What may have been heard at the step of `told`, by the profiles that the neighbours may have had."""
     own = place_of(told["txid"])
-    spans = asked_days(device, told["day"], told["step"])
-    roots = [_accepted(one.days, spans, own, place_of) for one in neighbours]
+    roots = []
+    for one in neighbours:
+        spans = asked_days(device, one.records[0], told["day"], told["step"])
+        roots.append(_accepted(one.days, spans, own, place_of))
     choices = product(*(one.records for one in neighbours))
     for _, chosen in zip(range(MOST_PROFILES), choices, strict=False):
         heard = [
             (record, Heard(record.id, record.profile_hash, days))
             for record, days in zip(chosen, roots, strict=True)
-            if record.profile_hash
+            if speaks(record)
         ]
         yield Beside(tuple(heard), {}, inputs_root(tuple(one for _, one in heard)))
 

@@ -1,0 +1,107 @@
+"""What an honest source of light is worth against x1.3 of power and own light together, on a real solar plant.
+
+    python -m bench.light --data DIR [--plant CN1] [--error 20]
+
+No independent light is among the open data, so the source is made: the plant's own honest light by the hour, each hour
+off by a normal error of so many percent. A real satellite's errors last longer than an hour, so this flatters it.
+"""
+
+import argparse
+import gzip
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from verifier.file_run import DeviceEntry, Records, judge_file_days, parse_devices
+from verifier.finished import Plant, case_of, conclude
+from verifier.intake import MISSING, DayReadings, Ints, series_of
+from verifier.ladder import FinalVerdict
+from verifier.light import Light
+from verifier.profile import Profile
+from verifier.verdict import HISTORY_DAYS, DayVerdict, judge_day
+from verifier.windows import LIMITS
+
+HOUR_S = 3_600
+FACTOR_PERCENT = 130
+BEGINS = 45  # days after commissioning
+LENGTHS = (30, 90)
+
+Judged = dict[int, DayVerdict]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--plant", default="CN1")
+    parser.add_argument("--error", type=int, default=20, help="percent of an hour's light")
+    chosen = parser.parse_args()
+    entries = {entry.id: entry for entry in parse_devices((chosen.data / "devices.json").read_bytes())}
+    entry, records = entries[chosen.plant], Records()
+    for file in sorted(chosen.data.glob("solar_*.csv.gz")):
+        records.add_csv(gzip.decompress(file.read_bytes()))
+    days = records.days(entry)
+    profile, judged = judge_file_days(entry, records, days)
+    honest = {day.day: verdict for day, verdict in judged}
+    sky = made_sky(entry, days, profile.lag_s, chosen.error)
+    print(f"{chosen.plant}, {len(honest)} judged days, a source {chosen.error} % off by the hour")
+    for name, skies in (("own light", []), ("the source", [sky])):
+        final = finished(entry, profile, days, honest, skies)
+        energy_wh = sum(one.energy_wh for one in final.values())
+        accepted = 100 * sum(one.accepted_wh for one in final.values()) / energy_wh
+        alone = sum("single_source" in one.reasons for one in final.values())
+        print(f"  honest, {name:10}  {accepted:5.1f} % accepted, single_source on {alone} days")
+    for length in LENGTHS:
+        span = range(min(honest) + BEGINS, min(honest) + BEGINS + length)
+        claimed = [forged(entry, day) if day.day in span else day for day in days]
+        verdicts = {
+            day.day: judge_day(entry.facts, profile, day.day, day, claimed[max(0, place - HISTORY_DAYS) : place])
+            for place, day in enumerate(claimed)
+            if day.day in honest
+        }
+        for name, skies in (("own light", []), ("the source", [sky])):
+            final = finished(entry, profile, claimed, verdicts, skies)
+            shown = blocked(final, {day.day: day.energy_wh for day in days}, span)
+            print(f"  joint x1.3 over {length} days, {name:10}  {shown:5.1f} % of excess blocked")
+
+
+def made_sky(entry: DeviceEntry, days: list[DayReadings], lag_s: int, error: int) -> Light:
+    series, dice = series_of(entry.facts, days), Random(4)
+    times, slots = series.times - lag_s, HOUR_S // entry.facts.interval_s
+    found: list[tuple[int, int, int]] = []
+    for start in range(0, len(times), slots):
+        light = series.insolation_mwh_m2[start : start + slots]
+        if not (light == MISSING).any():
+            told = int(max(0, int(light.sum())) * max(0.0, dice.gauss(1, error / 100)))
+            found.append((int(times[start]) // HOUR_S * HOUR_S, told, int(series.temperature_centi_c[start])))
+    columns: list[Ints] = [np.array(column, dtype=np.int64) for column in zip(*found, strict=True)]
+    return Light(HOUR_S, *columns)
+
+
+def forged(entry: DeviceEntry, day: DayReadings) -> DayReadings:
+    most = entry.facts.nameplate_w * 99 // 100
+    raised = np.maximum(day.power_w, np.minimum(day.power_w * FACTOR_PERCENT // 100, most))
+    light = day.insolation_mwh_m2
+    return replace(
+        day,
+        power_w=np.where(day.present, raised, MISSING),
+        insolation_mwh_m2=np.where(light == MISSING, MISSING, light * FACTOR_PERCENT // 100),
+    )
+
+
+def finished(
+    entry: DeviceEntry, profile: Profile, days: list[DayReadings], verdicts: Judged, skies: list[Light]
+) -> dict[int, FinalVerdict]:
+    plant = Plant(entry.facts, profile, entry.from_s, entry.to_s, days, verdicts, {})
+    return {day.day: verdict for day, verdict in conclude(case_of(plant, [], [], LIMITS, skies))}
+
+
+def blocked(final: dict[int, FinalVerdict], true_wh: dict[int, int], span: range) -> float:
+    told = [day for day in span if day in final]
+    excess = sum(max(0, final[day].energy_wh - true_wh[day]) for day in told)
+    return 100 - 100 * sum(max(0, final[day].accepted_wh - true_wh[day]) for day in told) / excess
+
+
+if __name__ == "__main__":
+    main()
