@@ -146,7 +146,7 @@ def replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence
         return []
     counted = ~missing & (climate > 0)
     values = climate[counted]
-    if len(set(values.tolist())) < REPLAY_VALUES:
+    if not len(values):
         return []
     # Nearly every other day differs at the place of the highest value already.
     place = int(np.flatnonzero(counted)[int(np.argmax(values))])
@@ -154,5 +154,5 @@ def replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence
     for other in reversed(earlier):
         theirs = climate_of(device, other)
         if theirs[place] == highest and np.array_equal(theirs[counted], values):
-            return [Finding("climate_replay", 0, other.day)]
+            return [Finding("climate_replay", 0, other.day)] if len(set(values.tolist())) >= REPLAY_VALUES else []
     return []

@@ -65,6 +65,7 @@ class View:
     series: Series
     sun: Sun | None
     told: tuple[Ints, Flags] | None = None  # by the plant's model, where worked out with other days
+    score: DayScore | None = None  # likewise
 
 
 def build_profile(device: DeviceFacts, readings: Iterable[Reading]) -> Profile:
@@ -156,12 +157,17 @@ def views_of(
         return [view_of(device, *each) for each in zip(days, befores[: len(days)], lags, strict=True)]
     whole = _whole(device, series_of(device, days), days[0])
     told = None if model is None else _expected(device, model, whole)
+    scored: Sequence[DayScore | None] = [None] * len(days)
+    if told is not None:
+        shape = (len(days), device.slots)
+        power_ppm = whole.series.power_ppm.reshape(shape)
+        scored = scores.of_days(power_ppm, told[0].reshape(shape), told[1].reshape(shape))
     views = []
     for place, day in enumerate(days):
         part = slice(place * device.slots, (place + 1) * device.slots)
         series = Series(*(column[part] for column in whole.series.all))
         sun = None if whole.sun is None else Sun(*(column[part] for column in whole.sun.all))
-        views.append(View(day, series, sun, None if told is None else (told[0][part], told[1][part])))
+        views.append(View(day, series, sun, None if told is None else (told[0][part], told[1][part]), scored[place]))
     return views
 
 
@@ -198,7 +204,7 @@ def _expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) ->
 
 
 def score_of(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> DayScore:
-    return scores.score(view.series.power_ppm, *expected(device, model, view))
+    return view.score or scores.score(view.series.power_ppm, *expected(device, model, view))
 
 
 def noon_centi(sun: Sun) -> int:

@@ -8,7 +8,8 @@ from harness.plants import entries, records
 from harness.shared import shared_folder
 
 from bench.fraud import CLASSES, Scene
-from verifier.file_run import DeviceEntry, judge_file_days
+from state.codec import encode
+from verifier.file_run import AUDIT_DAYS, DeviceEntry, judge_file_days
 from verifier.intake import DayReadings
 from verifier.profile import Profile
 from verifier.verdict import HISTORY_DAYS, DayVerdict, judge_day
@@ -21,6 +22,7 @@ DATA = {
     "CN3": "solar_cn3_2019_2020",
     "PVDAQ50-E": "solar_pvdaq50_2016",
 }
+ALONE_EVERY = 9
 Judged = dict[date, DayVerdict]
 _judged: dict[str, tuple[DeviceEntry, Profile, list[DayReadings], Judged]] = {}
 
@@ -133,6 +135,15 @@ LEAST_BLOCKED = {
     ("3", "5 flat, 1 % noise"): 95,
     ("3", "6 above nameplate"): 99,
 }
+
+
+@pytest.mark.parametrize("unit", [*DEMO, *DATA])
+def test_days_judged_together_have_the_verdicts_of_days_judged_alone(unit: str) -> None:
+    entry, profile, days, verdicts = judged(unit)
+    for place, day in enumerate(days):
+        if place % ALONE_EVERY == 0 and date_of(day.day) in verdicts:
+            alone = judge_day(entry.facts, profile, day.day, day, days[max(0, place - AUDIT_DAYS) : place])
+            assert encode(alone) == encode(verdicts[date_of(day.day)]), date_of(day.day)
 
 
 @pytest.mark.parametrize(("unit", "fraud"), LEAST_BLOCKED, ids=str)
