@@ -25,6 +25,16 @@ def price_words(auction: Auction, told: OrderSettled) -> str:
     buying = told.side == "bid"
     where = "the classes that you accept" if buying else "your class"
     match told.why:
+        case x if x == FILLED and told.price == auction.floor:
+            if buying:
+                return (
+                    f"Enough was offered: all who accept the same classes pay {price}, the lowest price that the "
+                    f"auction allows; your limit was {limit}."
+                )
+            return (
+                f"Everybody in your class gets {price}, the lowest price that the auction allows; your limit was "
+                f"{limit}."
+            )
         case x if x == FILLED and buying:
             return (
                 f"The highest bids won; all who accept the same classes pay {price}, the limit of the last order that "
