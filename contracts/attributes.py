@@ -17,8 +17,16 @@ from contracts.clearing import MAX_CLASSES, MAX_FILTERS
 from contracts.register import require_text
 from state.errors import BadField, WrongClass
 from state.records import AuctionTerms, Device, Dimension, Issuance, Wanted
+from state.spoken import Said
 
 DIMENSIONS = ("technology", "zone", "period", "device", "support")
+DIMENSION_WORDS = {
+    "technology": Said("technology"),
+    "zone": Said("zone"),
+    "period": Said("period"),
+    "device": Said("device"),
+    "support": Said("support"),
+}
 SUPPORTED, UNSUPPORTED = "supported", "none"
 
 

@@ -9,7 +9,7 @@ skips that phase. Whoever takes an order back does so while the auction is open.
 
 from msgspec.structs import replace
 
-from contracts.attributes import check_dimensions, place_of
+from contracts.attributes import DIMENSION_WORDS, check_dimensions, place_of
 from contracts.context import Context
 from contracts.deposit import format_price, require_currency
 from contracts.escrow import walks_wait
@@ -164,29 +164,50 @@ def open_auction(context: Context, opening: OpenAuction) -> int:
     return number
 
 
-def describe_open(action: OpenAuction) -> str:
+def describe_open(action: OpenAuction) -> Said:
     lot_class, terms = action.lot_class, action.terms
-    technology = lot_class.technology or "any technology"
-    text = f"open the auction '{action.title}' for scheme {lot_class.scheme}, {technology}, in {action.currency}"
+    text = Said(
+        "open the auction '{title}' for scheme {scheme}, {technology}, in {currency}",
+        title=action.title,
+        scheme=lot_class.scheme,
+        technology=lot_class.technology or Said("any technology"),
+        currency=action.currency,
+    )
     if action.floor:
-        text += f"; not below {format_price(action.floor)}"
+        text = Said("{text}; not below {price}", text=text, price=format_price(action.floor))
     if action.ceiling:
-        text += f"; not above {format_price(action.ceiling)}"
+        text = Said("{text}; not above {price}", text=text, price=format_price(action.ceiling))
     if terms.dimensions:
-        text += f"; bids choose by {', '.join(dimension.name for dimension in terms.dimensions)}"
-    if terms.sealed:
-        by = " by a quorum of validators" if terms.escrow else ""
-        text += f"; orders are sealed, and opened{by} within {terms.opening_s} s after the close"
+        names = tuple(DIMENSION_WORDS[dimension.name] for dimension in terms.dimensions)
+        text = Said("{text}; bids choose by {names}", text=text, names=names)
+    if terms.sealed and terms.escrow:
+        text = Said(
+            "{text}; orders are sealed, and opened by a quorum of validators within {seconds} s after the close",
+            text=text,
+            seconds=terms.opening_s,
+        )
+    elif terms.sealed:
+        text = Said(
+            "{text}; orders are sealed, and opened within {seconds} s after the close",
+            text=text,
+            seconds=terms.opening_s,
+        )
     if terms.margin:
-        text += f"; bids lock {terms.margin / 100:g} % and the rest is paid within {terms.pay_s} s of the settlement"
+        text = Said(
+            "{text}; bids lock {margin} % and the rest is paid within {seconds} s of the settlement",
+            text=text,
+            margin=f"{terms.margin / 100:g}",
+            seconds=terms.pay_s,
+        )
     if terms.bond:
-        text += f"; a sealed offer locks a bond of {format_price(terms.bond)} per certificate"
+        bond = format_price(terms.bond)
+        text = Said("{text}; a sealed offer locks a bond of {bond} per certificate", text=text, bond=bond)
     if terms.fee:
-        text += f"; sellers pay a fee of {terms.fee / 100:g} %"
+        text = Said("{text}; sellers pay a fee of {fee} %", text=text, fee=f"{terms.fee / 100:g}")
     if terms.position_cap:
-        text += f"; a buyer bids for {terms.position_cap} at most"
+        text = Said("{text}; a buyer bids for {count} at most", text=text, count=terms.position_cap)
     if terms.repeat_s:
-        text += f"; a new session follows every {terms.repeat_s} s"
+        text = Said("{text}; a new session follows every {seconds} s", text=text, seconds=terms.repeat_s)
     return text
 
 

@@ -80,6 +80,7 @@ from state.keyspace import (
 )
 from state.overlay import Overlay, Snapshot
 from state.records import Participant
+from state.spoken import Said
 from state.transaction import (
     TAG,
     Action,
@@ -150,7 +151,7 @@ class Kind:
     name: str
     check: Callable[[Context, Any], None]
     apply: Callable[[Context, Any], None]
-    describe: Callable[[Any], str]
+    describe: Callable[[Any], Said]
 
 
 KINDS: dict[type[Action], Kind] = {
@@ -501,7 +502,7 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
     return frozenset(keys)
 
 
-def describe(action: Action) -> str:
+def describe(action: Action) -> Said:
     """The action in words: the same sentence in the wallet, the dashboard and the public pages."""
     return KINDS[type(action)].describe(action)
 

@@ -3,6 +3,7 @@
 from node.api.calls import Answer, Call
 from node.api.registry import paged
 from node.queries import market
+from node.texts import DEFAULT, texts
 
 
 async def auctions(call: Call) -> Answer:
@@ -22,7 +23,7 @@ async def orders(call: Call) -> Answer:
 
 async def receipts(call: Call) -> Answer:
     """What every order of a settled auction was told, in numbers and in words; with `participant`, of one."""
-    return market.receipts_of(call.store, call["id"], call.get("participant"))
+    return market.receipts_of(call.store, call["id"], call.get("participant"), texts(call.get("lang") or DEFAULT))
 
 
 async def listings(call: Call) -> Answer:

@@ -9,6 +9,7 @@ from node.queries.chain import events_of, time_of_tip
 from node.queries.pages import Page, bounds, records, take
 from node.queries.registry import output_dict
 from node.queries.values import plain
+from node.texts import Texts
 from state.errors import Unknown
 from state.keyspace import Space, auction_key, auction_order_key, obligation_key, output_key, space_end
 from state.outputs import Listing, OrderOutput, Purse, holder_of
@@ -47,7 +48,7 @@ def orders_page(store: Store, auction: int, holder: int | None, cursor: bytes | 
     return take(store.scan(*bounds(auction_order_key(auction, 0)[:5], cursor)), limit, show)
 
 
-def receipts_of(store: Store, auction: int, participant: int | None) -> dict[str, Any]:
+def receipts_of(store: Store, auction: int, participant: int | None, t: Texts) -> dict[str, Any]:
     """What every order of a settled auction is told, of one participant or of all; empty before the settlement.
 
     Made of the events of the settlement, so a node that began from a later snapshot answers NotHeld.
@@ -64,7 +65,7 @@ def receipts_of(store: Store, auction: int, participant: int | None) -> dict[str
         "currency": found.currency,
         "status": found.status,
         "receipts": [
-            _receipt(found, event, bool(owing) if event.side == "offer" else event.participant in owing)
+            _receipt(t, found, event, bool(owing) if event.side == "offer" else event.participant in owing)
             for event in told
             if event.auction == auction and participant in (None, event.participant)
         ],
@@ -77,16 +78,16 @@ def _owing(store: Store, auction: int) -> set[int]:
     return {found.buyer for _, found in rows if isinstance(found, Obligation) and not found.forfeit}
 
 
-def _receipt(auction: Auction, told: OrderSettled, owing: bool) -> dict[str, Any]:
+def _receipt(t: Texts, auction: Auction, told: OrderSettled, owing: bool) -> dict[str, Any]:
     shown = plain(told)
     for name in ("kind", "auction"):
         shown.pop(name)
     return {
         **shown,
-        "result": result_words(auction, told),
-        "why_this_price": price_words(auction, told),
-        "who_could_see": seen_words(auction, told),
-        "what_is_next": next_words(auction, told, over=not owing),
+        "result": t.said(result_words(auction, told)),
+        "why_this_price": t.said(price_words(auction, told)),
+        "who_could_see": t.said(seen_words(auction, told)),
+        "what_is_next": t.said(next_words(auction, told, over=not owing)),
     }
 
 
