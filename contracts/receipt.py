@@ -37,8 +37,8 @@ def price_words(auction: Auction, told: OrderSettled) -> Said:
         case x if x == FILLED and told.price == auction.floor:
             if buying:
                 return Said(
-                    "Enough was offered: all who accept the same classes pay {price}, the lowest price that the auction "
-                    "allows; your limit was {limit}.",
+                    "Enough was offered: all who accept the same classes pay {price}, the lowest price that the "
+                    "auction allows; your limit was {limit}.",
                     price=price,
                     limit=limit,
                 )
