@@ -64,9 +64,7 @@ class View:
     day: DayReadings
     series: Series
     sun: Sun | None
-    told: tuple[Ints, Flags] | None = (
-        None  # by the plant's model, where worked out with other days
-    )
+    told: tuple[Ints, Flags] | None = None  # by the plant's model, where worked out with other days
 
 
 def build_profile(device: DeviceFacts, readings: Iterable[Reading]) -> Profile:
