@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 PAY_S = 2 * 86_400  # to pay the rest of a bid on margin, where nothing else is said
-OPEN_BY_NOW = ("opening_wrong", "auction_phase", "conflict")  # what a reveal is told when another one was first
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -303,7 +302,7 @@ def reveal(session: Session, numbers: tuple[int, ...], wait: bool, timeout_s: in
             if found["status"] in ("announced", "open"):
                 continue
             if found["status"] == "opening":
-                opened += _open_orders(session, chain, found, by_auction[number])
+                opened += _open_orders(session, number, by_auction[number])
             del by_auction[number]
         if not wait or not by_auction:
             break
@@ -316,33 +315,21 @@ def reveal(session: Session, numbers: tuple[int, ...], wait: bool, timeout_s: in
     session.answer("revealed/1", {"opened": opened, "waiting": waiting}, "\n".join(lines) or "nothing to open")
 
 
-def _open_orders(
-    session: Session, chain: bytes, found: dict[str, Any], openings: "list[Opening]"
-) -> list[dict[str, int]]:
+def _open_orders(session: Session, auction: int, openings: "list[Opening]") -> list[dict[str, int]]:
     """Reveal what is still sealed of these; one transaction for each. Others may be faster: that is no error."""
     from node.failures import RefusedByNode
-    from node.wallet import build_body, raw_and_id
-    from state.transaction import Transaction
+    from node.revealing import OPEN_BY_NOW, reveal, still_shut
 
-    by_commitment = {opening.commitment.hex(): opening for opening in openings}
     opened = []
-    mine = {opening.participant for opening in openings}
-    for order in [order for each in sorted(mine) for order in orders_of(session, int(found["id"]), each)]:
-        opening = by_commitment.get(order.get("commitment", ""))
-        if opening is None:
-            continue
-        _, tip = session.network()
-        body = build_body(chain, (), [opening.reveal(int(order["order"]))], tip)
-        raw, txid = raw_and_id(Transaction(body, ()))
+    for opening, order in still_shut(session.client, auction, openings):
         try:
-            session.client.submit(raw)
-            session.client.wait_final(txid, 60)
+            session.client.wait_final(reveal(session.client, opening, order), 60)
         except RefusedByNode as refused:
             if refused.reason not in OPEN_BY_NOW:
                 raise
             session.say(str(refused))
             continue
-        opened.append({"auction": int(found["id"]), "order": int(order["order"])})
+        opened.append({"auction": auction, "order": order})
     return opened
 
 

@@ -32,6 +32,8 @@ def perform(
     from node.wallet import build_body, draft, raw_and_id, sign_transaction
 
     chain, tip = session.network()
+    if not session.building:
+        _reveal_kept(session)
     body = build_body(chain, [signer.public for signer in signers], actions, tip)
     words = in_words(body.actions)
     if session.building:
@@ -53,6 +55,18 @@ def perform(
     transaction = sign_transaction(body, [session.unlock(str(signer.key_name)) for signer in signers])
     raw, txid = raw_and_id(transaction)
     hand_in(session, raw, txid, words, no_wait=no_wait, timeout_s=timeout_s)
+
+
+def _reveal_kept(session: Session) -> None:
+    """Sealed orders of this home that only it can open, where that is due: whatever command comes by does it."""
+    from node.failures import RefusedByNode
+    from node.revealing import reveal_kept
+
+    try:
+        for auction, order in reveal_kept(session.home, session.client):
+            session.say(f"on the way: the opening of your sealed order {order} of auction {auction}")
+    except RefusedByNode as refused:
+        session.say(f"a sealed order of this home could not be opened: {refused}")
 
 
 def hand_in(

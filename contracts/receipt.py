@@ -34,6 +34,20 @@ def price_words(auction: Auction, told: OrderSettled) -> Said:
     price, limit = format_money(told.price, auction.currency), format_money(told.limit, auction.currency)
     buying = told.side == "bid"
     match told.why:
+        case x if x == FILLED and told.price == auction.floor:
+            if buying:
+                return Said(
+                    "Enough was offered: all who accept the same classes pay {price}, the lowest price that the "
+                    "auction allows; your limit was {limit}.",
+                    price=price,
+                    limit=limit,
+                )
+            return Said(
+                "Everybody in your class gets {price}, the lowest price that the auction allows; your limit was "
+                "{limit}.",
+                price=price,
+                limit=limit,
+            )
         case x if x == FILLED and buying:
             return Said(
                 "The highest bids won; all who accept the same classes pay {price}, the limit of the last order that "

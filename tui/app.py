@@ -29,6 +29,7 @@ from tui.widgets.cabinets import CabinetBar
 from tui.zone import choose, chosen
 
 FURNISH_S = 0.05  # after the start: the first picture stands by then
+REVEAL_S = 10.0  # between two looks whether sealed orders of the home are to be opened
 KEEP_S = 3.0  # between two looks whether something was chosen that is to be kept
 
 
@@ -129,6 +130,7 @@ class Dashboard(App[None]):
         self.set_interval(0.5, self._tell_bar)
         self.set_interval(TICK_S, self._replaying.tick)
         self.set_interval(KEEP_S, self._keep)
+        self.set_interval(REVEAL_S, self._reveal)
         self.run_worker(self._follow(), name="feed")
         kept = [cabinet.mode for cabinet in self.cabinets if cabinet.mode == self.desk.habits.cabinet]
         if kept and self._as is None:
@@ -235,6 +237,26 @@ class Dashboard(App[None]):
         replay = self.desk.replay
         if replay is not None and len(self.screen_stack) == 1:
             self.push_screen(GoingScreen(replay), lambda height: None if height is None else replay.want(height))
+
+    # --- what the wallet does by itself
+
+    @work(thread=True, exit_on_error=False, exclusive=True, group="reveal")
+    def _reveal(self) -> None:
+        """Sealed orders of this home that only it can open, while there is time for it."""
+        if self.desk.home is None or self.desk.sealed_only or self.desk.replay is not None:
+            return
+        from node.revealing import reveal_kept
+
+        client = self.desk.client()
+        try:
+            handed_in = reveal_kept(self.desk.home, client)
+        except WattestError:
+            return  # the next turn may find a node that answers
+        finally:
+            client.close()
+        for auction, order in handed_in:
+            words = t("your sealed order {order} of session {number} is being opened", order=order, number=auction)
+            self.call_from_thread(self.notify, words, timeout=6)
 
     # --- who is signed in
 

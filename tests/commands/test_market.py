@@ -220,6 +220,27 @@ def test_sealed_orders_are_kept_and_opened_after_the_close(act, node: AnsweringN
     assert node.chain.certificates("trader") == 2
 
 
+def test_a_sealed_order_is_opened_by_whatever_command_of_its_home_sends_next(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--sealed", "10m", "--opened-by", "owners")
+    assert act("bid", number, "--quantity", 2, "--limit", "45", "--from", "trader").code == 0
+    line = ("deposit", "1", "--to", "owner", "--from", "bank", "--reference")
+    assert "on the way" not in act(*line, "B-1").err, "before the close"
+    while act("auction", "show", number, "--json").json["status"] == "open":
+        node.chain.pass_blocks(1, seconds=10)
+    assert f"the opening of your sealed order 0 of auction {number}" in act(*line, "B-2").err
+    assert "45.00 EUR" in act("auction", "show", number).out
+    assert "on the way" not in act(*line, "B-3").err, "once"
+
+
+def test_what_is_sealed_is_kept_though_the_order_never_arrived(act, node: AnsweringNode, wallets: Path) -> None:  # type: ignore[no-untyped-def]
+    """Written before it is sent: whatever breaks in between, an order on the ledger has its opening at home."""
+    number = open_auction(act, node, "--sealed", "10m", "--opened-by", "owners")
+    node.finalises = False
+    assert act("bid", number, "--quantity", 2, "--limit", "45", "--from", "trader", "--timeout", 1).code == 5
+    (kept,) = (wallets / "openings").glob("*.json")
+    assert f'"auction": {number}' in kept.read_text()
+
+
 def test_an_order_that_validators_opened_meanwhile_is_not_an_error(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
     number = open_auction(act, node, "--sealed", "10m")
     act("bid", number, "--quantity", 2, "--limit", "45", "--from", "trader")

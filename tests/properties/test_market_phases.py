@@ -252,6 +252,32 @@ class Market(RuleBasedStateMachine):
             action = Replace(self.town.id(name), order, quantity, limit * ODD, (), b"", 0, inputs)
             assert not self.tried(action, name) or self.status == OPEN
 
+    @precondition(lambda self: self.status == OPEN and self.terms().sealed)
+    @rule(name=who, at=pick, quantity=count, limit=price)
+    def replace_sealed(self, name: str, at: int, quantity: int, limit: int) -> None:
+        """By another sealed one: the first can never be opened any more, and the place in the book stays."""
+        point, money = self.choose((SealedOffer, SealedBid), name, at), self.choose(Funds, name, at)
+        if point is None:
+            return
+        order, terms = self.town.live()[point], self.terms()
+        assert isinstance(order, SealedOffer | SealedBid)
+        buying = isinstance(order, SealedBid)
+        side, most = ("bid", quantity) if isinstance(order, SealedBid) else ("offer", _size(order.lot))
+        quantity = min(quantity, most)
+        if terms.escrow:
+            sealed = self.envelope(name, side, quantity, limit * ODD, (), at).placing()
+            commitment, envelope = sealed.commitment, sealed.envelope
+        else:
+            seal = self.town.sealing(name, quantity, limit * ODD)
+            commitment, envelope = seal.hash(self.auction, side), None
+            self.sealings[commitment] = seal
+        stake = to_lock(terms, quantity * limit * ODD) if buying else 0
+        inputs = (money,) if buying and money else ()
+        if self.tried(Replace(self.town.id(name), point, 0, 0, (), commitment, stake, inputs, envelope), name):
+            (now,) = [each for each in self.town.live().values() if _sealed_with(each, commitment)]
+            assert isinstance(now, SealedOffer | SealedBid)
+            assert now.number == order.number
+
     @precondition(lambda self: self.auction and self.sealings)
     @rule(at=pick, wrong=st.sampled_from(["", "", "", "salt", "quantity", "limit"]))
     def reveal(self, at: int, wrong: str) -> None:
@@ -405,6 +431,8 @@ class Market(RuleBasedStateMachine):
         """A whole one in one step, from the opening to what is paid and what is not: chance seldom gets so far."""
         self.open(opened_by, trees=False, fee=77, cap=0, margin=margin)
         self.many_orders([(*order[:4], order[4] + 2 if order[0] else (order[4] + 1) // 2) for order in orders])
+        for name in PEOPLE if opened_by and len(ends) % 2 else ():
+            self.replace_sealed(name, 1 + len(orders), 2, 3)
         self.finish(silent)
         for at, part, bank, gone in ends:
             if self.debts():
@@ -481,6 +509,14 @@ class Market(RuleBasedStateMachine):
     @invariant()
     def nothing_appears_or_vanishes(self) -> None:
         assert self.content() == self.total
+
+
+def _size(lot: Bundle) -> int:
+    return lot.end - lot.start + 1
+
+
+def _sealed_with(output: Output, commitment: bytes) -> bool:
+    return isinstance(output, SealedOffer | SealedBid) and output.commitment == commitment
 
 
 def _sum(told: list[OrderSettled], side: str, field: str) -> dict[int, int]:

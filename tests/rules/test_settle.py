@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from contracts import expire, settle
 from contracts.auction import book_of
-from contracts.events import Delivered, Expired, Settled
+from contracts.events import Delivered, Expired, OrderSettled, Settled
 from contracts.pieces import result_root, settled
+from contracts.receipt import price_words
 from contracts.screening import clearing_book, screen
 from contracts.settle import build_settle
 from contracts.solving import solve
@@ -79,8 +80,10 @@ def test_the_floor_is_the_price_where_supply_abounds(town: Town) -> None:
     auction = town.auction(floor=3 * MICRO)
     town.offer("plant", auction, town.lot, 1, 10, 2 * MICRO)
     town.bid("trader", auction, 4, 5 * MICRO, town.fund("trader", 20))
-    town.settle(auction)
+    receipts = [event for event in town.settle(auction) if isinstance(event, OrderSettled)]
     assert auction_of(town, auction).price == 3 * MICRO
+    why = price_words(auction_of(town, auction), receipts[1])
+    assert "3.00 EUR, the lowest price that the auction allows; your limit was 5.00 EUR" in why
 
 
 def test_the_ceiling_is_the_price_where_demand_abounds(town: Town) -> None:
