@@ -1,5 +1,6 @@
 """The dashboard in a real browser: it is painted there, keys reach it, and a visitor's session is his alone."""
 
+import asyncio
 import importlib
 import json
 from collections.abc import AsyncIterator
@@ -57,6 +58,15 @@ async def press(page: Page, key: str) -> None:
     await page.call("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
 
+async def into_the_past(page: Page) -> None:
+    """`R` again until a first block was heard: before that there is none to go back to."""
+    async with asyncio.timeout(30):
+        while "Esc: now" not in await page.value("window.told"):
+            await press(page, "R")
+            await asyncio.sleep(0.3)  # what is waited for happens in another process
+    assert "REPLAY" in await page.value("window.told")
+
+
 def colours(png: bytes) -> int:
     size = 4 if png[25] == 6 else 3
     return len({row[at : at + 3] for row in rows(png)[::4] for at in range(0, len(row), size)})
@@ -74,3 +84,5 @@ async def test_a_browser_paints_the_dashboard_and_its_keys_reach_one_session_onl
         await told(one, "sealed   not registered yet")
         assert "owner   owner" not in await one.value("window.told"), "a bare key is offered to whoever comes"
         assert "not registered yet" not in await other.value("window.told")
+        await into_the_past(other)
+        assert "REPLAY" not in await one.value("window.told"), "the past of one visitor is his alone"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,12 +18,17 @@ from state.errors import WattestError
 from state.outputs import Bundle
 from tui.account import Account, accounts_in, introduce
 from tui.app import Dashboard
+from tui.deeds import form as form_module
 from tui.deeds.certificates import retire_form, transfer_form
 from tui.deeds.deed import Mistake
 from tui.deeds.form import Form
 from tui.deeds.market import bid_form, buy_form, offer_form
+from tui.deeds.paying import pay_form
 from tui.deeds.people import register_form
-from tui.deeds.plants import appeal_form, plant_form
+from tui.deeds.plants import appeal_form, baseline_form, meter_form, plant_form
+from tui.deeds.readings import readings_form
+from tui.deeds.selling import sell_form
+from tui.deeds.sessions import session_form
 from tui.deeds.votes import answer_form, vote_form
 from tui.screens.export import fetched
 from tui.screens.form import LONGEST, FormScreen
@@ -37,7 +43,7 @@ NONSENSE = (
     "%s",
     "../../etc/passwd", "\x00\x01\x1b[2J", "\u202emirror", "\U0001f600",
     "深圳" * 250, "WAT-FR-0000001-201404-999999999-99", "2026-13-45", "a,b=c,=,,", "\t\n", "T01", "FR" * 200, "ff" * 16,
-    "\ud800",
+    "\ud800", "~nobody-of-that-name/readings.csv",
 )  # fmt: skip
 
 
@@ -69,6 +75,22 @@ def forms(client: NodeClient, account: Account, home: Path) -> Iterator[Form]:
     yield plant_form()
     yield vote_form(proposal, False, {"Organisation 0": account})
     yield answer_form(appeal, False, "La Haute Borne")
+    plant = client.get("/v1/devices/1")
+    held = {"number": NUMBER, "quantity": 3, "scheme": 1, "device": 1, "technology": "T020000", "zone": "FR"}
+    yield sell_form(held, [auction], home)
+    yield pay_form([{"auction": 1, "owed": 5_000_000, "currency": "EUR", "due_at": 2_000_000_000}])
+    yield session_form(1_800_000_000)
+    yield meter_form(1, "La Haute Borne")
+    yield baseline_form(1, "La Haute Borne")
+    yield readings_form(plant, home, account)
+
+
+def test_every_form_is_tried() -> None:
+    """A form that is new belongs into `forms`."""
+    files = Path(form_module.__file__).parent.glob("*.py")
+    there = {name for file in files for name in re.findall(r"^def (\w+_form)\(", file.read_text(), re.M)}
+    assert len(there) > 15
+    assert there <= set(forms.__code__.co_names)
 
 
 def test_no_nonsense_in_any_field_is_more_than_a_sentence(node: AnsweringNode, tmp_path: Path) -> None:
@@ -89,6 +111,8 @@ def test_no_nonsense_in_any_field_is_more_than_a_sentence(node: AnsweringNode, t
                     form.check(values)
                     deed = form.make(client, account, values)
                     deed.words()
+                    if deed.carry is not None:
+                        continue
                     body = build_body(node.chain.chain, [key.public], deed.actions, node.chain.height)
                     raw_and_id(sign_transaction(body, [key]))
                 except (Mistake, WattestError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness.answering_node import AnsweringNode, market_town, wallet_of
+from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -27,6 +28,7 @@ from tui.replay import Replay
 from tui.screens.cabinet import KeysLine
 from tui.screens.going import GoingScreen, height_of
 from tui.screens.signing import SigningScreen
+from tui.texts import speak, t
 from tui.widgets.lines import TitleLine
 from tui.widgets.scrubber import Scrubber
 from tui.widgets.sheet import Sheet
@@ -289,6 +291,26 @@ async def test_the_scrubber_goes_by_keys_height_time_and_mouse(node: AnsweringNo
         await pilot.press("greater_than_sign", "greater_than_sign", "space")
         assert replay.playing
         await until(pilot, lambda: replay.wanted == last and not replay.playing)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+async def test_the_banner_is_whole_in_chinese(node: AnsweringNode, home: Path, size: tuple[int, int]) -> None:
+    speak("zh")
+    try:
+        async with replaying(node, home, "H", "owner", size) as (app, pilot):
+            await pilot.press("left")
+            await until(pilot, lambda: at_height(app, node.chain.height - 1))
+            line, bar = banner(app).split("\n")
+            assert cell_len(line) <= size[0]
+            assert cell_len(bar) <= size[0]
+            assert "REPLAY" not in line
+            for text in (t("REPLAY"), t("Space: play   g: go to   Esc: now"), ledger_time(app.desk.replay.time_ms)):  # type: ignore[union-attr]
+                assert text in line
+            await pilot.press("g")
+            await until(pilot, lambda: isinstance(app.screen, GoingScreen))
+            assert app.screen.query_one(Input).region.right <= size[0]
+    finally:
+        speak("en")
 
 
 async def test_blocks_that_come_meanwhile_wait_for_whoever_comes_back(node: AnsweringNode) -> None:

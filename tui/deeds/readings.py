@@ -56,10 +56,14 @@ def _read(text: str, label: str) -> "list[Reading]":
     """In the order of time. RecordUnusable says which line is no reading."""
     from node.recordfile import readings_of_one_plant
 
-    path = Path(text).expanduser()
-    if not path.is_file():
+    try:
+        path = Path(text).expanduser()
+        size = path.stat().st_size if path.is_file() else -1
+    except (OSError, RuntimeError, ValueError):  # too long for a name, or the home of nobody
+        path, size = Path(text), -1
+    if size < 0:
         raise Mistake(t("{label}: there is no file {path}.", label=label, path=path))
-    if path.stat().st_size > MOST_BYTES:
+    if size > MOST_BYTES:
         raise Mistake(t("{label}: it is too large for a form; `wattest meter send` takes it.", label=label))
     return sorted(readings_of_one_plant(path), key=lambda reading: reading.timestamp)
 
