@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.attributes import DIMENSION_WORDS, check_dimensions, place_of
 from contracts.context import Context
-from contracts.deposit import require_currency
+from contracts.deposit import format_price, require_currency
 from contracts.escrow import walks_wait
 from contracts.events import AuctionClosed, AuctionOpened, Cancelled, OpeningBegan
 from contracts.listing import taken_down
@@ -173,6 +173,10 @@ def describe_open(action: OpenAuction) -> Said:
         technology=lot_class.technology or Said("any technology"),
         currency=action.currency,
     )
+    if action.floor:
+        text = Said("{text}; not below {price}", text=text, price=format_price(action.floor))
+    if action.ceiling:
+        text = Said("{text}; not above {price}", text=text, price=format_price(action.ceiling))
     if terms.dimensions:
         names = tuple(DIMENSION_WORDS[dimension.name] for dimension in terms.dimensions)
         text = Said("{text}; bids choose by {names}", text=text, names=names)
@@ -195,8 +199,13 @@ def describe_open(action: OpenAuction) -> Said:
             margin=f"{terms.margin / 100:g}",
             seconds=terms.pay_s,
         )
+    if terms.bond:
+        bond = format_price(terms.bond)
+        text = Said("{text}; a sealed offer locks a bond of {bond} per certificate", text=text, bond=bond)
     if terms.fee:
         text = Said("{text}; sellers pay a fee of {fee} %", text=text, fee=f"{terms.fee / 100:g}")
+    if terms.position_cap:
+        text = Said("{text}; a buyer bids for {count} at most", text=text, count=terms.position_cap)
     if terms.repeat_s:
         text = Said("{text}; a new session follows every {seconds} s", text=text, seconds=terms.repeat_s)
     return text
@@ -315,7 +324,13 @@ def _close(context: Context, auction: Auction) -> None:
     context.announce(AuctionClosed(auction.id, auction.orders))
     if terms.sealed:
         until = environment.time_s + terms.opening_s
-        opening = replace(auction, status=OPENING, phase_height=environment.height, phase_at=environment.time_s)
+        opening = replace(
+            auction,
+            status=OPENING,
+            seed=environment.parent_hash,
+            phase_height=environment.height,
+            phase_at=environment.time_s,
+        )
         context.overlay.put(auction_key(auction.id), opening)
         context.overlay.put(auction_close_key(until, auction.id), Counter(auction.id))
         context.announce(OpeningBegan(auction.id, until))
@@ -326,9 +341,13 @@ def _close(context: Context, auction: Auction) -> None:
 
 
 def _shut(context: Context, auction: Auction) -> None:
-    """From here on only the settlement is missing; the seed is one that nobody knew while orders came in."""
+    """From here on only the settlement is missing; the seed is one that nobody knew while orders came in.
+
+    Of a sealed book the block was fixed at the close: when the random bytes of orders are there to be read, no leader
+    can try blocks until the draw suits him.
+    """
     environment = context.environment
-    drawn: tuple[object, ...] = (auction.id, environment.parent_hash)
+    drawn: tuple[object, ...] = (auction.id, auction.seed or environment.parent_hash)
     if auction.terms.sealed:
         book = book_of(context.overlay, auction)
         drawn = (*drawn, tuple(order.salt for _, order in book.values() if isinstance(order, Offer | Bid)))

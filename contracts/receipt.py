@@ -96,6 +96,12 @@ def price_words(auction: Auction, told: OrderSettled) -> Said:
 
 def seen_words(auction: Auction, told: OrderSettled) -> Said:
     """Who could read the order, and from when on."""
+    if told.standing:
+        return Said(
+            "Everybody could read standing bid {number} from the day it was placed; it joined as the auction "
+            "closed, when nobody could bid around it any more.",
+            number=told.standing,
+        )
     if not auction.terms.sealed:
         return Said("Everybody could read your order from the moment it was placed.")
     if told.why in (UNOPENED, SPOILT):

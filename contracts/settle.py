@@ -212,6 +212,8 @@ def _announce(
         receipt = _receipt(auction, number, order, told[number], paid.get(number, 0))
         if owed[number]:
             receipt = replace(receipt, owed=owed[number], due_at=due_at)
+        if isinstance(order, Bid) and order.standing:
+            receipt = replace(receipt, standing=order.standing)
         context.announce(receipt)
 
 

@@ -14,6 +14,10 @@ from state.errors import ConsensusRefusal
 LATE_CHUNKS = 4 * MAX_CHUNKS  # of a few earlier questions: each time the connection ended, it was asked again
 
 
+class ChunksLost(Exception):
+    """Chunks between went down with a connection that another replaced. No lie: they are asked for again."""
+
+
 class Attempt:
     """`own_height`: of the state that is there already, 0 where there is none. `gone`: nobody keeps the blocks above
     it, so any newer state will do. Hops outlive an attempt, in `trust`."""
@@ -65,11 +69,14 @@ class Attempt:
 
     def take(self, chunk: Entries) -> bool:
         """The chunk follows the one before it. What is in it, only the sum over all of them shows. False for one that
-        is left over from an earlier question: of a slow peer, or read for a connection that has ended."""
+        is left over from an earlier question: of a slow peer, or read for a connection that has ended. ChunksLost for
+        one that comes too early."""
         if chunk.number != self.offer.number or chunk.after != self._after:
             if self._late and (not self._answered or chunk.after < self._after):
                 self._late -= 1
                 return False
+            if chunk.number == self.offer.number and self._answered and chunk.after > self._after:
+                raise ChunksLost("chunks between two of its own never came")
             raise ConsensusRefusal(why="a chunk that does not follow the one before it")
         self._answered = True
         if not chunk.last and size_of(chunk) < self.least_bytes and len(chunk.keys) < self.least_entries:

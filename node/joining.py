@@ -23,7 +23,7 @@ from structlog.typing import FilteringBoundLogger
 from consensus.validators import ValidatorSet
 from contracts.genesis import Genesis, genesis_state
 from contracts.membership import validators_in
-from node.attempt import Attempt, size_of
+from node.attempt import Attempt, ChunksLost, size_of
 from node.config import Config
 from node.faults import Clock, SystemClock, reach
 from node.gossip import BAN_AT, Ignore, Reject, Sender, check_frame
@@ -231,15 +231,15 @@ class Joining:
                     self._send(source, attempt.next_entries())
                     expected = MAX_CHUNKS
                 chunk = await self._answer(Entries)
-            except ConnectionEnded:
+                if chunk is None:
+                    raise PeerFailed("it let its snapshot go")
+                if not attempt.take(chunk):
+                    continue
+            except (ConnectionEnded, ChunksLost) as ended:
                 resumes, expected = resumes + 1, 0
                 if resumes > RESUMES:
-                    raise
+                    raise PeerFailed(str(ended)) from ended
                 await self._back(source)
-                continue
-            if chunk is None:
-                raise PeerFailed("it let its snapshot go")
-            if not attempt.take(chunk):
                 continue
             resumes = 0
             self._require_room(size_of(chunk))

@@ -12,8 +12,13 @@ async def auctions(call: Call) -> Answer:
 
 
 async def auction(call: Call) -> Answer:
-    """One auction with its live orders."""
+    """One auction with its live orders, the first 1,000 of them."""
     return market.auction_dict(call.store, call["id"])
+
+
+async def orders(call: Call) -> Answer:
+    """Live orders of an auction by number, in pages; with `participant`, of one."""
+    return paged("orders", market.orders_page(call.store, call["id"], call.get("participant"), *call.page))
 
 
 async def receipts(call: Call) -> Answer:

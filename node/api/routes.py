@@ -38,7 +38,7 @@ SCRIPT = "text/javascript"
 PHASES = ("announced", "open", "opening", "closed", "settled", "void")
 KINDS_OF_OUTPUT = (
     *("bundle", "funds", "offer", "bid", "sealed_offer", "sealed_bid", "listing", "purse"),
-    *("delivery", "reserved", "guarantee", "pending", "handed", "security"),
+    *("delivery", "reserved", "guarantee", "pending", "payout_request", "handed", "security"),
 )
 PAGED = (
     Parameter("limit", PAGE, "items of this page, at most 200"),
@@ -431,6 +431,15 @@ ROUTES: tuple[Route, ...] = (
         ),
     ),
     Route("GET", "/v1/auctions/{id}", market.auction, "auction/1", AUCTION_FIELDS, where=BY_ID, query=AT),
+    Route(
+        "GET",
+        "/v1/auctions/{id}/orders",
+        market.orders,
+        "orders/1",
+        ("orders", "cursor"),
+        where=BY_ID,
+        query=(*AT, *PAGED, Parameter("participant", ID, "only of this one")),
+    ),
     Route(
         "GET",
         "/v1/auctions/{id}/receipts",

@@ -268,6 +268,24 @@ async def test_a_peer_whose_connection_ends_goes_on_where_it_was(home: Path, wor
     ledger.close()
 
 
+async def test_a_chunk_that_went_down_with_a_replaced_connection_is_asked_for_again(
+    home: Path, world: FinalizedWorld
+) -> None:
+    """A peer dials anew before the end of its old connection is noticed: what was under way there never comes, what
+    it sends next does."""
+    lost = iter((False, True, False, False, False, True))
+
+    def replaced(frame: Frame) -> list[Frame]:
+        return [] if isinstance(frame, Entries) and next(lost, False) else [frame]
+
+    town = Town([Offerer(0, world, replaced)])
+    assert await join(home, town)
+    assert (town.asked, town.banned) == ([0], [])
+    ledger = ledger_of(home, world)
+    assert rows_of(ledger.store) == rows_of(world.store)
+    ledger.close()
+
+
 async def test_a_peer_whose_connection_ends_again_and_again_loses_its_turn(home: Path, world: FinalizedWorld) -> None:
     def cut_off(frame: Frame) -> list[Frame]:
         if isinstance(frame, Entries):

@@ -121,14 +121,14 @@ class SimJoining:
             return
         self._turn += 1  # it has answered
         try:
-            self._judge(frame)
+            self._judge(source, frame)
         except ConsensusRefusal as lie:
             if source not in self._cluster.villains:
                 raise Violation(SAFETY, f"node {self._node.index} calls honest node {source} a liar: {lie}") from lie
             self._banned.add(source)
             self._give_up(f"lied: {lie}")
 
-    def _judge(self, frame: Frame) -> None:
+    def _judge(self, source: int, frame: Frame) -> None:
         tried = self._attempt
         assert tried is not None
         match frame:
@@ -148,7 +148,7 @@ class SimJoining:
                     self._trust.follow(hop)
                 self._prove()
             case Entries() if self._assembly is not None:
-                self._add(frame)
+                self._add(source, frame)
 
     def _prove(self) -> None:
         assert self._attempt is not None
@@ -165,10 +165,15 @@ class SimJoining:
         self._expected = MAX_CHUNKS
         self._send(self._attempt.next_entries())
 
-    def _add(self, chunk: Entries) -> None:
+    def _add(self, source: int, chunk: Entries) -> None:
         assert self._attempt is not None
         assert self._assembly is not None
-        if not self._attempt.take(chunk):
+        try:
+            follows = self._attempt.take(chunk)
+        except attempt.ChunksLost:
+            self.disconnected(source)
+            return
+        if not follows:
             self._wait()
             return
         self._resumes = 0

@@ -142,7 +142,6 @@ LIES: dict[str, tuple[Lie, str]] = {
     "an output that is none": (foreign_output, "is no output"),
     "a derived row": (derived_entry, "or is none"),
     "a chunk again": (replayed_chunk, "out of order"),
-    "a chunk left out": (skipped_chunk, "does not follow"),
     "one entry at a time": (trickle, "is not the last"),
     "another state root": (other_root, "of another block"),
     "a signature of nobody": (unsigned, "signature"),
@@ -152,6 +151,7 @@ LIES: dict[str, tuple[Lie, str]] = {
 }
 # of no use, but no proof of a lie either
 FAILURES: dict[str, tuple[Lie, str]] = {
+    "a chunk left out": (skipped_chunk, "did not answer"),  # which a broken connection does too
     "stops midway": (stops_midway, "did not answer"),
     "lets its snapshot go": (lets_it_go, "let its snapshot go"),
     "is silent": (silent, "did not answer"),
