@@ -17,7 +17,7 @@ from contracts.correct import credit_of, credited, day_bound_wh, pay_debt
 from contracts.events import DayJudged, Issued
 from contracts.hearing import NO_INPUTS, inputs_problem
 from contracts.release import is_corrected, released_up_to, review_day, steps_before, steps_of
-from contracts.schemes import HOUR_S, granular, hourly, hours_problem
+from contracts.schemes import HOUR_S, UNIT_WORDS, granular, hourly, hours_problem
 from contracts.standing import carry_out
 from state.attestation import ACCEPT, CORRECTION, PROMPT, REJECT, Attestation, attestation_bytes
 from state.crypto import verify
@@ -332,7 +332,7 @@ def describe(action: Issue) -> Said:
     return Said(
         "issue {count} of {unit} to device {device} for {days} of {month} ({energy} kWh measured)",
         count=Counted(action.count, "certificate"),
-        unit=action.unit,
+        unit=UNIT_WORDS.get(action.unit, action.unit),
         device=action.device,
         days=Counted(len(action.days), "day"),
         month=action.month,

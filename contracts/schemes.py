@@ -35,6 +35,7 @@ MAX_DAYS = 36_525  # a hundred years
 MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 UNITS = {"MWh": 1_000_000, "kWh": 1_000, "Wh": 1}  # Wh of one certificate: what its statement says it is
 TONNE = "tCO2e"
+UNIT_WORDS = {"MWh": Said("MWh"), "kWh": Said("kWh"), "Wh": Said("Wh"), TONNE: Said("tCO2e")}
 LEAST_TONNE_WH, MOST_TONNE_WH = 100_000, 100_000_000  # electricity of 10,000 and of 10 g of CO2 equivalent a kWh
 
 
@@ -128,9 +129,10 @@ def describe_content(scheme: Scheme) -> Said:
 
 
 def _size_words(scheme: Scheme) -> Said:
+    unit = UNIT_WORDS.get(scheme.unit, scheme.unit)
     if scheme.unit == TONNE:
-        return Said("certificates of 1 {unit} for {energy} Wh each", unit=scheme.unit, energy=scheme.face_value)
-    return Said("certificates of 1 {unit}", unit=scheme.unit)
+        return Said("certificates of 1 {unit} for {energy} Wh each", unit=unit, energy=scheme.face_value)
+    return Said("certificates of 1 {unit}", unit=unit)
 
 
 def _traded_words(scheme: Scheme) -> Said:

@@ -24,14 +24,23 @@ from node.pages.trace import RANGE_HEAD  # noqa: E402
 from node.pages.words import TABLES  # noqa: E402
 from node.texts import LANGUAGES, LOCALE, Key, read_po  # noqa: E402
 from state.errors import BadNumber, WattestError  # noqa: E402
+from tui.deeds.certificates import PURPOSES  # noqa: E402
+from tui.deeds.plants import SUNLIGHT, TECHNOLOGIES  # noqa: E402
+from tui.fields import FIELDS, KINDS  # noqa: E402
 from tui.screens.help import KEYS as HELP_KEYS  # noqa: E402
 from tui.screens.help import SIGNS, STORY_KEYS  # noqa: E402
-from tui.texts import COUNTED, TOLD, WORDS  # noqa: E402
+from tui.texts import COUNTED, PALETTE, TOLD, WORDS  # noqa: E402
 from tui.widgets.lines import TABS  # noqa: E402
+from tui.zone import LOCAL  # noqa: E402
 from verifier.words import GENERAL, NUMBERS  # noqa: E402
 
 PAGES = ROOT / "node" / "pages"
-NAMED = ("certificate", "statement", "issuance", "final transaction", "final block at height")  # by Unknown, on pages
+NAMED = (  # by Unknown
+    "certificate", "statement", "issuance", "final transaction", "final block at height", "auction", "device",
+    "consumption meter", "participant", "proposal", "scheme", "validator", "final block", "issue of certificate",
+    "verdict of day", "participant with the key", "recovery key of participant", "validator of participant",
+    "end of epoch", "readings of device",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -139,6 +148,10 @@ def _screens() -> Iterator[Key]:
     yield from (("", name) for name in TABS)
     yield from (("", what) for _, what in (*HELP_KEYS, *STORY_KEYS, *SIGNS))
     yield from (("", text) for text in TOLD)
+    yield from (("palette", text) for text in PALETTE)
+    yield from (("field", name) for name in FIELDS)
+    yield from (("kind", name.replace("_", " ")) for name in KINDS)
+    yield from (("choice", name) for name in (*PURPOSES, *TECHNOLOGIES, *SUNLIGHT, LOCAL))
     for path in _dashboard():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             yield from _declared(node)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.events import Resize
 from textual.screen import Screen
 
@@ -161,7 +162,7 @@ class Dashboard(App[None]):
             else account.name or t("{key_name}, not registered", key_name=account.key_name)
         )
         if account is not None and account.locked:
-            who += " (locked)"
+            who += " " + t("(locked)")
         for bar in self.screen.query(CabinetBar):
             bar.names = tuple((cabinet.key, cabinet.title) for cabinet in self.cabinets)
             bar.chosen = next(cabinet.title for cabinet in self.cabinets if cabinet.mode == self.current_mode)
@@ -177,7 +178,8 @@ class Dashboard(App[None]):
         self.action_cabinet(next(cabinet.mode for cabinet in self.cabinets if cabinet.title == message.title))
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
-        yield from super().get_system_commands(screen)
+        for command in super().get_system_commands(screen):
+            yield SystemCommand(t(command.title, "palette"), t(command.help, "palette"), command.callback)
         for cabinet in self.cabinets:
             yield SystemCommand(t(cabinet.title), t("cabinet {key}", key=cabinet.key), self._opener(cabinet.mode))
         for code, name in LANGUAGES.items():
@@ -185,6 +187,12 @@ class Dashboard(App[None]):
         yield SystemCommand(t("Time zone"), t("UTC, local or any other; now {zone}", zone=chosen()), self.action_zone)
         yield SystemCommand(t("Replay"), t("the network, a portfolio or an auction as it was"), self.action_replay)
         yield SystemCommand(t("Sign in, or out"), t("choose a wallet key of the home"), self.action_account)
+
+    def action_command_palette(self) -> None:
+        """Textual's own, whose prompt is in the language."""
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            prompt = t("Search for commands…", "palette")
+            self.push_screen(CommandPalette(placeholder=prompt, id="--command-palette"))
 
     def _speaker(self, tongue: str) -> Callable[[], None]:
         return lambda: self.speak(tongue)

@@ -74,8 +74,8 @@ class Feed:
         if age > STALE_S:
             return Freshness(t("stale: nothing heard for {age} s", age=int(age)), True)
         if self.following is None:
-            return Freshness("reconnecting", True)
-        return Freshness("live", False)
+            return Freshness(t("reconnecting"), True)
+        return Freshness(t("live", "feed"), False)
 
     def answering(self) -> str:
         """Address of a node to ask for details: the one that is followed, else the first that answers."""

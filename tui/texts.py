@@ -20,6 +20,8 @@ WORDS = (
     "active", "locked", "offered", "retired", "expired", "withdrawn", "live", "holds", "DIFFERS",
     "solar", "wind", "hydro", "marine",
     "technology", "source", "month", "zone", "country", "device", "scheme", "status",
+    "reserved", "rejected", "attested, not yet on chain", "announced", "opening", "settled", "void", "period",
+    "support", "yes", "no", "all",
     "accept", "hold", "reject", "equal", "differ", "unknown", "offer", "bid", "approve", "refuse", "none",
 )  # fmt: skip
 
@@ -32,6 +34,14 @@ TOLD = (
     "is whole: close it", "goes on: leave it open",
     "the other half", "meter of {plant}", "baseline of {plant}",
     "the statement DOES NOT HOLD, checked offline by {proof} alone",
+)  # fmt: skip
+
+# The commands that Textual itself brings to the palette.
+PALETTE = (
+    "Theme", "Change the current theme", "Quit", "Quit the application as soon as possible", "Keys",
+    "Show help for the focused widget and a summary of available keys", "Maximize", "Maximize the focused widget",
+    "Minimize", "Minimize the widget and restore to normal size", "Screenshot", "Hide the keys and widget help panel",
+    "Save an SVG 'screenshot' of the current screen", "Search for commands…",
 )  # fmt: skip
 
 # A counted thing: one, many. Russian has three forms, Chinese one: `|` parts them in the catalogue.
@@ -79,6 +89,21 @@ def sentence(text: str) -> str:
 
 def word(text: str) -> str:
     return t(text, "word")
+
+
+def field_word(name: str) -> str:
+    """The name of a field of the API, for people; the API's own where the language has none for it."""
+    return t(name, "field")
+
+
+def kind_word(name: str) -> str:
+    """What the ledger calls by a code: a kind of action, event or record, a state, a role."""
+    return t(name.replace("_", " "), "kind")
+
+
+def choice_word(text: str) -> str:
+    """A value of a form that can only be chosen."""
+    return t(text, "choice")
 
 
 def reason(code: str) -> str:

@@ -27,8 +27,8 @@ def _scaled(value: int, unit: str) -> str:
         if abs(value) >= size:
             places = 2 if abs(value) < 10 * size else 1
             whole, rest = divmod(abs(value) * 10**places // size, 10**places)
-            return f"{'-' if value < 0 else ''}{whole:,}.{rest:0{places}d} {prefix}{unit}"
-    return f"{value} {unit}"
+            return f"{'-' if value < 0 else ''}{whole:,}.{rest:0{places}d} {t(prefix + unit, 'unit')}"
+    return f"{value} {t(unit, 'unit')}"
 
 
 def money(millionths: int, currency: str) -> str:
@@ -80,6 +80,8 @@ def short(hexadecimal: str) -> str:
 
 def remaining(seconds: int) -> str:
     if seconds < 60:
-        return f"{max(0, seconds)} s"
+        return t("{seconds} s", seconds=max(0, seconds))
     minutes, rest = divmod(seconds, 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 60:
+        return t("{minutes} min {seconds} s", minutes=minutes, seconds=f"{rest:02d}")
+    return t("{hours} h {minutes} min", hours=minutes // 60, minutes=f"{minutes % 60:02d}")

@@ -161,5 +161,7 @@ def invoked_as() -> str:
 
 def pace_in_words(pace: float) -> str:
     if pace == FULL_SPEED:
-        return "full speed"
-    return "1 post a second a unit" if pace == SEED_PACE else f"{pace:g} posts a second a unit"
+        return t("full speed")
+    if pace == SEED_PACE:
+        return t("1 post a second a unit")
+    return t("{pace} posts a second a unit", pace=f"{pace:g}")

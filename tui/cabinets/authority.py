@@ -177,7 +177,7 @@ def _keys(keys: tuple[Account, ...]) -> tuple[tuple[Part, ...], ...]:
     if not keys:
         return (((t("No governance key in this home: votes are cast where the organisation keeps it."), QUIET),),)
     return tuple(
-        ((f"{key.name or 'of no validator now'}  ", STRONG), (f"{key.file.pubkey[:16]}…", QUIET)) for key in keys
+        ((f"{key.name or t('of no validator now')}  ", STRONG), (f"{key.file.pubkey[:16]}…", QUIET)) for key in keys
     )
 
 

@@ -264,7 +264,7 @@ def _order(item: dict[str, Any], me: int, name: str) -> Line:
     count, limit = int(item.get("quantity") or 0), int(item.get("limit") or 0)
     return Line(
         item["outpoint"],
-        (side, name + (f" ({t('you')})" if _who(item) == me else ""), f"{count:,}" if count else t("sealed"),
+        (word(side), name + (f" ({t('you')})" if _who(item) == me else ""), f"{count:,}" if count else t("sealed"),
          t("sealed") if sealed else money(limit, "")),
         (side, name.casefold(), count, limit),
         ("good" if side == "bid" else "warn", "strong" if _who(item) == me else ""),
@@ -311,7 +311,10 @@ def _receipts(client: NodeClient, number: str) -> tuple[dict[str, Any], ...]:
 
 
 def _told(chosen: dict[str, Any]) -> tuple[tuple[Part, ...], ...]:
-    trees = [f"{each['name']}: {', '.join(map(called, each['nodes']))}" for each in chosen["terms"]["dimensions"]]
+    trees = [
+        f"{word(each['name'])}: {', '.join(word(called(node)) for node in each['nodes'])}"
+        for each in chosen["terms"]["dimensions"]
+    ]
     kinds = t("choose by {kinds}", kinds="; ".join(trees)) if trees else t("one kind")
     floor, ceiling = int(chosen["floor"]), int(chosen["ceiling"])
     limits = t("from {price}", price=money(floor, chosen["currency"])) if floor else t("no floor")
@@ -334,7 +337,7 @@ def _prices(sessions: tuple[dict[str, Any], ...]) -> list[Line]:
             f"{item['id']}-{result['place']}",
             (
                 str(item["id"]),
-                result["label"] or t("any"),
+                word(result["label"]) or t("any"),
                 money(int(result["price"]), item["currency"]) if int(result["price"]) else "–",
                 f"{int(result['volume']):,}",
                 t("thin") if result["thin"] else "",

@@ -18,7 +18,7 @@ from tui.directory import Cabinet
 from tui.parts.names import Names
 from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture, PlantPicture
 from tui.screens.cabinet import CabinetScreen, Keys
-from tui.texts import counted, t, word
+from tui.texts import counted, kind_word, t, word
 from tui.widgets.calendar import strip
 from tui.widgets.chart import ChartPanel, CurvePicture
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part
@@ -411,7 +411,7 @@ def _applications(proposals: tuple[dict[str, Any], ...], me: int, names: Names) 
     for item in reversed(proposals):
         style = {"open": WARN, "enacted": GOOD, "refused": BAD}[item["status"]]
         what = item["content"]
-        name = what.get("facts", {}).get("name") or what["kind"].replace("_", " ")
+        name = what.get("facts", {}).get("name") or kind_word(what["kind"])
         if what["kind"] in ABOUT:
             name = t(ABOUT[what["kind"]], plant=names.device(int(what["device"])).name)
         votes = t(

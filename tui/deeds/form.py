@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui.deeds.deed import Deed, Mistake
-from tui.texts import t
+from tui.texts import choice_word, t
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -50,7 +50,9 @@ class Form:
             if any("\ud800" <= letter <= "\udfff" for letter in given):
                 raise Mistake(t("{label}: it holds a character that cannot be written.", label=each.label))
             if given and each.choices and given not in each.choices:
-                raise Mistake(t("{label}: one of {choices}.", label=each.label, choices=", ".join(each.choices)))
+                raise Mistake(
+                    t("{label}: one of {choices}.", label=each.label, choices=", ".join(map(choice_word, each.choices)))
+                )
 
 
 def signed_in(account: "Account | None") -> "Account":

@@ -4,7 +4,7 @@ Names come from the node's lists (`apply`) and from registrations as they happen
 itself, and `wanted` says that the lists should be asked for again.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from state.errors import BadNumber
@@ -59,7 +59,7 @@ class Names:
     def participant(self, number: int) -> str:
         if number not in self.participants:
             self.wanted = True
-        return self.participants.get(number, f"participant {number}")
+        return self.participants.get(number) or t("participant {number}", number=number)
 
     def device(self, number: int) -> DeviceName:
         if number not in self.devices:
@@ -67,7 +67,11 @@ class Names:
         return self.devices.get(number, DeviceName(t("device {number}", number=number), "", "", 0))
 
     def scheme(self, number: int) -> SchemeName:
-        return self.schemes.get(number, SchemeName(t("scheme {number}", number=number), "", 0))
+        """Its unit as the language writes it."""
+        found = self.schemes.get(number)
+        if found is None:
+            return SchemeName(t("scheme {number}", number=number), "", 0)
+        return replace(found, unit=t(found.unit, "unit"))
 
     def unit_of(self, device: int) -> str:
         return self.scheme(self.device(device).scheme).unit

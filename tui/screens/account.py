@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 from state.errors import WattestError
 from tui.account import Account, introduce
 from tui.desk import Desk
-from tui.texts import said, t
+from tui.texts import kind_word, said, t
 from tui.widgets.columns import BAD, QUIET, row
 
 NOBODY = "nobody"
@@ -124,5 +124,5 @@ class AccountScreen(ModalScreen[Account | None]):
 
 def _title(account: Account) -> str:
     who = f"{account.name} ({account.id})" if account.id else t("not registered yet")
-    roles = ", ".join(role.replace("_", " ") for role in account.roles)
+    roles = ", ".join(kind_word(role) for role in account.roles)
     return f"{account.key_name}   {who}" + (f"   {roles}" if roles else "")

@@ -12,13 +12,32 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from state.errors import WattestError
-from tui.texts import language, said, t
-from tui.widgets.columns import BAD, QUIET, STRONG, row
+from tui.texts import field_word, kind_word, language, said, t, word
+from tui.widgets.columns import BAD, QUIET, STRONG, cell, row
 from tui.words import ledger_time
 
 TIMEOUT_S = 5.0
 SHOWN = 200  # transactions that a block's list names
-LABEL = 24
+LABEL = 28
+ENUMERATED = frozenset(
+    {
+        "kind",
+        "event",
+        "status",
+        "side",
+        "purpose",
+        "basis",
+        "role",
+        "what",
+        "ended_by",
+        "why",
+        "content",
+        "wanted",
+        "label",
+        "gsrn_check",
+        "insolation_source",
+    }
+)
 
 
 class DetailScreen(ModalScreen[None]):
@@ -97,7 +116,7 @@ class TransactionScreen(DetailScreen):
 def field_lines(name: str, value: Any, depth: int = 0) -> list[Content]:
     """One line a field; objects and lists below their name, indented. Nothing is left out."""
     indent = "  " * depth
-    label = (f"{indent}{name}".ljust(LABEL) + " ", QUIET)
+    label = (f"{cell(f'{indent}{field_word(name)}', LABEL)[0]} ", QUIET)
     match value:
         case dict() if value:
             inner = [line for key, item in value.items() for line in field_lines(key, item, depth + 1)]
@@ -108,5 +127,11 @@ def field_lines(name: str, value: Any, depth: int = 0) -> list[Content]:
         case list() if value and isinstance(value[0], str):
             return [row(label), *(row(f"{indent}  ", (item, STRONG)) for item in value)]
         case list():
-            return [row(label, (", ".join(map(str, value)) or "none"))]
-    return [row(label, "–" if value is None or value == "" else str(value))]
+            return [row(label, (", ".join(map(str, value)) or word("none")))]
+        case bool():
+            return [row(label, word("yes" if value else "no"))]
+        case str() if name in ENUMERATED:
+            return [row(label, kind_word(value))]
+        case str() if name == "unit":
+            return [row(label, t(value, "unit"))]
+    return [row(label, "–" if value in (None, "", {}) else str(value))]

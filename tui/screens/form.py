@@ -17,7 +17,7 @@ from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values
 from tui.desk import Desk
 from tui.screens.signing import SigningScreen
-from tui.texts import said, t
+from tui.texts import choice_word, said, t
 from tui.widgets.columns import BAD, QUIET, row
 
 SMALL_HEIGHT = 30  # below it no empty line stands between two fields
@@ -66,7 +66,7 @@ class FormScreen(ModalScreen[bool]):
         value = self._draft[field.name]
         if field.choices:
             chosen = value if value in field.choices else field.choices[0]
-            return Select([(choice, choice) for choice in field.choices], value=chosen, allow_blank=False,
+            return Select([(choice_word(choice), choice) for choice in field.choices], value=chosen, allow_blank=False,
                           id=f"field-{field.name}", compact=True)  # fmt: skip
         return Input(value, placeholder=field.hint, id=f"field-{field.name}", max_length=LONGEST, compact=True)
 

@@ -7,9 +7,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.screens.detail import DetailScreen
-from tui.texts import t
+from tui.texts import kind_word, reason, t, word
 from tui.widgets.columns import GOOD, QUIET, STRONG, WARN, row
-from tui.words import date, energy, ledger_time
+from tui.words import date, ledger_time, power
 
 DAY_S = 86_400
 STYLES = {"retired": GOOD, "expired": WARN, "withdrawn": WARN}
@@ -30,17 +30,21 @@ def life(answer: dict[str, Any]) -> list[Content]:
     issuance, facts = answer["issuance"], answer["facts"]
     first, last = int(issuance["production_from"]), int(issuance["production_to"])
     status = str(answer["status"])
-    where = answer["holder_name"] or "nobody"
+    where = answer["holder_name"] or t("nobody")
     lines = [
-        row((answer["number"], STRONG), ("   ", ""), (status, STYLES.get(status, GOOD)), (f"   {where}", "")),
+        row(
+            (answer["number"], STRONG), ("   ", ""), (kind_word(status), STYLES.get(status, GOOD)), (f"   {where}", "")
+        ),
         Content(""),
         _step(
-            "production",
+            t("production"),
             t("{date} to {date_2}", date=date(first // DAY_S), date_2=date((last - 1) // DAY_S)),
             _plant(facts),
         ),
         _step(
-            t("weather check"), "", t("passed; remarks: {reasons}", reasons=", ".join(issuance["reasons"]) or "none")
+            t("weather check"),
+            "",
+            t("passed; remarks: {reasons}", reasons=" ".join(map(reason, issuance["reasons"])) or word("none")),
         ),
     ]
     for event in answer["history"]:
@@ -48,23 +52,23 @@ def life(answer: dict[str, Any]) -> list[Content]:
         hands = f"{giver} → {taker}" if giver and taker and giver != taker else str(taker or giver or "")
         lines.append(
             _step(
-                str(event["event"]),
+                kind_word(str(event["event"])),
                 ledger_time(int(event["time_ms"])),
                 t("{hands}   block {height}", hands=hands, height=event["height"]),
             )
         )
         lines.append(row((" " * 42, ""), (str(event["txid"]), QUIET)))
     if answer.get("statement"):
-        lines.append(_step("statement", "", str(answer["statement"])))
+        lines.append(_step(kind_word("statement"), "", str(answer["statement"])))
     for part in answer["ranges"]:
         if part["number"] != answer["number"]:
-            lines.append(_step("part", str(part["status"]), f"{part['number']}   {part['holder'] or ''}"))
+            lines.append(_step(t("part"), kind_word(str(part["status"])), f"{part['number']}   {part['holder'] or ''}"))
     return lines
 
 
 def _plant(facts: dict[str, Any]) -> str:
     place = facts["location"] or facts["country"]
-    return f"{facts['name']}, {place}, {energy(int(facts['capacity_w'])).removesuffix('h')}, {facts['technology']}"
+    return f"{facts['name']}, {place}, {power(int(facts['capacity_w']))}, {facts['technology']}"
 
 
 def _step(what: str, when: str, told: str) -> Content:

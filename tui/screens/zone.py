@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from tui.texts import t
+from tui.texts import choice_word, t
 from tui.zone import chosen, known
 
 SHOWN = 100  # of the names that fit
@@ -38,7 +38,7 @@ class ZoneScreen(ModalScreen[str | None]):
         found = [name for name in self._known if bare in name.casefold()][:SHOWN]
         box = self.query_one(OptionList)
         box.clear_options()
-        box.add_options(Option(name, id=name) for name in found)
+        box.add_options(Option(choice_word(name), id=name) for name in found)
         if found:
             box.highlighted = 0
 

@@ -8,7 +8,7 @@ from tui.texts import t
 from tui.widgets.columns import QUIET, STRONG, cell, cut, fitted, folded, row, width_of
 from tui.widgets.panel import Panel
 
-COLUMN = 8
+COLUMN = 10
 READABLE = 64  # cells
 
 
@@ -41,8 +41,10 @@ class CertificatesPanel(Panel):
 
 
 def _head(width: int, since: int) -> Content:
-    name = "scheme" if since <= 1 else t("since {since:,}", since=since)  # a long chain is not replayed from its start
-    columns = [cell(name, COLUMN, QUIET, right=True) for name in ("issued", "live", "retired")]
+    name = (
+        t("scheme") if since <= 1 else t("since {since:,}", since=since)
+    )  # a long chain is not replayed from its start
+    columns = [cell(name, COLUMN, QUIET, right=True) for name in (t("issued"), t("live"), t("retired"))]
     return row(cell(name, max(6, width - 3 * COLUMN), QUIET), *columns)
 
 

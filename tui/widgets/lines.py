@@ -119,7 +119,7 @@ class StatusLine(Widget):
         left: list[Part] = []
         if (state := self.state) is not None:
             left = [(t("paused"), f"bold {WARN}") if state.paused else (state.pace, STRONG)]
-            keys += [("+ -", t("pace")), (t("space"), t("go on") if state.paused else "pause")]
+            keys += [("+ -", t("pace")), (t("space"), t("go on") if state.paused else t("pause"))]
             keys += [("k", t("start validator") if state.validator_down else t("kill validator"))]
         keys.append(("?", t("help")))
         right = _keys(keys)

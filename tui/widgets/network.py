@@ -87,14 +87,16 @@ class NetworkPanel(Panel):
     # --- blocks
 
     def _block_lines(self, width: int, height: int) -> list[Content]:
-        head = fitted([_block_cells("block", "proposer", "txs", "time"), ("   " + t("what it did"), "")], width)
+        head = fitted(
+            [_block_cells(t("block"), t("proposer"), t("txs"), t("time")), ("   " + t("what it did"), "")], width
+        )
         lines = [head.stylize(QUIET)]
         for block in self.picture.blocks[: max(0, height - 1)]:
             lines.append(self._block(block, width))
         return lines
 
     def _block(self, block: BlockPicture, width: int) -> Content:
-        what = _told(block.what or "heartbeat", width - BLOCK - 3)
+        what = _told(block.what or t("heartbeat"), width - BLOCK - 3)
         text, _ = _block_cells(str(block.height), block.proposer, str(block.transactions), clock(block.time_ms))
         if block.height == self.chosen:
             return fitted([(text, "reverse"), (f"   {what}", "reverse")], width)

@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture, JudgedDay, PlantPicture, PlantsPicture
-from tui.texts import counted, t
+from tui.texts import counted, t, word
 from tui.widgets.calendar import month_lines, strip
 from tui.widgets.columns import BAD, GOOD, QUIET, STRONG, WARN, Part, cell, cut, folded, row
 from tui.widgets.panel import Panel
@@ -119,8 +119,8 @@ class PlantsPanel(Panel):
 def _sentence(judged: JudgedDay, width: int, lines: int) -> list[Content]:
     """`■ 2016-09-03 Twin roof: rejected. The plant claims power while the sun is below the horizon.`"""
     day = judged.day
-    word, style = WORDS[day.verdict]
-    head = f"{date(day.day)} {judged.plant}: {word}"
+    verdict, style = WORDS[day.verdict]
+    head = f"{date(day.day)} {judged.plant}: {word(verdict)}"
     if day.verdict == ACCEPT:
         signed = " " + t("by {counted}", counted=counted(judged.signatures, "validator")) if judged.signatures else ""
         review_wh = day.energy_wh - day.release_wh
@@ -174,7 +174,13 @@ def _plant(plant: PlantPicture, width: int, each: int, marked: DayPicture | None
         cell(_curve(plant.powers, curve), curve, "$text-primary", right=True),
         cell(f"{plant.readings:,}", COUNT, right=True),
     )
-    origin = t("recorded {recorded}", recorded=plant.recorded) if plant.recorded else "live" if plant.timestamp else ""
+    origin = (
+        t("recorded {recorded}", recorded=plant.recorded)
+        if plant.recorded
+        else t("live", "feed")
+        if plant.timestamp
+        else ""
+    )
     label = cell("  " + ", ".join(part for part in (plant.technology, origin) if part), NAME, QUIET)
     if each >= 4:
         months = month_lines(plant.days, each - 2, marked)
