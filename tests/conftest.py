@@ -28,6 +28,7 @@ LONG = (
     "tests/commands/test_demo.py",
     "tests/network/test_disk.py",
 )
+LONG_TIMEOUT_S = 480  # networks of processes on a machine that eight others use take several times their minute
 
 
 def keep_bytecode() -> None:
@@ -78,10 +79,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     They mostly wait, so that beside them there is always somebody who computes.
     """
+    long = [item for item in items if item.nodeid.startswith(LONG)]
+    for item in long:
+        item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S), append=True)
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers == 1:
         return
-    long = [item for item in items if item.nodeid.startswith(LONG)]
     others = iter([item for item in items if not item.nodeid.startswith(LONG)])
     share, takers = len(items) // workers, (workers + 1) // 2
     ordered: list[pytest.Item] = []

@@ -13,6 +13,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,6 +49,7 @@ def main() -> None:
             print(f"wrote docs/{name}", file=sys.stderr)
 
 
+@cache
 def pages() -> dict[str, str]:
     """File name under docs/ -> its whole text."""
     return {"CODES.md": codes_page(), "REFERENCE.md": reference_page()}
@@ -85,6 +87,7 @@ def codes_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
 def refusals() -> list[tuple[str, ...]]:
     """(family, code, class, sentence) of every error class of the seven packages that has a sentence of its own."""
     declaring = {

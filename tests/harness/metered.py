@@ -28,7 +28,7 @@ class Node:
     def get(self, key: bytes) -> Any:
         return self.node.ledger.store.get(key)
 
-    async def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 40) -> None:
+    async def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 80) -> None:
         for _ in range(int(timeout_s / 0.02)):
             if condition():
                 return

@@ -91,7 +91,7 @@ class Running:
         self._stop.set()
         await self.task
 
-    async def height(self, wanted: int, timeout_s: float = 30.0) -> None:
+    async def height(self, wanted: int, timeout_s: float = 60.0) -> None:
         """Wait until the node's tip is at least there; what the node died of is raised here."""
         async with asyncio.timeout(timeout_s):
             while self.node.ledger.tip.height < wanted:
@@ -146,9 +146,9 @@ class Process:
 
     def terminate(self) -> int:
         self._child.terminate()
-        return self._child.wait(timeout=20)
+        return self._child.wait(timeout=60)
 
-    def wait(self, timeout_s: float = 60.0) -> int:
+    def wait(self, timeout_s: float = 120.0) -> int:
         """Its exit code, once it ends by itself."""
         return self._child.wait(timeout=timeout_s)
 
@@ -172,14 +172,14 @@ class Process:
         finals = self.finals()
         return int(finals[-1]["height"]) if finals else 0
 
-    def await_event(self, event: str, timeout_s: float = 20.0) -> None:
+    def await_event(self, event: str, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not any(entry["event"] == event for entry in self.logged()):
             assert self.alive, (self.home / "stderr").read_text()
             assert time.monotonic() < deadline, f"{self.home.name} never logged {event}"
             time.sleep(0.05)
 
-    def await_height(self, wanted: int, timeout_s: float = 60.0) -> None:
+    def await_height(self, wanted: int, timeout_s: float = 120.0) -> None:
         deadline = time.monotonic() + timeout_s
         while self.height() < wanted:
             assert self.alive, (self.home / "stderr").read_text()

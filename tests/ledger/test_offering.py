@@ -44,7 +44,7 @@ class Peer:
         return len(self.frames) <= self._patience
 
     async def entries(self, count: int) -> list[Entries]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(found := [each for each in self.frames if isinstance(each, Entries)]) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         return found

@@ -143,7 +143,7 @@ async def test_a_node_whose_next_blocks_nobody_keeps_says_so_and_a_snapshot_help
     async with running(homes) as nodes:
         height = await grown(nodes)
         observer = late(tmp_path, "observer")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not observer.node.runtime.blocks_gone:  # noqa: ASYNC110 - nothing tells it
                 await asyncio.sleep(0.02)
         assert observer.node.ledger.tip.height == 0

@@ -42,7 +42,7 @@ QUICK = {"epoch_length": LENGTH, "idle_interval_ms": 100, "min_interval_ms": 20,
 ROTATED = NodeKeys(seed_of("node_key2"), seed_of("vote_key2"), seed_of("new vote key"))
 
 
-async def final(nodes: list[Running], txid: bytes, timeout_s: float = 30.0) -> None:
+async def final(nodes: list[Running], txid: bytes, timeout_s: float = 60.0) -> None:
     """Wait until the transaction is final on every node; what a node died of is raised."""
     async with asyncio.timeout(timeout_s):
         while not all(each.node.mempool._tip.is_final(txid) for each in nodes):

@@ -74,7 +74,7 @@ def status(world: FinalizedWorld, auction: int) -> str:
 
 async def run(part: Settling, until: Any) -> None:
     await part.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not until():
             part._look()
             await asyncio.sleep(0.01)

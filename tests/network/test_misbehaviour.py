@@ -60,7 +60,7 @@ class Watched:
         seed = seed_of(f"vote_key{signer}")
         return make_vote(self.chain, kind, position, signer, lambda message: sign(seed, message))
 
-    async def until(self, condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not condition():
                 if self.running.task.done():

@@ -26,7 +26,7 @@ from state.keyspace import key_owner_key
 from state.transaction import Register
 
 
-async def final_everywhere(nodes: list[Running], txid: bytes, timeout_s: float = 20.0) -> None:
+async def final_everywhere(nodes: list[Running], txid: bytes, timeout_s: float = 60.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not all(running.node.mempool._tip.is_final(txid) for running in nodes):
             for running in nodes:
@@ -96,7 +96,7 @@ async def test_three_of_four_go_on_and_the_fourth_catches_up_and_signs_again(tmp
         await nodes[3].height(nodes[0].node.ledger.tip.height)
         await final_everywhere(nodes, results[-1].txid)
         feed = nodes[0].node.subscribe()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 final = await feed.get()
                 assert isinstance(final, FinalBlock)
@@ -221,7 +221,7 @@ async def test_a_validator_that_sends_lies_is_dropped_and_the_others_go_on(tmp_p
         ]
         for number in range(6):
             nodes[0].node.runtime.frame_received(liar, Consensus(encode(lies[number % 3])))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not nodes[0].node.peers._conduct.banned(liar.name, nodes[0].node.clock.monotonic_ms()):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         for each in nodes:

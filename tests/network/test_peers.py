@@ -122,7 +122,7 @@ def heard(peers: Peers) -> Recorder:
     return peers.listener
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - what is waited for lies in several nodes
             await asyncio.sleep(0.01)

@@ -62,7 +62,7 @@ async def wiped(nodes: list[Running], home: Path, *folders: str) -> None:
         await each.height(height + 3)
 
 
-async def signs(nodes: list[Running], index: int, timeout_s: float = 30.0) -> None:
+async def signs(nodes: list[Running], index: int, timeout_s: float = 60.0) -> None:
     """Wait for a Finalization with its signature."""
     feed = nodes[0].node.subscribe()
     async with asyncio.timeout(timeout_s):

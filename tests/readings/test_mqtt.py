@@ -487,7 +487,7 @@ async def test_a_slow_validator_makes_the_gateway_and_its_units_wait(broker: Run
     assert most == 1
 
 
-async def until(condition: Any, timeout_s: float = 15) -> None:
+async def until(condition: Any, timeout_s: float = 40) -> None:
     for _ in range(int(timeout_s / 0.01)):
         if condition():
             return
