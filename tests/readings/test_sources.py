@@ -1,4 +1,4 @@
-"""A climate source on the ledger: it contradicts a joint forgery, frees an honest plant of its label, and is audited."""
+"""A climate source on the ledger: it contradicts a joint forgery, frees an honest plant of its label; audits agree."""
 
 import pytest
 from harness.answering_node import AnsweringNode
