@@ -55,17 +55,25 @@ def list_(session: Session, participant: str | None, key_name: str | None) -> No
             item.get("auction", "-"),
             item.get("number", "-") if "lot" in item else "-",
             item.get("quantity", "-"),
+            _at(item),
             item["outpoint"],
         )
         for item in [*orders, *({**lot, "kind": "for you"} for lot in for_me)]
     ]
-    body = show.table(("what", "auction", "certificates", "how many", "outpoint"), rows, "nothing in the market")
-    rows = [
-        (item["id"], item["scheme"], item["quantity"], price_text(item["limit"], item["currency"]), item["left"])
+    head = ("what", "auction", "certificates", "how many", "at", "outpoint")
+    body = show.table(head, rows, "nothing in the market")
+    repeated = [
+        (
+            item["id"],
+            item["scheme"],
+            item["quantity"],
+            price_text(item["limit"], item["currency"]),
+            price_text(item["left"], item["currency"]),
+        )
         for item in standing
     ]
-    if rows:
-        body += "\n\n" + show.table(("standing bid", "scheme", "each session", "up to", "left, millionths"), rows)
+    if repeated:
+        body += "\n\n" + show.table(("standing bid", "scheme", "each session", "up to", "left"), repeated)
     if owed:
         debts = [
             (
@@ -134,9 +142,9 @@ def post(
     "--want",
     "wants",
     multiple=True,
-    metavar="DIMENSION=NODE",
+    metavar="ATTRIBUTE",
     shell_complete=complete_wanted,
-    help="technology=wind, zone=DK, period=2026.",
+    help="Only these: wind, technology=T0201, zone=DK, period=2026; once for each attribute.",
 )
 @sending
 @with_session
@@ -202,13 +210,28 @@ def buy(session: Session, lot: str, quantity: int | None, key_name: str | None, 
     perform(session, [Buy(me.id, point, count, inputs)], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
 
+def _at(item: dict[str, Any]) -> str:
+    """What an order says of money: its limit or price, or what a sealed one locks."""
+    match item["kind"]:
+        case "offer" | "bid":
+            return price_text(item["limit"], "").rstrip()
+        case "listing" | "for you":
+            return price_text(item["price"], item["currency"])
+        case "sealed_bid":
+            return f"sealed, {price_text(item['funds']['amount'], item['funds']['currency'])} locked"
+        case "sealed_offer":
+            return "sealed"
+        case _:
+            return "-"
+
+
 def _wanted(wants: tuple[str, ...]) -> "tuple[Wanted, ...]":
     from contracts.attributes import DIMENSIONS
     from state.records import Wanted
 
     found = {}
     for want in wants:
-        name, sign, node = want.partition("=")
+        name, sign, node = want.partition("=") if want.lower() not in WORDS else ("technology", "=", want)
         if not sign or name not in DIMENSIONS:
             raise click.UsageError(f"{want!r} is no attribute; write one of {', '.join(DIMENSIONS)}, = and its value.")
         found[name] = Wanted(name, WORDS.get(node.lower(), node))

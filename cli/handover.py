@@ -74,7 +74,8 @@ def _answer(
 def _waiting(session: Session, participant: int) -> list[dict[str, Any]]:
     """Handed over by the participant, and to it."""
     client = session.client
-    return [*client.outputs(participant, "pending"), *client.outputs(participant, "handed")]
+    handed = [item for item in client.outputs(participant, "handed") if item["kind"] == "pending"]
+    return [*client.outputs(participant, "pending"), *handed]
 
 
 def _point(text: str) -> bytes:

@@ -70,7 +70,8 @@ SECTIONS = {
         "deals": ("cli.deals:deals", "Posted lots and standing bids: board, list, post, every, end."),
         "buy": ("cli.deals:buy", "Buy a posted lot, whole or in part."),
         "deposit": ("cli.money:deposit", "Credit money that came in at the bank (payment operator)."),
-        "payout": ("cli.money:payout", "Pay money out to the bank (holder and payment operator)."),
+        "payout": ("cli.money:payout", "Ask a payment operator to pay out at the bank, or pay out with it."),
+        "payouts": ("cli.money:payouts", "Payouts that wait for their operator: list, confirm, drop."),
         "pay": ("cli.money:pay", "Pay what is owed for certificates bought on margin."),
     },
     "Tools": {

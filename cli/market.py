@@ -228,15 +228,16 @@ def show_(session: Session, number: int) -> None:
             *_term_rows(found),
         ]
     )
+    found["live_orders"] = orders_of(session, number)
     rows = [
         (
             order["kind"].replace("_", " "),
             order.get("quantity", "-"),
             price_text(order.get("limit", 0), currency),
-            order["number"] if "lot" in order else " ".join(order.get("wanted", ())) or "-",
+            order["number"] if "lot" in order else " ".join(filter(None, order.get("wanted", ()))) or "-",
             order["outpoint"],
         )
-        for order in found.get("live_orders", [])
+        for order in found["live_orders"]
     ]
     body = show.table(("order", "quantity", "limit", "certificates or wanted", "outpoint"), rows, "no live orders")
     session.answer("auction/1", {k: v for k, v in found.items() if k != "schema"}, f"{head}\n\n{body}")
@@ -325,7 +326,8 @@ def _open_orders(
 
     by_commitment = {opening.commitment.hex(): opening for opening in openings}
     opened = []
-    for order in found["live_orders"]:
+    mine = {opening.participant for opening in openings}
+    for order in [order for each in sorted(mine) for order in orders_of(session, int(found["id"]), each)]:
         opening = by_commitment.get(order.get("commitment", ""))
         if opening is None:
             continue
@@ -347,7 +349,10 @@ def _open_orders(
 def _term_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The terms that are not the plain ones."""
     terms, currency = found["terms"], found["currency"]
-    rows = [("bids choose", f"{each['name']}: {', '.join(each['nodes'])}") for each in terms["dimensions"]]
+    rows = [("opens", show.moment(terms["opens_at"]))] if int(terms["opens_at"]) else []
+    if int(terms["delivery_to"]):
+        rows.append(("produced", f"{show.moment(terms['delivery_from'])} to {show.moment(terms['delivery_to'])}"))
+    rows += [("bids choose", f"{each['name']}: {', '.join(each['nodes'])}") for each in terms["dimensions"]]
     if terms["sealed"]:
         by = "by a quorum of validators" if terms["escrow"] else "by who sealed it"
         rows.append(("book", f"sealed, opened {by} within {terms['opening_s']} s after the close"))
@@ -363,6 +368,11 @@ def _term_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     if int(found["forfeited"]):
         rows.append(("forfeited", price_text(found["forfeited"], currency)))
     return rows
+
+
+def orders_of(session: Session, auction: int, participant: int | None = None) -> list[dict[str, Any]]:
+    """All live orders of an auction, or those of one participant."""
+    return list(session.client.pages(f"/v1/auctions/{auction}/orders", "orders", participant=participant))
 
 
 def find_scheme(session: Session, text: str) -> dict[str, Any]:

@@ -4,12 +4,10 @@ A meter of this home keeps its chain in `HOME/meters`, in the log that a gateway
 on disk before it is sent, goes out until a node has acknowledged it, and the next call goes on where this one ended.
 """
 
-import asyncio
 import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,20 +21,11 @@ from cli.session import Session, with_session
 from cli.values import MOMENT
 
 if TYPE_CHECKING:
-    from node.gateway import Gateway
-    from node.keystore import PrivateKey
-    from node.spool import Spool
     from node.unit import Record
     from verifier.reading import Reading
 
 SOON_S = 30 * 86_400  # before its end a credential is said to end soon
-GROUP = 500  # readings taken at once: one synced write
-ROOM = 20_000  # readings that may wait before more are read from the file
-LOOK_S = 0.02
-FOLDER = "meters"
-DAY_S = 86_400
 
-IMPATIENT = ("unreachable", "http_502", "http_503", "intake_busy", "rate_limited", "overloaded", "syncing")
 
 to_node = (
     click.option(
@@ -194,6 +183,8 @@ def send(
     that were sent before are known and not sent again, and those of days that this meter closed are left out as late.
     What no node took yet waits in this home: `wattest meter status`.
     """
+    from node.homemeter import HomeMeter, Manner, deliver
+
     readings = list(_readings(source))
     urls = list(nodes) or [session.node_url]
     require_mqtt([url for url in urls if url.startswith("mqtt")])
@@ -205,12 +196,8 @@ def send(
         return
     key = session.unlock(key_name or _only_device_key(session))
     chain = session.named_chain() or session.network()[0]
-    spool = _spool(session, device, chain)
-    try:
-        made = _maker(device, interval_s, key, chain, urls, spool, batch, mqtt_ca, mqtt_credentials)
-        answer = asyncio.run(_send(made, str(device), readings, rate, close_last, timeout_s))
-    finally:
-        spool.close()
+    manner = Manner(rate, batch, close_last, timeout_s, mqtt_ca, mqtt_credentials)
+    answer = deliver(HomeMeter(session.home, device, interval_s, key, chain), readings, urls, manner)
     counts = f"{answer['accepted']} readings signed, {answer['duplicates']} known, {answer['late']} late"
     words = f"{counts}; the node has all up to {answer['sent_seq']}"
     session.answer("meter_sent/1", {"device": device, **answer}, words)
@@ -255,19 +242,11 @@ def status(session: Session, device: int) -> None:
 
 def _readings(source: str) -> "Iterator[Reading]":
     """Of one plant; its own id in the file does not matter, the device is named."""
-    from cli.readings import read_rows, seed_json
     from node.gateway import parse_posts
-    from verifier.reading import parse_seed
+    from node.recordfile import readings_of_one_plant
 
     if source != "-" and source.endswith((".csv", ".csv.gz")):
-        names = set()
-        for row in read_rows(Path(source)):
-            names.add(row["id"])
-            if len(names) > 1:
-                raise click.UsageError(f"{source} holds several plants: {', '.join(sorted(names))}. A meter has one.")
-            yield parse_seed(seed_json(row).encode()).reading
-        if not names:
-            raise click.UsageError(f"{source} holds no reading.")
+        yield from readings_of_one_plant(Path(source))
         return
     body = sys.stdin.buffer.read(1024 * 1024) if source == "-" else Path(source).read_bytes()
     for seed in parse_posts(body.strip()):
@@ -284,108 +263,15 @@ def _only_device_key(session: Session) -> str:
     return names[0]
 
 
-def _spool(session: Session, device: int, chain: bytes) -> "Spool":
-    from node.spool import Spool
-
-    return Spool(session.home / FOLDER / f"{device}-{chain.hex()[:16]}.log")
-
-
-def _maker(
-    device: int,
-    interval_s: int,
-    key: "PrivateKey",
-    chain: bytes,
-    urls: Sequence[str],
-    spool: "Spool",
-    batch: int,
-    mqtt_ca: str,
-    mqtt_credentials: str,
-) -> "Any":
-    from node.gateway import Gateway, Units
-    from node.unit import UnitSetting
-
-    units = Units(0, {str(device): UnitSetting(device, interval_s)})
-
-    def make() -> "Gateway":
-        return Gateway(
-            units, key.seed, chain, urls, spool, mqtt_ca=mqtt_ca, mqtt_credentials=mqtt_credentials, batch=batch
-        )
-
-    return make
-
-
-async def _send(
-    make: "Any", name: str, readings: "Sequence[Reading]", rate: float, close_last: bool, timeout_s: int
-) -> dict[str, Any]:
-    """Take all, forward all; a refusal of the node, or no progress for so long, is raised."""
-    gateway: Gateway = make()
-    forwarding = asyncio.create_task(gateway.run())
-    accepted = duplicates = late = 0
-    due = time.monotonic()
-    try:
-        for group in _groups(readings, 1 if rate else GROUP):
-            await _until(gateway, forwarding, lambda at: at["waiting"] <= ROOM, timeout_s)
-            timely = [reading for reading in group if not _is_late(gateway.status()["units"][0], reading)]
-            late += len(group) - len(timely)
-            places = await gateway.take([(name, reading) for reading in timely])
-            duplicates += places["repeated"]
-            accepted += places.total() - places["repeated"]
-            if rate:
-                due += len(group) / rate
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
-        if close_last:
-            await gateway.flush(name)
-        await _until(gateway, forwarding, _all_sent, timeout_s)
-    finally:
-        forwarding.cancel()
-        await asyncio.gather(forwarding, return_exceptions=True)
-    at = gateway.status()["units"][0]
-    reached = {name: at[name] for name in ("seq", "sent_seq", "hash")}
-    return {"accepted": accepted, "duplicates": duplicates, "late": late, **reached}
-
-
-def _is_late(at: dict[str, Any], reading: "Reading") -> bool:
-    """Of a day that this meter has closed: its root is signed."""
-    day = reading.timestamp // DAY_S
-    return bool(at["seq"]) and (day < at["day"] or (day == at["day"] and not at["open"]))
-
-
-def _all_sent(at: dict[str, Any]) -> bool:
-    return not at["waiting"] and (at["open"] or at["closed_day_sent"] == at["day"] or not at["seq"])
-
-
-async def _until(gateway: "Gateway", forwarding: "asyncio.Task[None]", fits: Any, timeout_s: int) -> None:
-    from node.failures import NodeUnreachable, RefusedByNode
-
-    reached, since = -1, time.monotonic()
-    while not fits(at := gateway.status()["units"][0]):
-        if forwarding.done():
-            forwarding.result()
-        trouble = at["trouble"]
-        if trouble is not None and trouble["code"] not in IMPATIENT:
-            raise RefusedByNode(trouble["code"], trouble["message"], {}, None, 409)
-        if at["sent_seq"] != reached:
-            reached, since = at["sent_seq"], time.monotonic()
-        if time.monotonic() - since > timeout_s:
-            why = trouble["message"] if trouble else "nothing was acknowledged"
-            raise NodeUnreachable(url="the node", why=f"{why}; {at['waiting']} readings wait in this home")
-        await asyncio.sleep(LOOK_S)
-
-
-def _groups(readings: "Sequence[Reading]", size: int) -> "Iterator[list[Reading]]":
-    rest = iter(readings)
-    while group := list(islice(rest, size)):
-        yield group
-
-
 def _at(session: Session, device: int, chain: bytes) -> dict[str, Any]:
     """Where the meter's log stands; an empty one where nothing was sent yet."""
+    from node.homemeter import log_of
     from node.spool import Spool
     from node.unit import Unit, UnitSetting
     from state.codec import decode
 
     unit = Unit(str(device), UnitSetting(device), 0)
-    path = session.home / FOLDER / f"{device}-{chain.hex()[:16]}.log"
+    path = log_of(session.home, device, chain)
     if path.exists():
         spool = Spool(path)
         try:

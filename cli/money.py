@@ -1,4 +1,4 @@
-"""`wattest deposit`, `payout` and `pay`: money in and out by a payment operator, and what is owed for certificates."""
+"""`wattest deposit`, `payout`, `payouts` and `pay`: money in and out, and what is owed for certificates."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import click
 
 from cli import show
 from cli.holdings import chosen_funds
-from cli.market import price_text
-from cli.options import Command, sending
+from cli.market import Closing, price_text
+from cli.options import Command, Group, sending
 from cli.people import acting, find_participant, name_of, other_signer
 from cli.sending import perform
 from cli.session import Session, with_session
@@ -46,7 +46,8 @@ def deposit(
 @click.argument("amount", type=AMOUNT)
 @click.option("--operator", required=True, metavar="WHO", help="Payment operator who pays: number, name or key name.")
 @click.option("--currency", default="EUR", show_default=True)
-@click.option("--reference", required=True, help="Reference of the bank transfer; used once.")
+@click.option("--reference", default="", help="Of the bank transfer, used once: the operator has paid and signs too.")
+@click.option("--until", type=Closing(), default="14d", show_default=True, help="Without --reference: ask until then.")
 @sending
 @with_session
 def payout(
@@ -55,25 +56,91 @@ def payout(
     operator: str,
     currency: str,
     reference: str,
+    until: int,
     key_name: str | None,
     no_wait: bool,
     timeout_s: int,
 ) -> None:
-    """Take AMOUNT of your own money out of the ledger. Both you and the payment operator that paid it sign."""
-    from state.transaction import Payout
+    """Take AMOUNT of your own money out of the ledger.
+
+    Without --reference the operator is asked for it: the money is locked until it confirms or declines (`wattest
+    payouts`). With --reference it has paid already, and both sign.
+    """
+    from state.transaction import AskPayout, Payout
+
+    me, code = acting(session, key_name), currency.upper()
+    if reference:
+        payer = other_signer(session, operator)
+        inputs = chosen_funds(session, me.id, code, amount)
+        action = Payout(payer.id, me.id, inputs, code, amount, reference)
+        notes = [f"paid by {payer.name}, reference {reference}"]
+        perform(session, [action], [me, payer], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
+        return
+    asked = find_participant(session, operator)
+    request = AskPayout(me.id, asked, chosen_funds(session, me.id, code, amount), code, amount, until)
+    notes = [f"participant {asked} is {name_of(session, asked)}"]
+    perform(session, [request], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
+
+
+@click.group(cls=Group)
+def payouts() -> None:
+    """Payouts that wait for their operator: who asked for them, and how they end."""
+
+
+@payouts.command("list")
+@click.option("--from", "key_name", metavar="KEY", help="The participant of this key of the home.")
+@with_session
+def list_payouts(session: Session, key_name: str | None) -> None:
+    """What you asked for, and what you are asked for as a payment operator."""
+    me = acting(session, key_name)
+    found = _requests(session, me.id)
+    rows = [
+        (
+            price_text(item["funds"]["amount"], item["funds"]["currency"]),
+            f"{item['funds']['holder']} {name_of(session, item['funds']['holder'])}",
+            f"{item['operator']} {name_of(session, item['operator'])}",
+            show.moment(item["until"]),
+            item["outpoint"],
+        )
+        for item in found
+    ]
+    head = ("amount", "asked by", "of operator", "locked until", "request")
+    session.answer("payouts/1", {"payouts": found}, show.table(head, rows, "no payout waits"))
+
+
+@payouts.command()
+@click.argument("request")
+@click.option("--reference", required=True, help="Reference of the bank transfer; used once.")
+@sending
+@with_session
+def confirm(
+    session: Session, request: str, reference: str, key_name: str | None, no_wait: bool, timeout_s: int
+) -> None:
+    """Confirm that you paid REQUEST at the bank (payment operator): the money leaves the ledger."""
+    from state.transaction import ConfirmPayout
 
     me = acting(session, key_name)
-    payer = other_signer(session, operator)
-    inputs = chosen_funds(session, me.id, currency.upper(), amount)
-    action = Payout(payer.id, me.id, inputs, currency.upper(), amount, reference)
-    perform(
-        session,
-        [action],
-        [me, payer],
-        no_wait=no_wait,
-        timeout_s=timeout_s,
-        notes=[f"paid by {payer.name}, reference {reference}"],
-    )
+    funds = _request(session, me.id, request)["funds"]
+    holder, amount = int(funds["holder"]), int(funds["amount"])
+    action = ConfirmPayout(me.id, bytes.fromhex(request), holder, funds["currency"], amount, reference)
+    notes = [f"participant {holder} is {name_of(session, holder)}"]
+    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
+
+
+@payouts.command()
+@click.argument("request")
+@sending
+@with_session
+def drop(session: Session, request: str, key_name: str | None, no_wait: bool, timeout_s: int) -> None:
+    """Decline REQUEST as its operator, or take your own back once its time is over; the money is free again."""
+    from state.transaction import DropPayout
+
+    me = acting(session, key_name)
+    funds = _request(session, me.id, request)["funds"]
+    whose = f"participant {funds['holder']}, {name_of(session, funds['holder'])}"
+    notes = [f"{price_text(funds['amount'], funds['currency'])} of {whose}"]
+    action = DropPayout(me.id, bytes.fromhex(request))
+    perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
 
 @click.command(cls=Command)
@@ -121,3 +188,17 @@ def _debt(session: Session, auction: int, buyer: int) -> dict[str, Any]:
         if item["auction"] == auction:
             return item
     raise click.UsageError(f"Participant {buyer} owes nothing in auction {auction}; see `wattest deals list`.")
+
+
+def _requests(session: Session, participant: int) -> list[dict[str, Any]]:
+    """Asked for by the participant, and of it."""
+    handed = session.client.outputs(participant, "handed")
+    own = session.client.outputs(participant, "payout_request")
+    return [*own, *(item for item in handed if item["kind"] == "payout_request")]
+
+
+def _request(session: Session, participant: int, text: str) -> dict[str, Any]:
+    for item in _requests(session, participant):
+        if item["outpoint"] == text:
+            return item
+    raise click.UsageError(f"{text[:16]}… is no payout that waits for you; see `wattest payouts list`.")

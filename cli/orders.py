@@ -9,7 +9,7 @@ from cli.holdings import choosing, chosen_certificates, chosen_funds, numbers_of
 from cli.market import price_text
 from cli.options import Command, sending
 from cli.people import Acting, acting
-from cli.preview import preview
+from cli.preview import draft_bid, draft_offer, preview
 from cli.sending import perform
 from cli.session import Session, session_of, with_session
 from cli.values import AMOUNT
@@ -17,7 +17,9 @@ from state.spoken import counted
 
 if TYPE_CHECKING:
     from node.openings import SealedUp
+    from node.wallet import Holding
     from state.numbering import CertificateNumber
+    from state.outputs import Bundle
     from state.records import AuctionTerms
 
 NEEDED = "without it half of what stands behind the order is lost"
@@ -89,8 +91,11 @@ def offer(
     chosen = chosen_certificates(session, me.id, numbers, quantity, technology, device, month)
     require_single_use(chosen)
     actions, notes = [], numbers_of(chosen)
+    sizes: dict[int, int] = {}  # certificates by the class that they are of
     for holding, start, end in chosen:
         count = end - start + 1
+        place = _place(session, auction_number, terms, holding)
+        sizes[place] = sizes.get(place, 0) + count
         if not terms.sealed:
             actions.append(PlaceOffer(auction_number, me.id, holding.outpoint, start, end, limit))
             continue
@@ -99,10 +104,12 @@ def offer(
         bond = terms.bond * count
         inputs = chosen_funds(session, me.id, currency, bond) if bond else ()
         sealed = seal(session, me, found, "offer", count, limit, ())
-        place = (auction_number, me.id, holding.outpoint, start, end)
-        actions.append(PlaceOffer(*place, 0, 0, sealed.commitment, inputs, sealed.envelope))
+        lot = (auction_number, me.id, holding.outpoint, start, end)
+        actions.append(PlaceOffer(*lot, 0, 0, sealed.commitment, inputs, sealed.envelope))
         notes.append(f"a bond of {price_text(bond, currency)} is locked" if bond else "no bond is asked for")
     notes.append(f"at {price_text(limit, currency)} or more each, in '{found['title']}'")
+    for place, count in sorted(sizes.items()):
+        notes.extend(preview(session, found, terms, draft_offer(terms, me.id, count, limit, place)))
     notes.extend(_sealed_words(found, terms))
     perform(session, actions, [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
@@ -145,7 +152,8 @@ def bid(
         action = PlaceBid(auction_number, me.id, 0, 0, inputs, (), sealed.commitment, locked, sealed.envelope)
     else:
         action = PlaceBid(auction_number, me.id, quantity, limit, inputs, nodes)
-    notes += [*preview(found, terms, me.id, quantity, limit, nodes), *_sealed_words(found, terms)]
+    draft = draft_bid(terms, me.id, quantity, limit, nodes)
+    notes += [*preview(session, found, terms, draft), *_sealed_words(found, terms)]
     perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
 
@@ -194,6 +202,9 @@ def replace(
         change = needed - have
         more = f"{price_text(change, currency)} more are locked" if change > 0 else "no more money is locked"
         notes.append(f"{price_text(-change, currency)} come back" if change < 0 else more)
+    changed = (terms, me.id, quantity, limit)
+    draft = draft_offer(*changed, int(mine["place"])) if selling else draft_bid(*changed, nodes)
+    notes += preview(session, found, terms, draft, replaced=order)
     perform(session, [action], [me], no_wait=no_wait, timeout_s=timeout_s, notes=notes)
 
 
@@ -262,6 +273,25 @@ def seal(
     needed = "a quorum of validators opens it" if sealed.envelope else NEEDED
     session.say(f"what is sealed is kept in {sealed.path}: {needed}")
     return sealed
+
+
+def _place(session: Session, auction: int, terms: "AuctionTerms", holding: "Holding[Bundle]") -> int:
+    """The class of a lot, by what its plant and its number tell."""
+    from contracts.attributes import SUPPORTED, UNSUPPORTED, place_at
+    from state.numbering import parse_number
+
+    if not terms.dimensions:
+        return 0
+    number = parse_number(holding.number)
+    facts = session.client.get(f"/v1/devices/{number.device}")["facts"]
+    told = {
+        "technology": str(facts["technology"]),
+        "zone": str(facts["zone"]),
+        "period": str(number.month),
+        "device": str(number.device),
+        "support": SUPPORTED if facts["support"] else UNSUPPORTED,
+    }
+    return place_at(terms, auction, [told[each.name] for each in terms.dimensions])
 
 
 def _sealed_words(found: dict[str, Any], terms: "AuctionTerms") -> list[str]:

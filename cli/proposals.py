@@ -409,7 +409,7 @@ def _words(content: dict[str, Any]) -> str:
     """The proposal in the ledger's own sentence."""
     from typing import get_args
 
-    from contracts.accredit import describe_content
+    from contracts.proposals import describe_content
     from node.answers import struct_of
     from state.transaction import ProposalContent, RenewContent
 

@@ -1,10 +1,7 @@
 """`wattest reading`: posting meter readings, one by one as a plant does, or a record of them at a pace."""
 
-import csv
 import gzip
-import io
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,15 +14,13 @@ import click
 from cli.options import Group, signing
 from cli.session import Session, with_session
 from cli.values import MOMENT
+from node.recordfile import read_rows, seed_json
 
 if TYPE_CHECKING:
     from node.client import NodeClient
     from node.keystore import PrivateKey
     from node.unit import Record
 
-COLUMNS = ("timestamp", "id", "pwr_avg", "wind_spd", "t", "insolation")
-NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?")
-TIMESTAMP = re.compile(r"[0-9]{1,11}")
 POST_BATCH = 500  # readings of one POST at full speed
 SIGNED_BATCH = 1_440  # a day of minutes, the most that a node takes at once
 
@@ -128,30 +123,6 @@ def export(session: Session, file: Path, device: int, since: int, until: int) ->
     session.answer(
         "readings_exported/1", value, f"{written} days, {readings} readings; {len(days) - written} days are not held"
     )
-
-
-def read_rows(file: Path) -> Iterator[dict[str, str]]:
-    """The rows of a record; UsageError names the file and line that is not in the seed's form."""
-    data = file.read_bytes()
-    try:
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{file}: {error}") from None
-    table = csv.DictReader(io.StringIO(text))
-    if tuple(table.fieldnames or ()) != COLUMNS:
-        raise click.UsageError(f"{file}: the columns must be {', '.join(COLUMNS)}.")
-    for row in table:
-        values = [row[name] for name in COLUMNS[2:] if row[name]]
-        if None in row or not TIMESTAMP.fullmatch(row["timestamp"]) or not all(map(NUMBER.fullmatch, values)):
-            raise click.UsageError(f"{file}, line {table.line_num}: not a reading.")
-        yield row
-
-
-def seed_json(row: dict[str, str]) -> str:
-    """The raw post of a row: numbers as they stand in the record, channels without a value left out."""
-    fields = [f'"timestamp":{int(row["timestamp"])}', f'"id":{json.dumps(row["id"])}']
-    fields += [f'"{name}":{row[name]}' for name in COLUMNS[2:] if row[name]]
-    return "{" + ",".join(fields) + "}"
 
 
 def sign_rows(

@@ -10,12 +10,13 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from contracts import consumption, correct, keys, membership, schemes, sessions
+from contracts import consumption, correct, keys, membership, schemes
 from contracts.calendar import LAST_DAY, LAST_SECOND
 from contracts.context import Context
 from contracts.countries import require_country
 from contracts.events import Enacted, ProposalRefused, Proposed, Voted
 from contracts.hearing import with_neighbours
+from contracts.proposals import describe_content
 from contracts.register import require_key, require_line, require_text
 from state.codec import decode, encode
 from state.errors import (
@@ -59,7 +60,7 @@ from state.records import (
     Scheme,
     Validator,
 )
-from state.spoken import Said, format_day
+from state.spoken import Said
 from state.transaction import (
     ConsumptionMeterContent,
     CorrectContent,
@@ -489,53 +490,8 @@ def kind_of(content: ProposalContent) -> str:
     return str(content.__struct_config__.tag)
 
 
-def describe_content(content: ProposalContent) -> str:
-    match content:
-        case RoleContent():
-            return f"accredit participant {content.participant} as {content.role.replace('_', ' ')}"
-        case DeviceContent():
-            facts = content.facts
-            if is_source(facts):
-                return f"accredit climate source {facts.name} ({facts.country})"
-            return (
-                f"accredit device {facts.name} ({facts.technology}, {facts.capacity_w / 1000:,.0f} kW, {facts.country})"
-            )
-        case GatewayContent():
-            return f"accredit a gateway of participant {content.operator}"
-        case MeterContent():
-            signer = f"gateway {content.gateway}" if content.gateway else "its own key"
-            return f"accredit the meter of device {content.device}, signed by {signer}"
-        case ProfileContent():
-            return f"sign baseline profile {content.profile_hash.hex()[:16]}… of device {content.device}"
-        case RenewContent():
-            verb = "renew" if content.until else "revoke"
-            return f"{verb} the accreditation of {content.kind} {content.subject}"
-        case ValidatorContent():
-            return f"take in {content.name} (participant {content.participant}, {content.address}) as a validator"
-        case RemoveValidatorContent():
-            return f"remove the validator of participant {content.participant}"
-        case RotateVoteKeyContent():
-            return f"let participant {content.participant} vote with key {content.vote_key.hex()[:16]}…"
-        case RotateEscrowKeyContent():
-            key = f"{content.escrow_key.hex()[:16]}…"
-            return f"let orders be sealed to key {key} of the validator of participant {content.participant}"
-        case RecoverContent():
-            return f"give participant {content.participant} the key {content.key.hex()[:16]}…, as its own is lost"
-        case CorrectContent():
-            return (
-                f"put {format_day(content.day)} of device {content.device} right: {content.release_wh:,} Wh "
-                f"of {content.energy_wh:,} Wh ({content.reason})"
-            )
-        case SchemeContent():
-            return schemes.describe_content(content.scheme) + sessions.describe(content.sessions)
-        case ConsumptionMeterContent():
-            return f"accredit consumption meter {content.name} of participant {content.owner}"
-        case _:
-            assert_never(content)
-
-
-def describe_propose(action: Propose) -> str:
-    return f"propose to {describe_content(action.content)}"
+def describe_propose(action: Propose) -> Said:
+    return Said("propose to {content}", content=describe_content(action.content))
 
 
 def describe_vote(action: Vote) -> Said:

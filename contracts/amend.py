@@ -11,6 +11,7 @@ from state.errors import AlreadyExists, AmendLate, BadField, NotHolder
 from state.keyspace import amendment_key, statement_key
 from state.overlay import Snapshot
 from state.records import Amendment, Statement
+from state.spoken import Said
 from state.transaction import Amend
 
 
@@ -46,8 +47,12 @@ def apply(context: Context, action: Amend) -> None:
     context.announce(Amended(statement.id, action.holder, action.beneficiary_name))
 
 
-def describe(action: Amend) -> str:
-    return f"amend the words of statement {action.statement.hex()}: for {action.beneficiary_name}"
+def describe(action: Amend) -> Said:
+    return Said(
+        "amend the words of statement {statement}: for {name}",
+        statement=action.statement.hex(),
+        name=action.beneficiary_name,
+    )
 
 
 def amendment_of(state: Snapshot, statement: bytes) -> Amendment | None:

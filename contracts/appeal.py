@@ -16,7 +16,7 @@ from state.errors import AlreadyExists, BadField, DayAccepted, RoleNeeded
 from state.keyspace import appeal_key, device_key, release_key, space_end
 from state.overlay import Snapshot
 from state.records import Appeal, Device, Release, Role
-from state.spoken import format_day
+from state.spoken import Said, format_day
 from state.transaction import AnswerAppeal, FileAppeal
 
 OPEN, UPHELD, DISMISSED = "open", "upheld", "dismissed"
@@ -64,8 +64,13 @@ def apply_file(context: Context, action: FileAppeal) -> None:
     context.announce(Appealed(action.device, action.day, action.owner, answer_until))
 
 
-def describe_file(action: FileAppeal) -> str:
-    return f"object to the verdict on {format_day(action.day)} of device {action.device}: {action.reason}"
+def describe_file(action: FileAppeal) -> Said:
+    return Said(
+        "object to the verdict on {day} of device {device}: {reason}",
+        day=format_day(action.day),
+        device=action.device,
+        reason=action.reason,
+    )
 
 
 def check_answer(context: Context, action: AnswerAppeal) -> None:
@@ -99,9 +104,11 @@ def apply_answer(context: Context, action: AnswerAppeal) -> None:
     context.announce(AppealAnswered(action.device, action.day, action.authority, status, late))
 
 
-def describe_answer(action: AnswerAppeal) -> str:
-    verb = "uphold" if action.upheld else "dismiss"
-    return f"{verb} the objection to {format_day(action.day)} of device {action.device}: {action.answer}"
+def describe_answer(action: AnswerAppeal) -> Said:
+    named: dict[str, int | str] = {"day": format_day(action.day), "device": action.device, "answer": action.answer}
+    if action.upheld:
+        return Said("uphold the objection to {day} of device {device}: {answer}", **named)
+    return Said("dismiss the objection to {day} of device {device}: {answer}", **named)
 
 
 def appeals_of(state: Snapshot, device: int) -> list[Appeal]:

@@ -17,8 +17,16 @@ from contracts.clearing import MAX_CLASSES, MAX_FILTERS
 from contracts.register import require_text
 from state.errors import BadField, WrongClass
 from state.records import AuctionTerms, Device, Dimension, Issuance, Wanted
+from state.spoken import Said
 
 DIMENSIONS = ("technology", "zone", "period", "device", "support")
+DIMENSION_WORDS = {
+    "technology": Said("technology"),
+    "zone": Said("zone"),
+    "period": Said("period"),
+    "device": Said("device"),
+    "support": Said("support"),
+}
 SUPPORTED, UNSUPPORTED = "supported", "none"
 
 
@@ -52,10 +60,14 @@ def leaves(dimension: Dimension) -> tuple[str, ...]:
 
 
 def place_of(terms: AuctionTerms, auction: int, issuance: Issuance, device: Device) -> int:
-    """The class of a lot, counted with the last dimension running fastest; WrongClass if a dimension has no leaf."""
+    """The class of a lot; WrongClass if a dimension has no leaf for it."""
+    return place_at(terms, auction, [attribute(each.name, issuance, device) for each in terms.dimensions])
+
+
+def place_at(terms: AuctionTerms, auction: int, values: Sequence[str]) -> int:
+    """The class of what has these attributes, counted with the last dimension running fastest."""
     place = 0
-    for dimension in terms.dimensions:
-        value = attribute(dimension.name, issuance, device)
+    for dimension, value in zip(terms.dimensions, values, strict=True):
         ends = leaves(dimension)
         held = [index for index, leaf in enumerate(ends) if _holds(dimension.name, leaf, value)]
         if not held:

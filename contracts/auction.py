@@ -9,9 +9,9 @@ skips that phase. Whoever takes an order back does so while the auction is open.
 
 from msgspec.structs import replace
 
-from contracts.attributes import check_dimensions, place_of
+from contracts.attributes import DIMENSION_WORDS, check_dimensions, place_of
 from contracts.context import Context
-from contracts.deposit import require_currency
+from contracts.deposit import format_price, require_currency
 from contracts.escrow import walks_wait
 from contracts.events import AuctionClosed, AuctionOpened, Cancelled, OpeningBegan
 from contracts.listing import taken_down
@@ -164,21 +164,50 @@ def open_auction(context: Context, opening: OpenAuction) -> int:
     return number
 
 
-def describe_open(action: OpenAuction) -> str:
+def describe_open(action: OpenAuction) -> Said:
     lot_class, terms = action.lot_class, action.terms
-    technology = lot_class.technology or "any technology"
-    text = f"open the auction '{action.title}' for scheme {lot_class.scheme}, {technology}, in {action.currency}"
+    text = Said(
+        "open the auction '{title}' for scheme {scheme}, {technology}, in {currency}",
+        title=action.title,
+        scheme=lot_class.scheme,
+        technology=lot_class.technology or Said("any technology"),
+        currency=action.currency,
+    )
+    if action.floor:
+        text = Said("{text}; not below {price}", text=text, price=format_price(action.floor))
+    if action.ceiling:
+        text = Said("{text}; not above {price}", text=text, price=format_price(action.ceiling))
     if terms.dimensions:
-        text += f"; bids choose by {', '.join(dimension.name for dimension in terms.dimensions)}"
-    if terms.sealed:
-        by = " by a quorum of validators" if terms.escrow else ""
-        text += f"; orders are sealed, and opened{by} within {terms.opening_s} s after the close"
+        names = tuple(DIMENSION_WORDS[dimension.name] for dimension in terms.dimensions)
+        text = Said("{text}; bids choose by {names}", text=text, names=names)
+    if terms.sealed and terms.escrow:
+        text = Said(
+            "{text}; orders are sealed, and opened by a quorum of validators within {seconds} s after the close",
+            text=text,
+            seconds=terms.opening_s,
+        )
+    elif terms.sealed:
+        text = Said(
+            "{text}; orders are sealed, and opened within {seconds} s after the close",
+            text=text,
+            seconds=terms.opening_s,
+        )
     if terms.margin:
-        text += f"; bids lock {terms.margin / 100:g} % and the rest is paid within {terms.pay_s} s of the settlement"
+        text = Said(
+            "{text}; bids lock {margin} % and the rest is paid within {seconds} s of the settlement",
+            text=text,
+            margin=f"{terms.margin / 100:g}",
+            seconds=terms.pay_s,
+        )
+    if terms.bond:
+        bond = format_price(terms.bond)
+        text = Said("{text}; a sealed offer locks a bond of {bond} per certificate", text=text, bond=bond)
     if terms.fee:
-        text += f"; sellers pay a fee of {terms.fee / 100:g} %"
+        text = Said("{text}; sellers pay a fee of {fee} %", text=text, fee=f"{terms.fee / 100:g}")
+    if terms.position_cap:
+        text = Said("{text}; a buyer bids for {count} at most", text=text, count=terms.position_cap)
     if terms.repeat_s:
-        text += f"; a new session follows every {terms.repeat_s} s"
+        text = Said("{text}; a new session follows every {seconds} s", text=text, seconds=terms.repeat_s)
     return text
 
 
@@ -295,7 +324,13 @@ def _close(context: Context, auction: Auction) -> None:
     context.announce(AuctionClosed(auction.id, auction.orders))
     if terms.sealed:
         until = environment.time_s + terms.opening_s
-        opening = replace(auction, status=OPENING, phase_height=environment.height, phase_at=environment.time_s)
+        opening = replace(
+            auction,
+            status=OPENING,
+            seed=environment.parent_hash,
+            phase_height=environment.height,
+            phase_at=environment.time_s,
+        )
         context.overlay.put(auction_key(auction.id), opening)
         context.overlay.put(auction_close_key(until, auction.id), Counter(auction.id))
         context.announce(OpeningBegan(auction.id, until))
@@ -306,9 +341,13 @@ def _close(context: Context, auction: Auction) -> None:
 
 
 def _shut(context: Context, auction: Auction) -> None:
-    """From here on only the settlement is missing; the seed is one that nobody knew while orders came in."""
+    """From here on only the settlement is missing; the seed is one that nobody knew while orders came in.
+
+    Of a sealed book the block was fixed at the close: when the random bytes of orders are there to be read, no leader
+    can try blocks until the draw suits him.
+    """
     environment = context.environment
-    drawn: tuple[object, ...] = (auction.id, environment.parent_hash)
+    drawn: tuple[object, ...] = (auction.id, auction.seed or environment.parent_hash)
     if auction.terms.sealed:
         book = book_of(context.overlay, auction)
         drawn = (*drawn, tuple(order.salt for _, order in book.values() if isinstance(order, Offer | Bid)))

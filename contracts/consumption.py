@@ -17,7 +17,7 @@ from state.errors import AlreadyExists, BadField, BadSignature, TermOver
 from state.keyspace import consumption_key, consumption_meter_key
 from state.overlay import Snapshot
 from state.records import Consumption, ConsumptionMeter
-from state.spoken import format_day
+from state.spoken import Said, format_day
 from state.transaction import ConsumptionMeterContent, ReportConsumption
 from state.units import DAY_S
 
@@ -86,8 +86,10 @@ def apply(context: Context, action: ReportConsumption) -> None:
     context.announce(Consumed(action.meter, action.day, meter.owner, action.readings_root))
 
 
-def describe(action: ReportConsumption) -> str:
-    return f"report what consumption meter {action.meter} measured on {format_day(action.day)}"
+def describe(action: ReportConsumption) -> Said:
+    return Said(
+        "report what consumption meter {meter} measured on {day}", meter=action.meter, day=format_day(action.day)
+    )
 
 
 def consumption_between(state: Snapshot, meter: int, first: int, last: int) -> list[Consumption]:

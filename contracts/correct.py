@@ -54,7 +54,7 @@ from state.keyspace import (
 from state.outputs import Bundle, quantity
 from state.overlay import Snapshot
 from state.records import Counter, Credit, Debt, Device, Issuance, MonthEnergy, Release, Scheme
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import CorrectContent, Withdraw, WithdrawnRange
 from state.units import Outpoint
 
@@ -304,9 +304,9 @@ def _account(context: Context, device: int, month: int) -> MonthEnergy:
     return context.record(month_energy_key(device, month), MonthEnergy, "account of month", month)
 
 
-def describe_withdraw(action: Withdraw) -> str:
-    count = sum(taken.end - taken.start + 1 for taken in action.ranges)
-    return f"withdraw {counted(count, 'certificate')} for what device {action.device} was issued in error"
+def describe_withdraw(action: Withdraw) -> Said:
+    count = Counted(sum(taken.end - taken.start + 1 for taken in action.ranges), "certificate")
+    return Said("withdraw {count} for what device {device} was issued in error", count=count, device=action.device)
 
 
 # --- what pays a debt

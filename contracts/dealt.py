@@ -150,6 +150,7 @@ class OrderSettled(Wire, frozen=True, tag="order_settled"):
     why: Code
     owed: U64 = 0  # of the amount what is not paid yet: by this bid, or for this offer
     due_at: U64 = 0  # s
+    standing: U32 = 0  # the standing bid that it joined by
 
 
 class ObligationMade(Wire, frozen=True, tag="obligation_made"):

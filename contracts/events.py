@@ -142,6 +142,27 @@ class PaidOut(Wire, frozen=True, tag="paid_out"):
     reference: Name
 
 
+class PayoutAsked(Wire, frozen=True, tag="payout_asked"):
+    """Money that an operator was asked to pay out, locked until it answers."""
+
+    holder: U32
+    operator: U32
+    outpoint: Outpoint
+    currency: Code
+    amount: U64
+    until: U64  # s
+
+
+class PayoutDropped(Wire, frozen=True, tag="payout_dropped"):
+    """`how` is declined (by the operator) or taken_back (by the holder)."""
+
+    holder: U32
+    operator: U32
+    currency: Code
+    amount: U64
+    how: Code
+
+
 class DayJudged(Wire, frozen=True, tag="verdict"):
     """Verdict: 0 accept, 1 hold, 2 reject."""
 
@@ -358,6 +379,8 @@ Event = (
     | EpochBegan
     | Deposited
     | PaidOut
+    | PayoutAsked
+    | PayoutDropped
     | DayJudged
     | Appealed
     | AppealAnswered

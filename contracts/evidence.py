@@ -17,6 +17,7 @@ from state.crypto import verify
 from state.errors import AlreadyExists, BadField, ConsensusRefusal, DecodeError, Disabled, Unknown
 from state.keyspace import epoch_set_key, equivocation_key
 from state.records import EpochMember, EpochSet, SetChange, Used
+from state.spoken import Said
 from state.transaction import Evidence
 
 
@@ -68,5 +69,9 @@ def apply(context: Context, action: Evidence) -> None:
     context.announce(Equivocated(action.signer, accused, action.epoch))
 
 
-def describe(action: Evidence) -> str:
-    return f"show two contradicting votes of validator {action.signer} in epoch {action.epoch}"
+def describe(action: Evidence) -> Said:
+    return Said(
+        "show two contradicting votes of validator {validator} in epoch {epoch}",
+        validator=action.signer,
+        epoch=action.epoch,
+    )

@@ -12,7 +12,7 @@ from contracts.register import require_line
 from contracts.transfer import moved_bundle, require_inside, require_tradable
 from state.errors import BadField, HandoverOver, Locked, NotYours
 from state.outputs import Bundle, Pending
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import AnswerHandover, HandOver
 from state.units import Outpoint
 
@@ -48,9 +48,14 @@ def apply_hand_over(context: Context, action: HandOver) -> None:
     )
 
 
-def describe_hand_over(action: HandOver) -> str:
-    count = counted(action.end - action.start + 1, "certificate")
-    return f"hand {count} ({action.start}..{action.end}) over to participant {action.to}, if it accepts"
+def describe_hand_over(action: HandOver) -> Said:
+    return Said(
+        "hand {count} ({start}..{end}) over to participant {to}, if it accepts",
+        count=Counted(action.end - action.start + 1, "certificate"),
+        start=action.start,
+        end=action.end,
+        to=action.to,
+    )
 
 
 def check_answer(context: Context, action: AnswerHandover) -> None:
@@ -75,9 +80,11 @@ def apply_answer(context: Context, action: AnswerHandover) -> None:
     context.announce(HandoverAnswered(lot.holder, waiting.to, lot.device, lot.issuance, lot.start, lot.end, how))
 
 
-def describe_answer(action: AnswerHandover) -> str:
-    verb = "accept" if action.accept else "decline or take back"
-    return f"{verb} the certificates handed over in {action.outpoint.hex()[:16]}…"
+def describe_answer(action: AnswerHandover) -> Said:
+    output = f"{action.outpoint.hex()[:16]}…"
+    if action.accept:
+        return Said("accept the certificates handed over in {output}", output=output)
+    return Said("decline or take back the certificates handed over in {output}", output=output)
 
 
 def _pending(context: Context, point: Outpoint) -> Pending:

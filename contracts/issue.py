@@ -36,7 +36,7 @@ from state.errors import (
 from state.keyspace import credit_key, device_key, issuance_key, release_key, scheme_key
 from state.outputs import Bundle
 from state.records import Device, Expiry, Issuance, Release, Scheme
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import AttestedDay, Issue
 from state.units import DAY_S
 from verifier.source import is_source
@@ -327,9 +327,14 @@ def _terms(expiry: Expiry, issued_at: int, production_to: int, month: int) -> tu
     return add_months(base, expiry.trade_months), add_months(base, expiry.retire_months)
 
 
-def describe(action: Issue) -> str:
+def describe(action: Issue) -> Said:
     energy = sum(attested.attestation.energy_wh for attested in action.days)
-    return (
-        f"issue {counted(action.count, 'certificate')} of {action.unit} to device {action.device} "
-        f"for {counted(len(action.days), 'day')} of {action.month} ({energy / 1000:,.1f} kWh measured)"
+    return Said(
+        "issue {count} of {unit} to device {device} for {days} of {month} ({energy} kWh measured)",
+        count=Counted(action.count, "certificate"),
+        unit=action.unit,
+        device=action.device,
+        days=Counted(len(action.days), "day"),
+        month=action.month,
+        energy=f"{energy / 1000:,.1f}",
     )

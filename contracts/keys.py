@@ -45,6 +45,7 @@ from state.records import (
     PendingRecovery,
     Used,
 )
+from state.spoken import Said
 from state.transaction import NameRecovery, RecoverContent, RecoverKey, RotateCredential, RotateKey, VetoRecovery
 
 RECOVERIES_PER_BLOCK = 64
@@ -62,8 +63,12 @@ def apply_rotate(context: Context, action: RotateKey) -> None:
     _replace_key(context, context.participant(action.participant), action.key, "rotation")
 
 
-def describe_rotate(action: RotateKey) -> str:
-    return f"let participant {action.participant} sign with key {action.key.hex()[:16]}… from now on"
+def describe_rotate(action: RotateKey) -> Said:
+    return Said(
+        "let participant {participant} sign with key {key} from now on",
+        participant=action.participant,
+        key=f"{action.key.hex()[:16]}…",
+    )
 
 
 def check_name(context: Context, action: NameRecovery) -> None:
@@ -83,9 +88,14 @@ def apply_name(context: Context, action: NameRecovery) -> None:
     context.announce(RecoveryNamed(participant.id, action.recovery_key))
 
 
-def describe_name(action: NameRecovery) -> str:
-    named = f"name {action.recovery_key.hex()[:16]}… as" if action.recovery_key else "take away"
-    return f"{named} the recovery key of participant {action.participant}"
+def describe_name(action: NameRecovery) -> Said:
+    if not action.recovery_key:
+        return Said("take away the recovery key of participant {participant}", participant=action.participant)
+    return Said(
+        "name {key} as the recovery key of participant {participant}",
+        key=f"{action.recovery_key.hex()[:16]}…",
+        participant=action.participant,
+    )
 
 
 # --- by the recovery key
@@ -107,8 +117,12 @@ def apply_recover(context: Context, action: RecoverKey) -> None:
     _replace_key(context, replace(participant, recovery_key=safe), action.key, "recovery")
 
 
-def describe_recover(action: RecoverKey) -> str:
-    return f"recover participant {action.participant} with key {action.key.hex()[:16]}…, by its recovery key"
+def describe_recover(action: RecoverKey) -> Said:
+    return Said(
+        "recover participant {participant} with key {key}, by its recovery key",
+        participant=action.participant,
+        key=f"{action.key.hex()[:16]}…",
+    )
 
 
 # --- by a quorum, after a delay
@@ -154,8 +168,8 @@ def apply_veto(context: Context, action: VetoRecovery) -> None:
     _drop_pending(context, action.participant)
 
 
-def describe_veto(action: VetoRecovery) -> str:
-    return f"veto the recovery of participant {action.participant}"
+def describe_veto(action: VetoRecovery) -> Said:
+    return Said("veto the recovery of participant {participant}", participant=action.participant)
 
 
 def recover_due(context: Context) -> None:
@@ -204,9 +218,13 @@ def apply_credential(context: Context, action: RotateCredential) -> None:
     record_change(context, action.kind, action.subject, action.former, action.key, "rotation")
 
 
-def describe_credential(action: RotateCredential) -> str:
-    whose = f"the meter of device {action.subject}" if action.kind == "meter" else f"gateway {action.subject}"
-    return f"let {whose} sign readings with key {action.key.hex()[:16]}… from now on"
+def describe_credential(action: RotateCredential) -> Said:
+    key = f"{action.key.hex()[:16]}…"
+    if action.kind == "meter":
+        return Said(
+            "let the meter of device {device} sign readings with key {key} from now on", device=action.subject, key=key
+        )
+    return Said("let gateway {gateway} sign readings with key {key} from now on", gateway=action.subject, key=key)
 
 
 def _credential(context: Context, action: RotateCredential) -> tuple[int, bytes]:

@@ -35,6 +35,7 @@ from state.keyspace import (
 from state.outputs import Output, SealedBid, SealedOffer, holder_of
 from state.overlay import Snapshot
 from state.records import Auction, Counter, Pointer, Validator
+from state.spoken import Counted, Said
 from state.transaction import OpenShares
 from state.units import Outpoint
 
@@ -76,9 +77,13 @@ def apply(context: Context, action: OpenShares) -> None:
     context.announce(SharesGiven(auction.id, action.epoch, participant, action.page, given))
 
 
-def describe(action: OpenShares) -> str:
-    given = sum(1 for share in action.shares if share)
-    return f"give {given} shares of sealed orders of auction {action.auction}, as validator {action.validator}"
+def describe(action: OpenShares) -> Said:
+    return Said(
+        "give {shares} of sealed orders of auction {auction}, as validator {validator}",
+        shares=Counted(sum(1 for share in action.shares if share), "share"),
+        auction=action.auction,
+        validator=action.validator,
+    )
 
 
 def signers_of(state: Snapshot, found: EscrowSet, validator: int) -> tuple[bytes, ...]:

@@ -107,8 +107,12 @@ def apply_default(context: Context, action: Default) -> None:
     context.announce(Defaulted(over.auction, over.buyer, over.currency, unpaid, forfeit, strikes.count))
 
 
-def describe_default(action: Default) -> str:
-    return f"participant {action.buyer} did not pay in time what he owed in auction {action.auction}"
+def describe_default(action: Default) -> Said:
+    return Said(
+        "participant {buyer} did not pay in time what he owed in auction {auction}",
+        buyer=action.buyer,
+        auction=action.auction,
+    )
 
 
 def _obligation(context: Context, auction: int, buyer: int) -> Obligation:

@@ -11,13 +11,14 @@ from contracts.deposit import format_price
 from contracts.escrow import keys_of, order_context
 from contracts.events import OrderOpened
 from contracts.orders import BID, OFFER, commitment, put_order
-from contracts.sealing import Said, reopened
+from contracts.sealing import Said as SealedText
+from contracts.sealing import reopened
 from state.errors import AuctionPhase, BadField, OpeningWrong, Unknown
 from state.escrow import Envelope, EscrowSet
 from state.keyspace import auction_key, auction_order_key, escrow_set_key, output_key
 from state.outputs import Bid, Offer, SealedBid, SealedOffer, holder_of, quantity
 from state.records import Auction, Pointer
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import Reveal
 from state.units import MAX_PRICE, MAX_QUANTITY, Outpoint
 
@@ -40,10 +41,13 @@ def apply(context: Context, action: Reveal) -> None:
     open_order(context, auction, point, order, action.quantity, action.limit, action.wanted, action.salt)
 
 
-def describe(action: Reveal) -> str:
-    return (
-        f"open order {action.order} of auction {action.auction}: {counted(action.quantity, 'certificate')} "
-        f"at {format_price(action.limit)}"
+def describe(action: Reveal) -> Said:
+    return Said(
+        "open order {order} of auction {auction}: {count} at {price}",
+        order=action.order,
+        auction=action.auction,
+        count=Counted(action.quantity, "certificate"),
+        price=format_price(action.limit),
     )
 
 
@@ -108,7 +112,7 @@ def _reopens(
     key = escrow_set_key(auction.id, envelope.epoch)
     keys = keys_of(context.record(key, EscrowSet, "escrow set", envelope.epoch))
     found = reopened(envelope, order_context(context.environment.chain, order), keys, action.salt)
-    said = Said(action.quantity, action.limit, nodes_of(auction.terms, action.wanted))
+    said = SealedText(action.quantity, action.limit, nodes_of(auction.terms, action.wanted))
     return found is not None and found[0] == said
 
 

@@ -20,12 +20,17 @@ from contracts.register import require_text
 from state.errors import BadField
 from state.keyspace import scheme_key
 from state.records import Scheme
-from state.spoken import counted
+from state.spoken import Counted, Said
 from state.transaction import SchemeContent
 from state.units import DAY_S
 
 HOURS = 24
 HOUR_S = DAY_S // HOURS
+BASIS_WORDS = {
+    "issue": Said("issue"),
+    "production_end": Said("production end"),
+    "production_month_end": Said("production month end"),
+}
 MAX_DAYS = 36_525  # a hundred years
 MAX_DEVICE_WH = 10**17  # all certificates that a device can ever have: a statement adds up to 64 ranges in a u64
 UNITS = {"MWh": 1_000_000, "kWh": 1_000, "Wh": 1}  # Wh of one certificate: what its statement says it is
@@ -109,15 +114,32 @@ def _fixed(scheme: Scheme) -> tuple[object, ...]:
     return *identity, scheme.issue_rule, scheme.release_shares
 
 
-def describe_content(scheme: Scheme) -> str:
+def describe_content(scheme: Scheme) -> Said:
     """What a scheme allows, so that those who vote read more than its name."""
-    often = f" {counted(scheme.max_transfers, 'time')}" if scheme.max_transfers else ""
-    months = counted(scheme.expiry.trade_months, "month")
-    traded = f"tradable{often} for {months}" if scheme.tradable else "not tradable"
-    basis = scheme.expiry.basis.replace("_", " ")
-    each = f" for {scheme.face_value} Wh each" if scheme.unit == TONNE else ""
-    dead = f"to be retired within {counted(scheme.expiry.retire_months, 'month')} of {basis}"
-    return f"set scheme {scheme.id}: {scheme.name}, certificates of 1 {scheme.unit}{each}, {traded}, {dead}"
+    return Said(
+        "set scheme {scheme}: {name}, {size}, {traded}, to be retired within {months} of {basis}",
+        scheme=scheme.id,
+        name=scheme.name,
+        size=_size_words(scheme),
+        traded=_traded_words(scheme),
+        months=Counted(scheme.expiry.retire_months, "month"),
+        basis=BASIS_WORDS.get(scheme.expiry.basis, scheme.expiry.basis),
+    )
+
+
+def _size_words(scheme: Scheme) -> Said:
+    if scheme.unit == TONNE:
+        return Said("certificates of 1 {unit} for {energy} Wh each", unit=scheme.unit, energy=scheme.face_value)
+    return Said("certificates of 1 {unit}", unit=scheme.unit)
+
+
+def _traded_words(scheme: Scheme) -> Said:
+    months = Counted(scheme.expiry.trade_months, "month")
+    if not scheme.tradable:
+        return Said("not tradable")
+    if not scheme.max_transfers:
+        return Said("tradable for {months}", months=months)
+    return Said("tradable {times} for {months}", times=Counted(scheme.max_transfers, "time"), months=months)
 
 
 # --- hours

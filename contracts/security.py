@@ -27,7 +27,7 @@ from state.keyspace import (
 from state.outputs import Funds, Security
 from state.overlay import Snapshot
 from state.records import Counter, Device, Pointer, Scheme
-from state.spoken import format_money
+from state.spoken import Said, format_money
 from state.transaction import Pledge, Unpledge
 from state.units import Outpoint
 
@@ -58,8 +58,9 @@ def apply_pledge(context: Context, action: Pledge) -> None:
     context.announce(Pledged(action.device, action.owner, action.currency, action.amount))
 
 
-def describe_pledge(action: Pledge) -> str:
-    return f"pledge {format_money(action.amount, action.currency)} for device {action.device}"
+def describe_pledge(action: Pledge) -> Said:
+    amount = format_money(action.amount, action.currency)
+    return Said("pledge {amount} for device {device}", amount=amount, device=action.device)
 
 
 # --- give notice, and take it back
@@ -91,8 +92,8 @@ def apply_unpledge(context: Context, action: Unpledge) -> None:
     context.announce(Unpledged(action.device, action.owner, funds.currency, funds.amount, 0))
 
 
-def describe_unpledge(action: Unpledge) -> str:
-    return f"take back a pledge for device {action.device}, or give notice of it"
+def describe_unpledge(action: Unpledge) -> Said:
+    return Said("take back a pledge for device {device}, or give notice of it", device=action.device)
 
 
 # --- at the term of a debt

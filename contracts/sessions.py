@@ -13,7 +13,7 @@ from state.errors import BadField
 from state.keyspace import role_key, scheme_key, sessions_key, space_end
 from state.overlay import Snapshot
 from state.records import Role, RoleGrant, Scheme, Sessions
-from state.spoken import format_moment
+from state.spoken import Said, format_moment
 from state.transaction import OpenAuction
 
 MIN_EVERY_S = 60  # sessions of the shortest delivery interval, five minutes, still fit
@@ -41,15 +41,20 @@ def schedule(context: Context, sessions: Sessions) -> None:
         context.overlay.delete(sessions_key(sessions.scheme))
 
 
-def describe(sessions: Sessions | None) -> str:
-    """What a proposal says of them beside the scheme."""
+def describe(scheme: Said, sessions: Sessions | None) -> Said:
+    """What a proposal says of them behind what it says of the scheme."""
     if sessions is None:
-        return ""
+        return scheme
     if not sessions.every_s:
-        return "; no more auctions by a schedule"
-    return (
-        f"; an auction '{sessions.title}' every {sessions.every_s} s from {format_moment(sessions.next_at)} on, "
-        f"open for {sessions.open_s} s, by participant {sessions.operator}"
+        return Said("{scheme}; no more auctions by a schedule", scheme=scheme)
+    return Said(
+        "{scheme}; an auction '{title}' every {every} s from {moment} on, open for {open} s, by participant {operator}",
+        scheme=scheme,
+        title=sessions.title,
+        every=sessions.every_s,
+        moment=format_moment(sessions.next_at),
+        open=sessions.open_s,
+        operator=sessions.operator,
     )
 
 

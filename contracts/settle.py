@@ -60,6 +60,7 @@ from state.outputs import (
 )
 from state.overlay import Snapshot
 from state.records import Auction, ClassResult, Counter, Pointer, Scheme
+from state.spoken import Said
 from state.transaction import Settle, VoidAuction
 from state.units import PAGE_PIECES
 
@@ -103,9 +104,11 @@ def apply(context: Context, action: Settle) -> None:
     _announce(context, done, book, result, told, fees)
 
 
-def describe(action: Settle) -> str:
-    at = ", ".join(format_price(price) for price in action.prices) or "no price"
-    return f"settle auction {action.auction} at {at} each"
+def describe(action: Settle) -> Said:
+    if not action.prices:
+        return Said("settle auction {auction} at no price", auction=action.auction)
+    prices = ", ".join(format_price(price) for price in action.prices)
+    return Said("settle auction {auction} at {prices} each", auction=action.auction, prices=prices)
 
 
 def check_void(context: Context, action: VoidAuction) -> None:
@@ -127,8 +130,8 @@ def apply_void(context: Context, action: VoidAuction) -> None:
     context.announce(Voided(auction.id, len(book)))
 
 
-def describe_void(action: VoidAuction) -> str:
-    return f"void auction {action.auction}: no settlement came, everything goes back"
+def describe_void(action: VoidAuction) -> Said:
+    return Said("void auction {auction}: no settlement came, everything goes back", auction=action.auction)
 
 
 def void_due(environment: BlockEnvironment, auction: Auction) -> bool:
@@ -209,6 +212,8 @@ def _announce(
         receipt = _receipt(auction, number, order, told[number], paid.get(number, 0))
         if owed[number]:
             receipt = replace(receipt, owed=owed[number], due_at=due_at)
+        if isinstance(order, Bid) and order.standing:
+            receipt = replace(receipt, standing=order.standing)
         context.announce(receipt)
 
 

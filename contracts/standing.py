@@ -19,7 +19,7 @@ from state.keyspace import device_key, output_key, participant_key, space_end, s
 from state.outputs import Bundle
 from state.overlay import Snapshot
 from state.records import Device, Scheme, Standing
-from state.spoken import counted, format_moment
+from state.spoken import Counted, Said, format_moment
 from state.transaction import EndStanding, SetStanding
 from state.units import Outpoint
 
@@ -53,10 +53,22 @@ def apply_set(context: Context, action: SetStanding) -> None:
     context.announce(StandingSet(number, action.device, action.owner, action.to, action.share, action.maximum))
 
 
-def describe_set(action: SetStanding) -> str:
-    most = f", at most {counted(action.maximum, 'certificate')}" if action.maximum else ""
-    share = f"{action.share / 100:g} %"
-    return f"transfer {share} of every issue of device {action.device} to participant {action.to}{most}"
+def describe_set(action: SetStanding) -> Said:
+    share, device, to = f"{action.share / 100:g}", action.device, action.to
+    if not action.maximum:
+        return Said(
+            "transfer {share} % of every issue of device {device} to participant {to}",
+            share=share,
+            device=device,
+            to=to,
+        )
+    return Said(
+        "transfer {share} % of every issue of device {device} to participant {to}, at most {most}",
+        share=share,
+        device=device,
+        to=to,
+        most=Counted(action.maximum, "certificate"),
+    )
 
 
 def check_end(context: Context, action: EndStanding) -> None:
@@ -71,8 +83,8 @@ def apply_end(context: Context, action: EndStanding) -> None:
     context.announce(StandingEnded(action.number, action.device, "ended"))
 
 
-def describe_end(action: EndStanding) -> str:
-    return f"end standing transfer {action.number} of device {action.device}"
+def describe_end(action: EndStanding) -> Said:
+    return Said("end standing transfer {number} of device {device}", number=action.number, device=action.device)
 
 
 # --- at an issue

@@ -31,6 +31,7 @@ from contracts import (
     offer,
     open_shares,
     pay,
+    payout,
     register,
     replacing,
     retire,
@@ -79,16 +80,20 @@ from state.keyspace import (
 )
 from state.overlay import Overlay, Snapshot
 from state.records import Participant
+from state.spoken import Said
 from state.transaction import (
     TAG,
     Action,
     Amend,
     AnswerAppeal,
     AnswerHandover,
+    AskPayout,
     Buy,
     Cancel,
+    ConfirmPayout,
     Default,
     Deposit,
+    DropPayout,
     EndStanding,
     EndStandingBid,
     Evidence,
@@ -146,7 +151,7 @@ class Kind:
     name: str
     check: Callable[[Context, Any], None]
     apply: Callable[[Context, Any], None]
-    describe: Callable[[Any], str]
+    describe: Callable[[Any], Said]
 
 
 KINDS: dict[type[Action], Kind] = {
@@ -155,6 +160,9 @@ KINDS: dict[type[Action], Kind] = {
     Vote: Kind("vote", accredit.check_vote, accredit.apply_vote, accredit.describe_vote),
     Deposit: Kind("deposit", deposit.check_deposit, deposit.apply_deposit, deposit.describe_deposit),
     Payout: Kind("payout", deposit.check_payout, deposit.apply_payout, deposit.describe_payout),
+    AskPayout: Kind("ask_payout", payout.check_ask, payout.apply_ask, payout.describe_ask),
+    ConfirmPayout: Kind("confirm_payout", payout.check_confirm, payout.apply_confirm, payout.describe_confirm),
+    DropPayout: Kind("drop_payout", payout.check_drop, payout.apply_drop, payout.describe_drop),
     Issue: Kind("issue", issue.check, issue.apply, issue.describe),
     Transfer: Kind("transfer", transfer.check, transfer.apply, transfer.describe),
     Retire: Kind("retire", retire.check, retire.apply, retire.describe),
@@ -429,6 +437,10 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
             case Payout():
                 keys.add(reference_key("payout", action.operator, action.reference))
                 keys.update(output_key(point) for point in action.inputs)
+            case ConfirmPayout():
+                keys.update((reference_key("payout", action.operator, action.reference), output_key(action.request)))
+            case DropPayout():
+                keys.add(output_key(action.request))
             case Issue():
                 keys.update(
                     release_key(judged.device, judged.day, judged.step, judged.revision)
@@ -467,7 +479,7 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
                 keys.add(amendment_key(action.statement))
             case EndStanding():
                 keys.add(standing_key(action.device, action.number))
-            case PlaceBid() | Pledge() | PlaceStandingBid():
+            case PlaceBid() | Pledge() | PlaceStandingBid() | AskPayout():
                 keys.update(output_key(point) for point in action.inputs)
             case Settle() | VoidAuction():
                 keys.add(auction_key(action.auction))
@@ -490,7 +502,7 @@ def conflict_keys(transaction: Transaction) -> frozenset[bytes]:
     return frozenset(keys)
 
 
-def describe(action: Action) -> str:
+def describe(action: Action) -> Said:
     """The action in words: the same sentence in the wallet, the dashboard and the public pages."""
     return KINDS[type(action)].describe(action)
 

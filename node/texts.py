@@ -58,7 +58,7 @@ class Texts:
     def said(self, text: str) -> str:
         """What an action does, in the language; a sentence without translation stays English as a whole."""
         if not isinstance(text, Said):
-            return text
+            return str(text)
         return self(text.template, "said").format(**{name: self._value(value) for name, value in text.values.items()})
 
     def _value(self, value: object) -> object:

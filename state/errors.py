@@ -487,6 +487,13 @@ class UnknownBlock(BlockRefusal):
 # --- readings
 
 
+class RecordUnusable(WattestError):
+    """A file of readings that is not in the seed's form; nothing of it was signed."""
+
+    code = "record_unusable"
+    sentence = "{file} is no record of readings: {why}."
+
+
 class ReadingRefusal(WattestError):
     """A reading, a batch or a day close that intake refuses."""
 

@@ -45,6 +45,7 @@ from state.outputs import (
     Listing,
     Offer,
     Output,
+    PayoutRequest,
     Pending,
     Purse,
     Reserved,
@@ -60,8 +61,8 @@ from state.units import U16, U32, U64, Code, Hash, Outpoint
 KIND_BYTES = {Bundle: b"bundle", Funds: b"funds", Offer: b"offer", Bid: b"bid", Delivery: b"delivery",
               Pending: b"pending", Security: b"security", SealedOffer: b"sealed_offer",
               SealedBid: b"sealed_bid", Listing: b"listing", Purse: b"purse", Reserved: b"reserved",
-              Guarantee: b"guarantee"}  # fmt: skip
-HANDED = b"handed"  # to the receiver, who may accept it: it is the sender's until then
+              Guarantee: b"guarantee", PayoutRequest: b"payout_request"}  # fmt: skip
+HANDED = b"handed"  # to whoever may accept or confirm it: it is the sender's until then
 STATUS_LIVE = {Bundle: "active", Offer: "locked", SealedOffer: "locked", Listing: "locked", Pending: "locked",
                Delivery: "reserved", Reserved: "reserved"}  # fmt: skip
 HOLDS = (Bundle, Offer, SealedOffer, Listing, Pending, Delivery, Reserved)  # certificates
@@ -159,8 +160,8 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
     for outpoint, output in movement.spent:
         holder, lot = holder_of(output), lot_of(output)
         rows[holding_key(holder, outpoint)] = None
-        if isinstance(output, Pending | Listing) and output.to:
-            rows[holding_key(output.to, outpoint)] = None
+        if to := _handed_to(output):
+            rows[holding_key(to, outpoint)] = None
         parts: tuple[Heir, ...] = ()
         if lot is not None:
             parts = _parts(lot, heirs.get(lot.device, []))
@@ -172,8 +173,8 @@ def _movement_rows(rows: dict[bytes, bytes | None], movement: Movement, height: 
     for outpoint, output in movement.created:
         holder, lot = holder_of(output), lot_of(output)
         rows[holding_key(holder, outpoint)] = KIND_BYTES[type(output)]
-        if isinstance(output, Pending | Listing) and output.to:
-            rows[holding_key(output.to, outpoint)] = HANDED
+        if to := _handed_to(output):
+            rows[holding_key(to, outpoint)] = HANDED
         if lot is None:
             continue
         rows[number_key(lot.device, lot.start)] = _number_row(lot.end, outpoint)
@@ -186,8 +187,8 @@ def rows_of_snapshot(outpoint: Outpoint, output: Output) -> dict[bytes, bytes | 
     """What can be said of a live output without having seen where it came from."""
     lot = lot_of(output)
     rows: dict[bytes, bytes | None] = {holding_key(holder_of(output), outpoint): KIND_BYTES[type(output)]}
-    if isinstance(output, Pending):
-        rows[holding_key(output.to, outpoint)] = HANDED
+    if to := _handed_to(output):
+        rows[holding_key(to, outpoint)] = HANDED
     if lot is not None:
         row = _number_row(lot.end, outpoint)
         rows[number_key(lot.device, lot.start)] = row
@@ -202,8 +203,19 @@ def lot_of(output: Output) -> Bundle | None:
             return output
         case Offer() | SealedOffer() | Listing() | Delivery() | Reserved() | Pending():
             return output.lot
-        case Funds() | Bid() | SealedBid() | Purse() | Guarantee() | Security():
+        case Funds() | Bid() | SealedBid() | Purse() | Guarantee() | PayoutRequest() | Security():
             return None
+
+
+def _handed_to(output: Output) -> int:
+    """Who beside its holder has a say in it; 0 = nobody."""
+    match output:
+        case Pending() | Listing():
+            return output.to
+        case PayoutRequest():
+            return output.operator
+        case _:
+            return 0
 
 
 def _heirs_by_device(created: Sequence[tuple[Outpoint, Output]]) -> dict[int, list[Heir]]:

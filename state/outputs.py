@@ -142,6 +142,14 @@ class Pending(Wire, frozen=True, tag="pending"):
     until: U64  # s; not to be accepted from then on
 
 
+class PayoutRequest(Wire, frozen=True, tag="payout_request"):
+    """Money that its holder asked a payment operator to pay out at the bank, until the operator says that it has."""
+
+    operator: U32
+    funds: Funds
+    until: U64  # s; from then on the holder may take it back
+
+
 class Security(Wire, frozen=True, tag="security"):
     """Money pledged for a device: it pays for what was certified in error and not made up for."""
 
@@ -163,6 +171,7 @@ Output = (
     | Reserved
     | Guarantee
     | Pending
+    | PayoutRequest
     | Security
 )
 OrderOutput = Offer | Bid | SealedOffer | SealedBid
@@ -181,7 +190,7 @@ def holder_of(output: Output) -> int:
             return output.holder
         case Offer() | SealedOffer() | Listing() | Delivery() | Reserved() | Pending():
             return output.lot.holder
-        case Security() | Purse() | Guarantee():
+        case Security() | Purse() | Guarantee() | PayoutRequest():
             return output.funds.holder
 
 
@@ -194,7 +203,7 @@ def retire_until(output: Output) -> int:
             return output.retire_until
         case Offer() | SealedOffer() | Listing() | Delivery() | Reserved() | Pending():
             return output.lot.retire_until
-        case Funds() | Bid() | SealedBid() | Purse() | Guarantee() | Security():
+        case Funds() | Bid() | SealedBid() | Purse() | Guarantee() | PayoutRequest() | Security():
             return NEVER
 
 

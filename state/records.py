@@ -261,7 +261,7 @@ class Auction(Wire, frozen=True, tag="auction"):
     closes_at: U64  # s
     orders: U32  # numbers 0..orders-1 are given out, cancelled ones included
     status: Code  # open | opening | closed | settled | void
-    seed: OptionalKey  # decides the last units of ties; set when it closes, so nobody can bid for it
+    seed: OptionalKey  # decides the last units of ties, so nobody can bid for it; while orders are opened a block hash
     price: U64  # mean of the settlement by volume, of one class its price; 0 before it or without trade
     quantity: U64  # certificates that changed hands
     result_root: OptionalKey

@@ -230,6 +230,35 @@ class Payout(Wire, frozen=True, tag="payout"):
     reference: Name
 
 
+class AskPayout(Wire, frozen=True, tag="ask_payout"):
+    """The holder asks an operator for a payout: the amount is locked for him until he confirms or declines."""
+
+    holder: U32
+    operator: U32
+    inputs: Inputs
+    currency: Code
+    amount: U64
+    until: U64  # s; from then on the holder may take it back
+
+
+class ConfirmPayout(Wire, frozen=True, tag="confirm_payout"):
+    """The operator paid what it was asked for: the money is no claim on the ledger any more."""
+
+    operator: U32
+    request: Outpoint
+    holder: U32
+    currency: Code
+    amount: U64
+    reference: Name
+
+
+class DropPayout(Wire, frozen=True, tag="drop_payout"):
+    """The operator declines, or the holder takes back what was not confirmed in time."""
+
+    participant: U32
+    request: Outpoint
+
+
 # --- certificates
 
 
@@ -422,6 +451,9 @@ Action = (
     | Vote
     | Deposit
     | Payout
+    | AskPayout
+    | ConfirmPayout
+    | DropPayout
     | Issue
     | Transfer
     | Retire

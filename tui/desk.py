@@ -72,6 +72,13 @@ class Desk:
 
         return self._offered(governance_keys(self.home) if self.home is not None else [])
 
+    def meter(self, public: str) -> "Account | None":
+        """The key of the home that signs a plant's readings. None where strangers may look on: a form reads files."""
+        from tui.account import accounts_in
+
+        own = accounts_in(self.home, "device") if self.home is not None and not self.sealed_only else []
+        return next((account for account in own if account.public.hex() == public), None)
+
     def _offered(self, found: "list[Account]") -> "list[Account]":
         return [account for account in found if account.file.needs_passphrase or not self.sealed_only]
 

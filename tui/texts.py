@@ -28,6 +28,8 @@ TOLD = (
     "Uphold the objection to {date} of {plant}", "Dismiss the objection to {date} of {plant}", "second terminal",
     "The book is sealed: orders are read after the close.", "everybody can read it from now on",
     "the statement holds, checked offline by {proof} alone",
+    "open to everybody", "sealed, opened by validators", "sealed, opened by their owners",
+    "is whole: close it", "goes on: leave it open",
     "the other half", "meter of {plant}", "baseline of {plant}",
     "the statement DOES NOT HOLD, checked offline by {proof} alone",
 )  # fmt: skip
@@ -39,7 +41,8 @@ COUNTED = {
     "deposit": "deposits", "payout": "payouts", "enactment": "enactments", "proposal": "proposals", "vote": "votes",
     "registration": "registrations", "withdrawn order": "withdrawn orders", "auction closed": "auctions closed",
     "certificate": "certificates", "bundle": "bundles", "expiry": "expiries",
-    "plant": "plants", "objection": "objections", "validator": "validators",
+    "plant": "plants", "reading": "readings", "objection": "objections", "validator": "validators",
+    "day": "days", "month": "months", "time": "times", "share": "shares",
 }  # fmt: skip
 
 

@@ -7,22 +7,24 @@ persist for weeks are believed: a single shifted day is a claim, a season of one
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
+from state.units import DAY_S
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
 from verifier.intake import MISSING, DayReadings, Ints, Series, series_of
-from verifier.solar import Sun, incidence, light_mw, plane_light_mw, sun_over
+from verifier.solar import Sun, incidence, light_mw, plane_light_mw, sun_of_days
 
 HOUR_S = 3_600
-DAYS = 1_024  # whose moments are kept: a day is asked about again by the three weeks after it
 WEEKS_DAYS = 21  # how far back the lag is looked for
 FEWEST_DAYS = 14  # generating days that must agree
 LIVELY_PPM = 20_000  # of nameplate over the day: a day that says something about the sun
 OFF_HOUR_S = 1_200  # further from a whole hour than this is weather or the season, no clock
 MOST_HOURS = 2
 WHOLE_HOURS = (0, 1, -1, 2, -2)  # tried in this order on a window whose nights generate
+
+# Energy and light of a day, each after its product with the local solar time in s after noon.
+Moments = tuple[int, int, int, int]
 
 
 def aligned(device: DeviceFacts, day: DayReadings, before: DayReadings | None, lag_s: int) -> Series:
@@ -66,10 +68,15 @@ def offset_s(device: DeviceFacts, days: Sequence[DayReadings]) -> int | None:
     """Seconds by which the middle of the energy lies after the middle of the light; None without enough lively days."""
     if device.technology != "solar":
         return None
-    moments = [found for day in days if (found := _moments(device, day)) is not None]
-    if len(moments) < FEWEST_DAYS:
+    return offset_of(moments(device, days))
+
+
+def offset_of(moments: Sequence[Moments | None]) -> int | None:
+    """`offset_s` of days whose moments are known."""
+    lively_days = [found for found in moments if found is not None]
+    if len(lively_days) < FEWEST_DAYS:
         return None
-    energy_s, energy, light_s, light = (sum(moment[place] for moment in moments) for place in range(4))
+    energy_s, energy, light_s, light = (sum(found[place] for found in lively_days) for place in range(4))
     return energy_s // max(1, energy) - light_s // max(1, light)
 
 
@@ -96,13 +103,14 @@ def _reference(device: DeviceFacts, series: Series, sun: Sun) -> Ints:
     return np.maximum(incidence(device, sun) if device.plane_known else sun.up, 0) * (sun.up > 0)
 
 
-@lru_cache(maxsize=DAYS)
-def _moments(device: DeviceFacts, day: DayReadings) -> tuple[int, int, int, int] | None:
-    """Energy and light of a lively day, each after its product with the local solar time in s after noon."""
-    if not lively(device, day):
-        return None
-    series = series_of(device, [day])
-    sun = sun_over(device, int(series.times[0]), device.slots)
+def moments(device: DeviceFacts, days: Sequence[DayReadings]) -> list[Moments | None]:
+    """Of each lively day, None of others."""
+    if device.technology != "solar" or not days:
+        return [None] * len(days)
+    series = series_of(device, days)
+    sun = sun_of_days(device, [day.day * DAY_S for day in days])
     local = (series.times + device.longitude_udeg * 240 // 1_000_000) % 86_400 - 43_200
     power, light = np.maximum(series.power_ppm, 0), _reference(device, series, sun)
-    return int((local * power).sum()), int(power.sum()), int((local * light).sum()), int(light.sum())
+    sums = [column.reshape(len(days), -1).sum(axis=1) for column in (local * power, power, local * light, light)]
+    rows = zip(*(column.tolist() for column in sums), strict=True)
+    return [row if lively(device, day) else None for day, row in zip(days, rows, strict=True)]

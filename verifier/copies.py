@@ -1,9 +1,9 @@
 """Which days of a long record could be copies of much earlier ones.
 
-A verdict lays a day beside the weeks before it. Who has a whole record at hand wants copies of last year found too, and
-to compare each day with four hundred others is most of a run's work and nearly always in vain. So one sweep over the
-record names the pairs that could be copies, and the verdict looks at those. It leaves out no pair that `physics` or
-`health` would call one.
+A validator lays a day beside the weeks before it. Who has a whole record at hand wants copies of last year found too,
+and to compare each day with four hundred others is most of a run's work and nearly always in vain. So one sweep over
+the record names the pairs that could be copies, and baseline and verdict look at those. It leaves out no pair that
+`physics` or `health` would call one.
 """
 
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ APART_PPM = 897
 NOTHING = -1_000_000_000  # share of a day without power: near to no other
 
 
-def suspects(device: DeviceFacts, days: Sequence[DayReadings], recent: int, most: int) -> list[list[DayReadings]]:
-    """For each day those of the `most` before it, the last `recent` apart, that could be what it copies, in order."""
+def suspects(device: DeviceFacts, days: Sequence[DayReadings], most: int) -> list[list[DayReadings]]:
+    """For each day those of the `most` before it that could be what it copies, in order."""
     if not days:
         return []
     shares = _shares(device, days)
     climate, places, highest = _peaks(device, days)
     found = []
     for index in range(len(days)):
-        first, last = max(0, index - most), max(0, index - recent)
-        alike: Flags = (np.abs(shares[first:last] - shares[index]) <= APART_PPM).all(axis=1)
-        alike |= climate[first:last, places[index]] == highest[index]
+        first = max(0, index - most)
+        alike: Flags = (np.abs(shares[first:index] - shares[index]) <= APART_PPM).all(axis=1)
+        alike |= climate[first:index, places[index]] == highest[index]
         found.append([days[first + place] for place in np.flatnonzero(alike).tolist()])
     return found
 

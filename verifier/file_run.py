@@ -10,6 +10,7 @@ from typing import Any
 from state.codec import Wire
 from state.errors import ReadingRefusal
 from state.units import DAY_S
+from verifier import clock
 from verifier.climate import Climate
 from verifier.copies import suspects
 from verifier.device import (
@@ -26,10 +27,10 @@ from verifier.finished import Case, Grid, Plant, case_of, conclude, grid_of
 from verifier.intake import Columns, DayReadings, columns_of, days_of, joined
 from verifier.ladder import FinalVerdict
 from verifier.nearby import nearby
-from verifier.profile import Profile, profile_of_days
+from verifier.profile import Profile, profile_of_days, views_of
 from verifier.reading import guarded_json, scaled, time_of
 from verifier.table import read_table
-from verifier.verdict import HISTORY_DAYS, DayVerdict, judge_day
+from verifier.verdict import DayVerdict, Past, judge_after
 from verifier.wind_clock import seam_of
 from verifier.windows import LIMITS, Limits
 
@@ -126,12 +127,15 @@ def judge_file_days(
     """The baseline of the commissioning window, and a verdict for each full UTC day with readings from `to` on."""
     profile = profile_of_days(entry.facts, records.window(entry), entry.from_s, entry.to_s)
     first = -(-entry.to_s // DAY_S)
-    copied = suspects(entry.facts, days, HISTORY_DAYS, AUDIT_DAYS)
+    alike = suspects(entry.facts, days, AUDIT_DAYS)
+    moments = clock.moments(entry.facts, days)
+    views = views_of(entry.facts, days, [profile.lag_s] * len(days), profile.model)
     verdicts = []
     for index, day in enumerate(days):
         if day.day >= first:
-            earlier = [*copied[index], *days[max(0, index - HISTORY_DAYS) : index]]
-            verdicts.append((day, judge_day(entry.facts, profile, day.day, day, earlier)))
+            trailing = moments[max(0, index - clock.WEEKS_DAYS) : index]
+            past = Past(days[index - 1] if index else None, alike[index], trailing, views[index])
+            verdicts.append((day, judge_after(entry.facts, profile, day, past)))
     return profile, verdicts
 
 

@@ -147,7 +147,7 @@ def _expected(device: DeviceFacts, profile: Profile, series: Series) -> tuple[In
         return np.zeros(len(series.times), dtype=np.int64), np.zeros(len(series.times), dtype=np.bool_)
     if isinstance(profile.model, WindCurve):
         return wind.expected(profile.model, series)
-    sun = solar.sun_at(series.times - profile.lag_s, device.latitude_udeg, device.longitude_udeg)
+    sun = solar.sun_of_days(device, (series.times[:: device.slots] - profile.lag_s).tolist())
     expected, known = solar.expected(device, profile.model, series, sun)
     return expected, known
 

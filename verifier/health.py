@@ -19,7 +19,7 @@ from verifier.intake import (
     Series,
     longest_run,
 )
-from verifier.solar import MAX_LIGHT_MW, Sun, light_mw
+from verifier.solar import MAX_LIGHT_MW, Sun, light_mw, light_of
 from verifier.tables import sine_of_degrees
 
 UNSEEN_PERCENT = 10  # of a day's energy may lie in intervals without climate; the model still counts it as unexplained
@@ -121,7 +121,7 @@ def _dead(device: DeviceFacts, series: Series, sun: Sun | None) -> list[Finding]
     high = sun.up > sine_of_degrees(10)
     if int(high.sum()) * device.interval_s < STUCK_S:
         return []
-    light = int(light_mw(device, series.insolation_mwh_m2)[high].sum()) // int(high.sum())
+    light = int(light_of(device, series)[high].sum()) // int(high.sum())
     dead = light < DEAD_LIGHT_MW and int(power[high].sum()) // int(high.sum()) > DEAD_POWER_PPM
     return [Finding("climate_dead", 0, light, DEAD_LIGHT_MW)] if dead else []
 
@@ -142,6 +142,8 @@ def _stuck(device: DeviceFacts, climate: Ints, missing: Flags, power: Ints) -> l
 
 def replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence[DayReadings]) -> list[Finding]:
     """Climate equal to an earlier day's wherever it is not zero: weather does not repeat to the last digit."""
+    if not earlier:
+        return []
     counted = ~missing & (climate > 0)
     values = climate[counted]
     if len(set(values.tolist())) < REPLAY_VALUES:

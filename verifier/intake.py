@@ -102,7 +102,7 @@ def days_of(
     device: DeviceFacts, columns: Columns, broken: Mapping[int, Iterable[str]] | None = None
 ) -> list[DayReadings]:
     """Every UTC day that has a reading, in order; `broken` as in `read_day`, by day."""
-    return _on_grid(device, np.unique(columns.times // DAY_S), columns, broken or {})
+    return _on_grid(device, distinct(columns.times // DAY_S), columns, broken or {})
 
 
 def _on_grid(
@@ -124,7 +124,7 @@ def _on_grid(
         ("duplicate", place[1:][same] // slots),
         ("gap", np.flatnonzero(measured[0] == MISSING) // slots),
     ):
-        for index in np.unique(where).tolist():
+        for index in distinct(where).tolist():
             notes[index].add(code)
     by_day = measured.reshape(4, len(days), slots)
     found = []
@@ -133,6 +133,14 @@ def _on_grid(
         noted = tuple(sorted(notes[index]))
         found.append(DayReadings(day, device.interval_s, power, wind, temperature, insolation, noted, counts[index]))
     return found
+
+
+def distinct(values: Ints) -> Ints:
+    """Each value once, in order. numpy's own way loads a part of numpy that costs as much as a month of verdicts."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), dtype=np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
 
 
 def _placed(device: DeviceFacts, days: Ints, columns: Columns) -> tuple[Columns, Ints]:
@@ -162,6 +170,10 @@ class Series:
     temperature_centi_c: Ints
     insolation_mwh_m2: Ints
 
+    @property
+    def all(self) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+        return self.times, self.power_ppm, self.wind_mm_s, self.temperature_centi_c, self.insolation_mwh_m2
+
 
 def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
     """Bound of the scaling: 4 x 10^12 W x 10^6; what is above four nameplates physics has refused already."""
@@ -181,7 +193,11 @@ def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
 def longest_run(values: Ints, counted: Flags) -> tuple[int, int]:
     """(length, first index) of the longest run of equal values among neighbouring `counted` ones; (0, 0) if none."""
     best, best_start = 0, 0
-    breaks = np.flatnonzero((values[1:] != values[:-1]) | ~counted[1:] | ~counted[:-1]) + 1
+    goes_on = (values[1:] == values[:-1]) & counted[1:] & counted[:-1]
+    if not goes_on.any():
+        lone = int(np.argmax(counted))
+        return (1, lone) if counted[lone] else (0, 0)
+    breaks = np.flatnonzero(~goes_on) + 1
     edges = np.concatenate([[0], breaks, [len(values)]])
     lengths = np.diff(edges)
     longest = int(np.argmax(np.where(counted[edges[:-1]], lengths, 0)))

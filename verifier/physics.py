@@ -8,7 +8,7 @@ import numpy as np
 from verifier.device import HORIZONTAL, DeviceFacts
 from verifier.finding import Finding
 from verifier.intake import MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, longest_run
-from verifier.solar import Sun, light_mw, sun_over
+from verifier.solar import Sun, light_of, sun_over
 from verifier.tables import sine_of_degrees
 
 NAMEPLATE_PPM = 1_020_000  # honest readings reach 1.005
@@ -57,7 +57,7 @@ def _night(device: DeviceFacts, series: Series) -> list[Finding]:
         found.append(
             Finding("night_power", int(series.times[slot]), watts, NIGHT_PPM * device.nameplate_w // 1_000_000)
         )
-    light = np.where(dark, light_mw(device, series.insolation_mwh_m2), 0)
+    light = np.where(dark, light_of(device, series), 0)
     slot = int(np.argmax(light))
     if int(light[slot]) > NIGHT_LIGHT_MW:
         found.append(Finding("night_light", int(series.times[slot]), int(light[slot]), NIGHT_LIGHT_MW))
@@ -73,7 +73,7 @@ def dark_intervals(device: DeviceFacts, series: Series) -> Flags:
 
 
 def over_sky(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
-    light = light_mw(device, series.insolation_mwh_m2)
+    light = light_of(device, series)
     bound = sun.outside_mw * CLOUD_EDGE_PERCENT // 100
     if device.plane == HORIZONTAL and not device.coordinates_estimated:
         bound = (bound * np.maximum(sun.up, 0) >> 30) + CLOUD_EDGE_MW * 2

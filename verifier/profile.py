@@ -13,9 +13,10 @@ import numpy as np
 from state.codec import Wire
 from state.crypto import H
 from verifier import clock, health, physics, scores, solar, wind
+from verifier.copies import suspects
 from verifier.device import HORIZONTAL, IN_PLANE, DeviceFacts
 from verifier.finding import Finding, codes
-from verifier.intake import MISSING, Columns, DayReadings, Flags, Ints, Series, columns_of, days_of
+from verifier.intake import MISSING, Columns, DayReadings, Flags, Ints, Series, columns_of, days_of, series_of
 from verifier.reading import Reading
 from verifier.scores import NOTHING_TOLERATED, DayScore, Tolerances
 from verifier.solar import SolarYield, Sun
@@ -63,6 +64,7 @@ class View:
     day: DayReadings
     series: Series
     sun: Sun | None
+    told: tuple[Ints, Flags] | None = None  # by the plant's model, where worked out with other days
 
 
 def build_profile(device: DeviceFacts, readings: Iterable[Reading]) -> Profile:
@@ -82,9 +84,9 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
     views: list[View] = []
     excluded: list[NamedDay] = []
     noted: list[NamedDay] = []
-    for index, (day, lag) in enumerate(zip(days, lags, strict=True)):
-        view = view_of(device, day, days[index - 1] if index else None, lag)
-        found = examine(device, view, days[:index])
+    alike = suspects(device, days, len(days))
+    for index, (day, view) in enumerate(zip(days, views_of(device, days, lags), strict=True)):
+        found = examine(device, view, alike[index])
         if known_lags is None:
             found = without_night(found)
         faults = codes(finding for finding in found if not finding.info)
@@ -120,9 +122,7 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
         model = _fit_model(device, views)
     scatter = _scatter_ppm(device, model, views)
     whole = [view for view in views if int(view.day.present.sum()) * 100 >= WHOLE_PERCENT * device.slots]
-    tolerances = scores.fit_tolerances(
-        device.technology, [score_of(device, model, view) for view in whole or views], device.slots
-    )
+    tolerances = scores.fit_tolerances(device.technology, _scores(device, model, whole or views), device.slots)
     noons = [noon_centi(view.sun) for view in whole or views if view.sun is not None] or [0]
     return Profile(
         *facts,
@@ -147,8 +147,32 @@ def view_of(device: DeviceFacts, day: DayReadings, before: DayReadings | None, l
     return View(day, series, sun)
 
 
+def views_of(
+    device: DeviceFacts, days: Sequence[DayReadings], lags: Sequence[int], model: WindCurve | SolarYield | None = None
+) -> list[View]:
+    """`view_of` for each of many days on end, worked out at once where no clock is off; `model` tells of each."""
+    if any(lags) or not days:
+        befores: list[DayReadings | None] = [None, *days]
+        return [view_of(device, *each) for each in zip(days, befores[: len(days)], lags, strict=True)]
+    whole = _whole(device, series_of(device, days), days[0])
+    told = None if model is None else _expected(device, model, whole)
+    views = []
+    for place, day in enumerate(days):
+        part = slice(place * device.slots, (place + 1) * device.slots)
+        series = Series(*(column[part] for column in whole.series.all))
+        sun = None if whole.sun is None else Sun(*(column[part] for column in whole.sun.all))
+        views.append(View(day, series, sun, None if told is None else (told[0][part], told[1][part])))
+    return views
+
+
+def _whole(device: DeviceFacts, series: Series, first: DayReadings) -> View:
+    """Days end to end as if they were one."""
+    located = device.technology == "solar"
+    return View(first, series, solar.sun_of_days(device, series.times[:: device.slots].tolist()) if located else None)
+
+
 def examine(device: DeviceFacts, view: View, earlier: Sequence[DayReadings]) -> list[Finding]:
-    """Health and physics of a day: all that needs no baseline."""
+    """Health and physics of a day: all that needs no baseline. Copies are looked for in `earlier`."""
     return [
         *health.check(device, view.day, view.series, view.sun, earlier),
         *physics.check(device, view.day, view.series, view.sun, earlier),
@@ -163,6 +187,10 @@ def without_night(found: Iterable[Finding]) -> list[Finding]:
 @lru_cache(maxsize=VIEWS)
 def expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> tuple[Ints, Flags]:
     """Expected power of each interval in ppm of nameplate, and where it is known."""
+    return _expected(device, model, view) if view.told is None else view.told
+
+
+def _expected(device: DeviceFacts, model: WindCurve | SolarYield, view: View) -> tuple[Ints, Flags]:
     if isinstance(model, WindCurve):
         return wind.expected(model, view.series)
     assert view.sun is not None
@@ -212,7 +240,7 @@ def _fit_model(device: DeviceFacts, views: Sequence[View]) -> WindCurve | SolarY
     series = _joined([view.series for view in views])
     if device.technology == "wind":
         return wind.fit(series)
-    sun = solar.sun_at(series.times, device.latitude_udeg, device.longitude_udeg)
+    sun = solar.sun_of_days(device, series.times[:: device.slots].tolist())
     if not device.plane_known or device.plane == IN_PLANE:
         return solar.fit(device, series, sun, False)
     if device.plane == HORIZONTAL:
@@ -223,12 +251,7 @@ def _fit_model(device: DeviceFacts, views: Sequence[View]) -> WindCurve | SolarY
 
 
 def _joined(parts: Sequence[Series]) -> Series:
-    return Series(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("times", "power_ppm", "wind_mm_s", "temperature_centi_c", "insolation_mwh_m2")
-        )
-    )
+    return Series(*(np.concatenate(columns) for columns in zip(*(part.all for part in parts), strict=True)))
 
 
 def _without_outliers(
@@ -237,8 +260,7 @@ def _without_outliers(
     """Days whose total excess is far beyond the baseline's own: a fraud in the window must not widen its tolerance."""
     floor = 20_000 * device.slots
     excess: list[int] = []
-    for view in views:
-        day = score_of(device, model, view)
+    for day in _scores(device, model, views):
         excess.append(max(0, day.excess[1]) * 1_000_000 // (day.base[1] + floor))
     usual = sorted(excess)[len(excess) * 9 // 10]
     limit = OUTLIER * usual + 50_000
@@ -247,14 +269,23 @@ def _without_outliers(
     return kept, strange
 
 
+def _scores(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[View]) -> list[DayScore]:
+    return scores.of_days(*_rows(device, model, views))
+
+
+def _rows(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[View]) -> tuple[Ints, Ints, Flags]:
+    """Power, expected power and where it is known, a row for each day."""
+    series = _joined([view.series for view in views])
+    power, known = _expected(device, model, _whole(device, series, views[0].day))
+    shape = (len(views), device.slots)
+    return series.power_ppm.reshape(shape), power.reshape(shape), known.reshape(shape)
+
+
 def _scatter_ppm(device: DeviceFacts, model: WindCurve | SolarYield, views: Sequence[View]) -> int:
     """sum |p - m| / sum p over intervals with both."""
-    wrong, total = 0, 0
-    for view in views:
-        power_ppm, (allowed, known) = view.series.power_ppm, expected(device, model, view)
-        both = known & (power_ppm != MISSING)
-        wrong += int(np.abs(power_ppm[both] - allowed[both]).sum())
-        total += int(power_ppm[both].sum())
+    power_ppm, allowed, known = _rows(device, model, views)
+    both = known & (power_ppm != MISSING)
+    wrong, total = int(np.abs(power_ppm[both] - allowed[both]).sum()), int(power_ppm[both].sum())
     return wrong * 1_000_000 // total if total else 1_000_000
 
 

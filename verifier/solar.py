@@ -5,12 +5,14 @@ so that no inverse function is needed; within 0.03 degrees of pvlib's. Transposi
 and diffuse, Hay and Davies carry it to the plane, the ground reflects a fifth.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from state.codec import Wire
+from state.units import DAY_S
 from verifier.device import DeviceFacts
 from verifier.intake import MISSING, Flags, Ints, Series
 from verifier.tables import ONE, brads, cosine, diffuse_table, sine, sine_of_degrees
@@ -30,6 +32,7 @@ DIM_MW = 20_000  # below this light a ratio of power to light means nothing
 PRIOR_READINGS = 20  # a class of few readings leans on the whole plant's yield as if it had seen this many more
 SPAN = 4_096  # intervals whose sun is worked out at once; a day alone is mostly the cost of calling numpy
 SPANS = 64  # kept, 128 kB each
+LIGHTS = 8  # days whose light is kept
 OUTAGE_PERCENT = 30  # of the class's median yield: below it the plant was down, which is no weather
 
 
@@ -94,6 +97,14 @@ def sun_over(device: DeviceFacts, first_s: int, count: int) -> Sun:
     return Sun(east, north, up, outside)
 
 
+def sun_of_days(device: DeviceFacts, firsts_s: Sequence[int]) -> Sun:
+    """The suns of whole days end to end, each from its first instant on."""
+    after_gap = [place for place in range(1, len(firsts_s)) if firsts_s[place] - firsts_s[place - 1] != DAY_S]
+    runs = zip([0, *after_gap], [*after_gap, len(firsts_s)], strict=True)
+    suns = [sun_over(device, firsts_s[start], (end - start) * device.slots).all for start, end in runs]
+    return Sun(*(np.concatenate(parts) for parts in zip(*suns, strict=True)))
+
+
 @lru_cache(maxsize=SPANS)
 def _span(latitude_udeg: int, longitude_udeg: int, interval_s: int, phase_s: int, span: int) -> Sun:
     numbers = np.arange(span * SPAN, (span + 1) * SPAN, dtype=np.int64)
@@ -113,6 +124,12 @@ def light_mw(device: DeviceFacts, insolation_mwh_m2: Ints) -> Ints:
     )  # an hour of the limit; shorter intervals are cut below
     light: Ints = np.minimum(usable * 3_600 // device.interval_s, MAX_LIGHT_MW)
     return light
+
+
+@lru_cache(maxsize=LIGHTS)
+def light_of(device: DeviceFacts, series: Series) -> Ints:
+    """`light_mw` of a day: five checks ask for it."""
+    return light_mw(device, series.insolation_mwh_m2)
 
 
 def plane_light_mw(device: DeviceFacts, sun: Sun, horizontal_mw: Ints) -> Ints:
@@ -175,7 +192,7 @@ def expected(device: DeviceFacts, model: SolarYield, series: Series, sun: Sun) -
 def _effective(device: DeviceFacts, series: Series, sun: Sun, transposed: bool, usual: int) -> tuple[Ints, Ints, Flags]:
     """Light on the modules corrected for cell temperature, the light as measured, and where either is known."""
     measured = series.insolation_mwh_m2 != MISSING
-    light = light_mw(device, series.insolation_mwh_m2)
+    light = light_of(device, series)
     plane = plane_light_mw(device, sun, light) if transposed else light
     temperature = np.where(series.temperature_centi_c == MISSING, usual, series.temperature_centi_c)
     cell = temperature + plane * 3 // 1_000  # 0.03 K for each W/m2

@@ -9,6 +9,7 @@ stands on broken evidence proves nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -56,8 +57,22 @@ class DayVerdict(Wire, frozen=True):
         return self.energy_wh if self.verdict == "reject" else 0
 
 
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What a verdict takes from the days before."""
+
+    before: DayReadings | None  # the last of them
+    alike: Sequence[DayReadings]  # among which copies are looked for: all of them, or `copies.suspects`
+    trailing: Sequence[clock.Moments | None]  # of the last three weeks
+    usual: View | None = None  # the day itself on the clock of its baseline, where it was worked out with others
+
+
 def judge_day(
-    device: DeviceFacts, profile: Profile | None, day: int, day_readings: DayReadings, earlier: Sequence[DayReadings]
+    device: DeviceFacts,
+    profile: Profile | None,
+    day: int,
+    day_readings: DayReadings,
+    earlier: Sequence[DayReadings],
 ) -> DayVerdict:
     """The verdict on UTC day `day`. `earlier`: the device's days before it, in order, commissioning included.
 
@@ -66,13 +81,19 @@ def judge_day(
     """
     assert day == day_readings.day
     before = [other for other in earlier if other.day < day]
-    lags = _lags(device, profile, before)
-    tried = [_under_lag(device, profile, day_readings, before, lag) for lag in lags]
+    trailing = clock.moments(device, before[-clock.WEEKS_DAYS :])
+    return judge_after(device, profile, day_readings, Past(before[-1] if before else None, before, trailing))
+
+
+def judge_after(device: DeviceFacts, profile: Profile | None, day_readings: DayReadings, past: Past) -> DayVerdict:
+    """`judge_day` for who has worked out the past of many days at once."""
+    lags = _lags(device, profile, past)
+    tried = [_under_lag(device, profile, day_readings, past, lag) for lag in lags]
     view, found = min(tried, key=lambda pair: VERDICT_NAMES.index(combine(pair[1])))
     usual_lag = 0 if profile is None else profile.lag_s
     if lags[tried.index((view, found))] != usual_lag:
         found = [*found, Finding("clock_shift", 0, lags[tried.index((view, found))] - usual_lag)]
-    elif device.technology == "solar" and _clock_explains(device, profile, day_readings, before, found, usual_lag):
+    elif device.technology == "solar" and _clock_explains(device, profile, day_readings, past, found, usual_lag):
         found = [finding for finding in found if finding.code in INFO or finding.info]
         found.append(Finding("clock_unknown"))
     found += [Finding(code) for code in day_readings.notes]
@@ -81,19 +102,21 @@ def judge_day(
     return _verdict(device, profile, view, found)
 
 
-def _lags(device: DeviceFacts, profile: Profile | None, before: Sequence[DayReadings]) -> list[int]:
+def _lags(device: DeviceFacts, profile: Profile | None, past: Past) -> list[int]:
     """Clocks under which the day may be read: the trailing weeks' and the baseline's."""
     if profile is None or device.technology != "solar":
         return [0]
-    trailing = clock.lag_of(clock.offset_s(device, before[-clock.WEEKS_DAYS :]), profile.offset_s)
+    trailing = clock.lag_of(clock.offset_of(past.trailing), profile.offset_s)
     return list(dict.fromkeys([profile.lag_s, profile.lag_s if trailing is None else trailing]))
 
 
 def _under_lag(
-    device: DeviceFacts, profile: Profile | None, day: DayReadings, before: Sequence[DayReadings], lag_s: int
+    device: DeviceFacts, profile: Profile | None, day: DayReadings, past: Past, lag_s: int
 ) -> tuple[View, list[Finding]]:
-    view = view_of(device, day, before[-1] if before else None, lag_s)
-    found = examine(device, view, before)
+    usual_lag = 0 if profile is None else profile.lag_s
+    ready = past.usual if lag_s == usual_lag else None
+    view = ready or view_of(device, day, past.before, lag_s)
+    found = examine(device, view, past.alike)
     if profile is not None and "clock_unknown" in profile.fit:
         found = without_night(found)
     elif any(finding.code in ("climate_dead", "climate_stuck") for finding in found):
@@ -128,6 +151,8 @@ def _unseen_exceeds(device: DeviceFacts, profile: Profile, view: View) -> bool:
     """Whether the day fits its weather only as long as nobody asks for the energy of intervals without weather."""
     assert profile.model is not None
     allowed, known = expected(device, profile.model, view)
+    if known.all():
+        return False
     score = scores.score(view.series.power_ppm, allowed, known, unseen_claims=True)
     whole, over = scores.allowances(score, profile.tolerances, device.slots)[:2]
     return score.excess[0] > whole or score.excess[1] > over
@@ -164,7 +189,7 @@ def _clock_explains(
     device: DeviceFacts,
     profile: Profile | None,
     day: DayReadings,
-    before: Sequence[DayReadings],
+    past: Past,
     found: Sequence[Finding],
     usual_lag: int,
 ) -> bool:
@@ -176,7 +201,7 @@ def _clock_explains(
     if not suspects <= {"night_power", "night_light", "model_day", "time_shift"}:
         return False
     return any(
-        not any_of(_under_lag(device, profile, day, before, usual_lag + hour)[1], PHYSICS | MODEL)
+        not any_of(_under_lag(device, profile, day, past, usual_lag + hour)[1], PHYSICS | MODEL)
         for hour in (SHIFT_S, -SHIFT_S)
     )
 
@@ -193,26 +218,27 @@ def combine(found: Sequence[Finding]) -> Outcome:
 def _verdict(device: DeviceFacts, profile: Profile | None, view: View, found: Sequence[Finding]) -> DayVerdict:
     outcome = combine(found)
     energy_wh = view.day.energy_wh
-    expected_w, allowed_w = _curves(device, profile, view)
+    expected_w, allowed_w, expected_wh = _curves(device, profile, view)
     return DayVerdict(
         verdict=outcome,
         reasons=codes(found),
         energy_wh=energy_wh,
         accepted_wh=energy_wh if outcome == "accept" else 0,
-        expected_wh=sum(max(0, watts) for watts in expected_w) * device.interval_s // 3600,
+        expected_wh=expected_wh,
         expected_w=expected_w,
         allowed_w=allowed_w,
         findings=tuple(sorted(found, key=lambda finding: (finding.code, finding.at_s, finding.value))),
     )
 
 
-def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Expected and allowed W of each interval, -1 where the model knows nothing."""
+def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Expected and allowed W of each interval, -1 where the model knows nothing; and what is expected in all, Wh."""
     if profile is None or profile.model is None:
         nothing = (-1,) * device.slots
-        return nothing, nothing
+        return nothing, nothing, 0
     power, known = expected(device, profile.model, view)
     room = profile.tolerances.usual[1] * (power + scores.FLOOR_PPM) // 1_000_000
     ceiling = np.minimum(power + room, 1_020_000)
     watts = [np.where(known, curve * device.nameplate_w // 1_000_000, -1) for curve in (power, ceiling)]
-    return tuple(watts[0].tolist()), tuple(watts[1].tolist())
+    expected_wh = int(np.maximum(watts[0], 0).sum()) * device.interval_s // 3600
+    return tuple(watts[0].tolist()), tuple(watts[1].tolist()), expected_wh

@@ -14,6 +14,7 @@ from node.api.requests import JSON, MSGPACK, fields, hex_field, media_type, pars
 from node.api.supply import counted_supply
 from node.queries import chain, registry
 from node.queries.ends import with_its_end
+from node.texts import DEFAULT, texts
 from state.errors import DecodeError, WattestError
 from state.history import transaction_position
 from state.kept import base_of
@@ -97,7 +98,8 @@ async def transaction(call: Call) -> Answer:
     """A transaction: waiting, final, refused or unknown; once final, what it does in words and what happened."""
     txid = call["txid"]
     if transaction_position(call.store, txid) is not None:
-        return {**_unsettled(txid, "final"), **chain.transaction_dict(call.store, txid)}
+        told = chain.transaction_dict(call.store, txid, texts(call.get("lang") or DEFAULT))
+        return {**_unsettled(txid, "final"), **told}
     standing = call.services.standing(txid)
     if standing is None:
         return _unsettled(txid, "unknown")

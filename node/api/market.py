@@ -3,6 +3,7 @@
 from node.api.calls import Answer, Call
 from node.api.registry import paged
 from node.queries import market
+from node.texts import DEFAULT, texts
 
 
 async def auctions(call: Call) -> Answer:
@@ -11,13 +12,18 @@ async def auctions(call: Call) -> Answer:
 
 
 async def auction(call: Call) -> Answer:
-    """One auction with its live orders."""
+    """One auction with its live orders, the first 1,000 of them."""
     return market.auction_dict(call.store, call["id"])
+
+
+async def orders(call: Call) -> Answer:
+    """Live orders of an auction by number, in pages; with `participant`, of one."""
+    return paged("orders", market.orders_page(call.store, call["id"], call.get("participant"), *call.page))
 
 
 async def receipts(call: Call) -> Answer:
     """What every order of a settled auction was told, in numbers and in words; with `participant`, of one."""
-    return market.receipts_of(call.store, call["id"], call.get("participant"))
+    return market.receipts_of(call.store, call["id"], call.get("participant"), texts(call.get("lang") or DEFAULT))
 
 
 async def listings(call: Call) -> Answer:

@@ -38,7 +38,7 @@ SCRIPT = "text/javascript"
 PHASES = ("announced", "open", "opening", "closed", "settled", "void")
 KINDS_OF_OUTPUT = (
     *("bundle", "funds", "offer", "bid", "sealed_offer", "sealed_bid", "listing", "purse"),
-    *("delivery", "reserved", "guarantee", "pending", "handed", "security"),
+    *("delivery", "reserved", "guarantee", "pending", "payout_request", "handed", "security"),
 )
 PAGED = (
     Parameter("limit", PAGE, "items of this page, at most 200"),
@@ -71,6 +71,7 @@ BY_ID = (Parameter("id", ID, "sequence number given by the ledger"),)
 BY_NUMBER = (Parameter("number", TEXT, "certificate number, one or a range, with its check digits"),)
 BY_STATEMENT = (Parameter("id", STATEMENT_ID, "first 16 bytes of the statement hash"),)
 LANG = (Parameter("lang", LANGUAGE, "language of the page; without it, what Accept-Language prefers"),)
+TOLD_IN = (Parameter("lang", LANGUAGE, "language of the sentences; English, if not given"),)
 DAYS = (Parameter("from", DAY, "first day", required=True), Parameter("to", DAY, "last day", required=True))
 AT = (Parameter("at", HEIGHT, "as it was after this block; as it is now, if not given"),)
 VERBOSE = (Parameter("verbose", FLAG, "one line per check"),)
@@ -204,6 +205,7 @@ ROUTES: tuple[Route, ...] = (
         "transaction/1",
         TRANSACTION_FIELDS,
         where=(Parameter("txid", HASH, "transaction id"),),
+        query=TOLD_IN,
     ),
     Route("POST", "/v1/transactions", ledger.submit, "submitted/1", ("txid",), body=TRANSACTION, status=202),
     Route("POST", "/v1/transactions/batch", ledger.submit_batch, "batch/1", ("results",), body=BATCH, status=202),
@@ -431,6 +433,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/auctions/{id}", market.auction, "auction/1", AUCTION_FIELDS, where=BY_ID, query=AT),
     Route(
         "GET",
+        "/v1/auctions/{id}/orders",
+        market.orders,
+        "orders/1",
+        ("orders", "cursor"),
+        where=BY_ID,
+        query=(*AT, *PAGED, Parameter("participant", ID, "only of this one")),
+    ),
+    Route(
+        "GET",
         "/v1/auctions/{id}/receipts",
         market.receipts,
         "receipts/1",
@@ -438,6 +449,7 @@ ROUTES: tuple[Route, ...] = (
         where=BY_ID,
         query=(
             *AT,
+            *TOLD_IN,
             Parameter("participant", ID, "only of this one"),
         ),
     ),

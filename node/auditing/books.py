@@ -21,7 +21,7 @@ from state.history import lot_of
 from state.movement import Movement
 from state.outputs import NEVER, Bid, Delivery, Funds, Offer, Output, holder_of, retire_until
 from state.spoken import counted
-from state.transaction import Action, Deposit, Issue, Pay, Payout, Retire, Settle, Withdraw
+from state.transaction import Action, ConfirmPayout, Deposit, Issue, Pay, Payout, Retire, Settle, Withdraw
 from state.units import Outpoint
 
 DAY_S = 86_400
@@ -159,7 +159,7 @@ class Books:
             currency = next((funds.currency for _, spent in movement.spent for funds in money_in(spent)), "")
             change[currency] -= action.amount
             self.deposited[currency] += action.amount
-        elif isinstance(action, Payout):
+        elif isinstance(action, Payout | ConfirmPayout):
             change[action.currency] += action.amount
             self.paid_out[action.currency] += action.amount
         for currency, amount in change.items():

@@ -10,6 +10,7 @@ from contracts.transition import describe
 from node.queries.access import shown as shown_to_all
 from node.queries.seats import names_in
 from node.queries.values import plain
+from node.texts import Texts
 from state.block import Block, Header, header_hash
 from state.codec import Wire
 from state.crypto import H
@@ -158,8 +159,8 @@ def heights(store: Store, first: int | None, count: int) -> range:
     return range(low, min(tip + 1, low + count))
 
 
-def transaction_dict(store: Store, txid: bytes) -> dict[str, Any]:
-    """A final transaction: what it does in words and in fields, and what happened."""
+def transaction_dict(store: Store, txid: bytes, t: Texts) -> dict[str, Any]:
+    """A final transaction: what it does in words of the language and in fields, and what happened."""
     block, index, transaction = find_transaction(store, txid)
     happened = [event for event in events_of(store, block.header.height) if event.txid == txid]
     body = transaction.body
@@ -170,7 +171,7 @@ def transaction_dict(store: Store, txid: bytes) -> dict[str, Any]:
         "index": index,
         "time_ms": block.header.timestamp_ms,
         "signers": [key.hex() for key in body.signers],
-        "actions": [str(describe(action)) for action in body.actions],  # JSON takes no `Said`
+        "actions": [t.said(describe(action)) for action in body.actions],
         "content": [plain(action) for action in body.actions],
         "events": [event_dict(event) for event in happened],
     }

@@ -15,6 +15,7 @@ from node.queries.chain import (
     transaction_ids,
     validators_of,
 )
+from node.texts import DEFAULT, texts
 from state.keyspace import key_owner_key
 from state.numbering import format_number
 from state.records import KeyOwner
@@ -43,7 +44,7 @@ def block_told(store: Store, height: int) -> dict[str, Any]:
 
 def transaction_told(store: Store, txid: bytes) -> dict[str, Any]:
     """A final transaction: `transaction_dict` and names, kinds, and the numbers of the certificates that it touched."""
-    shown = transaction_dict(store, txid)
+    shown = transaction_dict(store, txid, texts(DEFAULT))
     _, _, transaction = find_transaction(store, txid)
     actions = transaction.body.actions
     return {

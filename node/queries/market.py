@@ -6,16 +6,17 @@ from contracts.events import OrderSettled
 from contracts.obligation import held, owed, strikes_of
 from contracts.receipt import next_words, price_words, result_words, seen_words
 from node.queries.chain import events_of, time_of_tip
-from node.queries.pages import Page, records
+from node.queries.pages import Page, bounds, records, take
 from node.queries.registry import output_dict
 from node.queries.values import plain
+from node.texts import Texts
 from state.errors import Unknown
 from state.keyspace import Space, auction_key, auction_order_key, obligation_key, output_key, space_end
-from state.outputs import Listing, OrderOutput, Purse
+from state.outputs import Listing, OrderOutput, Purse, holder_of
 from state.records import Auction, Obligation, Pointer, StandingBid
 from state.store import Store
 
-MAX_ORDERS = 1_000  # shown with one auction
+MAX_ORDERS = 1_000  # shown with one auction; all of them in pages
 
 
 def auctions_page(store: Store, status: str | None, cursor: bytes | None, limit: int) -> Page:
@@ -33,7 +34,21 @@ def auction_dict(store: Store, auction: int) -> dict[str, Any]:
     return {**_bare(found), "live_orders": _orders(store, auction)}
 
 
-def receipts_of(store: Store, auction: int, participant: int | None) -> dict[str, Any]:
+def orders_page(store: Store, auction: int, holder: int | None, cursor: bytes | None, limit: int) -> Page:
+    """Live orders of an auction by number; with `holder` only his."""
+    if not isinstance(store.get(auction_key(auction)), Auction):
+        raise Unknown(what="auction", id=auction)
+
+    def show(key: bytes, pointer: Any) -> dict[str, Any] | None:
+        output = store.get(output_key(pointer.outpoint))
+        if not isinstance(output, OrderOutput) or holder not in (None, holder_of(output)):
+            return None
+        return _order(store, key, pointer, output)
+
+    return take(store.scan(*bounds(auction_order_key(auction, 0)[:5], cursor)), limit, show)
+
+
+def receipts_of(store: Store, auction: int, participant: int | None, t: Texts) -> dict[str, Any]:
     """What every order of a settled auction is told, of one participant or of all; empty before the settlement.
 
     Made of the events of the settlement, so a node that began from a later snapshot answers NotHeld.
@@ -50,7 +65,7 @@ def receipts_of(store: Store, auction: int, participant: int | None) -> dict[str
         "currency": found.currency,
         "status": found.status,
         "receipts": [
-            _receipt(found, event, bool(owing) if event.side == "offer" else event.participant in owing)
+            _receipt(t, found, event, bool(owing) if event.side == "offer" else event.participant in owing)
             for event in told
             if event.auction == auction and participant in (None, event.participant)
         ],
@@ -63,16 +78,16 @@ def _owing(store: Store, auction: int) -> set[int]:
     return {found.buyer for _, found in rows if isinstance(found, Obligation) and not found.forfeit}
 
 
-def _receipt(auction: Auction, told: OrderSettled, owing: bool) -> dict[str, Any]:
+def _receipt(t: Texts, auction: Auction, told: OrderSettled, owing: bool) -> dict[str, Any]:
     shown = plain(told)
     for name in ("kind", "auction"):
         shown.pop(name)
     return {
         **shown,
-        "result": result_words(auction, told),
-        "why_this_price": price_words(auction, told),
-        "who_could_see": seen_words(auction, told),
-        "what_is_next": next_words(auction, told, over=not owing),
+        "result": t.said(result_words(auction, told)),
+        "why_this_price": t.said(price_words(auction, told)),
+        "who_could_see": t.said(seen_words(auction, told)),
+        "what_is_next": t.said(next_words(auction, told, over=not owing)),
     }
 
 
@@ -141,13 +156,16 @@ def _orders(store: Store, auction: int) -> list[dict[str, Any]]:
         assert isinstance(pointer, Pointer)
         output = store.get(output_key(pointer.outpoint))
         if isinstance(output, OrderOutput):
-            number = int.from_bytes(key[-4:], "big")
-            shown = output_dict(store, pointer.outpoint, output)
-            shown.pop("envelope", None)  # half a kilobyte that says nothing; it stands in the order's own record
-            orders.append({"order": number, **shown})
+            orders.append(_order(store, key, pointer, output))
         if len(orders) == MAX_ORDERS:
             break
     return orders
+
+
+def _order(store: Store, key: bytes, pointer: Pointer, output: OrderOutput) -> dict[str, Any]:
+    shown = output_dict(store, pointer.outpoint, output)
+    shown.pop("envelope", None)  # half a kilobyte that says nothing; it stands in the order's own record
+    return {"order": int.from_bytes(key[-4:], "big"), **shown}
 
 
 def _bare(record: Auction) -> dict[str, Any]:

@@ -64,6 +64,7 @@ STATUS_OF_KIND = {
     "delivery": "reserved",
     "reserved": "reserved",
     "guarantee": "locked",
+    "payout_request": "locked",
     "bid": "locked",
     "funds": "active",
     "security": "locked",

@@ -41,6 +41,33 @@ def test_deposit_and_payout(act, node: AnsweringNode) -> None:  # type: ignore[n
     assert act(*line).code == 1, "a reference is used once"
 
 
+def test_a_payout_is_asked_for_locked_and_confirmed(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    until = node.chain.time_ms // 1000 + 60
+    line = ("payout", "12.50", "--operator", "bank", "--until", until, "--from", "trader")
+    ran = act(*line)
+    assert ran.code == 0, ran.err
+    assert "to pay out 12.50 EUR; locked until it answers" in ran.err
+    assert node.chain.money("trader") == 987_500_000
+    (asked,) = act("payouts", "list", "--from", "bank", "--json").json["payouts"]
+    assert "12.50 EUR" in act("payouts", "list", "--from", "trader").out
+    assert act("payouts", "confirm", asked["outpoint"], "--reference", "B-9", "--from", "owner").code == 2
+    ran = act("payouts", "confirm", asked["outpoint"], "--reference", "B-9", "--from", "bank")
+    assert "confirm that 12.50 EUR was paid to participant" in ran.err
+    assert act("payouts", "list", "--from", "bank").out.strip() == "no payout waits"
+    assert act("handover", "list", "--from", "bank").out.strip() == "nothing waits"
+
+
+def test_a_payout_that_nobody_answers_is_taken_back_after_its_time(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    until = node.chain.time_ms // 1000 + 60
+    assert act("payout", "1", "--operator", "bank", "--until", until, "--from", "trader").code == 0
+    (asked,) = act("payouts", "list", "--from", "trader", "--json").json["payouts"]
+    ran = act("payouts", "drop", asked["outpoint"], "--from", "trader")
+    assert (ran.code, "not_yet" in ran.err) == (1, True)
+    node.chain.pass_blocks(7, seconds=10)
+    assert act("payouts", "drop", asked["outpoint"], "--from", "trader").code == 0
+    assert node.chain.money("trader") == 1_000_000_000
+
+
 def test_auction_from_opening_to_delivery(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
     number = open_auction(act, node, "--technology", "t02")
     assert act("offer", number, "--quantity", 2, "--limit", "40", "--from", "owner").code == 0
@@ -272,7 +299,9 @@ def test_a_standing_bid_is_placed_listed_and_ended(act, node: AnsweringNode) -> 
     assert standing["wanted"] == [{"dimension": "technology", "node": "T02"}]
     assert act("deals", "end", standing["id"], "--scheme", 1, "--from", "trader").code == 0
     assert node.chain.money("trader") == 1_000_000_000
-    assert act(*line, "--want", "wind").code == 2
+    assert act(*line, "--want", "gold").code == 2
+    assert act(*line, "--want", "wind").code == 0
+    assert "30.00 EUR" in act("deals", "list", "--from", "trader").out
 
 
 @pytest.mark.parametrize("amount", ["-1", "1.1234567", "1e3", "12 EUR", "0x10", "NaN", "1,5"])
@@ -284,3 +313,48 @@ def test_refuses_amounts_that_are_none(act, amount: str) -> None:  # type: ignor
 
 def test_refuses_an_order_that_is_no_outpoint(act) -> None:  # type: ignore[no-untyped-def]
     assert act("cancel", "ab", "--from", "trader").code == 2
+
+
+def test_an_offer_is_previewed_in_the_class_of_its_plant(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    number = open_auction(act, node, "--by", "technology=T01,T02", "--by", "zone=FR,DK")
+    line = ("offer", number, "--limit", "40", "--from", "owner", "--quantity")
+    assert "if it closed now" not in act(*line, 1).err, "nobody bids yet"
+    assert act("bid", number, "--quantity", 2, "--limit", "45", "--want", "wind", "--from", "trader").code == 0
+    assert "if it closed now you would sell 1 of 2 at 40.00 EUR each" in act(*line, 2).err
+
+
+def test_an_order_that_would_take_no_part_is_told_so_before_it_is_signed(act, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    """Sealed, where the ledger could say it only after the close; of sealed bids the kept openings know."""
+    number = open_auction(
+        act, node, "--sealed", "10m", "--cap", 5, "--floor", "10", "--ceiling", "50", "--by", "zone=FR,DK"
+    )
+    bid = ("bid", number, "--from", "owner", "--limit")
+    assert "MIND" not in act("offer", number, "--quantity", 1, "--limit", "40", "--from", "owner").err
+    assert (
+        "MIND: above the ceiling of 50.00 EUR"
+        in act("offer", number, "--quantity", 1, "--limit", "51", "--from", "owner").err
+    )
+    assert act("deposit", "900", "--to", "owner", "--reference", "B-7", "--from", "bank").code == 0
+    assert "MIND" not in act(*bid, "12", "--quantity", 3, "--want", "DK").err
+    ran = act(*bid, "12", "--quantity", 3, "--want", "DK")
+    assert "MIND: with your other bids this is above the cap of 5 certificates" in ran.err
+    assert "MIND: below the floor of 10.00 EUR" in act(*bid, "9", "--quantity", 1, "--want", "DK").err
+    assert "MIND: you offer in a class that this bid accepts" in act(*bid, "12", "--quantity", 1).err
+    ran = act("offer", number, "--quantity", 1, "--limit", "40", "--from", "owner")
+    assert "MIND: a bid of yours accepts this class" in ran.err
+
+
+def test_a_sealed_order_behind_many_others_is_opened_by_hand(  # type: ignore[no-untyped-def]
+    act, node: AnsweringNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders come in pages, and none is beyond reach: half of its stake hangs on being found."""
+    monkeypatch.setattr("node.queries.market.MAX_ORDERS", 2)
+    monkeypatch.setattr("node.client.PAGE", 2)
+    number = open_auction(act, node, "--sealed", "10m", "--opened-by", "owners")
+    for _ in range(5):
+        assert act("bid", number, "--quantity", 1, "--limit", "45", "--from", "trader").code == 0
+    assert len(act("auction", "show", number, "--json").json["live_orders"]) == 5
+    while act("auction", "show", number, "--json").json["status"] == "open":
+        node.chain.pass_blocks(1, seconds=10)
+    opened = act("auction", "reveal", number, "--json").json["opened"]
+    assert [each["order"] for each in opened] == [0, 1, 2, 3, 4]

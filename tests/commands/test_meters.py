@@ -141,14 +141,14 @@ def test_a_term_that_ended_is_shown_and_refused(bench: Bench, tmp_path: Path) ->
 def test_refuses_a_record_of_several_plants(bench: Bench, tmp_path: Path) -> None:
     file = record(tmp_path, 0, 2)
     file.write_text(file.read_text() + f"{DAY * DAY_S + 6_000},4,1.5,,,\n")
-    assert "several plants: 3, 4" in bench("send", file, "--device", bench.device, code=2)["message"]
+    assert "several plants, 3, 4" in bench("send", file, "--device", bench.device, code=2)["message"]
 
 
 @pytest.mark.parametrize("text", ["", "timestamp,id\n1,2\n", HEAD, HEAD + "x,3,1,,,\n", HEAD + "1,3,nan,,,\n"])
 def test_refuses_a_record_that_is_none(bench: Bench, tmp_path: Path, text: str) -> None:
     file = tmp_path / "bad.csv"
     file.write_text(text)
-    assert bench("send", file, "--device", bench.device, code=2)["code"] == "usage"
+    assert bench("send", file, "--device", bench.device, code=2)["code"] == "record_unusable"
 
 
 def test_without_a_node_the_backlog_stays_and_goes_out_later(bench: Bench, tmp_path: Path) -> None:

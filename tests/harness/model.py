@@ -30,7 +30,20 @@ from contracts.transition import DecodedTx
 from state.errors import BlockInvalid, CertificateExpired, DebtOpen, HandoverOver, NotYet, Refusal
 from state.keyspace import Entry, Space, amendment_key, issuance_key, output_count_key, space_end
 from state.lthash import LtHash
-from state.outputs import NEVER, Bid, Bundle, Delivery, Funds, Offer, Output, Pending, Security, holder_of, retire_until
+from state.outputs import (
+    NEVER,
+    Bid,
+    Bundle,
+    Delivery,
+    Funds,
+    Offer,
+    Output,
+    PayoutRequest,
+    Pending,
+    Security,
+    holder_of,
+    retire_until,
+)
 from state.records import Amendment, Counter, Issuance
 from state.store import encode_entry
 from state.transaction import Action
@@ -295,7 +308,7 @@ class Model(RuleBasedStateMachine):
                     held += output.funds.amount
                 case Delivery():
                     held += output.payment.amount
-                case Security():
+                case Security() | PayoutRequest():
                     held += output.funds.amount
         assert self.paid_in == self.paid_out + held
 

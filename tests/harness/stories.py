@@ -15,13 +15,16 @@ from contracts.release import parts_released_up_to
 from contracts.security import securities
 from contracts.standing import standing_of
 from state.attestation import ACCEPT, HOLD
-from state.outputs import Bid, Bundle, Funds, Offer, Output, Pending, Security, holder_of
+from state.outputs import Bid, Bundle, Funds, Offer, Output, PayoutRequest, Pending, Security, holder_of
 from state.transaction import (
     Amend,
     AnswerHandover,
+    AskPayout,
     Cancel,
+    ConfirmPayout,
     CorrectContent,
     Deposit,
+    DropPayout,
     EndStanding,
     HandOver,
     Payment,
@@ -355,6 +358,29 @@ class Stories(Model):
         self.reference += 1
         action = Payout(self.town.id("bank"), funds.holder, (point,), "EUR", amount, f"out {self.reference}")
         self.take(self.town.do(action, by=("bank", self.name_of(funds.holder))))
+        self.paid_out += amount
+
+    @rule(at=pick)
+    def ask_payout(self, at: int) -> None:
+        found = self.choose(Funds, at)
+        if found is not None and found[1].amount >= MINOR_UNIT:
+            point, funds = found
+            amount, until = funds.amount // MINOR_UNIT * MINOR_UNIT, self.town.time_ms // 1000 + 100
+            self.tried(AskPayout(funds.holder, self.town.id("bank"), (point,), "EUR", amount, until), funds.holder)
+
+    @rule(at=pick, confirm=st.booleans(), bank=st.booleans())
+    def end_payout(self, at: int, confirm: bool, bank: bool) -> None:
+        found = self.choose(PayoutRequest, at)
+        if found is None:
+            return
+        (point, request), operator = found, self.town.id("bank")
+        holder, amount = request.funds.holder, request.funds.amount
+        if not confirm:
+            self.tried(DropPayout(operator if bank else holder, point), operator if bank else holder)
+            return
+        self.reference += 1
+        action = ConfirmPayout(operator, point, holder, "EUR", amount, f"out {self.reference}")
+        self.take(self.town.do(action, by=("bank",)))
         self.paid_out += amount
 
     @precondition(lambda self: not self.auction)

@@ -11,18 +11,21 @@ from contracts.orders import commitment
 from contracts.settle import build_settle
 from state.attestation import HOLD
 from state.keyspace import auction_key, obligation_key
-from state.outputs import Bundle, Funds, Listing, Offer, Pending, Security
+from state.outputs import Bundle, Funds, Listing, Offer, PayoutRequest, Pending, Security
 from state.records import Auction, AuctionTerms, Obligation
 from state.transaction import (
     Action,
     Amend,
     AnswerAppeal,
     AnswerHandover,
+    AskPayout,
     Buy,
     Cancel,
+    ConfirmPayout,
     ConsumptionMeterContent,
     Default,
     Deposit,
+    DropPayout,
     EndStanding,
     EndStandingBid,
     FileAppeal,
@@ -267,6 +270,7 @@ def one_of_each(town: Town) -> Each:
     statement = claim.statement_hash[:16]
     town.do(SetStanding(plant, town.device_id, trader, 100, 0, FAR), by=("plant",))
     cash, extra = town.fund("plant", 100), town.fund("plant", 50)
+    request = _payout_requests(town)
     town.do(Pledge(plant, town.device_id, "EUR", 50 * MICRO, (extra,)), by=("plant",))
     pledged = town.outputs_of("plant", Security)[0]
     first, last = town.bundle(plot).start, town.bundle(plot).end
@@ -295,6 +299,9 @@ def one_of_each(town: Town) -> Each:
         "vote": (("Organisation 0",), (Vote(town.count("proposal"), 0, True, ""),)),
         "deposit": (("bank",), (Deposit(bank, trader, "EUR", MICRO, "replay"),)),
         "payout": (("bank", "trader"), (Payout(bank, trader, (money,), "EUR", MICRO, "replay"),)),
+        "ask_payout": (("consumer",), (request[0],)),
+        "confirm_payout": (("bank",), (ConfirmPayout(bank, request[1], plant, "EUR", MICRO, "replay 2"),)),
+        "drop_payout": (("bank",), (DropPayout(bank, request[2]),)),
         "issue": ((), (town.issue_action(town.device_id, (town.attested(town.device_id, DAY + 4, 10),)),)),
         "transfer": (("plant",), (town.transfer("plant", (lot,), town.piece("plant", 11, 14)),)),
         "retire": (("plant",), (town.retire_action("plant", third, 19, 22),)),
@@ -306,6 +313,17 @@ def one_of_each(town: Town) -> Each:
         "bid": (("trader",), (PlaceBid(auction, trader, 1, MICRO, (more,)),)),
         "cancel": (("plant",), (Cancel(plant, offer),)),
     }
+
+
+def _payout_requests(town: Town) -> tuple[AskPayout, Outpoint, Outpoint]:
+    """One to be asked for, and two that the plant has asked for."""
+    bank, until = town.id("bank"), town.time_ms // 1000 + 10_000
+    for _ in range(2):
+        money = town.fund("plant", 1)
+        town.do(AskPayout(town.id("plant"), bank, (money,), "EUR", MICRO, until), by=("plant",))
+    first, second = town.outputs_of("plant", PayoutRequest)
+    spare = town.fund("consumer", 2)
+    return AskPayout(town.id("consumer"), bank, (spare,), "EUR", MICRO, until), first, second
 
 
 def _market_of_each(town: Town) -> Each:

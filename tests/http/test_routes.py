@@ -49,6 +49,7 @@ def examples(served: Served) -> dict[str, str]:
         "/v1/devices/{id}/profile": "/v1/devices/1/profile?from=1388534400&to=1396310400",
         "/v1/certificates/{number}": "/v1/certificates/WAT-FR-0000001-201404-000000002-53",
         "/v1/auctions/{id}": "/v1/auctions/1",
+        "/v1/auctions/{id}/orders": "/v1/auctions/1/orders",
         "/v1/auctions/{id}/receipts": "/v1/auctions/1/receipts",
         "/v1/proposals/{id}": "/v1/proposals/1",
         "/v1/statements/{id}": f"/v1/statements/{statement}",

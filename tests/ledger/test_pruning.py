@@ -10,6 +10,7 @@ from node.queries.certificates import certificate_dict, certificates_page
 from node.queries.chain import block_at, block_message, events_of, header_at, transaction_dict
 from node.queries.supply import Supply
 from node.sync import Source, blocks_from, peer_to_ask
+from node.texts import texts
 from state.errors import NotHeld
 from state.history import where
 from state.kept import Base
@@ -101,7 +102,7 @@ def test_refuses_what_needs_dropped_transactions_and_an_archive_still_proves_it(
     statement = next(row for _, row in world.store.scan(b"\x20", b"\x21") if isinstance(row, Statement))
     for question in (
         lambda: block_at(pruned.store, 5),
-        lambda: transaction_dict(pruned.store, statement.txid),
+        lambda: transaction_dict(pruned.store, statement.txid, texts("en")),
         lambda: build_proof(pruned.store, statement.id),
     ):
         with pytest.raises(NotHeld) as refused:

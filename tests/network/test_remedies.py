@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,10 +127,15 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture
-def home(lived: Home) -> Iterator[Home]:
+def home(lived: Home) -> Home:
     lived.restore()
-    yield lived
-    lived.restore()
+    return lived
+
+
+@pytest.fixture(autouse=True)
+def untuned_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that starts a hundred nodes need not walk all it has loaded for each of them; others here do."""
+    monkeypatch.setattr("node.running.tune_collector", lambda: None)
 
 
 # --- starting it

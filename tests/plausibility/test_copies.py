@@ -13,7 +13,7 @@ from verifier.device import DeviceFacts
 from verifier.intake import DayReadings
 from verifier.profile import view_of
 
-RECENT, MOST = 5, 60
+MOST = 60
 
 
 def record(device: DeviceFacts, days: list[DayReadings], dice: random.Random) -> list[DayReadings]:
@@ -35,11 +35,11 @@ def test_no_copy_is_missed_and_few_others_are_named(device: DeviceFacts, days: l
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     listed = record(device, days, random.Random(seed))
-    named = suspects(device, listed, RECENT, MOST)
+    named = suspects(device, listed, MOST)
     copies = 0
     for index, day in enumerate(listed):
         series, sun = (view := view_of(device, day, None, 0)).series, view.sun
-        every = listed[max(0, index - MOST) : max(0, index - RECENT)]
+        every = listed[max(0, index - MOST) : index]
         assert [day.day for day in named[index]] == sorted(day.day for day in named[index])
         for check in (physics.check, health.check):
             asked = check(device, day, series, sun, every)
@@ -50,4 +50,4 @@ def test_no_copy_is_missed_and_few_others_are_named(device: DeviceFacts, days: l
 
 
 def test_a_record_without_days_has_no_copies() -> None:
-    assert suspects(TURBINE, [], RECENT, MOST) == []
+    assert suspects(TURBINE, [], MOST) == []

@@ -13,9 +13,11 @@ from harness.judging import (
     FROM_S,
     JUDGED_DAYS,
     TO_S,
+    Tamper,
     Validators,
+    four_told,
     frames_of,
-    held_by_two,
+    honest,
     sign_profile,
 )
 from harness.metering import Plant, give
@@ -52,13 +54,8 @@ def plant_frames() -> tuple[list[Any], bytes]:
 
 
 @pytest.fixture
-async def validators(plant_frames: tuple[list[Any], bytes]) -> Validators:
-    frames, chain = plant_frames
-    plant = Plant()
-    assert plant.world.chain == chain
-    stores = await held_by_two(plant, frames)
-    sign_profile(plant, stores[0])
-    return Validators(plant, stores)
+async def validators() -> Validators:
+    return await four_told(None, COMMISSIONING_DAYS + JUDGED_DAYS)
 
 
 # --- verdicts and attestations
@@ -163,13 +160,8 @@ LADDER = genesis_json(scheme={"release_shares": [9_000, 600, 400]})
 LADDER_DAYS = 10
 
 
-async def laddered(
-    tamper: Callable[[int, dict[str, Any]], None] = lambda *_: None, genesis: bytes = LADDER
-) -> Validators:
-    plant = Plant(genesis=genesis)
-    stores = await held_by_two(plant, frames_of(plant, COMMISSIONING_DAYS + LADDER_DAYS, tamper))
-    sign_profile(plant, stores[0])
-    return Validators(plant, stores)
+async def laddered(tamper: Tamper = honest, genesis: bytes = LADDER) -> Validators:
+    return await four_told(genesis, COMMISSIONING_DAYS + LADDER_DAYS, tamper)
 
 
 async def test_an_accepted_day_waits_for_its_week_and_says_until_when() -> None:

@@ -1,6 +1,7 @@
 """Every refusal that the rules can raise is met by a test that names it."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ CONTRACTS = HERE.parents[1] / "contracts"
 DOORS = {"DecodeError"}  # raised by state/codec.py, before the rules
 
 
+@cache
 def raised_in_contracts() -> set[str]:
     """Names of the classes of state/errors.py that stand in a `raise` of the rules."""
     found = set()
@@ -24,6 +26,7 @@ def raised_in_contracts() -> set[str]:
     return {name for name in found if isinstance(getattr(errors, name, None), type)}
 
 
+@cache
 def expected_in_tests() -> set[str]:
     """Names that a test hands to `refuses`, `refuses_transaction`, `refuses_content` or `pytest.raises`."""
     found = set()

@@ -131,6 +131,20 @@ def test_the_seed_hangs_on_what_was_opened(town: Town) -> None:
     assert town.close(auction).seed != other.close(auction).seed
 
 
+def test_the_block_that_the_seed_hangs_on_is_final_before_anybody_reads_an_order(town: Town) -> None:
+    """Or who leads the last block of the opening could try blocks until the draw suits him."""
+    auction, offer, bid = sealed_trade(town)
+    to_opening(town, auction)
+    seeds = []
+    for blocks in (2, 40):
+        other = town.fork()
+        other.do(offer.opening(auction, 0))
+        other.do(bid.opening(auction, 1))
+        other.pass_blocks(blocks, seconds=1)
+        seeds.append(other.close(auction).seed)
+    assert seeds[0] == seeds[1]
+
+
 # --- refused
 
 

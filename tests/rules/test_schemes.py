@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.accounts import accounts_of, debt_of
-from contracts.accredit import describe_content
 from contracts.events import Issued, SchemeSet
+from contracts.proposals import describe_content
 from contracts.release import parts_released_up_to, released_up_to
 from contracts.schemes import hourly
 from state.errors import BadField, EnergyBound, NotTradable, StepOrder

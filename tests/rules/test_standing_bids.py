@@ -5,10 +5,12 @@ from harness.town import Town
 from msgspec.structs import replace
 
 from contracts import standing_bids as rules
-from contracts.events import BidPlaced, StandingBidEnded
+from contracts.events import BidPlaced, OrderSettled, StandingBidEnded
+from contracts.receipt import seen_words
 from state.errors import BadField, LimitReached, MissingSignature, MoneyDiffers, NotYours, PriceOutside, Unknown
+from state.keyspace import auction_key
 from state.outputs import Bid, Purse
-from state.records import AuctionTerms, Dimension, Wanted
+from state.records import Auction, AuctionTerms, Dimension, Wanted
 from state.transaction import EndStandingBid, PlaceStandingBid
 from state.units import MAX_PRICE, MAX_QUANTITY, MICRO
 
@@ -129,3 +131,14 @@ def test_refuses_to_end_what_is_not_there_or_not_ones_own(town: Town) -> None:
     number = town.count("standing_bid")
     town.refuses(NotYours, EndStandingBid(town.id("plant"), 1, number), by=("plant",))
     town.refuses(MissingSignature, EndStandingBid(town.id("trader"), 1, number), by=("plant",))
+
+
+@pytest.mark.parametrize("opening_s", [0, 300])
+def test_its_receipt_says_that_everybody_could_read_it_also_beside_a_sealed_book(town: Town, opening_s: int) -> None:
+    town.do(standing(town), by=("trader",))
+    number = town.auction(terms=AuctionTerms(sealed=bool(opening_s), opening_s=opening_s))
+    (told,) = [event for event in town.settle(number) if isinstance(event, OrderSettled)]
+    auction = town.state.get(auction_key(number))
+    assert isinstance(auction, Auction)
+    assert told.standing == 1
+    assert "from the day it was placed" in seen_words(auction, told)

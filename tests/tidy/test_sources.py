@@ -72,7 +72,7 @@ def test_no_work_is_left_marked_in_the_sources() -> None:
 
 
 def test_screens_use_the_client_side_of_the_node_only() -> None:
-    """A dashboard is a guest at the public API: it may hold a wallet, never a piece of a running node."""
+    """A dashboard is a guest at the public API: it may hold a wallet or a meter, never a piece of a running node."""
     allowed = {
         "node.keystore",
         "node.wallet",
@@ -80,7 +80,9 @@ def test_screens_use_the_client_side_of_the_node_only() -> None:
         "node.claims",
         "node.answers",
         "node.failures",
+        "node.homemeter",
         "node.openings",
+        "node.recordfile",
         "node.texts",
     }
     screens = [path for path in package_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == "tui"]

@@ -27,7 +27,7 @@ from tui.widgets.texts import TextPanel
 from tui.words import date, date_of, energy, ledger_time, money, month
 
 BY = ("technology", "source", "month", "zone", "country", "device", "scheme", "status")
-LOCKING = ("bid", "sealed_bid", "purse", "guarantee")  # outputs with own money in them
+LOCKING = ("bid", "sealed_bid", "purse", "guarantee", "payout_request")  # outputs with own money in them
 PAGE = 200
 DAY_S = 86_400
 SOON_S = 30 * DAY_S  # what ends within a month is marked

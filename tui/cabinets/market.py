@@ -11,6 +11,7 @@ from node.client import NodeClient
 from node.failures import RefusedByNode
 from tui.deeds.market import bid_form, buy_form, called, cancel_deed, offer_form
 from tui.deeds.selling import withdraw_deed
+from tui.deeds.sessions import session_form
 from tui.directory import Cabinet
 from tui.parts.names import Names
 from tui.screens.cabinet import CabinetScreen, Keys
@@ -68,6 +69,7 @@ class MarketScreen(CabinetScreen):
         ("f", "offer"),
         ("c", "take back"),
         ("w", "buy a lot"),
+        ("n", "new session"),
         ("Enter", "receipts"),
         ("/", "filter"),
         ("e", "export"),
@@ -77,6 +79,7 @@ class MarketScreen(CabinetScreen):
         Binding("f", "offer", "Offer in the session"),
         Binding("c", "cancel", "Take an own order back"),
         Binding("w", "buy", "Buy a posted lot"),
+        Binding("n", "session", "Open a session, as a market operator"),
     ]
 
     def body(self) -> ComposeResult:
@@ -174,6 +177,13 @@ class MarketScreen(CabinetScreen):
         chosen = self._taking_orders()
         if chosen is not None and self.desk.home is not None:
             self.open_form(offer_form(chosen, "", 0, self.desk.home))
+
+    def action_session(self) -> None:
+        account = self.desk.account
+        if account is not None and "market_operator" not in account.roles:
+            self.notify(t("Sessions are opened by an accredited market operator."), timeout=4)
+        else:
+            self.open_form(session_form(self.desk.now.chain.time_ms // 1_000))
 
     def action_cancel(self) -> None:
         board = self.query_one("#board", Sheet)

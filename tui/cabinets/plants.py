@@ -13,6 +13,7 @@ from state.errors import WattestError
 from state.units import DAY_S
 from tui.account import OWNER
 from tui.deeds.plants import appeal_form, baseline_form, meter_form, plant_form
+from tui.deeds.readings import readings_form
 from tui.directory import Cabinet
 from tui.parts.names import Names
 from tui.pictures import ACCEPT, HOLD, PENDING, REJECT, REVIEW, DayPicture, PlantPicture
@@ -75,6 +76,7 @@ class PlantsScreen(CabinetScreen):
         ("w", "why no certificate"),
         ("n", "new plant"),
         ("m", "its next step"),
+        ("u", "send readings"),
         ("b", "object to the day"),
         ("/", "filter"),
         ("e", "export"),
@@ -87,6 +89,7 @@ class PlantsScreen(CabinetScreen):
         Binding("w", "why", "The next earlier day without a certificate, and why"),
         Binding("n", "plant", "Register a plant"),
         Binding("m", "step", "What the plant needs next: a meter, a baseline"),
+        Binding("u", "readings", "Send readings of the plant from a file"),
         Binding("b", "appeal", "Object to the day's verdict"),
     ]
 
@@ -168,7 +171,7 @@ class PlantsScreen(CabinetScreen):
             return [t("Next: m names whose signature its readings carry, its own meter's or a gateway's.")]
         if not facts["profile_hash"]:
             return [
-                t("Next: readings of at least 14 whole days (`wattest meter send`, or the gateway posts them); "
+                t("Next: readings of at least 14 whole days (u sends a file of them, or the gateway posts them); "
                   "then m proposes the baseline that they give."),
             ]  # fmt: skip
         return [t("All is set: each whole day after the baseline is judged when it closes, and certificates follow.")]
@@ -301,6 +304,23 @@ class PlantsScreen(CabinetScreen):
             self.open_form(baseline_form(plant.device, plant.name))
         else:
             self.notify(t("Nothing is missing: its meter and its baseline are accredited."), timeout=4)
+
+    def action_readings(self) -> None:
+        plant = self._chosen()
+        facts = self._facts(plant)
+        if self.in_the_past():
+            return
+        if plant is None or facts is None or not self._mine(plant):
+            self.notify(t("Choose a plant of your own in the table first."), timeout=4)
+        elif facts["credential"] is None:
+            self.notify(t("Nobody may sign its readings yet: m names its meter."), timeout=4)
+        elif facts["credential"]["gateway"]:
+            self.notify(t("A gateway signs the readings of this plant, and sends them."), timeout=4)
+        elif (meter := self.desk.meter(facts["credential"]["key"])) is None:
+            self.notify(t("The key of its meter is not at hand here: `wattest meter send` where it lies."), timeout=6)
+        else:
+            assert self.desk.home is not None
+            self.open_form(readings_form(facts, self.desk.home, meter))
 
     def action_appeal(self) -> None:
         plant = self._chosen()

@@ -18,12 +18,14 @@ FINAL_S = 60.0
 @dataclass(frozen=True)
 class Deed:
     """`notes` help to judge the words: a name behind a number, what cannot be undone. `signer` is who signs where that
-    is not the account, such as an organisation by its governance key."""
+    is not the account, such as an organisation by its governance key. `carry` is the way of what is no transaction:
+    it returns lines that say what became of it."""
 
     title: str
     actions: "tuple[Action, ...]"
     notes: tuple[str, ...] = ()
     signer: "Account | None" = None
+    carry: "Callable[[NodeClient, PrivateKey, Callable[[str], None]], list[str]] | None" = None
 
     def words(self) -> list[str]:
         from contracts.transition import describe
@@ -36,7 +38,10 @@ class Mistake(Exception):
 
 
 def carry_out(client: "NodeClient", key: "PrivateKey", deed: Deed, say: Callable[[str], None]) -> dict[str, Any]:
-    """Sign, hand in, wait until it is final; the final record. RefusedByNode, NodeUnreachable, TimedOut."""
+    """Sign, hand in, wait until it is final; the final record, or `lines` of what is none. RefusedByNode,
+    NodeUnreachable, TimedOut."""
+    if deed.carry is not None:
+        return {"lines": deed.carry(client, key, say)}
     from node.wallet import build_body, raw_and_id, sign_transaction
 
     status = client.status()

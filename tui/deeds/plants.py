@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values, scaled, signed_in, whole
+from tui.deeds.sessions import scheme_named
 from tui.texts import t
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _propose(client: "NodeClient", given: "Account | None", values: Values) -> D
         gsrn="",
         support="",
     )
-    content = DeviceContent(me, _scheme(client, values["scheme"]), facts, int(time.time()) + TERM_S)
+    content = DeviceContent(me, int(scheme_named(client, values["scheme"])["id"]), facts, int(time.time()) + TERM_S)
     place = t(
         "at latitude {latitude}, longitude {longitude}, a reading every {seconds} s; scheme {scheme}",
         latitude=values["latitude"].strip(),
@@ -179,14 +180,3 @@ def _midnight(values: Values, name: str, label: str) -> int:
 def _angle(values: Values, name: str, label: str) -> int:
     """In millionths of a degree; -1 where it is not known."""
     return scaled(values[name], 6, label) if values[name].strip() else -1
-
-
-def _scheme(client: "NodeClient", text: str) -> int:
-    found = client.get("/v1/schemes")["schemes"]
-    wanted = text.strip().casefold()
-    for item in found:
-        if wanted in (str(item["id"]), str(item["name"]).casefold()):
-            return int(item["id"])
-    raise Mistake(
-        t("scheme: there are {value}, not {text!r}.", value=", ".join(str(item["name"]) for item in found), text=text)
-    )

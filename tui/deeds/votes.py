@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tui.deeds.deed import Deed, Mistake
 from tui.deeds.form import Field, Form, Values, signed_in
-from tui.texts import t
+from tui.texts import sentence, t
 
 if TYPE_CHECKING:
     from node.client import NodeClient
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 def in_words(content: dict[str, Any]) -> str:
-    """What a proposal asks for, in the ledger's own sentence."""
-    from contracts.accredit import describe_content
+    """What a proposal asks for, in the ledger's own sentence, in the language."""
+    from contracts.proposals import describe_content
     from node.answers import struct_of
     from state.transaction import ProposalContent, RenewContent
 
     if "subject" in content:  # a renewal's own field `kind` stands where others have their tag
-        return describe_content(struct_of(RenewContent, content))
+        return sentence(describe_content(struct_of(RenewContent, content)))
     kind = next(kind for kind in get_args(ProposalContent) if kind.__struct_config__.tag == content["kind"])
-    return describe_content(struct_of(kind, content))
+    return sentence(describe_content(struct_of(kind, content)))
 
 
 def vote_form(proposal: dict[str, Any], approve: bool, signers: "dict[str, Account]") -> Form:

@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from state.errors import WattestError
-from tui.texts import said, t
+from tui.texts import language, said, t
 from tui.widgets.columns import BAD, QUIET, STRONG, row
 from tui.words import ledger_time
 
@@ -26,6 +26,7 @@ class DetailScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back")]
     HEADING = ""
+    TOLD = False  # the answer has sentences, which are asked for in the language of the screens
 
     def __init__(self, url: str, path: str, at: int | None = None) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class DetailScreen(ModalScreen[None]):
         client = NodeClient(self.url, TIMEOUT_S)
         client.at = self.at
         try:
-            answer = client.get(self.path)
+            answer = client.get(self.path, **({"lang": language()} if self.TOLD else {}))
         except WattestError as error:
             self.app.call_from_thread(self.refuse, said(error))
             return
@@ -87,6 +88,7 @@ class BlockScreen(DetailScreen):
 
 class TransactionScreen(DetailScreen):
     HEADING = "Transaction"
+    TOLD = True
 
     def __init__(self, url: str, txid: str) -> None:
         super().__init__(url, f"/v1/transactions/{txid}")

@@ -16,6 +16,7 @@ class ReceiptsScreen(DetailScreen):
     """Own receipts first; they are marked."""
 
     HEADING = "Receipts"
+    TOLD = True
 
     def __init__(self, url: str, path: str, me: int, at: int | None = None) -> None:
         super().__init__(url, path, at)

@@ -42,7 +42,8 @@ class SigningScreen(ModalScreen[bool]):
         self._statement = ""  # what a retirement left, once it is final
 
     def compose(self) -> ComposeResult:
-        who = f"{self.signer.name} ({self.signer.id})" if self.signer.id else t("its organisation")
+        whole = f"{self.signer.name} ({self.signer.id})" if self.signer.id else self.signer.name
+        who = whole or t("its organisation")
         with VerticalScroll() as box:
             box.border_title = self.deed.title
             yield Static(
@@ -120,15 +121,8 @@ class SigningScreen(ModalScreen[bool]):
         self._state = "final"
         if not self.is_mounted:
             return
-        seconds = time.monotonic() - self._began
-        lines = [
-            row(
-                ("✔ ", GOOD),
-                (t("final in block {height} after {seconds:.1f} s", height=final["height"], seconds=seconds), STRONG),
-            )
-        ]
-        lines += [row(("  ", ""), line) for line in map(made, final.get("events", [])) if line]
-        lines += [row(("  " + t("transaction") + " ", QUIET), (final["txid"], ""))]
+        lines = [row(("✔ ", GOOD), (text, STRONG)) for text in final.get("lines", [])[:1]] or self._receipt(final)
+        lines += [row(("  ", ""), (text, "")) for text in final.get("lines", [])[1:]]
         self._say(Content("\n").join(lines))
         left = [str(event["statement"]) for event in final.get("events", []) if event.get("kind") == "retired"]
         self._statement = left[0] if left else ""
@@ -136,6 +130,14 @@ class SigningScreen(ModalScreen[bool]):
         for field in self.query(Input):
             field.display = False
         self.set_focus(None)
+
+    def _receipt(self, final: dict[str, Any]) -> list[Content]:
+        """Of a transaction."""
+        seconds = time.monotonic() - self._began
+        said_so = t("final in block {height} after {seconds:.1f} s", height=final["height"], seconds=seconds)
+        lines = [row(("✔ ", GOOD), (said_so, STRONG))]
+        lines += [row(("  ", ""), line) for line in map(made, final.get("events", [])) if line]
+        return [*lines, row(("  " + t("transaction") + " ", QUIET), (final["txid"], ""))]
 
     def _refused(self, error: Exception) -> None:
         self._state = "refused"

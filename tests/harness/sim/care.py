@@ -12,15 +12,18 @@ from contracts.correct import withdrawal
 from contracts.standing import standing_of
 from state.attestation import ACCEPT, HOLD
 from state.keyspace import device_key, output_key
-from state.outputs import Bundle, Funds, Pending, Security, holder_of
+from state.outputs import Bundle, Funds, PayoutRequest, Pending, Security, holder_of
 from state.records import Device
 from state.transaction import (
     Action,
     Amend,
     AnswerAppeal,
     AnswerHandover,
+    AskPayout,
+    ConfirmPayout,
     CorrectContent,
     Deposit,
+    DropPayout,
     EndStanding,
     FileAppeal,
     HandOver,
@@ -63,6 +66,10 @@ def works(world: Townsfolk, number: int) -> Story:
     deposit = Deposit(bank, mine, "EUR", 50 * MICRO, f"for works {number}")
     yield lambda: ((deposit,), ("bank",))
     yield lambda: _signed(owner, Pledge(mine, device, "EUR", 10 * MICRO, _first(world, owner, Funds)))
+    yield lambda: _ask_payout(world, owner)
+    yield lambda: _signed("bank", DropPayout(bank, _first(world, owner, PayoutRequest)[0]))
+    yield lambda: _ask_payout(world, owner)
+    yield lambda: _signed("bank", _confirm_payout(world, owner, number))
     yield lambda: _signed(owner, Unpledge(mine, device, _first(world, owner, Security)[0]))
     yield lambda: _signed(owner, SetStanding(mine, device, bank, 100, 0, FAR))
     yield lambda: _signed(owner, EndStanding(mine, device, _rule(world, device)))
@@ -126,6 +133,16 @@ def _withdraw(world: Townsfolk, device: int) -> Made:
     if found is None:
         raise NotPossible
     return (found,), ()
+
+
+def _ask_payout(world: Townsfolk, owner: str) -> Made:
+    mine, bank, until = world.people[owner], world.people["bank"], world.time_ms // 1000 + 100_000
+    return _signed(owner, AskPayout(mine, bank, _first(world, owner, Funds)[:1], "EUR", MICRO, until))
+
+
+def _confirm_payout(world: Townsfolk, owner: str, number: int) -> Action:
+    (point, *_) = _first(world, owner, PayoutRequest)
+    return ConfirmPayout(world.people["bank"], point, world.people[owner], "EUR", MICRO, f"asked by works {number}")
 
 
 def _hand_over(world: Townsfolk, owner: str) -> Made:

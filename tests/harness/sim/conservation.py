@@ -14,7 +14,7 @@ from contracts.transition import DecodedTx
 from state.history import lot_of
 from state.keyspace import Entry, Space, space_end
 from state.outputs import Bundle, Funds, Output, quantity
-from state.transaction import Deposit, Issue, Pay, Payout, Retire, Withdraw
+from state.transaction import ConfirmPayout, Deposit, Issue, Pay, Payout, Retire, Withdraw
 
 RECOUNT = 25  # blocks: a count by differences is only as good as the differences
 OUTPUTS = bytes((Space.OUTPUT,))
@@ -86,7 +86,7 @@ class Books:
                         self.money += amount
                     case Pay(amount=amount, operator=operator):
                         self.money += amount if operator else 0
-                    case Payout(amount=amount):
+                    case Payout(amount=amount) | ConfirmPayout(amount=amount):
                         self.money -= amount
                     case Issue(count=count):
                         self.certificates += count

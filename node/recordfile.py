@@ -1,0 +1,56 @@
+"""A record of raw readings in a file: csv or csv.gz in the seed's columns, row by row.
+
+The numbers stay text until `verifier.reading` parses them, so a reading from a file is the reading of a POST.
+"""
+
+import csv
+import gzip
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from state.errors import RecordUnusable
+from verifier.reading import Reading, parse_seed
+
+COLUMNS = ("timestamp", "id", "pwr_avg", "wind_spd", "t", "insolation")
+NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?")
+TIMESTAMP = re.compile(r"[0-9]{1,11}")
+
+
+def read_rows(file: Path) -> Iterator[dict[str, str]]:
+    """RecordUnusable names the file, and the line that is not in the seed's form."""
+    try:
+        data = file.read_bytes()
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii")
+    except (OSError, EOFError, ValueError) as error:
+        raise RecordUnusable(file=file.name, why=getattr(error, "strerror", None) or str(error)) from None
+    table = csv.DictReader(io.StringIO(text))
+    if tuple(table.fieldnames or ()) != COLUMNS:
+        raise RecordUnusable(file=file.name, why=f"the columns must be {', '.join(COLUMNS)}")
+    for row in table:
+        values = [row[name] for name in COLUMNS[2:] if row[name]]
+        if None in row or not TIMESTAMP.fullmatch(row["timestamp"]) or not all(map(NUMBER.fullmatch, values)):
+            raise RecordUnusable(file=file.name, why=f"line {table.line_num} is no reading")
+        yield row
+
+
+def seed_json(row: dict[str, str]) -> str:
+    """The raw post of a row: numbers as they stand in the record, channels without a value left out."""
+    fields = [f'"timestamp":{int(row["timestamp"])}', f'"id":{json.dumps(row["id"])}']
+    fields += [f'"{name}":{row[name]}' for name in COLUMNS[2:] if row[name]]
+    return "{" + ",".join(fields) + "}"
+
+
+def readings_of_one_plant(file: Path) -> Iterator[Reading]:
+    """Its own id in the file does not matter; RecordUnusable where there are several, or no reading at all."""
+    names = set()
+    for row in read_rows(file):
+        names.add(row["id"])
+        if len(names) > 1:
+            several = ", ".join(sorted(names))
+            raise RecordUnusable(file=file.name, why=f"it holds several plants, {several}, and a meter has one")
+        yield parse_seed(seed_json(row).encode()).reading
+    if not names:
+        raise RecordUnusable(file=file.name, why="it holds no reading")
