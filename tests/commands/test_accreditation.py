@@ -70,6 +70,31 @@ def test_plant_is_proposed_approved_and_shown(act, wattest, council: Path) -> No
     assert "Roof" in act("device", "list", "--owner", "owner").out
 
 
+def test_climate_source_is_proposed_and_heard(act, wattest, council: Path, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
+    place = ("--latitude", "39.8", "--longitude", "-105.2", "--country", "us", "--scheme", "SOLAR-KWH")
+    rest = ("--name", "Sky", "--measures", "insolation", "--until", "2033-01-01", "--from", "trader", "--json")
+    ran = act("climate", "propose", *place, *rest)
+    assert ran.code == 0, ran.err
+    approve(wattest, council, ran.json["events"][0]["proposal"])
+    assert [(one["id"], one["heard_by"]) for one in act("climate", "list", "--json").json["sources"]] == [(2, [])]
+    ran = act("device", "propose", *PLANT, "--json")
+    approve(wattest, council, ran.json["events"][0]["proposal"])
+    line = ("proposal", "profile", "--device", 3, "--window-from", "2014-01-01", "--window-to", "2014-04-01")
+    signed = act(*line, "--from", "owner", "--json")
+    approve(wattest, council, signed.json["events"][0]["proposal"])
+    assert act("climate", "list", "--json").json["sources"][0]["heard_by"] == [3]
+    assert act("device", "show", 2, "--json").json["heard_by"] == [3]
+    assert "heard by" in act("device", "show", 2).out
+    assert act("device", "show", 3, "--json").json["neighbours"] == [2]
+
+
+def test_refuses_a_climate_source_that_measures_only_temperature(act) -> None:  # type: ignore[no-untyped-def]
+    place = ("--latitude", "39.8", "--longitude", "-105.2", "--country", "us", "--scheme", "SOLAR-KWH")
+    ran = act("climate", "propose", *place, "--name", "Sky", "--measures", "temperature", "--from", "trader")
+    assert ran.code == 1
+    assert "a climate source measures wind or insolation" in ran.err
+
+
 def test_meter_and_gateway_are_proposed(act, wattest, council: Path, wallets: Path, node: AnsweringNode) -> None:  # type: ignore[no-untyped-def]
     wallet_of(wallets, node.chain, "gateway", purpose="gateway")
     gateway = act("proposal", "gateway", "--from", "owner", "--until", "2033-01-01", "--json")
