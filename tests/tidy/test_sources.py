@@ -83,6 +83,7 @@ def test_screens_use_the_client_side_of_the_node_only() -> None:
         "node.homemeter",
         "node.openings",
         "node.recordfile",
+        "node.revealing",
         "node.texts",
     }
     screens = [path for path in package_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == "tui"]
