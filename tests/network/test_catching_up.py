@@ -127,7 +127,8 @@ async def test_a_validator_that_gives_one_block_at_a_time_is_asked_no_more_often
         observer = late(tmp_path, "observer")
         await observer.height(height)
         await observer.stop()
-        assert 0 < liar.told <= liar.answered
+        alone = BATCH  # whose connection stands first is asked alone for a moment
+        assert 0 < liar.told <= liar.answered + alone
         assert not blamed(observer), "slow is no lie"
 
 
