@@ -178,7 +178,8 @@ def describe_open(action: OpenAuction) -> Said:
     if action.ceiling:
         text = Said("{text}; not above {price}", text=text, price=format_price(action.ceiling))
     if terms.dimensions:
-        names = tuple(DIMENSION_WORDS.get(each.name, each.name) for each in terms.dimensions)
+        known = (each.name for each in terms.dimensions if each.name in DIMENSION_WORDS)  # the check refuses others
+        names = tuple(DIMENSION_WORDS[name] for name in known)
         text = Said("{text}; bids choose by {names}", text=text, names=names)
     if terms.sealed and terms.escrow:
         text = Said(

@@ -375,7 +375,7 @@ def _owed(town: Town) -> Each:
         serial = town.bundle(lot).start
         auction = town.auction(seconds=6, terms=AuctionTerms(margin=2_000, pay_s=pay_s))
         town.do(PlaceOffer(auction, plant, lot, serial, serial, MICRO), by=("plant",))
-        town.bid(name, auction, 1, MICRO, town.fund(name, 1))
+        town.bid(name, auction, 1, 2 * MICRO, town.fund(name, 1))  # above a standing bid, which would draw with it
         town.wait_for(auction, "closed")
         closed = town.state.get(auction_key(auction))
         assert isinstance(closed, Auction)
