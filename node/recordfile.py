@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,15 +18,21 @@ from verifier.reading import Reading, parse_seed
 COLUMNS = ("timestamp", "id", "pwr_avg", "wind_spd", "t", "insolation")
 NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,6})?")
 TIMESTAMP = re.compile(r"[0-9]{1,11}")
+MOST_BYTES = 1 << 30  # of text, unpacked: some twenty million readings
 
 
 def read_rows(file: Path) -> Iterator[dict[str, str]]:
     """RecordUnusable names the file, and the line that is not in the seed's form."""
     try:
-        data = file.read_bytes()
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii")
-    except (OSError, EOFError, ValueError) as error:
+        with file.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            data = (gzip.GzipFile(fileobj=raw) if packed else raw).read(MOST_BYTES + 1)
+        text = data.decode("ascii")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise RecordUnusable(file=file.name, why=getattr(error, "strerror", None) or str(error)) from None
+    if len(data) > MOST_BYTES:
+        raise RecordUnusable(file=file.name, why=f"it holds more than {MOST_BYTES >> 20} MiB of text")
     table = csv.DictReader(io.StringIO(text))
     if tuple(table.fieldnames or ()) != COLUMNS:
         raise RecordUnusable(file=file.name, why=f"the columns must be {', '.join(COLUMNS)}")

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from cli.readings import read_rows, seed_json, send_signed, sign_rows
+from cli.readings import send_signed, sign_rows
 from node.intake import CLOSE_TAG, READINGS_TAG
 from node.keystore import PrivateKey, generate_key
+from node.recordfile import read_rows, seed_json
 from state.crypto import signed_bytes, verify
+from state.errors import RecordUnusable
 from verifier.reading import NO_PREVIOUS, parse_seed, parse_signed, reading_hash, readings_root
 
 CHAIN = bytes(range(32))
@@ -50,6 +52,20 @@ def sent(record: Path, key: PrivateKey) -> tuple[Node, dict[str, int]]:
     node = Node()
     records = sign_rows(7, read_rows(record), 0, 900)
     return node, send_signed(node, CHAIN, key, 7, records)  # type: ignore[arg-type]
+
+
+def test_refuses_a_record_whose_packing_is_damaged(record: Path) -> None:
+    data = bytearray(record.read_bytes())
+    data[14:24] = bytes(10)
+    record.write_bytes(data)
+    with pytest.raises(RecordUnusable, match="is no record of readings"):
+        list(read_rows(record))
+
+
+def test_refuses_a_record_that_unpacks_to_more_than_is_read(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.recordfile.MOST_BYTES", 100)
+    with pytest.raises(RecordUnusable, match="it holds more than"):
+        list(read_rows(record))
 
 
 def test_numbers_of_a_record_are_posted_as_they_stand(record: Path) -> None:

@@ -62,6 +62,12 @@ def notices(app: Dashboard) -> str:
     return " ".join(str(note.message) for note in app._notifications)
 
 
+def knows_its_plant(app: Dashboard) -> bool:
+    """Of the chosen plant the ledger's facts are here: keys act on them."""
+    screen: Any = app.screen
+    return bool(rows(app, "plants")) and screen._facts(screen._chosen()) is not None
+
+
 async def opened(pilot: Any, app: Dashboard, key: str) -> FormScreen:
     await pilot.press(key)
     await until(pilot, lambda: isinstance(app.screen, FormScreen))
@@ -73,8 +79,7 @@ async def test_an_owner_sends_readings_of_his_own_meter(plant: Plant, tmp_path: 
     plant.with_meter()
     app = dashboard(plant.node, plant.home, "owner")
     async with at(app, "P") as pilot:
-        await until(pilot, lambda: bool(rows(app, "plants")))
-        await pilot.pause(0.2)
+        await until(pilot, lambda: knows_its_plant(app))
         await opened(pilot, app, "u")
         await fill(pilot, file=str(tmp_path / "none.csv"))
         await pilot.press("ctrl+s")
@@ -101,8 +106,7 @@ async def test_an_owner_sends_readings_of_his_own_meter(plant: Plant, tmp_path: 
 async def test_refuses_where_the_meter_s_key_is_not_at_hand(plant: Plant) -> None:
     app = dashboard(plant.node, plant.home, "owner")
     async with at(app, "P") as pilot:
-        await until(pilot, lambda: bool(rows(app, "plants")))
-        await pilot.pause(0.2)
+        await until(pilot, lambda: knows_its_plant(app))
         await pilot.press("u")
         await until(pilot, lambda: "key of its meter is not at hand" in notices(app))
 
