@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from node.failures import NodeUnreachable, RefusedByNode, TimedOut
+from node.failures import NodeUnreachable, RefusedByNode, TimedOut, WrongNetwork
 
 ATTEMPTS = 4
 FIRST_PAUSE_S = 0.1  # doubled with every further attempt
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 STREAM_BYTES = 256 * 1024
 PAGE = 200
+STATUS = "/v1/status"  # asked by nobody in particular: it tells whose network answers
 READER_HEADER = "X-Wattest-Reader"
 OF_THE_LEDGER = (  # what a node answers about an earlier height too (`at`), and what below it has no past
     "search", "schemes", "validators", "supply", "participants", "devices", "appeals", "consumption", "certificates",
@@ -46,12 +47,17 @@ class NodeClient:
         self._timeout_s = timeout_s
         self._connection: http.client.HTTPConnection | None = None
         self.reader = ""  # who asks: what `node.wallet.reader_header` made, empty for the public
+        self.chain = ""  # the network, in hex, that whoever asks is at; empty = whichever answers
         self.at: int | None = None  # the height that reads of the ledger are about; None = the newest
 
     # --- the ledger's own state
 
     def status(self) -> Answer:
-        return self.get("/v1/status")
+        """WrongNetwork where another network answers than the one that is named."""
+        answer = self.get(STATUS)
+        if self.chain and answer.get("chain_id") != self.chain:
+            raise WrongNetwork(url=self.url, found=str(answer.get("chain_id")), named=self.chain)
+        return answer
 
     def submit(self, raw: bytes) -> str:
         """Hand in one signed transaction; its id in hex. One that the node knows already is as good as accepted."""
@@ -221,7 +227,7 @@ class NodeClient:
             kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
             self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=self._timeout_s)
         headers = {"Accept": "application/json"}
-        if self.reader:
+        if self.reader and path != STATUS:
             headers[READER_HEADER] = self.reader
         if content_type:
             headers["Content-Type"] = content_type

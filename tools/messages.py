@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from node.api.parameters import REASONS  # noqa: E402
 from node.api.refusals import RequestRefusal  # noqa: E402
+from node.failures import KeystoreError, NodeUnreachable, TimedOut, WrongNetwork, WrongPassphrase  # noqa: E402
 from node.pages.figures import MONTHS  # noqa: E402
 from node.pages.html import MARKED  # noqa: E402
 from node.pages.trace import RANGE_HEAD  # noqa: E402
@@ -29,12 +30,13 @@ from tui.deeds.plants import SUNLIGHT, TECHNOLOGIES  # noqa: E402
 from tui.fields import FIELDS, KINDS  # noqa: E402
 from tui.screens.help import KEYS as HELP_KEYS  # noqa: E402
 from tui.screens.help import SIGNS, STORY_KEYS  # noqa: E402
-from tui.texts import COUNTED, PALETTE, TOLD, WORDS  # noqa: E402
+from tui.texts import COUNTED, PALETTE, TOLD, UNREACHED, WORDS  # noqa: E402
 from tui.widgets.lines import TABS  # noqa: E402
 from tui.zone import LOCAL  # noqa: E402
 from verifier.words import GENERAL, NUMBERS  # noqa: E402
 
 PAGES = ROOT / "node" / "pages"
+ON_THE_WAY = (KeystoreError, NodeUnreachable, TimedOut, WrongNetwork, WrongPassphrase)  # what a dashboard meets
 NAMED = (  # by Unknown
     "certificate", "statement", "issuance", "final transaction", "final block at height", "auction", "device",
     "consumption meter", "participant", "proposal", "scheme", "validator", "final block", "issue of certificate",
@@ -116,7 +118,8 @@ def _tables() -> Iterator[Key]:
 
 def _refusals() -> Iterator[Key]:
     for kind in _classes(WattestError):
-        if "sentence" in vars(kind) and (kind.__module__ == "state.errors" or issubclass(kind, RequestRefusal)):
+        of_a_node = kind.__module__ == "state.errors" or issubclass(kind, RequestRefusal)
+        if "sentence" in vars(kind) and (of_a_node or kind in ON_THE_WAY):
             yield (kind.code, kind.sentence)
     yield from ((f"fault/{name}", text) for name, text in BadNumber.faults.items())
 
@@ -148,6 +151,7 @@ def _screens() -> Iterator[Key]:
     yield from (("", name) for name in TABS)
     yield from (("", what) for _, what in (*HELP_KEYS, *STORY_KEYS, *SIGNS))
     yield from (("", text) for text in TOLD)
+    yield from (("why", text) for text in UNREACHED)
     yield from (("palette", text) for text in PALETTE)
     yield from (("field", name) for name in FIELDS)
     yield from (("kind", name.replace("_", " ")) for name in KINDS)

@@ -87,8 +87,8 @@ class Desk:
         from node.client import NodeClient
 
         client = NodeClient(self.source.answering(), ANSWER_S)
-        client.at = self.at
         account, now = self.account, self.now.chain
+        client.at, client.chain = self.at, now.chain_id
         if account is not None and account.key is not None and account.id and now.chain_id:
             from node.wallet import reader_header
 

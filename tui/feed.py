@@ -74,7 +74,8 @@ class Feed:
         if age > STALE_S:
             return Freshness(t("stale: nothing heard for {age} s", age=int(age)), True)
         if self.following is None:
-            return Freshness(t("reconnecting"), True)
+            others = self.model.chain.others_only()
+            return Freshness(t("another network answers: start again") if others else t("reconnecting"), True)
         return Freshness(t("live", "feed"), False)
 
     def answering(self) -> str:

@@ -36,6 +36,12 @@ TOLD = (
     "the statement DOES NOT HOLD, checked offline by {proof} alone",
 )  # fmt: skip
 
+# Why a node was not reached, as the client of a node says it.
+UNREACHED = (
+    "no answer in time", "connection refused", "connection reset by peer", "network is unreachable",
+    "no route to host", "name or service not known", "broken pipe",
+)  # fmt: skip
+
 # The commands that Textual itself brings to the palette.
 PALETTE = (
     "Theme", "Change the current theme", "Quit", "Quit the application as soon as possible", "Keys",

@@ -145,6 +145,26 @@ async def test_transfer_is_said_in_words_signed_and_final(node: AnsweringNode, h
         await until(pilot, lambda: [row[1] for row in rows(app, "certificates")] == ["1"])
 
 
+async def test_nothing_is_signed_for_another_network_than_the_one_that_is_shown(
+    node: AnsweringNode, home: Path
+) -> None:
+    app = dashboard(node, home, "owner")
+    before = held(node.chain, "trader")
+    async with at(app, "H") as pilot:
+        await until(pilot, lambda: bool(rows(app, "certificates")))
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await fill(pilot, to="trader", quantity="2")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, SigningScreen))
+        app.desk.model.chain.chain_id = "00" * 32  # the address is another network's by now
+        await pilot.press("enter")
+        await until(pilot, lambda: "[wrong_network]" in says(app, "progress"))
+        assert held(node.chain, "trader") == before
+        await pilot.press("escape")
+        assert isinstance(app.screen, FormScreen), "what was typed is still there"
+
+
 async def test_retirement_leaves_a_statement_with_its_code(node: AnsweringNode, home: Path) -> None:
     app = dashboard(node, home, "owner")
     async with at(app, "H") as pilot:

@@ -105,6 +105,17 @@ async def test_says_when_nothing_is_heard() -> None:
             assert feed.freshness().text == "stale: nothing heard for 7 s"
 
 
+async def test_says_that_another_network_answers_at_the_address() -> None:
+    async with nodes(2, story()) as found:
+        model = NetworkModel()
+        model.chain.chain_id = "00" * 32  # of the network that was set up anew meanwhile
+        feed = Feed([node.url for node in found], model)
+        async with following(feed):
+            await until(lambda: feed.freshness().text == "another network answers: start again")
+            assert feed.freshness().stale
+            assert model.chain.height == -1, "nothing of it is shown as ours"
+
+
 async def test_message_of_an_unknown_shape_does_not_stop_the_feed() -> None:
     messages = story()
     async with nodes(1, messages) as found:

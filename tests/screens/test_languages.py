@@ -109,7 +109,8 @@ def test_a_refusal_of_a_newer_node_stays_in_its_own_words() -> None:
     speak("ru")
     refused = RefusedByNode("of_tomorrow", "Not on Sundays. [of_tomorrow]", {}, None, 409)
     assert said(refused) == "Not on Sundays. [of_tomorrow]"
-    assert "http://x" in said(NodeUnreachable(url="http://x", why="refused"))
+    gone = said(NodeUnreachable(url="http://x", why="connection refused"))
+    assert gone == "Узел по адресу http://x не отвечает: в соединении отказано. [node_unreachable]"
 
 
 async def test_every_cabinet_stands_in_every_translation_at_every_size(node: AnsweringNode, home: Path) -> None:

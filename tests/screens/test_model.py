@@ -109,6 +109,13 @@ def test_validator_that_is_not_asked_is_known_by_the_others_connection() -> None
     assert [row.alive for row in model.snapshot().network.validators] == [True, True, False, True]
 
 
+def test_the_time_is_known_before_the_first_block_is_heard() -> None:
+    model = NetworkModel()
+    messages = story()
+    model.apply_status(0, status(0, last_block(messages)))
+    assert model.chain.time_ms == last_block(messages)["time_ms"], "who signs in at once asks with it"
+
+
 def test_node_of_another_chain_is_shown_as_such_and_never_compared() -> None:
     messages = [block(1)]
     model = played(messages)

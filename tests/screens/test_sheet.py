@@ -137,7 +137,7 @@ async def test_chart_without_a_model_shows_what_was_measured() -> None:
 
 
 async def test_nothing_measured_is_a_sentence() -> None:
-    assert await drawn(heading="No readings of this day.") == ["No readings of this day."]
+    assert await drawn(missing="No readings of this day.") == ["No readings of this day."]
 
 
 # --- the books

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -21,7 +22,7 @@ from tui.screens.cabinet import CabinetScreen, Keys
 from tui.screens.detail import DetailScreen
 from tui.screens.statement import StatementScreen
 from tui.texts import t, word
-from tui.widgets.columns import BAD, QUIET, STRONG, WARN, Part
+from tui.widgets.columns import BAD, QUIET, STRONG, WARN, Part, cell
 from tui.widgets.sheet import Column, Line, Sheet
 from tui.widgets.texts import TextPanel
 from tui.words import date, date_of, energy, ledger_time, money, month
@@ -39,7 +40,7 @@ GROUPS = (
     Column("first ends", 10),
 )
 RANGES = (
-    Column("number", 49),
+    Column("number", 51),
     Column("count", 9, right=True),
     Column("energy", 9, right=True),
     Column("produced", 10),
@@ -313,9 +314,11 @@ def _money_rows(found: Answer) -> tuple[tuple[Part, ...], ...]:
     if not found.money:
         return (((t("No money on the ledger. The payment operator books deposits."), QUIET),),)
     rows: list[tuple[Part, ...]] = []
+    heads = t("free to use"), t("in bids")
+    width = max(cell_len(head) for head in heads) + 2
     for currency, free, locked in found.money:
-        rows.append(((t("free to use") + "   ", QUIET), (money(free, currency), STRONG)))
-        rows.append(((t("in bids") + "       ", QUIET), (money(locked, currency), "")))
+        rows.append((cell(heads[0], width, QUIET), (money(free, currency), STRONG)))
+        rows.append((cell(heads[1], width, QUIET), (money(locked, currency), "")))
     rows += [_debt(debt) for debt in sorted(found.debts, key=lambda debt: int(debt["due_at"]))]
     return tuple(rows)
 

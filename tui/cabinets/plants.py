@@ -28,8 +28,8 @@ from tui.widgets.texts import TextPanel
 from tui.words import clock, date, energy, moment, money, power
 
 COLUMNS = (
-    Column("plant", 21),
-    Column("last reading", 11),
+    Column("plant", 20),
+    Column("last reading", 12),
     Column("power", 7, right=True),
     Column("newest day", 15),
     Column("certified", 9, right=True),
@@ -395,11 +395,12 @@ def _curve(found: Answer, plant: PlantPicture) -> CurvePicture:
     day = " " + t("on {date}", date=date(found.about.day)) if found.about.day is not None else ""
     heading = t("{name}{day}: power (bars) against what the weather allows (░)", name=plant.name, day=day)
     if found.curve is None and found.about.day is None:
-        return CurvePicture(heading=t("No day of {plant} to show yet.", plant=plant.name))
+        return CurvePicture(heading=plant.name, missing=t("No day of {plant} to show yet.", plant=plant.name))
     if found.curve is None:
-        return CurvePicture(heading=t("No readings of this day at the node that answers{day}.", day=day))
+        missing = t("No readings of this day at the node that answers{day}.", day=day)
+        return CurvePicture(heading=f"{plant.name}{day}", missing=missing)
     midnight = (found.about.day or 0) * DAY_S
-    return CurvePicture(tuple(found.curve["measured_w"]), tuple(found.curve["allowed_w"]), heading, (), midnight)
+    return CurvePicture(tuple(found.curve["measured_w"]), tuple(found.curve["allowed_w"]), heading, midnight=midnight)
 
 
 def _applications(proposals: tuple[dict[str, Any], ...], me: int, names: Names) -> tuple[tuple[Part, ...], ...]:

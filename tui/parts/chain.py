@@ -73,6 +73,8 @@ class Chain:
             self.chain_id, self.name = status["chain_id"], status.get("name", "")
         if status["chain_id"] != self.chain_id:
             return
+        if self.height < 0:
+            self.time_ms = max(self.time_ms, int(status["time_ms"]))  # until the first block is heard
         self.validators = status["validators"]
         if status.get("node_index") is not None:
             self.seats[node] = status["node_index"]
@@ -143,6 +145,10 @@ class Chain:
     def ours(self) -> list[dict[str, Any]]:
         """Answers of the nodes that answer and are of this chain."""
         return [status for status in self.statuses.values() if status and status["chain_id"] == self.chain_id]
+
+    def others_only(self) -> bool:
+        """Whether every node that answers is of another network: this one was set up anew, or the address is wrong."""
+        return any(self.statuses.values()) and not self.ours()
 
     def _compared(self) -> str:
         """Nodes are rarely at one height when asked: each root is held against what is known of its own height."""

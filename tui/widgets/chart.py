@@ -26,7 +26,7 @@ class CurvePicture:
     measured: tuple[int | None, ...] = ()
     allowed: tuple[int | None, ...] = ()
     heading: str = ""
-    sentences: tuple[Part, ...] = ()  # what is said below, each folded by the painter
+    missing: str = ""  # why there is no curve
     midnight: int = 0  # when the UTC day began, s
 
 
@@ -40,7 +40,7 @@ class ChartPanel(Panel):
     def lines(self, width: int, height: int) -> list[Content]:
         picture = self.picture
         if not picture.measured:
-            return [row((picture.heading or t("Choose a day."), QUIET))]
+            return [row((picture.missing or t("Choose a day."), QUIET))]
         columns = max(8, width - AXIS)
         measured, allowed = _spread(picture.measured, columns), _spread(picture.allowed, columns)
         top = max([watts for watts in (*measured, *allowed) if watts is not None], default=0)

@@ -148,7 +148,8 @@ class Sheet(Vertical):
         widths, fixed = list(self._widths), all(column.width for column in self.columns)
         spare = self._table.size.width - sum(width + 2 for width in widths) - 1 if fixed else 0
         for index, width in enumerate(widths):
-            longest = max((cell_len(line.cells[index]) for line in lines[:LOOKED_AT]), default=0)
+            head = cell_len(t(self.columns[index].name))
+            longest = max((head, *(cell_len(line.cells[index]) for line in lines[:LOOKED_AT])))
             more = max(0, min(longest - width, spare))
             widths[index], spare = width + more, spare - more
         if widths == self._widths and not anew:
