@@ -7,7 +7,9 @@ from string import Formatter
 import pytest
 from aiohttp.test_utils import TestClient
 
+from contracts.transition import KINDS
 from node.pages.figures import energy, moment, money
+from node.pages.words import ACTION_WORDS
 from node.texts import LANGUAGES, LOCALE, preferred, read_po, texts
 from state.errors import BadNumber, Unknown
 from state.numbering import parse_number
@@ -173,3 +175,7 @@ def test_numbers_of_each_language() -> None:
     assert energy(texts("zh"), 2_050_000) == "2.05 兆瓦时"
     assert money(texts("ru"), 3_100_000, "EUR") == "3,10 EUR"
     assert moment(texts("zh"), 1_396_396_800) == "2014年4月2日 00:00:00（UTC）"
+
+
+def test_every_kind_of_action_has_a_word_on_the_public_pages() -> None:
+    assert {kind.name for kind in KINDS.values()} == set(ACTION_WORDS)
