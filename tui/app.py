@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.events import Resize
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from state.errors import WattestError
 from tui.account import HOLDER, OWNER, Account, introduce
@@ -29,6 +30,7 @@ from tui.themes import CALM, THEMES
 from tui.widgets.cabinets import CabinetBar
 from tui.zone import choose, chosen
 
+TEXTUALS_KEYS = "Keys"
 FURNISH_S = 0.05  # after the start: the first picture stands by then
 REVEAL_S = 10.0  # between two looks whether sealed orders of the home are to be opened
 KEEP_S = 3.0  # between two looks whether something was chosen that is to be kept
@@ -179,6 +181,8 @@ class Dashboard(App[None]):
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
         for command in super().get_system_commands(screen):
+            if command.title == TEXTUALS_KEYS:  # it names bindings in English; `?` says them all
+                continue
             yield SystemCommand(t(command.title, "palette"), t(command.help, "palette"), command.callback)
         for cabinet in self.cabinets:
             yield SystemCommand(t(cabinet.title), t("cabinet {key}", key=cabinet.key), self._opener(cabinet.mode))
@@ -186,6 +190,7 @@ class Dashboard(App[None]):
             yield SystemCommand(name, t("the language of the screens"), self._speaker(code))
         yield SystemCommand(t("Time zone"), t("UTC, local or any other; now {zone}", zone=chosen()), self.action_zone)
         yield SystemCommand(t("Replay"), t("the network, a portfolio or an auction as it was"), self.action_replay)
+        yield SystemCommand(t("Keys and marks"), t("what every key does, and what the signs mean"), self.action_help)
         yield SystemCommand(t("Sign in, or out"), t("choose a wallet key of the home"), self.action_account)
 
     def action_command_palette(self) -> None:
@@ -193,6 +198,9 @@ class Dashboard(App[None]):
         if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
             prompt = t("Search for commands…", "palette")
             self.push_screen(CommandPalette(placeholder=prompt, id="--command-palette"))
+
+    def search_themes(self) -> None:
+        self.push_screen(CommandPalette([ThemeProvider], placeholder=t("Search for themes…", "palette")))
 
     def _speaker(self, tongue: str) -> Callable[[], None]:
         return lambda: self.speak(tongue)

@@ -44,10 +44,9 @@ UNREACHED = (
 
 # The commands that Textual itself brings to the palette.
 PALETTE = (
-    "Theme", "Change the current theme", "Quit", "Quit the application as soon as possible", "Keys",
-    "Show help for the focused widget and a summary of available keys", "Maximize", "Maximize the focused widget",
-    "Minimize", "Minimize the widget and restore to normal size", "Screenshot", "Hide the keys and widget help panel",
-    "Save an SVG 'screenshot' of the current screen", "Search for commands…",
+    "Theme", "Change the current theme", "Quit", "Quit the application as soon as possible", "Maximize",
+    "Maximize the focused widget", "Minimize", "Minimize the widget and restore to normal size", "Screenshot",
+    "Save an SVG 'screenshot' of the current screen", "Search for commands…", "Search for themes…",
 )  # fmt: skip
 
 # A counted thing: one, many. Russian has three forms, Chinese one: `|` parts them in the catalogue.

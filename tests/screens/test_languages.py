@@ -10,7 +10,7 @@ import pytest
 from harness.answering_node import AnsweringNode, market_town, wallet_of
 from rich.cells import cell_len
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable, Input, Static
 
 from node.failures import NodeUnreachable, RefusedByNode
 from node.texts import LANGUAGES
@@ -164,3 +164,22 @@ async def test_the_palette_changes_the_language_of_the_open_cabinet(node: Answer
         await until(pilot, lambda: app.current_mode == "holder" and titles(app, "#money") == ["Деньги"])
         assert language() == "ru"
         assert titles(app, "#money") == ["Деньги"]
+
+
+async def test_the_picker_of_themes_asks_in_the_language(node: AnsweringNode, home: Path) -> None:
+    speak("ru")
+    app = Dashboard([node.url], as_role="owner", home=home)
+    async with at(app, "N") as pilot:
+        app.search_themes()
+        await pilot.pause()
+        assert app.screen.query_one(Input).placeholder == "Поиск тем…"
+
+
+async def test_the_palette_leads_to_our_own_help_and_not_to_a_panel_in_english(
+    node: AnsweringNode, home: Path
+) -> None:
+    app = Dashboard([node.url], as_role="owner", home=home)
+    async with at(app, "N"):
+        found = {command.title: command.callback for command in app.get_system_commands(app.screen)}
+        assert "Keys" not in found
+        assert found["Keys and marks"] == app.action_help
