@@ -190,17 +190,23 @@ def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
     )
 
 
-def longest_run(values: Ints, counted: Flags) -> tuple[int, int]:
-    """(length, first index) of the longest run of equal values among neighbouring `counted` ones; (0, 0) if none."""
-    best, best_start = 0, 0
-    goes_on = (values[1:] == values[:-1]) & counted[1:] & counted[:-1]
-    if not goes_on.any():
-        lone = int(np.argmax(counted))
-        return (1, lone) if counted[lone] else (0, 0)
-    breaks = np.flatnonzero(~goes_on) + 1
-    edges = np.concatenate([[0], breaks, [len(values)]])
-    lengths = np.diff(edges)
-    longest = int(np.argmax(np.where(counted[edges[:-1]], lengths, 0)))
-    if counted[edges[longest]]:
-        best, best_start = int(lengths[longest]), int(edges[longest])
-    return best, best_start
+def joined_series(parts: Sequence[Series]) -> Series:
+    return Series(*(np.concatenate(columns) for columns in zip(*(part.all for part in parts), strict=True)))
+
+
+def longest_runs(values: Ints, counted: Flags, least: int) -> list[tuple[int, int, int]]:
+    """(row, length, first index) of the longest run of equal values among neighbouring `counted` ones.
+
+    For each row that has one of at least `least`; of equally long ones the first.
+    """
+    goes_on = np.zeros(values.shape, dtype=np.bool_)
+    goes_on[:, 1:] = (values[:, 1:] == values[:, :-1]) & counted[:, 1:] & counted[:, :-1]
+    starts = np.flatnonzero(~goes_on)
+    lengths = np.diff(starts, append=values.size)
+    long = (lengths >= least) & counted.ravel()[starts]
+    longest: dict[int, tuple[int, int]] = {}
+    for start, length in zip(starts[long].tolist(), lengths[long].tolist(), strict=True):
+        row, first = divmod(start, values.shape[1])
+        if length > longest.get(row, (0, 0))[0]:
+            longest[row] = length, first
+    return [(row, *run) for row, run in longest.items()]
