@@ -194,19 +194,21 @@ def joined_series(parts: Sequence[Series]) -> Series:
     return Series(*(np.concatenate(columns) for columns in zip(*(part.all for part in parts), strict=True)))
 
 
-def longest_runs(values: Ints, counted: Flags, least: int) -> list[tuple[int, int, int]]:
-    """(row, length, first index) of the longest run of equal values among neighbouring `counted` ones.
-
-    For each row that has one of at least `least`; of equally long ones the first.
-    """
+def runs_of(values: Ints, counted: Flags, least: int) -> list[tuple[int, int, int]]:
+    """(row, length, first index) of each run of at least `least` equal values among neighbouring `counted` ones."""
     goes_on = np.zeros(values.shape, dtype=np.bool_)
     goes_on[:, 1:] = (values[:, 1:] == values[:, :-1]) & counted[:, 1:] & counted[:, :-1]
     starts = np.flatnonzero(~goes_on)
     lengths = np.diff(starts, append=values.size)
     long = (lengths >= least) & counted.ravel()[starts]
-    longest: dict[int, tuple[int, int]] = {}
-    for start, length in zip(starts[long].tolist(), lengths[long].tolist(), strict=True):
-        row, first = divmod(start, values.shape[1])
-        if length > longest.get(row, (0, 0))[0]:
-            longest[row] = length, first
-    return [(row, *run) for row, run in longest.items()]
+    found = zip(starts[long].tolist(), lengths[long].tolist(), strict=True)
+    return [(start // values.shape[1], length, start % values.shape[1]) for start, length in found]
+
+
+def longest_runs(values: Ints, counted: Flags, least: int) -> list[tuple[int, int, int]]:
+    """The longest of `runs_of` each row that has one; of equally long ones the first."""
+    longest: dict[int, tuple[int, int, int]] = {}
+    for run in runs_of(values, counted, least):
+        if run[1] > longest.get(run[0], (0, 0, 0))[1]:
+            longest[run[0]] = run
+    return list(longest.values())

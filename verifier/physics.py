@@ -7,7 +7,7 @@ import numpy as np
 
 from verifier.device import HORIZONTAL, DeviceFacts
 from verifier.finding import Finding, by_day
-from verifier.intake import MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, longest_runs
+from verifier.intake import MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, runs_of
 from verifier.solar import Sun, light_of, sun_of_days
 from verifier.tables import sine_of_degrees
 
@@ -17,7 +17,8 @@ NIGHT_DEGREES, NIGHT_DEGREES_ESTIMATED = -2, -6  # below the horizon; wider wher
 NIGHT_LIGHT_MW = 60_000
 CLOUD_EDGE_PERCENT = 150  # light on a facing plane against outside the atmosphere; 1,360 W/m2 occurs
 CLOUD_EDGE_MW = 100_000
-FLAT_READINGS = 6
+FLAT_READINGS = 6  # at one level
+FLAT_RUN = 3  # equal readings in a row that make a level; healthy records have none in 2,000 days
 FLAT_LOW_PPM, FLAT_HIGH_PPM = 50_000, 950_000
 REPLAY_LOW_PPM = 20_000
 REPLAY_READINGS = 12  # active intervals; fewer have too little shape to compare
@@ -87,8 +88,15 @@ def _highest(device: DeviceFacts, values: Ints, limit: int) -> Iterator[tuple[in
 
 def _flat(device: DeviceFacts, days: Sequence[DayReadings], power_w: Ints) -> Iterator[tuple[int, Finding]]:
     low, high = (share * device.nameplate_w // 1_000_000 for share in (FLAT_LOW_PPM, FLAT_HIGH_PPM))
-    for place, run, start in longest_runs(power_w, (power_w >= low) & (power_w <= high), FLAT_READINGS):
-        yield place, Finding("flat", _at(device, days[place], start), int(power_w[place, start]), run)
+    levels: dict[int, dict[int, tuple[int, int]]] = {}  # by day and W: readings at that level, and the first of them
+    for place, run, start in runs_of(power_w, (power_w >= low) & (power_w <= high), FLAT_RUN):
+        of_day, watts = levels.setdefault(place, {}), int(power_w[place, start])
+        count, first = of_day.get(watts, (0, start))
+        of_day[watts] = count + run, first
+    for place, of_day in levels.items():
+        watts, (count, first) = max(of_day.items(), key=lambda level: level[1][0])
+        if count >= FLAT_READINGS:
+            yield place, Finding("flat", _at(device, days[place], first), watts, count)
 
 
 def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayReadings]) -> list[Finding]:

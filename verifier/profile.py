@@ -13,12 +13,12 @@ from state.codec import Wire
 from state.crypto import H
 from verifier import clock, physics, scores, solar, wind
 from verifier.copies import suspects
-from verifier.device import HORIZONTAL, IN_PLANE, DeviceFacts
+from verifier.device import HORIZONTAL, IN_PLANE, INDEPENDENT_CLIMATE, DeviceFacts
 from verifier.finding import Finding, codes
 from verifier.intake import MISSING, Columns, DayReadings, Series, columns_of, days_of, joined_series
 from verifier.reading import Reading
 from verifier.scores import NOTHING_TOLERATED, DayScore, Tolerances
-from verifier.solar import Sun
+from verifier.solar import SolarYield, Sun
 from verifier.view import Model, View, compared, noon_centi, sun_of_series, views_of
 
 PROFILE_TAG = "wattest/profile"
@@ -115,7 +115,8 @@ def profile_of_days(device: DeviceFacts, days: Sequence[DayReadings], from_s: in
     present = [int(view.day.present.sum()) for view in views]
     whole = [place for place, count in enumerate(present) if count * 100 >= WHOLE_PERCENT * device.slots]
     asked = whole or range(len(views))
-    tolerances = scores.fit_tolerances(device.technology, [fit.scored[place] for place in asked], device.slots)
+    chosen = [fit.scored[place] for place in asked]
+    tolerances = scores.fit_tolerances(device.technology, _guessed(device, fit.model), chosen, device.slots)
     noons = [noon_centi(sun) for place in asked if (sun := views[place].sun) is not None] or [0]
     return Profile(
         *facts,
@@ -195,6 +196,11 @@ def _weighed(device: DeviceFacts, model: Model, series: Series, sun: Sun | None)
     both = known & (power != MISSING)
     wrong, total = int(np.abs(power[both] - allowed[both]).sum()), int(power[both].sum())
     return Fit(model, wrong * 1_000_000 // total if total else 1_000_000, scores.of_days(power, allowed, known))
+
+
+def _guessed(device: DeviceFacts, model: Model) -> bool:
+    """Whether the light on the modules is another's measurement, or carried there from the horizontal."""
+    return isinstance(model, SolarYield) and (model.transposed or device.climate_source == INDEPENDENT_CLIMATE)
 
 
 def _without_outliers(device: DeviceFacts, fit: Fit, views: Sequence[View]) -> tuple[list[View], list[NamedDay]]:

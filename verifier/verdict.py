@@ -24,7 +24,7 @@ from verifier.profile import Profile, without_night
 from verifier.view import Told, View, noon_centi, views_of
 from verifier.wind import BIN_MM_S, WindCurve, corrected_mm_s
 
-VERIFIER_VERSION = 3  # of the rules: any change that can change a verdict raises it
+VERIFIER_VERSION = 4  # of the rules: any change that can change a verdict raises it
 HISTORY_DAYS = 40  # earlier days that a node hands to `judge_day`; an audit of a file may hand over more
 RANGE_CENTI, RANGE_KNOWN_CENTI = 600, 2_300  # sun heights beyond the baseline's: without, and with known geometry
 STRONG_PERCENT = 20  # of a day's energy in winds that the baseline never saw
