@@ -12,7 +12,7 @@ import numpy as np
 
 from state.units import DAY_S
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
-from verifier.intake import MISSING, DayReadings, Ints, Series, series_of
+from verifier.intake import MISSING, DayReadings, Ints, Series, joined_series, series_of
 from verifier.solar import Sun, incidence, light_mw, plane_light_mw, sun_of_days
 
 HOUR_S = 3_600
@@ -27,12 +27,23 @@ WHOLE_HOURS = (0, 1, -1, 2, -2)  # tried in this order on a window whose nights 
 Moments = tuple[int, int, int, int]
 
 
-def aligned(device: DeviceFacts, day: DayReadings, before: DayReadings | None, lag_s: int) -> Series:
-    """The day as its clock would show it without `lag_s`; labels stay, what they are compared with moves.
+def aligned(
+    device: DeviceFacts,
+    days: Sequence[DayReadings],
+    befores: Sequence[DayReadings | None],
+    lags: Sequence[int],
+) -> Series:
+    """The days as their clocks would show them without `lags` (s); labels stay, what they are compared with moves.
 
     The plant's own sensors share its clock, so only the sun moves. Independent climate keeps true time and moves too;
-    intervals whose climate lies in the next day are left out of the comparison.
+    intervals whose climate lies in the next day are left out of the comparison. `befores`: of each the day before it.
     """
+    if not any(lags):
+        return series_of(device, days)
+    return joined_series([_aligned(device, *each) for each in zip(days, befores, lags, strict=True)])
+
+
+def _aligned(device: DeviceFacts, day: DayReadings, before: DayReadings | None, lag_s: int) -> Series:
     series = series_of(device, [day])
     if lag_s == 0:
         return series
@@ -64,20 +75,30 @@ def _moved(values: Ints, earlier: Ints | None, shift: int) -> Ints:
     return np.concatenate([values[-shift:], gap])
 
 
-def offset_s(device: DeviceFacts, days: Sequence[DayReadings]) -> int | None:
-    """Seconds by which the middle of the energy lies after the middle of the light; None without enough lively days."""
-    if device.technology != "solar":
-        return None
-    return offset_of(moments(device, days))
-
-
 def offset_of(moments: Sequence[Moments | None]) -> int | None:
-    """`offset_s` of days whose moments are known."""
-    lively_days = [found for found in moments if found is not None]
-    if len(lively_days) < FEWEST_DAYS:
-        return None
-    energy_s, energy, light_s, light = (sum(found[place] for found in lively_days) for place in range(4))
-    return energy_s // max(1, energy) - light_s // max(1, light)
+    """Seconds by which the middle of the energy lies after the middle of the light; None without enough lively days."""
+    return _offset(_sums(moments)[-1])
+
+
+def offsets_before(moments: Sequence[Moments | None]) -> list[int | None]:
+    """Of each day the `offset_of` the last three weeks before it."""
+    sums = _sums(moments)
+    weeks = zip([sums[0]] * WEEKS_DAYS + sums, sums[:-1], strict=False)
+    return [_offset([now - then for then, now in zip(*pair, strict=True)]) for pair in weeks]
+
+
+def _sums(moments: Sequence[Moments | None]) -> list[list[int]]:
+    """Lively days and their moments, added up before each day and at the end."""
+    sums = [[0] * 5]
+    for found in moments:
+        day = [0] * 5 if found is None else [1, *found]
+        sums.append([total + value for total, value in zip(sums[-1], day, strict=True)])
+    return sums
+
+
+def _offset(sums: Sequence[int]) -> int | None:
+    lively_days, energy_s, energy, light_s, light = sums
+    return None if lively_days < FEWEST_DAYS else energy_s // max(1, energy) - light_s // max(1, light)
 
 
 def lag_of(offset: int | None, usual: int) -> int | None:
@@ -90,9 +111,14 @@ def lag_of(offset: int | None, usual: int) -> int | None:
     return hours * HOUR_S
 
 
-def lively(device: DeviceFacts, day: DayReadings) -> bool:
-    """Whether the day generated enough to say something about the sun."""
-    return int(day.watts.sum()) * 1_000_000 > LIVELY_PPM * device.nameplate_w * device.slots
+def lively(device: DeviceFacts, days: Sequence[DayReadings]) -> list[bool]:
+    """Whether each day generated enough to say something about the sun."""
+    if not days:
+        return []
+    watts = np.stack([day.power_w for day in days])
+    least = LIVELY_PPM * device.nameplate_w * device.slots // 1_000_000
+    flags: list[bool] = (np.maximum(watts, 0).sum(axis=1) > least).tolist()
+    return flags
 
 
 def _reference(device: DeviceFacts, series: Series, sun: Sun) -> Ints:
@@ -113,4 +139,4 @@ def moments(device: DeviceFacts, days: Sequence[DayReadings]) -> list[Moments | 
     power, light = np.maximum(series.power_ppm, 0), _reference(device, series, sun)
     sums = [column.reshape(len(days), -1).sum(axis=1) for column in (local * power, power, local * light, light)]
     rows = zip(*(column.tolist() for column in sums), strict=True)
-    return [row if lively(device, day) else None for day, row in zip(days, rows, strict=True)]
+    return [row if speaks else None for speaks, row in zip(lively(device, days), rows, strict=True)]

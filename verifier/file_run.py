@@ -4,6 +4,7 @@ The answer is the same whatever the order of files and rows, because everything 
 A line that cannot be read is counted against its day and never stops the run.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,10 +28,11 @@ from verifier.finished import Case, Grid, Plant, case_of, conclude, grid_of
 from verifier.intake import Columns, DayReadings, columns_of, days_of, joined
 from verifier.ladder import FinalVerdict
 from verifier.nearby import nearby
-from verifier.profile import Profile, profile_of_days, views_of
+from verifier.profile import Profile, profile_of_days
 from verifier.reading import guarded_json, scaled, time_of
 from verifier.table import read_table
-from verifier.verdict import DayVerdict, Past, judge_after
+from verifier.verdict import DayVerdict, Past, judge_view
+from verifier.view import views_of
 from verifier.wind_clock import seam_of
 from verifier.windows import LIMITS, Limits
 
@@ -126,17 +128,15 @@ def judge_file_days(
 ) -> tuple[Profile, list[tuple[DayReadings, DayVerdict]]]:
     """The baseline of the commissioning window, and a verdict for each full UTC day with readings from `to` on."""
     profile = profile_of_days(entry.facts, records.window(entry), entry.from_s, entry.to_s)
-    first = -(-entry.to_s // DAY_S)
-    alike = suspects(entry.facts, days, AUDIT_DAYS)
-    moments = clock.moments(entry.facts, days)
-    views = views_of(entry.facts, days, [profile.lag_s] * len(days), profile.model)
-    verdicts = []
-    for index, day in enumerate(days):
-        if day.day >= first:
-            trailing = moments[max(0, index - clock.WEEKS_DAYS) : index]
-            past = Past(days[index - 1] if index else None, alike[index], trailing, views[index])
-            verdicts.append((day, judge_after(entry.facts, profile, day, past)))
-    return profile, verdicts
+    first = bisect_left(days, -(-entry.to_s // DAY_S), key=lambda day: day.day)
+    judged, before = days[first:], days[first - 1] if first else None
+    alike = suspects(entry.facts, days, AUDIT_DAYS, first)
+    offsets = clock.offsets_before(clock.moments(entry.facts, days))[first:]
+    lags = [profile.lag_s] * len(judged)
+    views = views_of(entry.facts, judged, lags, alike, before, profile.model, profile.tolerances)
+    pasts = [Past(*past) for past in zip([before, *judged[:-1]], alike, offsets, strict=True)] if judged else []
+    verdicts = [judge_view(entry.facts, profile, *each) for each in zip(views, pasts, strict=True)]
+    return profile, list(zip(judged, verdicts, strict=True))
 
 
 def judge_files(

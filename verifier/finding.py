@@ -49,6 +49,14 @@ class Finding(Wire, frozen=True):
     info: bool = False
 
 
+def by_day(count: int, found: Iterable[tuple[int, Finding]]) -> list[list[Finding]]:
+    """What was found in each of `count` days, from pairs of a day's place and a finding."""
+    listed: list[list[Finding]] = [[] for _ in range(count)]
+    for place, finding in found:
+        listed[place].append(finding)
+    return listed
+
+
 def codes(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(sorted({finding.code for finding in findings}))
 

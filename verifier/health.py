@@ -3,12 +3,12 @@
 Nothing here accuses. Nacelle wind of exactly 0 for hours is calm, not a fault.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from verifier.device import INSOLATION_CHANNEL, WIND_CHANNEL, DeviceFacts
-from verifier.finding import FROST, Finding
+from verifier.finding import FROST, Finding, by_day
 from verifier.intake import (
     COLDEST_CENTI_C,
     HOTTEST_CENTI_C,
@@ -17,7 +17,7 @@ from verifier.intake import (
     Flags,
     Ints,
     Series,
-    longest_run,
+    longest_runs,
 )
 from verifier.solar import MAX_LIGHT_MW, Sun, light_mw, light_of
 from verifier.tables import sine_of_degrees
@@ -37,25 +37,25 @@ REPLAY_VALUES = 12  # distinct climate values that a copied day must share
 
 
 def check(
-    device: DeviceFacts, day: DayReadings, series: Series, sun: Sun | None, earlier: Sequence[DayReadings]
-) -> list[Finding]:
-    """Findings of one day about its climate; `sun` is None for wind."""
-    climate = climate_of(device, day)
-    out_of_range = _out_of_range(device, climate)
+    device: DeviceFacts,
+    days: Sequence[DayReadings],
+    series: Series,
+    sun: Sun | None,
+    alike: Sequence[Sequence[DayReadings]],
+) -> list[list[Finding]]:
+    """Findings about the climate of each day; `series` and `sun` (None for wind) hold the days end to end.
+
+    `alike`: for each day those before it among which copies of it are looked for.
+    """
+    climate = np.stack([climate_of(device, day) for day in days])
     missing = unusable(device, climate)
-    findings: list[Finding] = []
-    power = np.maximum(series.power_ppm, 0)
-    total = int(power.sum())
-    if total > IDLE_PPM * device.slots and int(power[missing].sum()) * 100 > UNSEEN_PERCENT * total:
-        code = "climate_range" if bool((out_of_range & (power > 0)).any()) else "climate_missing"
-        findings.append(Finding(code, 0, int(power[missing].sum()) * 100 // total, UNSEEN_PERCENT))
-    elif bool(out_of_range.any()) or _temperature_out(day.temperature_centi_c):
-        findings.append(Finding("climate_range", info=True))
-    if not missing.all():
-        findings += _dead(device, series, sun)
-        findings += _stuck(device, climate, missing, power)
-        findings += replay(device, climate, missing, earlier)
-    return findings
+    power = np.maximum(series.power_ppm, 0).reshape(climate.shape)
+    measured = missing.sum(axis=1) < device.slots
+    found = [*_unseen(device, days, climate, missing, power), *_stuck(device, climate, missing, power)]
+    found += [(place, finding) for place, finding in _dead(device, series, sun, power) if measured[place]]
+    for place, before in enumerate(alike):
+        found += [(place, finding) for finding in replay(device, climate[place], missing[place], before)]
+    return by_day(len(days), found)
 
 
 def lacking(device: DeviceFacts, days: Sequence[DayReadings]) -> tuple[str, ...]:
@@ -107,37 +107,46 @@ def _out_of_range(device: DeviceFacts, climate: Ints) -> Flags:
     return outside
 
 
-def _temperature_out(temperature: Ints) -> bool:
-    return bool(((temperature != MISSING) & ((temperature < COLDEST_CENTI_C) | (temperature > HOTTEST_CENTI_C))).any())
+def _unseen(
+    device: DeviceFacts, days: Sequence[DayReadings], climate: Ints, missing: Flags, power: Ints
+) -> Iterator[tuple[int, Finding]]:
+    """Too much energy in intervals without usable climate; an impossible value elsewhere is only remarked."""
+    outside, temperature = _out_of_range(device, climate), np.stack([day.temperature_centi_c for day in days])
+    strange = (temperature != MISSING) & ((temperature < COLDEST_CENTI_C) | (temperature > HOTTEST_CENTI_C))
+    total, unseen = power.sum(axis=1), (power * missing).sum(axis=1)
+    hidden = (total > IDLE_PPM * device.slots) & (unseen * 100 > UNSEEN_PERCENT * total)
+    for place in np.flatnonzero(hidden).tolist():
+        code = "climate_range" if (outside[place] & (power[place] > 0)).any() else "climate_missing"
+        yield place, Finding(code, 0, int(unseen[place]) * 100 // int(total[place]), UNSEEN_PERCENT)
+    for place in np.flatnonzero((outside | strange).any(axis=1) & ~hidden).tolist():
+        yield place, Finding("climate_range", info=True)
 
 
-def _dead(device: DeviceFacts, series: Series, sun: Sun | None) -> list[Finding]:
-    power = np.maximum(series.power_ppm, 0)
+def _dead(device: DeviceFacts, series: Series, sun: Sun | None, power: Ints) -> Iterator[tuple[int, Finding]]:
     if sun is None:
-        strongest = int(series.wind_mm_s.max())
-        mean = int(power.sum()) // len(power)
-        dead = strongest < DEAD_WIND_MM_S and mean > DEAD_POWER_PPM
-        return [Finding("climate_dead", 0, strongest, DEAD_WIND_MM_S)] if dead else []
-    high = sun.up > sine_of_degrees(10)
-    if int(high.sum()) * device.interval_s < STUCK_S:
-        return []
-    light = int(light_of(device, series)[high].sum()) // int(high.sum())
-    dead = light < DEAD_LIGHT_MW and int(power[high].sum()) // int(high.sum()) > DEAD_POWER_PPM
-    return [Finding("climate_dead", 0, light, DEAD_LIGHT_MW)] if dead else []
+        values, limit = series.wind_mm_s.reshape(power.shape).max(axis=1), DEAD_WIND_MM_S
+        mean_ppm = power.sum(axis=1) // device.slots
+        asked = np.ones(len(power), dtype=np.bool_)
+    else:
+        high = (sun.up > sine_of_degrees(10)).reshape(power.shape)
+        count = high.sum(axis=1)
+        values = (light_of(device, series).reshape(power.shape) * high).sum(axis=1) // np.maximum(count, 1)
+        mean_ppm, limit = (power * high).sum(axis=1) // np.maximum(count, 1), DEAD_LIGHT_MW
+        asked = count * device.interval_s >= STUCK_S
+    for place in np.flatnonzero(asked & (values < limit) & (mean_ppm > DEAD_POWER_PPM)).tolist():
+        yield place, Finding("climate_dead", 0, int(values[place]), limit)
 
 
-def _stuck(device: DeviceFacts, climate: Ints, missing: Flags, power: Ints) -> list[Finding]:
+def _stuck(device: DeviceFacts, climate: Ints, missing: Flags, power: Ints) -> Iterator[tuple[int, Finding]]:
     """A run of equal values holds the day only where energy stands on it; a glow in the dark is only remarked."""
     if device.technology == "wind":
         counted = ~missing & (climate >= STUCK_WIND_MM_S)
     else:
         counted = ~missing & (light_mw(device, climate) >= STUCK_LIGHT_MW)
-    run, start = longest_run(climate, counted)
-    if run < max(4, STUCK_S // device.interval_s):
-        return []
-    carried = int(power[start : start + run].sum()) * 100
-    minutes = run * device.interval_s // 60
-    return [Finding("climate_stuck", 0, minutes, STUCK_S // 60, info=carried <= UNSEEN_PERCENT * int(power.sum()))]
+    for place, run, start in longest_runs(climate, counted, max(4, STUCK_S // device.interval_s)):
+        carried = int(power[place, start : start + run].sum()) * 100
+        light = carried <= UNSEEN_PERCENT * int(power[place].sum())
+        yield place, Finding("climate_stuck", 0, run * device.interval_s // 60, STUCK_S // 60, info=light)
 
 
 def replay(device: DeviceFacts, climate: Ints, missing: Flags, earlier: Sequence[DayReadings]) -> list[Finding]:

@@ -190,17 +190,25 @@ def series_of(device: DeviceFacts, days: Sequence[DayReadings]) -> Series:
     )
 
 
-def longest_run(values: Ints, counted: Flags) -> tuple[int, int]:
-    """(length, first index) of the longest run of equal values among neighbouring `counted` ones; (0, 0) if none."""
-    best, best_start = 0, 0
-    goes_on = (values[1:] == values[:-1]) & counted[1:] & counted[:-1]
-    if not goes_on.any():
-        lone = int(np.argmax(counted))
-        return (1, lone) if counted[lone] else (0, 0)
-    breaks = np.flatnonzero(~goes_on) + 1
-    edges = np.concatenate([[0], breaks, [len(values)]])
-    lengths = np.diff(edges)
-    longest = int(np.argmax(np.where(counted[edges[:-1]], lengths, 0)))
-    if counted[edges[longest]]:
-        best, best_start = int(lengths[longest]), int(edges[longest])
-    return best, best_start
+def joined_series(parts: Sequence[Series]) -> Series:
+    return Series(*(np.concatenate(columns) for columns in zip(*(part.all for part in parts), strict=True)))
+
+
+def runs_of(values: Ints, counted: Flags, least: int) -> list[tuple[int, int, int]]:
+    """(row, length, first index) of each run of at least `least` equal values among neighbouring `counted` ones."""
+    goes_on = np.zeros(values.shape, dtype=np.bool_)
+    goes_on[:, 1:] = (values[:, 1:] == values[:, :-1]) & counted[:, 1:] & counted[:, :-1]
+    starts = np.flatnonzero(~goes_on)
+    lengths = np.diff(starts, append=values.size)
+    long = (lengths >= least) & counted.ravel()[starts]
+    found = zip(starts[long].tolist(), lengths[long].tolist(), strict=True)
+    return [(start // values.shape[1], length, start % values.shape[1]) for start, length in found]
+
+
+def longest_runs(values: Ints, counted: Flags, least: int) -> list[tuple[int, int, int]]:
+    """The longest of `runs_of` each row that has one; of equally long ones the first."""
+    longest: dict[int, tuple[int, int, int]] = {}
+    for run in runs_of(values, counted, least):
+        if run[1] > longest.get(run[0], (0, 0, 0))[1]:
+            longest[run[0]] = run
+    return list(longest.values())

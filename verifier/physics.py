@@ -1,14 +1,14 @@
 """Claims that no weather allows: more than the machine has, light or power without sun, readings that were made up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from verifier.device import HORIZONTAL, DeviceFacts
-from verifier.finding import Finding
-from verifier.intake import MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, longest_run
-from verifier.solar import Sun, light_of, sun_over
+from verifier.finding import Finding, by_day
+from verifier.intake import MOST_NAMEPLATES, DayReadings, Flags, Ints, Series, runs_of
+from verifier.solar import Sun, light_of, sun_of_days
 from verifier.tables import sine_of_degrees
 
 NAMEPLATE_PPM = 1_020_000  # honest readings reach 1.005
@@ -17,7 +17,8 @@ NIGHT_DEGREES, NIGHT_DEGREES_ESTIMATED = -2, -6  # below the horizon; wider wher
 NIGHT_LIGHT_MW = 60_000
 CLOUD_EDGE_PERCENT = 150  # light on a facing plane against outside the atmosphere; 1,360 W/m2 occurs
 CLOUD_EDGE_MW = 100_000
-FLAT_READINGS = 6
+FLAT_READINGS = 6  # at one level
+FLAT_RUN = 3  # equal readings in a row that make a level; healthy records have none in 2,000 days
 FLAT_LOW_PPM, FLAT_HIGH_PPM = 50_000, 950_000
 REPLAY_LOW_PPM = 20_000
 REPLAY_READINGS = 12  # active intervals; fewer have too little shape to compare
@@ -28,66 +29,74 @@ NEARLY = 10**7  # cosine above 1 - 1e-7; honest clear days reach .99998
 
 def check(
     device: DeviceFacts,
-    day: DayReadings,
+    days: Sequence[DayReadings],
     series: Series,
     sun: Sun | None,
-    earlier: Sequence[DayReadings],
-) -> list[Finding]:
-    """Findings of one day; every one of them contradicts the claim. `sun` is None for wind."""
-    found = _over_nameplate(device, day) + _flat(device, day) + _power_replay(device, day, earlier)
-    return found if sun is None else found + _night(device, series) + over_sky(device, series, sun)
+    alike: Sequence[Sequence[DayReadings]],
+) -> list[list[Finding]]:
+    """Findings of each day, every one a contradiction of its claim; the arguments are those of `health.check`."""
+    power_w = np.stack([day.power_w for day in days])
+    found = [*_over_nameplate(device, days, power_w), *_flat(device, days, power_w)]
+    for place, before in enumerate(alike):
+        found += [(place, finding) for finding in _power_replay(device, days[place], before)]
+    if sun is not None:
+        found += [*_night(device, series), *over_sky(device, series, sun)]
+    return by_day(len(days), found)
 
 
-def _over_nameplate(device: DeviceFacts, day: DayReadings) -> list[Finding]:
-    slot = int(np.argmax(day.power_w))
-    highest = int(day.power_w[slot])
-    if highest * 1_000_000 <= NAMEPLATE_PPM * device.nameplate_w:
-        return []
-    return [Finding("over_nameplate", _at(device, day, slot), highest, device.nameplate_w)]
+def _over_nameplate(device: DeviceFacts, days: Sequence[DayReadings], power_w: Ints) -> Iterator[tuple[int, Finding]]:
+    for place, slot, watts in _highest(device, power_w, NAMEPLATE_PPM * device.nameplate_w // 1_000_000):
+        yield place, Finding("over_nameplate", _at(device, days[place], slot), watts, device.nameplate_w)
 
 
-def _night(device: DeviceFacts, series: Series) -> list[Finding]:
+def _night(device: DeviceFacts, series: Series) -> Iterator[tuple[int, Finding]]:
     """Whether a label is the start or the end of its interval is not known, so the sun is tried at both sides."""
     dark = dark_intervals(device, series)
-    found: list[Finding] = []
-    power = np.where(dark, series.power_ppm, 0)
-    slot = int(np.argmax(power))
-    if int(power[slot]) > NIGHT_PPM:
-        watts = int(power[slot]) * device.nameplate_w // 1_000_000
-        found.append(
-            Finding("night_power", int(series.times[slot]), watts, NIGHT_PPM * device.nameplate_w // 1_000_000)
-        )
-    light = np.where(dark, light_of(device, series), 0)
-    slot = int(np.argmax(light))
-    if int(light[slot]) > NIGHT_LIGHT_MW:
-        found.append(Finding("night_light", int(series.times[slot]), int(light[slot]), NIGHT_LIGHT_MW))
-    return found
+    for place, slot, ppm in _highest(device, np.where(dark, series.power_ppm, 0), NIGHT_PPM):
+        at_s, limit_w = int(series.times[place * device.slots + slot]), NIGHT_PPM * device.nameplate_w // 1_000_000
+        yield place, Finding("night_power", at_s, ppm * device.nameplate_w // 1_000_000, limit_w)
+    for place, slot, light in _highest(device, np.where(dark, light_of(device, series), 0), NIGHT_LIGHT_MW):
+        yield place, Finding("night_light", int(series.times[place * device.slots + slot]), light, NIGHT_LIGHT_MW)
 
 
 def dark_intervals(device: DeviceFacts, series: Series) -> Flags:
     """Intervals in which the sun is below the margin from one interval before the label to one after it."""
     margin = sine_of_degrees(NIGHT_DEGREES_ESTIMATED if device.coordinates_estimated else NIGHT_DEGREES)
-    up = sun_over(device, int(series.times[0]) - device.interval_s, len(series.times) + 2).up
-    dark: Flags = np.maximum(np.maximum(up[:-2], up[2:]), up[1:-1]) < margin
+    firsts = series.times[:: device.slots]
+    before, at, after = (sun_of_days(device, (firsts + step * device.interval_s).tolist()).up for step in (-1, 0, 1))
+    dark: Flags = np.maximum(np.maximum(before, after), at) < margin
     return dark
 
 
-def over_sky(device: DeviceFacts, series: Series, sun: Sun) -> list[Finding]:
+def over_sky(device: DeviceFacts, series: Series, sun: Sun) -> Iterator[tuple[int, Finding]]:
     light = light_of(device, series)
     bound = sun.outside_mw * CLOUD_EDGE_PERCENT // 100
     if device.plane == HORIZONTAL and not device.coordinates_estimated:
         bound = (bound * np.maximum(sun.up, 0) >> 30) + CLOUD_EDGE_MW * 2
-    over = light - bound
-    slot = int(np.argmax(over))
-    return [Finding("over_sky", int(series.times[slot]), int(light[slot]), int(bound[slot]))] if over[slot] > 0 else []
+    for place, slot, _ in _highest(device, light - bound, 0):
+        index = place * device.slots + slot
+        yield place, Finding("over_sky", int(series.times[index]), int(light[index]), int(bound[index]))
 
 
-def _flat(device: DeviceFacts, day: DayReadings) -> list[Finding]:
+def _highest(device: DeviceFacts, values: Ints, limit: int) -> Iterator[tuple[int, int, int]]:
+    """(place of the day, interval, value) of the highest of each day that has one above `limit`."""
+    rows = values.reshape(-1, device.slots)
+    for place in np.flatnonzero(rows.max(axis=1) > limit).tolist():
+        slot = int(np.argmax(rows[place]))
+        yield place, slot, int(rows[place, slot])
+
+
+def _flat(device: DeviceFacts, days: Sequence[DayReadings], power_w: Ints) -> Iterator[tuple[int, Finding]]:
     low, high = (share * device.nameplate_w // 1_000_000 for share in (FLAT_LOW_PPM, FLAT_HIGH_PPM))
-    run, start = longest_run(day.power_w, (day.power_w >= low) & (day.power_w <= high))
-    if run < FLAT_READINGS:
-        return []
-    return [Finding("flat", _at(device, day, start), int(day.power_w[start]), run)]
+    levels: dict[int, dict[int, tuple[int, int]]] = {}  # by day and W: readings at that level, and the first of them
+    for place, run, start in runs_of(power_w, (power_w >= low) & (power_w <= high), FLAT_RUN):
+        of_day, watts = levels.setdefault(place, {}), int(power_w[place, start])
+        count, first = of_day.get(watts, (0, start))
+        of_day[watts] = count + run, first
+    for place, of_day in levels.items():
+        watts, (count, first) = max(of_day.items(), key=lambda level: level[1][0])
+        if count >= FLAT_READINGS:
+            yield place, Finding("flat", _at(device, days[place], first), watts, count)
 
 
 def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayReadings]) -> list[Finding]:

@@ -25,8 +25,10 @@ FLOOR_PPM = 20_000  # of nameplate over the day
 RESERVE_PERCENT = 115  # the next day may pass the highest of n honest ones; a seventh on top makes that rare
 STRONG_PERCENT = {"wind": 60, "solar": 80}  # of the expected energy of the baseline's strongest day
 # Tolerances never fall below these shares (ppm), because a baseline of one season has not seen the others: a nacelle
-# anemometer reads wind to 3 to 4 %, which is 10 to 14 % of energy; dusk and heavy cloud defeat any model of light.
-LEAST_PPM = {"wind": (140_000, 150_000, 50_000, 250_000), "solar": (120_000, 150_000, 500_000, 1_000_000)}
+# anemometer reads wind to 3 to 4 %, which is 10 to 14 % of energy; a solar meter may idle a night through just below
+# `physics.NIGHT_PPM`, a third of idle; where little is expected, turbines went to 22 % on an honest day.
+LEAST_PPM = {"wind": (140_000, 150_000, 50_000, 250_000), "solar": (120_000, 150_000, 500_000, 250_000)}
+LEAST_GUESSED_PPM = 1_000_000  # of low, under light not measured where the modules are: dusk defeats any model of it
 LEAST_STRONG_PPM = {"wind": (80_000, 90_000), "solar": (170_000, 200_000)}
 
 
@@ -70,13 +72,18 @@ def of_days(power_ppm: Ints, expected_ppm: Ints, known: Flags, unseen_claims: bo
     return [DayScore(tuple(of_excess), tuple(of_base)) for of_excess, of_base in rows]
 
 
-def fit_tolerances(technology: str, days: Sequence[DayScore], slots: int) -> Tolerances:
-    """The share that the highest honest day of each kind reached, with its reserve, and never below the least."""
+def fit_tolerances(technology: str, guessed: bool, days: Sequence[DayScore], slots: int) -> Tolerances:
+    """The share that the highest honest day of each kind reached, with its reserve, and never below the least.
+
+    `guessed`: the weather is light that was not measured where the modules are.
+    """
     strong_from = max(day.base[0] for day in days) * STRONG_PERCENT[technology] // 100
     usual = [day for day in days if day.base[0] < strong_from] or days
     strong = [day for day in days if day.base[0] >= strong_from]
+    shares = LEAST_PPM[technology]
+    shares = (*shares[:3], LEAST_GUESSED_PPM) if guessed else shares
     return Tolerances(
-        tuple(_share(usual if i < 2 else days, i, least, slots) for i, least in enumerate(LEAST_PPM[technology])),
+        tuple(_share(usual if i < 2 else days, i, least, slots) for i, least in enumerate(shares)),
         tuple(_share(strong, i, least, slots) for i, least in enumerate(LEAST_STRONG_PPM[technology])),
         strong_from,
     )

@@ -20,7 +20,7 @@ from verifier.device import (
     DeviceFacts,
 )
 from verifier.finding import Finding
-from verifier.intake import MISSING, DayReadings, Ints, longest_run, series_of
+from verifier.intake import MISSING, DayReadings, Ints, longest_runs, series_of
 from verifier.nearby import distance_m
 from verifier.tables import sine_of_degrees
 
@@ -119,8 +119,8 @@ def _still(station: DeviceFacts, day: DayReadings, values: Ints) -> list[Finding
         mean = int(light[high].sum()) // max(1, int(high.sum()))
         if int(high.sum()) * station.interval_s >= health.STUCK_S and mean < health.DEAD_LIGHT_MW // 2:
             found.append(Finding("climate_dead", 0, mean, health.DEAD_LIGHT_MW // 2))
-        found += physics.over_sky(station, series, sun)
-    run, _ = longest_run(np.where(lively, values, MISSING), lively)
-    if run >= max(4, health.STUCK_S // station.interval_s):
+        found += [finding for _, finding in physics.over_sky(station, series, sun)]
+    longest = max(4, health.STUCK_S // station.interval_s)
+    for _, run, _ in longest_runs(np.where(lively, values, MISSING)[None], lively[None], longest):
         found.append(Finding("climate_stuck", 0, run * station.interval_s // 60, health.STUCK_S // 60))
     return found

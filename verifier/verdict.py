@@ -19,11 +19,12 @@ from state.codec import Wire
 from verifier import clock, health, scores
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
 from verifier.finding import HOLD, INFO, MODEL, PHYSICS, WITNESS, Finding, any_of, codes
-from verifier.intake import DayReadings
-from verifier.profile import Profile, View, examine, expected, noon_centi, score_of, view_of, without_night
+from verifier.intake import DayReadings, Series
+from verifier.profile import Profile, without_night
+from verifier.view import Told, View, noon_centi, views_of
 from verifier.wind import BIN_MM_S, WindCurve, corrected_mm_s
 
-VERIFIER_VERSION = 3  # of the rules: any change that can change a verdict raises it
+VERIFIER_VERSION = 4  # of the rules: any change that can change a verdict raises it
 HISTORY_DAYS = 40  # earlier days that a node hands to `judge_day`; an audit of a file may hand over more
 RANGE_CENTI, RANGE_KNOWN_CENTI = 600, 2_300  # sun heights beyond the baseline's: without, and with known geometry
 STRONG_PERCENT = 20  # of a day's energy in winds that the baseline never saw
@@ -63,8 +64,7 @@ class Past:
 
     before: DayReadings | None  # the last of them
     alike: Sequence[DayReadings]  # among which copies are looked for: all of them, or `copies.suspects`
-    trailing: Sequence[clock.Moments | None]  # of the last three weeks
-    usual: View | None = None  # the day itself on the clock of its baseline, where it was worked out with others
+    offset_s: int | None  # of the last three weeks, by `clock.offset_of`
 
 
 def judge_day(
@@ -82,63 +82,69 @@ def judge_day(
     assert day == day_readings.day
     before = [other for other in earlier if other.day < day]
     trailing = clock.moments(device, before[-clock.WEEKS_DAYS :])
-    return judge_after(device, profile, day_readings, Past(before[-1] if before else None, before, trailing))
+    past = Past(before[-1] if before else None, before, clock.offset_of(trailing))
+    return judge_view(device, profile, _view(device, profile, day_readings, past, _usual_lag(profile)), past)
 
 
-def judge_after(device: DeviceFacts, profile: Profile | None, day_readings: DayReadings, past: Past) -> DayVerdict:
-    """`judge_day` for who has worked out the past of many days at once."""
+def judge_view(device: DeviceFacts, profile: Profile | None, usual: View, past: Past) -> DayVerdict:
+    """`judge_day` for who has worked out many days at once: `usual` is the day on the clock of its baseline."""
     lags = _lags(device, profile, past)
-    tried = [_under_lag(device, profile, day_readings, past, lag) for lag in lags]
-    view, found = min(tried, key=lambda pair: VERDICT_NAMES.index(combine(pair[1])))
-    usual_lag = 0 if profile is None else profile.lag_s
-    if lags[tried.index((view, found))] != usual_lag:
-        found = [*found, Finding("clock_shift", 0, lags[tried.index((view, found))] - usual_lag)]
-    elif device.technology == "solar" and _clock_explains(device, profile, day_readings, past, found, usual_lag):
+    views = [usual, *(_view(device, profile, usual.day, past, lag) for lag in lags[1:])]
+    tried = [_found(device, profile, view) for view in views]
+    best = min(range(len(lags)), key=lambda place: VERDICT_NAMES.index(combine(tried[place])))
+    view, found = views[best], tried[best]
+    if best:
+        found = [*found, Finding("clock_shift", 0, lags[best] - lags[0])]
+    elif device.technology == "solar" and _clock_explains(device, profile, usual.day, past, found):
         found = [finding for finding in found if finding.code in INFO or finding.info]
         found.append(Finding("clock_unknown"))
-    found += [Finding(code) for code in day_readings.notes]
+    found += [Finding(code) for code in view.day.notes]
     if device.climate_source != INDEPENDENT_CLIMATE:
         found.append(Finding("single_source"))
-    return _verdict(device, profile, view, found)
+    return _verdict(device, view, found)
+
+
+def _usual_lag(profile: Profile | None) -> int:
+    return 0 if profile is None else profile.lag_s
 
 
 def _lags(device: DeviceFacts, profile: Profile | None, past: Past) -> list[int]:
     """Clocks under which the day may be read: the trailing weeks' and the baseline's."""
     if profile is None or device.technology != "solar":
         return [0]
-    trailing = clock.lag_of(clock.offset_of(past.trailing), profile.offset_s)
+    trailing = clock.lag_of(past.offset_s, profile.offset_s)
     return list(dict.fromkeys([profile.lag_s, profile.lag_s if trailing is None else trailing]))
 
 
-def _under_lag(
-    device: DeviceFacts, profile: Profile | None, day: DayReadings, past: Past, lag_s: int
-) -> tuple[View, list[Finding]]:
-    usual_lag = 0 if profile is None else profile.lag_s
-    ready = past.usual if lag_s == usual_lag else None
-    view = ready or view_of(device, day, past.before, lag_s)
-    found = examine(device, view, past.alike)
+def _view(device: DeviceFacts, profile: Profile | None, day: DayReadings, past: Past, lag_s: int) -> View:
+    fitted = () if profile is None else (profile.model, profile.tolerances)
+    return views_of(device, [day], [lag_s], [past.alike], past.before, *fitted)[0]
+
+
+def _found(device: DeviceFacts, profile: Profile | None, view: View) -> list[Finding]:
+    found = list(view.found)
     if profile is not None and "clock_unknown" in profile.fit:
         found = without_night(found)
     elif any(finding.code in ("climate_dead", "climate_stuck") for finding in found):
         # A stuck sensor glows in the dark: that is its fault, not the plant's claim.
         found = [f for f in found if f.code not in ("night_light", "over_sky")]
-    return view, found + _against_baseline(device, profile, view)
+    return found + _against_baseline(device, profile, view)
 
 
 def _against_baseline(device: DeviceFacts, profile: Profile | None, view: View) -> list[Finding]:
     if profile is None:
         return [Finding("baseline_missing")]
     found = [Finding(code, 0, profile.scatter_ppm // 10_000) for code in profile.fit]
-    if profile.model is None:
+    if view.told is None:
         return found
     found += _outside_range(device, profile, view)
-    score = score_of(device, profile.model, view)
+    score = view.told.score
     index = scores.exceeded(score, profile.tolerances, device.slots)
-    if index is None and _unseen_exceeds(device, profile, view):
+    if index is None and _unseen_exceeds(device, profile, view.told):
         found.append(Finding("climate_missing"))
     if index is not None:
         limit = scores.allowances(score, profile.tolerances, device.slots)[index]
-        hours = _shift_hours(device, profile, view)
+        hours = _shift_hours(device, profile, view.series, view.told)
         code = "model_day" if hours == 0 else "time_shift"
         to_wh = device.nameplate_w * device.interval_s
         values = (score.excess[index] * to_wh // 3_600_000_000, limit * to_wh // 3_600_000_000)
@@ -147,13 +153,11 @@ def _against_baseline(device: DeviceFacts, profile: Profile | None, view: View) 
     return found
 
 
-def _unseen_exceeds(device: DeviceFacts, profile: Profile, view: View) -> bool:
+def _unseen_exceeds(device: DeviceFacts, profile: Profile, told: Told) -> bool:
     """Whether the day fits its weather only as long as nobody asks for the energy of intervals without weather."""
-    assert profile.model is not None
-    allowed, known = expected(device, profile.model, view)
-    if known.all():
+    score = told.unseen
+    if score is None:
         return False
-    score = scores.score(view.series.power_ppm, allowed, known, unseen_claims=True)
     whole, over = scores.allowances(score, profile.tolerances, device.slots)[:2]
     return score.excess[0] > whole or score.excess[1] > over
 
@@ -174,13 +178,12 @@ def _outside_range(device: DeviceFacts, profile: Profile, view: View) -> list[Fi
     return [Finding("baseline_range", 0, int(wind.max()) // 1_000, profile.model.strongest * BIN_MM_S // 1_000)]
 
 
-def _shift_hours(device: DeviceFacts, profile: Profile, view: View) -> int:
+def _shift_hours(device: DeviceFacts, profile: Profile, series: Series, told: Told) -> int:
     """The smallest shift of power within the day that would make it honest, or 0."""
-    assert profile.model is not None
-    allowed, known = expected(device, profile.model, view)
     for hours in sorted(SHIFTS, key=lambda hours: (abs(hours), hours)):
-        moved = np.roll(view.series.power_ppm, -hours * SHIFT_S // device.interval_s)
-        if scores.exceeded(scores.score(moved, allowed, known), profile.tolerances, device.slots) is None:
+        moved = np.roll(series.power_ppm, -hours * SHIFT_S // device.interval_s)
+        score = scores.score(moved, told.expected_ppm, told.known)
+        if scores.exceeded(score, profile.tolerances, device.slots) is None:
             return hours
     return 0
 
@@ -191,7 +194,6 @@ def _clock_explains(
     day: DayReadings,
     past: Past,
     found: Sequence[Finding],
-    usual_lag: int,
 ) -> bool:
     """Whether a night or model contradiction vanishes on a clock one hour off: daylight saving may just have begun."""
     suspects = {finding.code for finding in found if finding.code in PHYSICS | MODEL}
@@ -200,9 +202,9 @@ def _clock_explains(
         return False
     if not suspects <= {"night_power", "night_light", "model_day", "time_shift"}:
         return False
+    lags = (_usual_lag(profile) + hour for hour in (SHIFT_S, -SHIFT_S))
     return any(
-        not any_of(_under_lag(device, profile, day, past, usual_lag + hour)[1], PHYSICS | MODEL)
-        for hour in (SHIFT_S, -SHIFT_S)
+        not any_of(_found(device, profile, _view(device, profile, day, past, lag)), PHYSICS | MODEL) for lag in lags
     )
 
 
@@ -215,30 +217,17 @@ def combine(found: Sequence[Finding]) -> Outcome:
     return "reject" if any_of(found, MODEL) else "accept"
 
 
-def _verdict(device: DeviceFacts, profile: Profile | None, view: View, found: Sequence[Finding]) -> DayVerdict:
+def _verdict(device: DeviceFacts, view: View, found: Sequence[Finding]) -> DayVerdict:
     outcome = combine(found)
     energy_wh = view.day.energy_wh
-    expected_w, allowed_w, expected_wh = _curves(device, profile, view)
+    nothing = (-1,) * device.slots
     return DayVerdict(
         verdict=outcome,
         reasons=codes(found),
         energy_wh=energy_wh,
         accepted_wh=energy_wh if outcome == "accept" else 0,
-        expected_wh=expected_wh,
-        expected_w=expected_w,
-        allowed_w=allowed_w,
+        expected_wh=0 if view.told is None else view.told.expected_wh,
+        expected_w=nothing if view.told is None else view.told.expected_w,
+        allowed_w=nothing if view.told is None else view.told.allowed_w,
         findings=tuple(sorted(found, key=lambda finding: (finding.code, finding.at_s, finding.value))),
     )
-
-
-def _curves(device: DeviceFacts, profile: Profile | None, view: View) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    """Expected and allowed W of each interval, -1 where the model knows nothing; and what is expected in all, Wh."""
-    if profile is None or profile.model is None:
-        nothing = (-1,) * device.slots
-        return nothing, nothing, 0
-    power, known = expected(device, profile.model, view)
-    room = profile.tolerances.usual[1] * (power + scores.FLOOR_PPM) // 1_000_000
-    ceiling = np.minimum(power + room, 1_020_000)
-    watts = [np.where(known, curve * device.nameplate_w // 1_000_000, -1) for curve in (power, ceiling)]
-    expected_wh = int(np.maximum(watts[0], 0).sum()) * device.interval_s // 3600
-    return tuple(watts[0].tolist()), tuple(watts[1].tolist()), expected_wh

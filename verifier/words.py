@@ -55,7 +55,7 @@ NUMBERS = {
     "night_power": "At {at} UTC it claimed {value_power}; by night up to {limit_power} would be let pass.",
     "over_sky": "At {at} UTC it read {value_light}; at most {limit_light} are possible.",
     "night_light": "At {at} UTC it read {value_light}.",
-    "flat": "From {at} UTC it gave {value_power} in {limit} readings in a row.",
+    "flat": "From {at} UTC on it gave {value_power} in {limit} readings.",
     "power_replay": "It is the power of {value_day}.",
     "model_day": "The excess is {value_energy}; up to {limit_energy} would be let pass.",
     "time_shift": "It would fit {value} hours earlier; as claimed, the excess is {limit_energy}.",

@@ -10,7 +10,7 @@ from state.errors import ReadingRefusal
 from state.records import DeviceFacts as DeviceRecord
 from state.units import DAY_S
 from verifier.device import HORIZONTAL, INDEPENDENT_CLIMATE, DeviceFacts, facts_of_record, require_usable
-from verifier.intake import MISSING, longest_run, read_day
+from verifier.intake import MISSING, longest_runs, read_day
 from verifier.reading import Reading
 
 START = FIRST_DAY * DAY_S
@@ -67,11 +67,15 @@ def test_readings_off_the_grid_or_of_other_days_give_no_energy() -> None:
     assert day.energy_wh == read_day(TURBINE, FIRST_DAY, full_day()).energy_wh
 
 
-def test_longest_run_counts_only_what_it_may() -> None:
-    values = np.array([5, 5, 5, 7, 7, 0, 0, 0, 0, 7], dtype=np.int64)
-    assert longest_run(values, values > 0) == (3, 0)
-    assert longest_run(values, values == 0) == (4, 5)
-    assert longest_run(values, values > 100) == (0, 0)
+def test_longest_runs_count_only_what_they_may_and_end_with_their_day() -> None:
+    values = np.array([[5, 5, 5, 7, 7, 0, 0, 0, 0, 7], [7, 7, 3, 3, 4, 4, 4, 0, 0, 0]], dtype=np.int64)
+    assert longest_runs(values, values > 0, 1) == [(0, 3, 0), (1, 3, 4)]
+    assert longest_runs(values, values == 0, 4) == [(0, 4, 5)]
+    assert longest_runs(values, values == 7, 2) == [(0, 2, 3), (1, 2, 0)]
+    assert longest_runs(values, values > 100, 1) == []
+    assert longest_runs(values, values != 4, 3) == [(0, 4, 5), (1, 3, 7)]
+    assert longest_runs(values[1:], values[1:] >= 3, 2) == [(0, 3, 4)]
+    assert longest_runs(values[1:, :4], values[1:, :4] >= 3, 2) == [(0, 2, 0)], "of equally long ones the first"
 
 
 RECORD = DeviceRecord(

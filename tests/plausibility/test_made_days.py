@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from harness.plants import COMMISSIONING, FIRST_DAY, ROOF, TURBINE, baseline, moved_labels, solar_days, wind_days
+from msgspec import structs
 
 from verifier.device import INDEPENDENT_CLIMATE, DeviceFacts
 from verifier.intake import MISSING, DayReadings
@@ -131,6 +132,27 @@ def test_rejects_readings_that_are_equal_to_the_last_digit() -> None:
     assert (verdict.verdict, "flat" in verdict.reasons) == ("reject", True)
     power[35] += 1
     assert "flat" not in judge_wind(power_w=power).reasons
+
+
+def test_rejects_a_level_that_comes_back_to_the_last_digit() -> None:
+    power = WIND_DAYS[DAY].power_w.copy()
+    power[30:33] = power[90:93] = 400_000
+    found = [finding for finding in judge_wind(power_w=power).findings if finding.code == "flat"]
+    assert [(finding.value, finding.limit) for finding in found] == [(400_000, 6)]
+    power[92] += 1  # two alike are chance
+    assert "flat" not in judge_wind(power_w=power).reasons
+
+
+def test_rejects_a_generator_at_dusk_beside_a_plant_that_is_cut_at_noon() -> None:
+    """The day claims less than its weather allows; dusk alone shows it, and only a sensor of the plant knows dusk."""
+    day = SOLAR_DAYS[DAY]
+    dusk = (day.power_w > 2_000) & (day.power_w < 9_000)
+    power = np.where(dusk, day.power_w + 10_000 + np.arange(96) * 3, day.power_w * 7 // 10)
+    assert power.sum() < day.power_w.sum()
+    assert judge_solar(power_w=power).verdict == "reject"
+    guessed = structs.replace(ROOF, climate_source=INDEPENDENT_CLIMATE)
+    profile = baseline(guessed, SOLAR_DAYS)
+    assert judge(guessed, profile, SOLAR_DAYS, day=replace(day, power_w=power)).verdict == "accept"
 
 
 def test_rejects_light_brighter_than_the_sky() -> None:

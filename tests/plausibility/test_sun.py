@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from harness.plants import entries, records
+from harness.plants import ROOF, entries, records, solar_days
 from harness.shared import shared_folder
 
 from verifier.device import DeviceFacts
+from verifier.intake import series_of
+from verifier.physics import NIGHT_DEGREES, dark_intervals
 from verifier.solar import light_mw, plane_light_mw, sun_at
 from verifier.tables import (
     arcsine_centi_degrees,
@@ -60,6 +62,15 @@ def test_sun_stands_in_the_south_at_noon_and_below_ground_at_midnight() -> None:
     assert abs(arcsine_centi_degrees(int(high.up[0])) - 6_344) < 10
     assert high.north[0] < 0
     assert sun_at(midnight, brads_of(50.0), 0).up[0] < 0
+
+
+def test_an_interval_is_dark_only_if_the_sun_is_down_from_one_before_it_to_one_after() -> None:
+    days = solar_days(6)
+    series = series_of(ROOF, [*days[:2], *days[4:]])
+    sides = [sun_at(series.times + step, ROOF.latitude_udeg, ROOF.longitude_udeg).up for step in (-900, 0, 900)]
+    down = np.max(sides, axis=0) < sine_of_degrees(NIGHT_DEGREES)
+    assert (dark_intervals(ROOF, series) == down).all()
+    assert not (down == (sides[1] < sine_of_degrees(NIGHT_DEGREES))).all(), "dusk tells the two rules apart"
 
 
 def brads_of(degrees: float) -> int:
