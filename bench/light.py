@@ -1,19 +1,22 @@
 """What an honest source of light is worth against x1.3 of power and own light together, on a real solar plant.
 
-    python -m bench.light --data DIR [--plant CN1] [--error 20]
+    python -m bench.light --data DIR [--plant CN1] [--error 20] [--daily 8] [--season 3] [--seed 4]
 
-No independent light is among the open data, so the source is made: the plant's own honest light by the hour, each hour
-off by a normal error of so many percent. A real satellite's errors last longer than an hour, so this flatters it.
+No independent light is among the open data, so the source is made: the plant's own honest light by the hour, with a
+normal error of each hour, one of each day, and a swing over the year, all in percent. The forgery is begun on every
+fifteenth day of the record.
 """
 
 import argparse
 import gzip
+import math
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
+from state.units import DAY_S
 from verifier.file_run import DeviceEntry, Records, judge_file_days, parse_devices
 from verifier.finished import Plant, case_of, conclude
 from verifier.intake import MISSING, DayReadings, Ints, series_of
@@ -25,7 +28,8 @@ from verifier.windows import LIMITS
 
 HOUR_S = 3_600
 FACTOR_PERCENT = 130
-BEGINS = 45  # days after commissioning
+EVERY = 15  # days between two beginnings
+YEAR_S = 365 * 86_400
 LENGTHS = (30, 90)
 
 Judged = dict[int, DayVerdict]
@@ -36,6 +40,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--plant", default="CN1")
     parser.add_argument("--error", type=int, default=20, help="percent of an hour's light")
+    parser.add_argument("--daily", type=int, default=0, help="percent, the same for all hours of a day")
+    parser.add_argument("--season", type=int, default=0, help="percent, the height of a wave over the year")
+    parser.add_argument("--seed", type=int, default=4)
     chosen = parser.parse_args()
     entries = {entry.id: entry for entry in parse_devices((chosen.data / "devices.json").read_bytes())}
     entry, records = entries[chosen.plant], Records()
@@ -44,8 +51,10 @@ def main() -> None:
     days = records.days(entry)
     profile, judged = judge_file_days(entry, records, days)
     honest = {day.day: verdict for day, verdict in judged}
-    sky = made_sky(entry, days, profile.lag_s, chosen.error)
-    print(f"{chosen.plant}, {len(honest)} judged days, a source {chosen.error} % off by the hour")
+    sky = made_sky(entry, days, profile.lag_s, chosen.error, chosen.seed)
+    sky = lasting(sky, chosen.daily, chosen.season, chosen.seed)
+    errors = f"{chosen.error} % off by the hour, {chosen.daily} by the day, {chosen.season} by the season"
+    print(f"{chosen.plant}, {len(honest)} judged days, a source {errors}")
     for name, skies in (("own light", []), ("the source", [sky])):
         final = finished(entry, profile, days, honest, skies)
         energy_wh = sum(one.energy_wh for one in final.values())
@@ -53,21 +62,28 @@ def main() -> None:
         alone = sum("single_source" in one.reasons for one in final.values())
         print(f"  honest, {name:10}  {accepted:5.1f} % accepted, single_source on {alone} days")
     for length in LENGTHS:
-        span = range(min(honest) + BEGINS, min(honest) + BEGINS + length)
-        claimed = [forged(entry, day) if day.day in span else day for day in days]
-        verdicts = {
-            day.day: judge_day(entry.facts, profile, day.day, day, claimed[max(0, place - HISTORY_DAYS) : place])
-            for place, day in enumerate(claimed)
-            if day.day in honest
-        }
-        for name, skies in (("own light", []), ("the source", [sky])):
-            final = finished(entry, profile, claimed, verdicts, skies)
-            shown = blocked(final, {day.day: day.energy_wh for day in days}, span)
-            print(f"  joint x1.3 over {length} days, {name:10}  {shown:5.1f} % of excess blocked")
+        shown: dict[str, list[float]] = {"own light": [], "the source": []}
+        for begin in range(min(honest), max(honest) - length + 1, EVERY):
+            span = range(begin, begin + length)
+            claimed = [forged(entry, day) if day.day in span else day for day in days]
+            verdicts = {
+                day.day: judge_day(entry.facts, profile, day.day, day, claimed[max(0, place - HISTORY_DAYS) : place])
+                for place, day in enumerate(claimed)
+                if day.day in honest
+            }
+            for name, skies in (("own light", []), ("the source", [sky])):
+                final = finished(entry, profile, claimed, verdicts, skies)
+                shown[name].append(blocked(final, {day.day: day.energy_wh for day in days}, span))
+        for name, shares in shown.items():
+            mean, middle = sum(shares) / len(shares), sorted(shares)[len(shares) // 2]
+            text = (
+                f"{mean:5.1f} % of excess blocked in the mean of {len(shares)} beginnings, {middle:5.1f} in the middle"
+            )
+            print(f"  joint x1.3 over {length} days, {name:10}  {text}")
 
 
-def made_sky(entry: DeviceEntry, days: list[DayReadings], lag_s: int, error: int) -> Light:
-    series, dice = series_of(entry.facts, days), Random(4)
+def made_sky(entry: DeviceEntry, days: list[DayReadings], lag_s: int, error: int, seed: int) -> Light:
+    series, dice = series_of(entry.facts, days), Random(seed)
     times, slots = series.times - lag_s, HOUR_S // entry.facts.interval_s
     found: list[tuple[int, int, int]] = []
     for start in range(0, len(times), slots):
@@ -77,6 +93,18 @@ def made_sky(entry: DeviceEntry, days: list[DayReadings], lag_s: int, error: int
             found.append((int(times[start]) // HOUR_S * HOUR_S, told, int(series.temperature_centi_c[start])))
     columns: list[Ints] = [np.array(column, dtype=np.int64) for column in zip(*found, strict=True)]
     return Light(HOUR_S, *columns)
+
+
+def lasting(sky: Light, daily: int, season: int, seed: int) -> Light:
+    """The same with errors that last: of a day, and of a season."""
+    dice, of_day = Random(seed + 100), dict[int, float]()
+    factors = [
+        of_day.setdefault(time // DAY_S, 1 + dice.gauss(0, daily / 100))
+        * (1 + season / 100 * math.sin(math.tau * time / YEAR_S + seed))
+        for time in sky.times.tolist()
+    ]
+    light = sky.insolation_mwh_m2 * np.maximum(np.array(factors), 0)
+    return replace(sky, insolation_mwh_m2=light.astype(np.int64))
 
 
 def forged(entry: DeviceEntry, day: DayReadings) -> DayReadings:

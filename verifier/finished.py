@@ -20,6 +20,7 @@ from verifier.ladder import FinalVerdict, climb
 from verifier.light import Light
 from verifier.link import Witness
 from verifier.profile import Profile
+from verifier.solar import SolarYield
 from verifier.verdict import DayVerdict, combine
 from verifier.wind import WindCurve
 from verifier.windows import Balance, Flag, Limits, OwnLimits
@@ -51,8 +52,12 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Spoken:
+    """`running`: of a source of light, its limits over normal operation, and the plant's level there by it."""
+
     witness: Witness
     limits: Limits
+    running: Limits | None = None
+    level_ppm: int = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +101,9 @@ def case_of(
     lags, hours = _clock(plant, grid, sources)
     heard = [
         Spoken(witness, _widened(limits[witness.code], plant, grid, witness.expected_ppm, witness.known))
-        for witness in _witnesses(plant, grid, others, sources, skies, lags)
+        for witness in _witnesses(plant, grid, others, sources, lags)
     ]
+    heard += _light(plant, grid, skies, limits)
     return Case(plant, grid, hours, heard, own_limits(plant, grid, limits))
 
 
@@ -105,13 +111,9 @@ def own_limits(plant: Plant, grid: Grid, limits: Mapping[str, Limits] = windows.
     """For the plant's own weather: its technology's, raised where its honest commissioning went higher."""
     whole = _widened(limits[plant.device.technology], plant, grid, grid.expected_ppm, grid.known)
     usual = limits[f"running {plant.device.technology}"]
-    slots, days = plant.device.slots, sound_days(plant, grid)
-    if not days:
+    level_ppm, levelled = _level(plant, grid)
+    if levelled is None:
         return OwnLimits(whole, usual, limits["rise"])
-    ran = running_over(grid, slots, days[0], days[-1], set(days), 1_000_000)
-    expected = int(ran.expected.sum())
-    level_ppm = int(ran.claimed.sum()) * 1_000_000 // expected if expected else 1_000_000
-    levelled = running_over(grid, slots, days[0], days[-1], set(days), level_ppm)
     rise = windows.widened_rise(limits["rise"], levelled)
     return OwnLimits(whole, windows.widened_running(usual, levelled), rise, level_ppm)
 
@@ -170,7 +172,6 @@ def _witnesses(
     grid: Grid,
     others: Sequence[tuple[Plant, Grid]],
     sources: Sequence[Climate],
-    skies: Sequence[Light],
     lags: Ints,
 ) -> list[Witness]:
     times, power, window = grid.series.times, grid.series.power_ppm, grid.commissioning
@@ -181,9 +182,38 @@ def _witnesses(
     if sources and plant.device.technology == "wind":
         moved = times + np.repeat(lags, plant.device.slots)
         found.append(climate.witness(moved, power, window, sources))
-    if skies and plant.device.technology == "solar":
-        found.append(light.witness(plant.device, grid.series, window, plant.profile.lag_s, skies))
     return [witness for witness in found if witness is not None]
+
+
+def _light(plant: Plant, grid: Grid, skies: Sequence[Light], limits: Mapping[str, Limits]) -> list[Spoken]:
+    """What sources of light say of a solar plant, over all intervals and over those of normal operation."""
+    model = plant.profile.model
+    if not skies or not isinstance(model, SolarYield):
+        return []
+    said = light.witness(plant.device, model, grid.series, grid.commissioning, plant.profile.lag_s, skies)
+    if said is None:
+        return []
+    whole = _widened(limits["sky"], plant, grid, said.expected_ppm, said.known)
+    level_ppm, ran = _level(plant, _seen_by(grid, said))
+    usual = limits["running sky"]
+    return [Spoken(said, whole, windows.widened_running(usual, ran) if ran else usual, level_ppm)]
+
+
+def _seen_by(grid: Grid, witness: Witness) -> Grid:
+    """The grid with what the witness let expect in place of the plant's own weather."""
+    return replace(grid, expected_ppm=witness.expected_ppm, known=witness.known)
+
+
+def _level(plant: Plant, grid: Grid) -> tuple[int, Balance | None]:
+    """What the plant claimed by what was expected in normal operation of its commissioning, ppm, and that at its level;
+    None without a sound day."""
+    slots, days = plant.device.slots, sound_days(plant, grid)
+    if not days:
+        return 1_000_000, None
+    ran = running_over(grid, slots, days[0], days[-1], set(days), 1_000_000)
+    expected = int(ran.expected.sum())
+    level_ppm = int(ran.claimed.sum()) * 1_000_000 // expected if expected else 1_000_000
+    return level_ppm, running_over(grid, slots, days[0], days[-1], set(days), level_ppm)
 
 
 def balance(case: Case, counting: Collection[int], expected_ppm: Ints, known: Flags, cut: bool = True) -> Balance:
@@ -306,7 +336,16 @@ def flags_over(case: Case, verdicts: Mapping[int, DayVerdict]) -> list[Flag]:
         own = balance(case, days, case.grid.expected_ppm, case.grid.known)
         flags += windows.flags_of(own, case.own.whole, lengths)
     flags += windows.running_flags(running(case, asked), case.own)
+    flags += [flag for one in case.heard if one.running for flag in _running_by(case, one, one.running, asked)]
     return [*flags, *windows.ramp_flags(own, case.own.whole)]
+
+
+def _running_by(case: Case, one: Spoken, limits: Limits, counting: Collection[int]) -> list[Flag]:
+    """Normal operation as a witness sees it; as of the plant's own weather, a month's limit refuses lightly."""
+    seen, judged = _seen_by(case.grid, one.witness), case.plant.verdicts
+    ran = running_over(seen, case.plant.device.slots, min(judged), max(judged), counting, one.level_ppm)
+    week = windows.flags_of(ran, limits, windows.SHORT, one.witness.code)
+    return week + windows.flags_of(ran, limits, windows.LONG, one.witness.code, lightly=True)
 
 
 def _with_kinder(case: Case, cleared: Collection[int]) -> Case:

@@ -1,7 +1,8 @@
 """Independent light: what a source beside a solar plant says that the plant should have given.
 
-The source's light goes through the model that a plant's own light goes through (`solar.py`), frozen on the plant's
-commissioning window: a curve from light to power alone would take every autumn on tilted modules for an over-claim.
+The source's light goes through the plant's own model (`solar.py`), which its own light taught at commissioning, at the
+level at which the two agreed then. A curve from light to power alone would take every autumn on tilted modules for an
+over-claim; a model fitted on the source's light would be flattened by its errors, and call every bright week one.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from verifier import link, solar
 from verifier.climate import CODE
 from verifier.device import DeviceFacts
 from verifier.intake import MISSING, DayReadings, Flags, Ints, Series, series_of
-from verifier.link import FEWEST_READINGS, Witness
+from verifier.link import FEWEST_READINGS, OUTAGE_PERCENT, Witness
+from verifier.solar import SolarYield
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,21 +37,34 @@ def light_of_days(station: DeviceFacts, days: Sequence[DayReadings]) -> Light:
     return Light(station.interval_s, series.times[known], bright, series.temperature_centi_c[known])
 
 
-def witness(device: DeviceFacts, series: Series, window: Flags, lag_s: int, skies: Sequence[Light]) -> Witness | None:
-    """`series`: the plant's, on its own clock, which is `lag_s` behind the sun's; `window` as for any witness."""
+def witness(
+    device: DeviceFacts, model: SolarYield, series: Series, window: Flags, lag_s: int, skies: Sequence[Light]
+) -> Witness | None:
+    """`model`, `series`: the plant's, on its own clock, which is `lag_s` behind the sun's; `window` as for any
+    witness."""
     times = series.times - lag_s
     sun = solar.sun_at(times, device.latitude_udeg, device.longitude_udeg)
     said = []
     for sky in skies:
         light = light_at(sky, times, device.interval_s, sun.up)
         seen = Series(times, series.power_ppm, series.wind_mm_s, _temperature_at(sky, times), light)
-        both = window & (light != MISSING) & (series.power_ppm != MISSING)
-        if int(both.sum()) < FEWEST_READINGS:
-            continue
-        model = solar.fit(device, _chosen(seen, both), solar.Sun(*(part[both] for part in sun.all)), device.plane_known)
         expected, known = solar.expected(device, model, seen, sun)
-        said.append(np.where(known, expected, MISSING))
+        level_q20 = _level(series.power_ppm, expected, window & known)
+        if level_q20:
+            said.append(np.where(known, expected * level_q20 >> 20, MISSING))
     return link.middle(CODE, said) if said else None
+
+
+def _level(power_ppm: Ints, expected_ppm: Ints, window: Flags) -> int:
+    """What the plant gave by what the source's light let expect, outages dropped; 0 where too few readings have both.
+
+    A source that reads high or low for ever, as satellites do over snow or sand, accuses nobody by it.
+    """
+    both = window & (power_ppm != MISSING)
+    if int(both.sum()) < FEWEST_READINGS:
+        return 0
+    ran = both & (power_ppm * 100 >= expected_ppm * OUTAGE_PERCENT)
+    return (int(power_ppm[ran].sum()) << 20) // max(1, int(expected_ppm[ran].sum()))
 
 
 def light_at(sky: Light, times: Ints, interval_s: int, up: Ints) -> Ints:
@@ -94,13 +109,3 @@ def _value_at(at: Ints, values: Ints, times: Ints) -> Ints:
         return np.full(len(times), MISSING, dtype=np.int64)
     places = np.minimum(np.searchsorted(at, times), len(at) - 1)
     return np.where(at[places] == times, values[places], MISSING)
-
-
-def _chosen(series: Series, chosen: Flags) -> Series:
-    return Series(
-        series.times[chosen],
-        series.power_ppm[chosen],
-        series.wind_mm_s[chosen],
-        series.temperature_centi_c[chosen],
-        series.insolation_mwh_m2[chosen],
-    )

@@ -62,6 +62,10 @@ SOLAR_LIMITS = Limits(((7, 110_000), (30, 55_000), (90, 25_000)))
 NEIGHBOUR_LIMITS = Limits(((DAY, 360_000), (7, 160_000), (30, 50_000), (90, 30_000)))
 NEIGHBOUR_LIGHT = Limits(((DAY, 160_000),))  # what one honest day in twenty passes: refuses only what still waits
 REANALYSIS_LIMITS = Limits(((DAY, 900_000), (7, 250_000), (30, 100_000), (90, 60_000)))
+# A source of light: the plant's own limits, and what the source may be off on top of them. Satellites are up to 3 % off
+# at a place for a season; commissioning and now may lie on opposite sides. A day's light says nothing: half of it may.
+SKY_PPM = 70_000
+SKY_LIMITS = Limits(((DAY, 900_000), *((length, share + SKY_PPM) for length, share in SOLAR_LIMITS.shares)))
 # Over normal operation: of weeks the highest honest one; of days, months and seasons, whose false alarm costs a tenth
 # of a day, what one honest window in twenty of the technology passes (of days one in fifty), with its reserve. A month
 # of light is trusted to 5 %, what daily totals of a pyranometer may be off (WMO Guide No. 8, "good quality").
@@ -69,6 +73,7 @@ RUNNING_LIMITS: Mapping[str, Limits] = {
     "wind": Limits(((DAY, 85_000), (7, 130_000), (30, 70_000), (90, 45_000))),
     "solar": Limits(((DAY, 85_000), (7, 130_000), (30, 50_000), (90, 35_000))),
 }
+SKY_RUNNING = Limits(tuple((length, share + SKY_PPM) for length, share in RUNNING_LIMITS["solar"].shares[1:]))
 RISE_LIMITS = Limits(((7, 120_000),))
 LIMITS: Mapping[str, Limits] = {
     "wind": WIND_LIMITS,
@@ -78,6 +83,8 @@ LIMITS: Mapping[str, Limits] = {
     "running wind": RUNNING_LIMITS["wind"],
     "running solar": RUNNING_LIMITS["solar"],
     "rise": RISE_LIMITS,
+    "sky": SKY_LIMITS,
+    "running sky": SKY_RUNNING,
 }
 
 
