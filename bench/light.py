@@ -29,6 +29,7 @@ from verifier.windows import LIMITS
 HOUR_S = 3_600
 FACTOR_PERCENT = 130
 EVERY = 15  # days between two beginnings
+RAN_PERCENT = 90  # of its weather over the span: less is a plant that was cut or down, where x1.3 may stay below it
 YEAR_S = 365 * 86_400
 LENGTHS = (30, 90)
 
@@ -63,8 +64,10 @@ def main() -> None:
         print(f"  honest, {name:10}  {accepted:5.1f} % accepted, single_source on {alone} days")
     for length in LENGTHS:
         shown: dict[str, list[float]] = {"own light": [], "the source": []}
+        ran: list[bool] = []
         for begin in range(min(honest), max(honest) - length + 1, EVERY):
             span = range(begin, begin + length)
+            ran.append(given_percent(entry, honest, span) >= RAN_PERCENT)
             claimed = [forged(entry, day) if day.day in span else day for day in days]
             verdicts = {
                 day.day: judge_day(entry.facts, profile, day.day, day, claimed[max(0, place - HISTORY_DAYS) : place])
@@ -76,10 +79,22 @@ def main() -> None:
                 shown[name].append(blocked(final, {day.day: day.energy_wh for day in days}, span))
         for name, shares in shown.items():
             mean, middle = sum(shares) / len(shares), sorted(shares)[len(shares) // 2]
-            text = (
-                f"{mean:5.1f} % of excess blocked in the mean of {len(shares)} beginnings, {middle:5.1f} in the middle"
+            running = [share for share, whole in zip(shares, ran, strict=True) if whole]
+            print(
+                f"  joint x1.3 over {length} days, {name:10}  {mean:5.1f} % of excess blocked in the mean of", end=" "
             )
-            print(f"  joint x1.3 over {length} days, {name:10}  {text}")
+            print(
+                f"{len(shares)} beginnings, {middle:.1f} in the median; where the plant gave {RAN_PERCENT} % of its",
+                end=" ",
+            )
+            print(f"weather or more, {sum(running) / len(running):.1f} in the mean of {len(running)}")
+
+
+def given_percent(entry: DeviceEntry, honest: Judged, span: range) -> float:
+    """What the plant honestly gave by what its own light let expect."""
+    told = [honest[day] for day in span if day in honest]
+    expected_wh = sum(max(0, watts) for one in told for watts in one.expected_w) * entry.facts.interval_s / HOUR_S
+    return 100 * sum(one.energy_wh for one in told) / max(1, expected_wh)
 
 
 def made_sky(entry: DeviceEntry, days: list[DayReadings], lag_s: int, error: int, seed: int) -> Light:
