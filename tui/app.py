@@ -28,6 +28,7 @@ from tui.story import StoryControl
 from tui.texts import DEFAULT, LANGUAGES, language, said, speak, t
 from tui.themes import CALM, THEMES
 from tui.widgets.cabinets import CabinetBar
+from tui.widgets.lines import StatusLine
 from tui.zone import choose, chosen
 
 TEXTUALS_KEYS = "Keys"
@@ -165,6 +166,8 @@ class Dashboard(App[None]):
         )
         if account is not None and account.locked:
             who += " " + t("(locked)")
+        for line in self.screen.query(StatusLine):
+            line.cabinets = " ".join(cabinet.key for cabinet in self.cabinets)
         for bar in self.screen.query(CabinetBar):
             bar.names = tuple((cabinet.key, cabinet.title) for cabinet in self.cabinets)
             bar.chosen = next(cabinet.title for cabinet in self.cabinets if cabinet.mode == self.current_mode)

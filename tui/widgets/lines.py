@@ -112,11 +112,12 @@ class StatusLine(Widget):
     """The pace, and the keys that do something now."""
 
     state: reactive[StoryState | None] = reactive(None)
+    cabinets: reactive[str] = reactive("")  # the letters that open them
 
     def render(self) -> Content:
         width = self.content_size.width
         keys = [("q", t("quit")), ("1-5", t("panel"))]
-        left: list[Part] = []
+        left = _keys([(self.cabinets, t("cabinets")), ("S", t("sign in"))]) if self.cabinets else []
         if (state := self.state) is not None:
             left = [(t("paused"), f"bold {WARN}") if state.paused else (state.pace, STRONG)]
             keys += [("+ -", t("pace")), (t("space"), t("go on") if state.paused else t("pause"))]
@@ -125,7 +126,7 @@ class StatusLine(Widget):
         right = _keys(keys)
         if width_of(left + right) >= width:  # the tabs above say 1-5 already
             right = _keys([(key, word.split()[0]) for key, word in keys if key != "1-5"])
-        return spread(left, right, width)
+        return spread(left if width_of(left + right) < width else left[:2], right, width)
 
 
 def _keys(keys: list[tuple[str, str]]) -> list[Part]:
