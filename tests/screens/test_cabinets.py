@@ -7,6 +7,7 @@ import pytest
 from harness.answering_node import AnsweringNode, market_town, wallet_of
 from harness.desks import LARGE, SMALL, WIDE, at, dashboard, fill, rows, says, told, until
 from harness.finalized import FinalizedWorld
+from textual.containers import VerticalScroll
 from textual.widgets import Input, OptionList, Select, Static
 
 from node.keystore import generate_key, save_key
@@ -466,3 +467,21 @@ async def test_every_cabinet_stands_at_every_size(node: AnsweringNode, home: Pat
                 for widget in app.screen.query("*"):
                     if widget.display and widget.region.area:
                         assert widget.region.right <= size[0], f"{cabinet.title}: {widget}"
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE])
+async def test_the_label_of_the_field_that_is_typed_into_is_in_sight(
+    node: AnsweringNode, home: Path, size: tuple[int, int]
+) -> None:
+    app = dashboard(node, home, "owner")
+    async with at(app, "P", size) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        box = app.screen.query_one(VerticalScroll)
+        for move in ("", *["tab"] * 8, *["shift+tab"] * 9):
+            await pilot.press(*filter(None, [move]))
+            await pilot.pause(0.3)
+            field = app.focused
+            assert field is not None
+            label = box.children[box.children.index(field) - 1]
+            assert box.region.contains_region(label.region), (move, label.region, box.region)

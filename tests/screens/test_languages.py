@@ -175,9 +175,7 @@ async def test_the_picker_of_themes_asks_in_the_language(node: AnsweringNode, ho
         assert app.screen.query_one(Input).placeholder == "Поиск тем…"
 
 
-async def test_the_palette_leads_to_our_own_help_and_not_to_a_panel_in_english(
-    node: AnsweringNode, home: Path
-) -> None:
+async def test_the_palette_leads_to_our_own_help_and_not_to_a_panel_in_english(node: AnsweringNode, home: Path) -> None:
     app = Dashboard([node.url], as_role="owner", home=home)
     async with at(app, "N"):
         found = {command.title: command.callback for command in app.get_system_commands(app.screen)}

@@ -7,7 +7,8 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.events import Resize
+from textual.events import DescendantFocus, Resize
+from textual.geometry import Offset, Region
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
@@ -22,6 +23,16 @@ from tui.widgets.columns import BAD, QUIET, row
 
 SMALL_HEIGHT = 30  # below it no empty line stands between two fields
 LONGEST = 512  # characters of a field: more is a paste that went wrong
+
+
+class Fields(VerticalScroll):
+    """Whatever brings a field into sight brings its label too, in the row above."""
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        self.scroll_to_widget(event.widget, animate=False)
+
+    def scroll_to_region(self, region: Region, **how: Any) -> Offset:
+        return super().scroll_to_region(region.grow((1, 0, 0, 0)), **how)
 
 
 class FormScreen(ModalScreen[bool]):
@@ -54,7 +65,7 @@ class FormScreen(ModalScreen[bool]):
         with Vertical() as box:
             box.border_title = self.form.title
             box.border_subtitle = t("Enter: next field   Ctrl-S: go on   Escape: back, the draft stays")
-            with VerticalScroll(can_focus=False):
+            with Fields(can_focus=False):
                 for field in self.form.fields:
                     yield Label(field.label + ("" if field.required else "  " + t("(may stay empty)")))
                     yield self._input(field)
