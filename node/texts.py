@@ -15,7 +15,7 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from state.errors import WattestError, spoken
@@ -25,6 +25,8 @@ LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "ru": "Русский", "zh": "中文"}  # each under the name that its readers look for
 TAGS = {"en": "en", "ru": "ru", "zh": "zh-Hans"}  # of <html lang> (BCP 47)
 DEFAULT = "en"
+VALUE = re.compile(r"\{(\w+)\}")
+LONGEST_REASON = 300  # characters; a longer one is shown as it came
 
 Key = tuple[str, str]  # context, English text
 
@@ -86,7 +88,33 @@ class Texts:
         template = getattr(error, "faults", {}).get(shown.get("fault"))
         if name == "why" and template is not None:
             return self(template, f"fault/{shown['fault']}").format(**shown)
-        return self(str(shown[name]), name)
+        return self._reason(str(shown[name]), name)
+
+    def _reason(self, text: str, context: str) -> str:
+        """A reason of the catalogue, word for word or with its values; English where it is neither."""
+        found = self.messages.get((context, text))
+        if found or len(text) > LONGEST_REASON:
+            return found or text
+        for made, template in self._made:
+            if made[0] == context and (match := made[1].fullmatch(text)):
+                return template.format(**match.groupdict())
+        return text
+
+    @cached_property
+    def _made(self) -> list[tuple[tuple[str, re.Pattern[str]], str]]:
+        """Reasons with values in them, by their context, those that say most first."""
+        templates = [key for key in self.messages if key[0] in ("why", "what") and VALUE.search(key[1])]
+        templates.sort(key=lambda key: -len(VALUE.sub("", key[1])))
+        return [((context, _pattern(text)), self.messages[context, text]) for context, text in templates]
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """A value is a word, or words with commas between: so one text fits in one way, and fast."""
+    parts = VALUE.split(text)  # literal, name, literal, ...
+    values = (f"(?P<{name}>" + r"[^\s,]+(?:, [^\s,]+)*)" for name in parts[1::2])
+    return re.compile(
+        "".join(part for pair in zip(map(re.escape, parts[::2]), [*values, ""], strict=True) for part in pair)
+    )
 
 
 @cache

@@ -10,6 +10,7 @@ templates; and in tables: words of the pages, sentences of refusals, faults of a
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from node.pages.figures import MONTHS  # noqa: E402
 from node.pages.html import MARKED  # noqa: E402
 from node.pages.trace import RANGE_HEAD  # noqa: E402
 from node.pages.words import TABLES  # noqa: E402
-from node.texts import LANGUAGES, LOCALE, Key, read_po  # noqa: E402
+from node.texts import LANGUAGES, LOCALE, VALUE, Key, read_po  # noqa: E402
 from state.errors import BadNumber, WattestError  # noqa: E402
 from tui.deeds.certificates import PURPOSES  # noqa: E402
 from tui.deeds.plants import SUNLIGHT, TECHNOLOGIES  # noqa: E402
@@ -36,6 +37,11 @@ from tui.zone import LOCAL  # noqa: E402
 from verifier.words import GENERAL, NUMBERS  # noqa: E402
 
 PAGES = ROOT / "node" / "pages"
+# Where the ledger and its API refuse a participant. What an operator is told of files, keys and settings is English.
+REASONED = sorted(
+    {*(ROOT / "contracts").glob("*.py"), ROOT / "node" / "claims.py", ROOT / "node" / "api" / "access.py"}
+    - {ROOT / "contracts" / name for name in ("genesis.py", "transition.py")}
+)
 ON_THE_WAY = (KeystoreError, NodeUnreachable, TimedOut, WrongNetwork, WrongPassphrase)  # what a dashboard meets
 NAMED = (  # by Unknown
     "certificate", "statement", "issuance", "final transaction", "final block at height", "auction", "device",
@@ -114,6 +120,32 @@ def _tables() -> Iterator[Key]:
     yield from (("", text) for text, _ in RANGE_HEAD)
     yield from (("what", name) for name in NAMED)
     yield from (("why", text) for text in REASONS)
+    for path in REASONED:
+        yield from _given(path)
+
+
+def _given(path: Path) -> Iterator[Key]:
+    """Reasons where they are raised: `why=` and `what=` of a text, a choice of texts, or a text with values."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg in ("why", "what"):
+            said = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+            yield from ((node.arg, text) for text in map(_worded, said) if re.search("[a-z]{2}", VALUE.sub("", text)))
+
+
+def _worded(value: ast.expr) -> str:
+    """Of a text with values in it each value by the last name in it: `{scheme.currency}` is `{currency}`."""
+    if not isinstance(value, ast.JoinedStr):
+        return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
+    names = Counter[str]()
+    parts = []
+    for part in value.values:
+        if isinstance(part, ast.FormattedValue):
+            name = re.findall(r"[A-Za-z_]\w*", ast.unparse(part.value))[-1].lower()
+            names[name] += 1
+            parts.append(f"{{{name}{names[name] if names[name] > 1 else ''}}}")
+        elif isinstance(part, ast.Constant):
+            parts.append(str(part.value))
+    return "".join(parts)
 
 
 def _refusals() -> Iterator[Key]:

@@ -11,7 +11,7 @@ from contracts.transition import KINDS
 from node.pages.figures import energy, moment, money
 from node.pages.words import ACTION_WORDS
 from node.texts import LANGUAGES, LOCALE, preferred, read_po, texts
-from state.errors import BadNumber, Unknown
+from state.errors import BadField, BadNumber, Unknown, WrongClass
 from state.numbering import parse_number
 from tools.messages import messages, of_pages
 
@@ -179,3 +179,27 @@ def test_numbers_of_each_language() -> None:
 
 def test_every_kind_of_action_has_a_word_on_the_public_pages() -> None:
     assert {kind.name for kind in KINDS.values()} == set(ACTION_WORDS)
+
+
+# --- reasons within a refusal
+
+
+def test_a_reason_with_values_is_said_in_the_language_with_its_values() -> None:
+    refused = WrongClass(auction=3, why="its technology is T020001")
+    assert texts("ru").refusal(refused) == "Лот не подходит к классу аукциона 3: его технология T020001."
+    several = BadField(field="dimension", why="technology is one of T01, T02, or any")
+    assert "technology: одно из T01, T02 или any" in texts("ru").refusal(several)
+    assert "technology 为 T01, T02 之一" in texts("zh").refusal(several)
+
+
+def test_the_reason_that_says_most_is_the_one_that_is_meant() -> None:
+    both = BadField(field="close", why="1 to 60 for a sealed book, 0 for an open one")
+    assert "для закрытой книги" in texts("ru").refusal(both)
+
+
+@pytest.mark.parametrize(
+    "why",
+    ["a reason that nobody wrote down", "{0.__class__}", "its technology is " + "a" * 100_000, "a, " * 90 + "to b"],
+)
+def test_a_reason_that_nobody_translated_stays_as_it_came(why: str) -> None:
+    assert why in texts("ru").refusal(BadField(field="x", why=why))
