@@ -478,9 +478,9 @@ async def test_the_label_of_the_field_that_is_typed_into_is_in_sight(
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         box = app.screen.query_one(VerticalScroll)
-        for move in ("", *["tab"] * 8, *["shift+tab"] * 9):
+        for move in ("", *["tab"] * 5, *["shift+tab"] * 5):
             await pilot.press(*filter(None, [move]))
-            await pilot.pause(0.3)
+            await pilot.pause(0.1)
             field = app.focused
             assert field is not None
             label = box.children[box.children.index(field) - 1]
