@@ -19,6 +19,7 @@ CLOUD_EDGE_PERCENT = 150  # light on a facing plane against outside the atmosphe
 CLOUD_EDGE_MW = 100_000
 FLAT_READINGS = 6  # at one level
 FLAT_RUN = 3  # equal readings in a row that make a level; healthy records have none in 2,000 days
+PAIR = 2  # enough where nothing else in the day repeats: a coarse meter repeats at many levels
 FLAT_LOW_PPM, FLAT_HIGH_PPM = 50_000, 950_000
 REPLAY_LOW_PPM = 20_000
 REPLAY_READINGS = 12  # active intervals; fewer have too little shape to compare
@@ -88,15 +89,16 @@ def _highest(device: DeviceFacts, values: Ints, limit: int) -> Iterator[tuple[in
 
 def _flat(device: DeviceFacts, days: Sequence[DayReadings], power_w: Ints) -> Iterator[tuple[int, Finding]]:
     low, high = (share * device.nameplate_w // 1_000_000 for share in (FLAT_LOW_PPM, FLAT_HIGH_PPM))
-    levels: dict[int, dict[int, tuple[int, int]]] = {}  # by day and W: readings at that level, and the first of them
-    for place, run, start in runs_of(power_w, (power_w >= low) & (power_w <= high), FLAT_RUN):
-        of_day, watts = levels.setdefault(place, {}), int(power_w[place, start])
-        count, first = of_day.get(watts, (0, start))
-        of_day[watts] = count + run, first
+    levels: dict[int, dict[int, list[tuple[int, int]]]] = {}  # by day and W: each run's length and first reading
+    for place, run, start in runs_of(power_w, (power_w >= low) & (power_w <= high), PAIR):
+        levels.setdefault(place, {}).setdefault(int(power_w[place, start]), []).append((run, start))
     for place, of_day in levels.items():
-        watts, (count, first) = max(of_day.items(), key=lambda level: level[1][0])
-        if count >= FLAT_READINGS:
-            yield place, Finding("flat", _at(device, days[place], first), watts, count)
+        least = PAIR if len(of_day) == 1 else FLAT_RUN
+        held = {watts: [run for run in runs if run[0] >= least] for watts, runs in of_day.items()}
+        counts = {watts: sum(length for length, _ in runs) for watts, runs in held.items()}
+        watts = max(counts, key=lambda level: counts[level])
+        if counts[watts] >= FLAT_READINGS:
+            yield place, Finding("flat", _at(device, days[place], held[watts][0][1]), watts, counts[watts])
 
 
 def _power_replay(device: DeviceFacts, day: DayReadings, earlier: Sequence[DayReadings]) -> list[Finding]:

@@ -143,6 +143,15 @@ def test_rejects_a_level_that_comes_back_to_the_last_digit() -> None:
     assert "flat" not in judge_wind(power_w=power).reasons
 
 
+def test_pairs_of_one_level_are_flat_and_pairs_of_many_are_a_coarse_meter() -> None:
+    power = WIND_DAYS[DAY].power_w.copy()
+    for first in (20, 50, 90):
+        power[first : first + 2] = 400_000
+    assert "flat" in judge_wind(power_w=power).reasons
+    power[120:122] = 500_000
+    assert "flat" not in judge_wind(power_w=power).reasons
+
+
 def test_rejects_a_generator_at_dusk_beside_a_plant_that_is_cut_at_noon() -> None:
     """The day claims less than its weather allows; dusk alone shows it, and only a sensor of the plant knows dusk."""
     day = SOLAR_DAYS[DAY]
