@@ -37,10 +37,20 @@ def read_rows(file: Path) -> Iterator[dict[str, str]]:
     if tuple(table.fieldnames or ()) != COLUMNS:
         raise RecordUnusable(file=file.name, why=f"the columns must be {', '.join(COLUMNS)}")
     for row in table:
-        values = [row[name] for name in COLUMNS[2:] if row[name]]
-        if None in row or not TIMESTAMP.fullmatch(row["timestamp"]) or not all(map(NUMBER.fullmatch, values)):
-            raise RecordUnusable(file=file.name, why=f"line {table.line_num} is no reading")
+        fault = _fault(row)
+        if fault:
+            raise RecordUnusable(file=file.name, why=f"line {table.line_num} is no reading: {fault}")
         yield row
+
+
+def _fault(row: dict[str, str]) -> str:
+    """What is wrong with a row; empty if nothing is."""
+    if None in row or None in row.values():
+        return f"it has not {len(COLUMNS)} columns"
+    if not TIMESTAMP.fullmatch(row["timestamp"]):
+        return "its timestamp is not whole seconds since 1970"
+    wrong = [name for name in COLUMNS[2:] if row[name] and not NUMBER.fullmatch(row[name])]
+    return f"{wrong[0]} is not a number with up to six decimals" if wrong else ""
 
 
 def seed_json(row: dict[str, str]) -> str:

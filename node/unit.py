@@ -153,7 +153,8 @@ class Unit:
         # Of several values for one interval only one can be energy; the register takes the first.
         energy_ws = 0 if repeated else max(0, reading.power_w or 0) * interval_s
         register_ws = min(self.at.register_ws + energy_ws, 2**64 - 1)  # a counter never falls, not even at its end
-        register_wh = register_ws // 3_600 if interval_s else None
+        gives_power = register_ws > 0 or reading.power_w is not None  # a climate source has nothing to count
+        register_wh = register_ws // 3_600 if interval_s and gives_power else None
         seq = self.at.seq + 1
         text = format_signed(
             SignedReading(self.setting.device, seq, self.at.prev, reading, register_wh, self._origin)

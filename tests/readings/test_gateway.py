@@ -18,17 +18,18 @@ from harness.metering import DAY, NOW_S, Plant, record_of
 from harness.shared import shared_folder
 from harness.validator import ReadingsApi
 from harness.world import WIND, seed_of
+from msgspec.structs import replace
 
 import node.gateway as gateway_module
 from node.gateway import Gateway, Units, gateway_app, open_spool, parse_posts, read_units
 from node.intake import Intake
 from node.spool import Spool, _framed, read_records
-from node.unit import UnitSetting
+from node.unit import Signed, Unit, UnitSetting
 from state.errors import DecodeError, StoreError, StoreMismatch
 from state.units import DAY_S
 from verifier.device import facts_of_record
 from verifier.intake import read_day
-from verifier.reading import parse_signed
+from verifier.reading import Reading, parse_signed
 
 SEED = {"timestamp": DAY * DAY_S, "id": 3, "pwr_avg": 514.24, "wind_spd": 6.87, "t": 4.3, "insolation": None}
 
@@ -554,3 +555,15 @@ def test_refuses_two_units_that_are_one_device(tmp_path: Path) -> None:
     file.write_text('{"gateway": 1, "units": {"3": {"device": 7}, "4": {"device": 7}}}')
     with pytest.raises(DecodeError, match="units 3 and 4 both are device 7"):
         read_units(file)
+
+
+def test_a_unit_that_never_gave_power_has_no_register() -> None:
+    unit = Unit("6", UnitSetting(6, 3_600), 0)
+    weather = Reading(DAY * DAY_S, insolation_mwh_m2=400_000)
+    texts = []
+    for hour in range(3):
+        power = 5_000 if hour == 2 else None  # then it is no climate source
+        for record in unit.take(replace(weather, timestamp=weather.timestamp + hour * 3_600, power_w=power)):
+            unit.apply(record)
+            texts += [parse_signed(record.text.encode())] if isinstance(record, Signed) else []
+    assert [each.register_wh for each in texts] == [None, None, 5_000]

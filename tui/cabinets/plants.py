@@ -45,6 +45,7 @@ WORD = {
     PENDING: ("attested", "quiet"),
     REVIEW: ("in review", "good"),
 }
+SOURCE = "CLIMATE"  # technology of a device that tells weather and gives no power
 ABOUT = {"meter": "meter of {plant}", "profile": "baseline of {plant}"}
 STYLE = {ACCEPT: GOOD, HOLD: WARN, REJECT: BAD, PENDING: QUIET, REVIEW: GOOD}
 
@@ -169,6 +170,10 @@ class PlantsScreen(CabinetScreen):
                 return [t("The validators decide on proposal {number}.", number=item["id"])]
         if facts["credential"] is None:
             return [t("Next: m names whose signature its readings carry, its own meter's or a gateway's.")]
+        if facts["facts"]["technology"] == SOURCE:
+            return [
+                t("All is set: validators attest each whole day of weather when it closes; plants of others hear it.")
+            ]
         if not facts["profile_hash"]:
             return [
                 t("Next: readings of at least 14 whole days (u sends a file of them, or the gateway posts them); "
