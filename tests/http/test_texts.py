@@ -192,7 +192,7 @@ def test_a_reason_with_values_is_said_in_the_language_with_its_values() -> None:
     assert "technology 为 T01, T02 之一" in texts("zh").refusal(several)
 
 
-def test_the_reason_that_says_most_is_the_one_that_is_meant() -> None:
+def test_a_reason_that_begins_like_another_is_not_taken_for_it() -> None:
     both = BadField(field="close", why="1 to 60 for a sealed book, 0 for an open one")
     assert "для закрытой книги" in texts("ru").refusal(both)
 
